@@ -1,0 +1,49 @@
+# Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data).
+SHELL := /bin/bash
+DATA ?= $(or $(TOKENTRAIL_DATA),$(CURDIR)/data)
+export TOKENTRAIL_DATA := $(abspath $(DATA))
+export DAGSTER_HOME := $(TOKENTRAIL_DATA)/state/dagster
+export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DG_CLI_TELEMETRY_ENABLED := false
+
+VENV := .venv/.complete
+HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
+
+.PHONY: demo run backfill test lint ui bench
+
+$(VENV): requirements.lock
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
+	python -m demo --data $(TOKENTRAIL_DATA)
+	$(MAKE) --no-print-directory run
+
+run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish
+	@$(HOME_READY)
+	dg launch --job daily_attribution
+	@python -m orchestration.report
+
+FROM ?=
+TO ?=
+FULL_REFRESH ?= false
+backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
+	@$(HOME_READY)
+	dg launch --job backfill --config-json '{"from": "$(FROM)", "to": "$(TO)", "full_refresh": $(FULL_REFRESH)}'
+
+ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
+	@$(HOME_READY)
+	dg dev
+
+test: $(VENV)
+	pytest
+
+lint: $(VENV)
+	ruff check . && ruff format --check .
+	sqlfmt --check dbt_project
+	dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
+
+bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
+	python -m benchmarks

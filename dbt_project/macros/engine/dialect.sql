@@ -1,0 +1,134 @@
+{#- What differs between engines, one leaf a macro. A missing leaf is an error that names it, never a silent guess. -#}
+{% macro parquet_files(files, by_event_date=false) %}
+    {{ return(adapter.dispatch("parquet_files")(files, by_event_date)) }}
+{% endmacro %}
+{% macro default__parquet_files(files, by_event_date) %} {{ missing_leaf("parquet_files") }} {% endmacro %}
+{% macro duckdb__parquet_files(files, by_event_date) %}
+    {%- set names = [] -%}
+    {%- for file in files -%} {%- do names.append(text(file)) -%} {%- endfor -%}
+    {%- set partitions = (
+        "hive_partitioning = true, hive_types = {'event_date': date}"
+        if by_event_date
+        else "hive_partitioning = false"
+    ) -%}
+    {{
+        return(
+            "read_parquet([" ~ names
+            | join(", ") ~ "], union_by_name = " ~ (not by_event_date) ~ ", " ~ partitions ~ ")"
+        )
+    }}
+{% endmacro %}
+
+{% macro json_lines(file) %} {{ return(adapter.dispatch("json_lines")(file)) }} {% endmacro %}
+{% macro default__json_lines(file) %} {{ missing_leaf("json_lines") }} {% endmacro %}
+{% macro duckdb__json_lines(file) %}
+    {{ return("read_json(" ~ text(file) ~ ", format = 'newline_delimited', ignore_errors = true)") }}
+{% endmacro %}
+
+{% macro json_text(column, key) %} {{ return(adapter.dispatch("json_text")(column, key)) }} {% endmacro %}
+{% macro default__json_text(column, key) %} {{ missing_leaf("json_text") }} {% endmacro %}
+{% macro duckdb__json_text(column, key) %}
+    {{ return("json_extract_string(" ~ column ~ ", '$." ~ key ~ "')") }}
+{% endmacro %}
+
+{% macro second_of_day(column) %} {{ return(adapter.dispatch("second_of_day")(column)) }} {% endmacro %}
+{% macro default__second_of_day(column) %} {{ missing_leaf("second_of_day") }} {% endmacro %}
+{% macro duckdb__second_of_day(column) %}
+    {{
+        return(
+            "(extract('hour' from "
+            ~ column
+            ~ ") * 3600 + extract('minute' from "
+            ~ column
+            ~ ") * 60 + extract('second' from "
+            ~ column
+            ~ "))"
+        )
+    }}
+{% endmacro %}
+
+{#- Tokens of `units` that a JSON object of other usage holds, summed; the object's names are data and may be anything. -#}
+{% macro other_units_sum(column, units) %}
+    {{ return(adapter.dispatch("other_units_sum")(column, units)) }}
+{% endmacro %}
+{% macro default__other_units_sum(column, units) %} {{ missing_leaf("other_units_sum") }} {% endmacro %}
+{% macro duckdb__other_units_sum(column, units) %}
+    {%- set terms = [] -%}
+    {%- for unit in units -%}
+        {%- do terms.append("coalesce(cast(json_extract_string(" ~ column ~ ", '$." ~ unit ~ "') as bigint), 0)") -%}
+    {%- endfor -%}
+    {{ return("case when " ~ column ~ " is null then 0 else " ~ terms | join(" + ") ~ " end") }}
+{% endmacro %}
+
+{#- USD of the other units in `usage` at the unit prices in `prices` (both JSON objects); NULL where a used unit has no price. -#}
+{% macro other_units_cost(usage, prices) %}
+    {{ return(adapter.dispatch("other_units_cost")(usage, prices)) }}
+{% endmacro %}
+{% macro default__other_units_cost(usage, prices) %} {{ missing_leaf("other_units_cost") }} {% endmacro %}
+{% macro duckdb__other_units_cost(usage, prices) -%}
+    case
+        when {{ usage }} is null
+        then cast(0 as decimal(38, 12))
+        when
+            len(
+                list_filter(
+                    map_entries(cast(cast({{ usage }} as json) as map(varchar, decimal(15, 3)))),
+                    used -> used.value > 0
+                    and coalesce(cast(cast({{ prices }} as json) as map(varchar, decimal(23, 18)))[used.key], -1) < 0
+                )
+            )
+            > 0
+        then null
+        else
+            cast(
+                coalesce(
+                    list_sum(
+                        list_transform(
+                            map_entries(cast(cast({{ usage }} as json) as map(varchar, decimal(15, 3)))),
+                            used -> cast(
+                                used.value * coalesce(
+                                    cast(cast({{ prices }} as json) as map(varchar, decimal(23, 18)))[used.key], 0
+                                ) as decimal(38, 12)
+                            )
+                        )
+                    ),
+                    0
+                ) as decimal(38, 12)
+            )
+    end
+{%- endmacro %}
+
+{% macro text_list(column) %} {{ return(adapter.dispatch("text_list")(column)) }} {% endmacro %}
+{% macro default__text_list(column) %} {{ missing_leaf("text_list") }} {% endmacro %}
+{% macro duckdb__text_list(column) %} {{ return("array_to_string(" ~ column ~ ", ', ')") }} {% endmacro %}
+
+{#- When a row was built: provenance only, left out of every comparison. -#}
+{% macro now_utc() %}
+    {{
+        return(
+            "cast("
+            ~ text(modules.datetime.datetime.now(modules.pytz.utc).strftime("%Y-%m-%d %H:%M:%S"))
+            ~ " as timestamp)"
+        )
+    }}
+{% endmacro %}
+
+{#- Hash of every macro that can change a row (generic tests cannot). -#}
+{% macro macros_fingerprint() %} {{ return(adapter.dispatch("macros_fingerprint")()) }} {% endmacro %}
+{% macro default__macros_fingerprint() %} {{ missing_leaf("macros_fingerprint") }} {% endmacro %}
+{% macro duckdb__macros_fingerprint() %}
+    {%- set folder = flags.PROJECT_DIR ~ "/macros/" -%}
+    {%- set code -%}
+        select md5(string_agg(content, '' order by filename))
+        from read_text([{{ text(folder ~ "*.sql") }}, {{ text(folder ~ "engine/*.sql") }}])
+    {%- endset -%}
+    {{ return(run_query(code).columns[0].values()[0]) }}
+{% endmacro %}
+
+{% macro missing_leaf(name) %}
+    {{
+        exceptions.raise_compiler_error(
+            "macros/engine has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
+        )
+    }}
+{% endmacro %}

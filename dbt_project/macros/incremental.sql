@@ -1,0 +1,109 @@
+{#- The one incremental mechanism. A table remembers which input fingerprint each model's date was built from, dates without
+    rows included. Dates that differ are forgotten and rebuilt whole, inside one transaction. Late files, withdrawn files,
+    new prices, changed code and idle re-runs all follow from these lines. -#}
+{% macro built() %}
+    {{ return(api.Relation.create(database=target.database, schema="tokentrail", identifier="built")) }}
+{% endmacro %}
+
+{% macro create_memory_of_built_dates() %}
+    create schema if not exists {{ built().without_identifier() }};
+    create table if not exists {{ built() }} (model varchar, event_date date, input_fingerprint varchar, built_at timestamp);
+    -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
+    create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
+        model varchar, event_date date, input_fingerprint varchar
+    );
+{% endmacro %}
+
+{#- `days` has one row per event date with the fingerprint of the input; the code is part of what a date was built from. -#}
+{% macro current_fingerprints(days, name) %}
+    select event_date, md5(input_fingerprint || '{{ code_fingerprint(model_node(name)) }}') as input_fingerprint
+    from {{ days }}
+{% endmacro %}
+
+{#- Dates to rebuild, ascending: those whose fingerprint differs from the one this model was built from, gone dates included;
+    all of them in a first build or a full refresh. -#}
+{% macro dirty_dates(days, name=none) %}
+    {%- if not execute -%} {{ return([]) }} {%- endif -%}
+    {%- set name = name or this.identifier -%}
+    {% set differing %}
+        select coalesce(input.event_date, built.event_date) as event_date
+        from ({{ current_fingerprints(days, name) }}) as input
+        full join (select event_date, input_fingerprint from {{ built() }} where model = '{{ name }}') as built
+            on input.event_date = built.event_date
+        where {{ "true" if is_first_build(name) else "input.input_fingerprint is distinct from built.input_fingerprint" }}
+            or {{ forced_dates("coalesce(input.event_date, built.event_date)") }}
+        order by 1
+    {% endset %}
+    {{ return(run_query(differing).columns[0].values() | list) }}
+{% endmacro %}
+
+{% macro is_first_build(name) %}
+    {%- set node = model_node(name) -%}
+    {{
+        return(
+            flags.FULL_REFRESH
+            or adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) is none
+        )
+    }}
+{% endmacro %}
+
+{#- The backfill job names dates to rebuild whatever their fingerprint says. -#}
+{% macro forced_dates(column) %}
+    {%- set first, last = setting("TOKENTRAIL_REBUILD_FROM"), setting("TOKENTRAIL_REBUILD_TO") -%}
+    {%- if not (first and last) -%} {{ return("false") }} {%- endif -%}
+    {{ return(column ~ " between date " ~ text(first) ~ " and date " ~ text(last)) }}
+{% endmacro %}
+
+{#- Dates are inlined as literals so that partitions prune. -#}
+{% macro in_dates(column, dates) -%}
+    {%- if dates -%} {{ column }} in ({% for date in dates %}date '{{ date }}'{{ ", " if not loop.last }}{% endfor %})
+    {%- else -%} false
+    {%- endif -%}
+{%- endmacro %}
+
+{#- `dates` and their neighbours: what a model reads that looks sideways. -#}
+{% macro with_neighbours(dates, back, ahead) %}
+    {%- set reached = {} -%}
+    {%- for date in dates -%}
+        {%- for offset in range(-back, ahead + 1) -%}
+            {%- do reached.update({(date + modules.datetime.timedelta(days=offset)): true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(reached.keys() | sort) }}
+{% endmacro %}
+
+{% macro forget_dirty_dates(days) -%}
+    {%- if execute and not is_first_build(this.identifier) -%}
+        delete from {{ this }} where {{ in_dates("event_date", dirty_dates(days)) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro remember_built_dates(days) -%}
+    {%- if execute -%}
+        {%- set dirty = dirty_dates(days) -%}
+        delete from {{ built() }}
+        where model = '{{ this.identifier }}' and {{ in_dates("event_date", dirty) }}
+        ;
+    insert into {{ built() }}
+    select '{{ this.identifier }}', event_date, input_fingerprint, {{ now_utc() }}
+    from ({{ current_fingerprints(days, this.identifier) }}) as input
+    where {{ in_dates("event_date", dirty) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro model_node(name) %} {{ return(graph.nodes["model." ~ project_name ~ "." ~ name]) }} {% endmacro %}
+
+{#- Hash of the code that makes a model's rows: its own file, every upstream model and seed, and the macros. -#}
+{% macro code_fingerprint(node) %}
+    {%- set upstream = {} -%}
+    {%- do collect_checksums(node.unique_id, upstream) -%}
+    {{ return(local_md5(upstream.items() | sort | string ~ macros_fingerprint())) }}
+{% endmacro %}
+
+{% macro collect_checksums(unique_id, found) %}
+    {%- if unique_id in graph.nodes and unique_id not in found -%}
+        {%- set node = graph.nodes[unique_id] -%}
+        {%- do found.update({unique_id: node.checksum.checksum}) -%}
+        {%- for parent in node.depends_on.nodes -%} {%- do collect_checksums(parent, found) -%} {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}

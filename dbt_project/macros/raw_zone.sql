@@ -1,0 +1,55 @@
+{#- Readers list files from the manifests and never glob: data without a manifest does not exist. -#}
+{% macro manifests() %}
+    {%- set files = data_root() ~ "/raw/_loads/*.parquet" -%}
+    (
+        with every_manifest as (select * from {{ parquet_files([files]) }})
+        select * exclude (supersedes)
+        from every_manifest
+        where load_id not in (select unnest(supersedes) from every_manifest where supersedes is not null)
+    )
+{% endmacro %}
+
+{#- Rows of a source in the raw zone, from every file its manifests name; an empty relation with the declared types before the first load. -#}
+{% macro raw_rows(source_name) %}
+    {%- set files = [] -%}
+    {%- if execute -%}
+        {%- set named -%}
+            select distinct raw_file from {{ manifests() }} where source = {{ text(source_name) }} and raw_file is not null order by 1
+        {%- endset -%}
+        {%- for file in run_query(named).columns[0].values() -%}
+            {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if files -%} {{ parquet_files(files, by_event_date=true) }}
+    {%- else -%} {{ no_rows_of(source_name) }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- Rejected lines of every load that its manifest names. -#}
+{% macro rejected_rows() %}
+    {%- set files = [] -%}
+    {%- if execute -%}
+        {%- set named -%}
+            select distinct rejects_file from {{ manifests() }} where rejects_file is not null order by 1
+        {%- endset -%}
+        {%- for file in run_query(named).columns[0].values() -%}
+            {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if files -%} {{ parquet_files(files) }}
+    {%- else -%} {{ no_rows_of("rejects") }}
+    {%- endif -%}
+{% endmacro %}
+
+{#- An empty relation with the columns that a raw source declares. -#}
+{% macro no_rows_of(source_name) %}
+    (
+        select
+            {%- if execute -%}
+                {%- for column in graph.sources["source." ~ project_name ~ ".raw." ~ source_name].columns.values() %}
+                    cast(null as {{ column.data_type }}) as {{ column.name }},
+                {%- endfor -%}
+            {%- endif %}
+        where false
+    )
+{% endmacro %}

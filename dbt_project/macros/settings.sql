@@ -1,0 +1,22 @@
+{#- Settings reach the models from the environment (orchestration/settings.py). They are read only while a model runs,
+    so that a new value, such as the instant of the run, does not make dbt parse the project again. -#}
+{% macro setting(name, default="") %} {{ return(env_var(name, default) if execute else default) }} {% endmacro %}
+
+{% macro data_root() %} {{ return(setting("TOKENTRAIL_DATA", "../data")) }} {% endmacro %}
+
+{% macro as_of() %}
+    {%- set instant = setting("TOKENTRAIL_AS_OF", run_started_at.strftime("%Y-%m-%dT%H:%M:%S")) -%}
+    {{ return("timestamp " ~ text(instant | replace("+00:00", ""))) }}
+{% endmacro %}
+
+{% macro identity_window_days() %} {{ return(setting("TOKENTRAIL_IDENTITY_WINDOW_DAYS", "1") | int) }} {% endmacro %}
+
+{#- A value as an SQL text literal. -#}
+{% macro text(value) %} {{ return("'" ~ (value | string | replace("'", "''")) ~ "'") }} {% endmacro %}
+
+{#- Schemas are named for what they hold, the same for everybody: marts, not main_marts. -#}
+{% macro generate_schema_name(custom_schema_name, node) %}
+    {{ return((custom_schema_name or target.schema) | trim) }}
+{% endmacro %}
+
+{% macro lateness_hours() %} {{ return(setting("TOKENTRAIL_LATENESS_HOURS", "6") | int) }} {% endmacro %}

@@ -1,0 +1,39 @@
+{#- Integrity tests look at the dates that no published run has verified yet: a day costs the same however long the history is, and a
+    failure is not forgotten, because a date stays under test until a run passes every test and publishes. -#}
+{% macro unverified_dates(name) %}
+    {%- if not execute -%} {{ return([]) }} {%- endif -%}
+    {% set pending %}
+        select distinct built.event_date
+        from {{ built() }} as built
+        left join {{ built().incorporate(path={"identifier": "verified"}) }} as verified
+            on built.model = verified.model
+            and built.event_date = verified.event_date
+            and built.input_fingerprint = verified.input_fingerprint
+        where built.model = {{ text(name) }} and verified.model is null
+        order by 1
+    {% endset %}
+    {{ return(run_query(pending).columns[0].values() | list) }}
+{% endmacro %}
+
+{#- The rows of a model that are still to be verified. -#}
+{% macro to_verify(name) -%}
+    (select * from {{ ref(name) }} where {{ in_dates("event_date", unverified_dates(name)) }})
+{%- endmacro %}
+
+{#- dbt asks here what a generic test on a model may see. -#}
+{% macro default__get_where_subquery(relation) -%}
+    {%- set name = relation.identifier -%}
+    {%- set node = graph.nodes.get("model." ~ project_name ~ "." ~ name) if execute -%}
+    {%- if node and node.config.materialized == "incremental" -%}
+        {{
+            return(
+                "(select * from "
+                ~ relation
+                ~ " where "
+                ~ in_dates("event_date", unverified_dates(name))
+                ~ ") as dbt_subquery"
+            )
+        }}
+    {%- endif -%}
+    {{ return(relation) }}
+{%- endmacro %}

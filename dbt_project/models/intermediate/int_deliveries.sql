@@ -1,0 +1,40 @@
+{{ config(materialized="view") }}
+-- Every source in one shape: inclusive token counts, one identity scope. Sources that see the same calls share a
+-- scope by seed.
+with
+    deliveries as (select * from {{ ref("stg_events") }}),
+
+    precedence as (select * from {{ ref("source_precedence") }}),
+
+    identities as (select * from {{ ref("identity_map") }}),
+
+    inclusive as (
+        select
+            deliveries.* exclude (tenant_id, input_tokens, usage_source, token_convention),
+            coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
+            coalesce(precedence.precedence, 0) as source_precedence,
+            coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
+            coalesce(
+                input_tokens + case
+                    when token_convention = 'exclusive'
+                    then coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)
+                    else 0
+                end,
+                total_tokens - output_tokens
+            ) as input_tokens,
+            case
+                when
+                    coalesce(input_tokens, output_tokens, total_tokens, web_searches) is null
+                    and coalesce(input_audio_tokens, output_audio_tokens, input_image_tokens, output_image_tokens)
+                    is null
+                    and other_usage is null
+                then 'missing'
+                else coalesce(usage_source, 'provider')
+            end as usage_source
+        from deliveries
+        left join precedence on deliveries.source = precedence.source
+        left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
+    )
+
+select * exclude (output_tokens), coalesce(output_tokens, total_tokens - input_tokens) as output_tokens
+from inclusive

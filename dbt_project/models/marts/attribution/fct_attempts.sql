@@ -1,0 +1,91 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="append",
+        pre_hook="{{ forget_dirty_dates(ref('attempt_days')) }}",
+        post_hook="{{ remember_built_dates(ref('attempt_days')) }}",
+    )
+}}
+-- depends_on: {{ ref("attempt_days") }}
+{%- set dirty = dirty_dates(ref("attempt_days")) %}
+with
+    attempts as (
+        select *
+        from {{ ref("int_priced_attempts") }}
+        where
+            {{ in_dates("event_date", dirty) }}
+            and {{ in_dates("delivery_date", with_neighbours(dirty, 0, identity_window_days())) }}
+    )
+
+select
+    -- keys
+    request_id,
+    attempt_key,
+    attempt,
+    provider_request_id,
+    source,
+    -- times
+    occurred_at,
+    event_date,
+    request_date,
+    -- dimensions
+    environment,
+    data_mode,
+    endpoint_tag,
+    prompt_version,
+    feature_tag,
+    tenant_id,
+    user_id,
+    provider,
+    model,
+    status,
+    error_code,
+    http_status,
+    processing,
+    service_tier,
+    requested_service_tier,
+    region,
+    cast(try_number as integer) as try_number,
+    is_first_try,
+    is_last_try,
+    occurred_at > {{ as_of() }} as is_future,
+    -- quantities, inclusive
+    input_tokens,
+    output_tokens,
+    coalesce(total_tokens, input_tokens + output_tokens) as total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    -- quantities, disjoint leaves
+    {% for leaf in leaves() %} {{ leaf.quantity }}, {% endfor %}
+    other_usage,
+    latency_ms,
+    -- money
+    {% for part in cost_parts() %} {{ part }}_cost_usd, {% endfor %}
+    cost_usd,
+    reported_cost_usd,
+    -- how it was priced
+    case
+        when cost_usd is not null
+        then 'priced'
+        when usage_source = 'missing'
+        then 'no_usage'
+        when (uncached_input_tokens is null and uncached_input_price_usd is not null)
+        then 'no_usage'
+        when (text_output_tokens is null and output_text_price_usd is not null)
+        then 'no_usage'
+        else 'unpriced'
+    end as pricing_status,
+    usage_source,
+    price_row_key,
+    price_model_id,
+    price_book_version,
+    nullif({{ text_list("fallback_leaves") }}, '') as fallback_leaves,
+    -- provenance
+    cast(duplicate_deliveries as integer) as duplicate_deliveries,
+    cast(conflicting_deliveries as integer) as conflicting_deliveries,
+    content_hash as landing_content_hash,
+    line_number as landing_line_number,
+    load_id,
+    {{ now_utc() }} as built_at,
+    metadata
+from attempts

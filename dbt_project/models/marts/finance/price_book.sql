@@ -1,0 +1,31 @@
+select
+    -- keys
+    price_row_key,
+    price_book_version,
+    -- dimensions
+    provider,
+    model,
+    processing,
+    service_tier,
+    region,
+    price_context,
+    price_provider_id,
+    price_model_id,
+    resolution,
+    variant,
+    -- when and where the price applies, half-open
+    valid_from,
+    valid_to,
+    day_second_from,
+    day_second_to,
+    input_tokens_from,
+    input_tokens_to,
+    -- prices, USD per unit
+    {% for leaf in leaves() %} {{ leaf.name }}_price_usd, {% endfor %}
+    other_prices,
+    nullif({{ text_list("fallback_leaves") }}, '') as fallback_leaves,
+    -- provenance
+    source,
+    catalogue_version,
+    recorded_at
+from {{ ref("stg_price_book") }}

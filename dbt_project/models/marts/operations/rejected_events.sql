@@ -1,0 +1,12 @@
+select
+    -- keys
+    source,
+    landing_file,
+    line_number,
+    load_id,
+    -- dimensions
+    arrival_date,
+    reason_code,
+    message,
+    line
+from {{ ref("stg_rejects") }}

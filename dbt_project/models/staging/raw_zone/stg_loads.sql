@@ -1,0 +1,32 @@
+with
+    source as (select * from {{ manifests() }}),
+
+    renamed as (
+        select
+            -- keys
+            load_id,
+            source,
+            landing_file,
+            content_hash,
+            event_date,
+            -- dimensions
+            arrival_date,
+            file_status,
+            raw_file,
+            rejects_file,
+            price_keys,
+            rejects_by_reason,
+            -- quantities
+            size_bytes,
+            rows_in,
+            rows_loaded,
+            rows_rejected,
+            -- times
+            first_occurred_at,
+            last_occurred_at,
+            loaded_at
+        from source
+    )
+
+select *
+from renamed

@@ -1,0 +1,21 @@
+with
+    source as (select * from {{ rejected_rows() }}),
+
+    renamed as (
+        select
+            -- keys
+            source,
+            landing_file,
+            content_hash,
+            line_number,
+            load_id,
+            -- dimensions
+            reason_code,
+            message,
+            line,
+            arrival_date
+        from source
+    )
+
+select *
+from renamed

@@ -1,0 +1,227 @@
+"""Labelled incidents: one of each class in the last three weeks of every 60-day season, and what each does to traffic."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from demo.world import (
+    ENDPOINT,
+    ENDPOINTS,
+    MODEL,
+    MODELS,
+    SEASON_DAYS,
+    SEASON_START,
+    World,
+    growth_factor,
+    hour_shares,
+    live_version,
+    stream,
+    unit_cost,
+    weekday_factor,
+)
+
+# Days into the season and length in days. They stand apart, so that an alert may close before the next one opens; the
+# last one still runs when the season ends, so that a demo opens on a live alert.
+SLOTS = ((39, 2), (41, 2), (44, 1), (46, 2), (49, 2), (52, 2), (55, 2), (58, 2))
+
+# Class: the share of a day's spend it should add, and the endpoints where it makes sense.
+CLASSES = {
+    "volume": (0.16, ("search.answer", "support.draft", "agent.act", "docs.summarize")),
+    "token": (0.18, ("docs.summarize", "chat.reply", "agent.act", "search.answer")),
+    "deploy": (0.20, ("support.draft", "agent.plan", "code.review", "search.answer")),
+    "abuse": (0.14, ("code.review", "chat.reply", "docs.compare", "agent.browse")),
+    "concentration": (0.16, ("search.answer", "docs.compare", "chat.reply", "code.review")),
+    "retry": (0.16, ("agent.act", "code.review", "support.draft")),
+    "price_mix": (0.20, ("docs.summarize", "search.answer", "support.triage", "docs.extract")),
+    "unknown_model": (0.12, ("docs.translate", "docs.extract", "reports.sql")),
+}
+ADDING = ("volume", "abuse", "concentration")  # these add requests; the others change what requests there are
+
+
+@dataclass(frozen=True, eq=False)
+class Incident:
+    """One labelled incident, active in [start, end). `strength` is, by class: extra requests a day (volume, abuse,
+    concentration), a token factor (token, deploy), the probability that a try fails (retry), or the share of requests
+    sent elsewhere (price_mix, unknown_model).
+    """
+
+    name: str
+    kind: str
+    endpoint: int
+    start: datetime
+    end: datetime
+    strength: float
+    tenant: int | None = None
+    user: int | None = None
+    model: int | None = None
+    version: str | None = None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Start and end in microseconds since 1970."""
+        return tuple(round(instant.timestamp() * 1_000_000) for instant in (self.start, self.end))
+
+
+def season_of(day: date) -> int:
+    """Which 60-day season a day is in: 0 is the default demo."""
+    return (day - SEASON_START).days // SEASON_DAYS
+
+
+def active(world: World, day: date) -> list[tuple[int, Incident]]:
+    """Incidents that touch a day, each with its place in the season's plan."""
+    return [
+        (code, incident)
+        for code, incident in enumerate(plan(world, season_of(day)))
+        if incident.start.date() <= day < (incident.end - timedelta(microseconds=1)).date() + timedelta(days=1)
+    ]
+
+
+@cache
+def plan(world: World, season: int) -> tuple[Incident, ...]:
+    """The season's incidents, one of each class, each on an endpoint of its own, drawn from the seed."""
+    draw = stream(world.seed, "incidents", season + 100_000)
+    kinds = list(draw.permutation(list(CLASSES)))
+    taken, incidents = set(), []
+    for kind in sorted(kinds, key=lambda kind: len(CLASSES[kind][1])):  # those with the fewest choices choose first
+        offset, days = SLOTS[kinds.index(kind)]
+        first = SEASON_START + timedelta(days=season * SEASON_DAYS + offset)
+        endpoint = _free_endpoint(world, kind, first, days, taken, draw)
+        taken.add(endpoint)
+        hour = int(draw.choice([0, 0, 7, 10])) if days > 1 else 0
+        start = datetime(first.year, first.month, first.day, hour, tzinfo=UTC)
+        end = start.replace(hour=0) + timedelta(days=days)
+        incidents.append(_designed(world, kind, endpoint, start, end, draw))
+    return tuple(sorted(incidents, key=lambda incident: incident.start))
+
+
+def _free_endpoint(world, kind, first, days, taken, draw) -> int:
+    """An endpoint no other incident of the season uses, preferably without an ordinary deploy around the incident."""
+    choices = [ENDPOINT[name] for name in draw.permutation(CLASSES[kind][1]) if ENDPOINT[name] not in taken]
+    choices = choices or [
+        code for code in range(len(ENDPOINTS)) if code not in taken and unit_cost(ENDPOINTS[code]) > 1e-3
+    ]
+    calm = [
+        code
+        for code in choices
+        if (first + timedelta(days=days) - live_version(world.seed, code, first + timedelta(days=days)).day).days
+        > days + 5
+    ]
+    return int((calm or choices)[0])
+
+
+def _designed(world: World, kind: str, endpoint: int, start: datetime, end: datetime, draw) -> Incident:
+    """Sizes an incident so that it adds its class's share of a normal day's spend, within what is plausible."""
+    share = CLASSES[kind][0] * draw.uniform(0.85, 1.3)
+    percent = sum(each.share for each in ENDPOINTS)
+    spend = sum(each.share / percent * unit_cost(each) for each in ENDPOINTS) * world.requests_per_day
+    own = ENDPOINTS[endpoint].share / percent * world.requests_per_day * unit_cost(ENDPOINTS[endpoint])
+    about = {"name": f"{kind}-{start:%Y%m%d}", "kind": kind, "endpoint": endpoint, "start": start, "end": end}
+    if kind in ADDING:
+        about["strength"] = share * spend / unit_cost(ENDPOINTS[endpoint])
+        about.update(_identity(world, kind, draw))
+    elif kind in ("token", "deploy"):
+        about["strength"] = float(np.clip(1 + share * spend / own, 1.6, 5))
+        about.update({"version": _bad_version(world, endpoint, start.date())} if kind == "deploy" else {})
+    elif kind == "retry":
+        extra = share * spend / own
+        about["strength"] = float(np.clip(extra / (1 + extra), 0.5, 0.75))
+    else:
+        about["model"] = MODEL["globex-router-preview" if kind == "unknown_model" else "claude-opus-4-5"]
+        dearer = unit_cost(ENDPOINTS[endpoint], MODELS[about["model"]].name) / unit_cost(ENDPOINTS[endpoint])
+        gain = dearer - 1 if kind == "price_mix" else 1
+        about["strength"] = float(np.clip(share * spend / (own * gain), 0.35, 0.95))
+    return Incident(**about)
+
+
+def _identity(world: World, kind: str, draw) -> dict[str, int]:
+    """Who is behind the extra requests: nobody in particular, one tenant with many users, or one small user."""
+    if kind == "volume":
+        return {}
+    tenant = int(draw.integers(4, 12) if kind == "concentration" else draw.integers(5, 20))
+    members = np.flatnonzero(world.user_tenant == tenant)
+    return {"tenant": tenant} | ({"user": int(draw.choice(members))} if kind == "abuse" else {})
+
+
+def _bad_version(world: World, endpoint: int, day: date) -> str:
+    """The label of the deploy that goes wrong; it is rolled back when the incident ends."""
+    return f"{day}a" if ENDPOINTS[endpoint].dated else f"{live_version(world.seed, endpoint, day).label}.1"
+
+
+def extra_requests(world: World, day: date) -> pd.DataFrame:
+    """The requests that incidents add on a day: endpoint, hour, user (-1: anyone) and incident."""
+    frames = [pd.DataFrame({"endpoint": [], "hour": [], "user": [], "incident": []}, dtype=np.int64)]
+    for code, incident in active(world, day):
+        if incident.kind not in ADDING:
+            continue
+        draw = stream(world.seed, "extra", day.toordinal(), code)
+        curve = hour_shares("flat" if incident.kind == "abuse" else "office").copy()
+        curve[[not incident.start <= _hour(day, hour) < incident.end for hour in range(24)]] = 0
+        busy = 1.0 if incident.kind == "abuse" else weekday_factor(day) * growth_factor(day)
+        count = draw.poisson(incident.strength * busy * curve.sum())
+        user = np.full(count, -1 if incident.user is None else incident.user)
+        if incident.kind == "concentration":
+            user = draw.choice(np.flatnonzero(world.user_tenant == incident.tenant), count)
+        hour = draw.choice(24, count, p=curve / curve.sum())
+        frames.append(pd.DataFrame({"endpoint": incident.endpoint, "hour": hour, "user": user, "incident": code}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _hour(day: date, hour: int) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+
+
+def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
+    """Applies the incidents that change existing requests, in place: tokens, prompt version, model, failure rate."""
+    for code, incident in active(world, day):
+        if incident.kind in ADDING:
+            continue
+        draw = stream(world.seed, "disturb", day.toordinal(), code)
+        start, end = incident.window
+        hit = ((requests.endpoint == incident.endpoint) & (requests["at"] >= start) & (requests["at"] < end)).to_numpy()
+        if incident.kind == "deploy":
+            hit &= draw.random(len(requests)) < 0.95  # a few callers keep the old version
+            requests.loc[hit, "version"] = world.label_code(incident.version)
+        if incident.kind in ("token", "deploy"):
+            for column in ("input", "output"):
+                requests.loc[hit, column] = (requests.loc[hit, column] * incident.strength).astype(np.int64)
+        if incident.kind == "retry":
+            requests.loc[hit, "failure"] = incident.strength
+        if incident.kind in ("price_mix", "unknown_model"):
+            hit &= draw.random(len(requests)) < incident.strength
+            requests.loc[hit, "model"] = incident.model
+        requests.loc[hit, "incident"] = code
+
+
+def describe(world: World, incident: Incident) -> dict:
+    """An incident as the truth file names it; `driver_*` is what a root-cause search should answer."""
+    model = None if incident.model is None else MODELS[incident.model].name
+    endpoint = ENDPOINTS[incident.endpoint].name
+    tenant = None if incident.tenant is None else world.tenants[incident.tenant]
+    user = None if incident.user is None else world.users[incident.user]
+    drivers = {
+        "deploy": ("prompt_version", incident.version),
+        "abuse": ("user", user),
+        "concentration": ("tenant", tenant),
+        "price_mix": ("endpoint x model", f"{endpoint} | {model}"),
+        "unknown_model": ("model", model),
+    }
+    dimension, value = drivers.get(incident.kind, ("endpoint", endpoint))
+    return {
+        "incident": incident.name,
+        "class": incident.kind,
+        "onset_date": incident.start.date().isoformat(),
+        "end_date": (incident.end - timedelta(microseconds=1)).date().isoformat(),
+        "start": incident.start.isoformat(),
+        "end": incident.end.isoformat(),
+        "driver_dimension": dimension,
+        "driver_value": value,
+        "endpoint": endpoint,
+        "prompt_version": incident.version,
+        "tenant": tenant,
+        "user": user,
+        "model": model,
+        "strength": round(incident.strength, 4),
+    }

@@ -1,0 +1,1 @@
+"""Great Expectations suites as data; run.py judges small profiles that SQL computed."""

@@ -1,0 +1,52 @@
+"""The dbt project as Dagster sees it: where it is, its environment, and a manifest that is never stale."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dagster_dbt import DbtProject
+
+from orchestration.settings import PROJECT, Settings
+
+DBT_PROJECT = PROJECT / "dbt_project"
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """What the dbt project reads from the environment (macros/settings.sql and profiles.yml)."""
+    return {
+        "TOKENTRAIL_DATA": str(settings.data),
+        "TOKENTRAIL_AS_OF": settings.as_of.strftime("%Y-%m-%dT%H:%M:%S"),
+        "TOKENTRAIL_IDENTITY_WINDOW_DAYS": str(settings.identity_window_days),
+        "TOKENTRAIL_LATENESS_HOURS": str(settings.lateness_hours),
+        "TOKENTRAIL_MEMORY_LIMIT": settings.memory_limit,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_TARGET_PATH": str(settings.state / "dbt"),
+        "DBT_LOG_PATH": str(settings.state / "dbt"),
+    }
+
+
+def dbt_project(settings: Settings) -> DbtProject:
+    """The project with an up-to-date manifest under the data root. Parsing takes seconds, so it happens only after a change."""
+    (settings.state / "spill").mkdir(parents=True, exist_ok=True)
+    project = DbtProject(DBT_PROJECT, target_path=settings.state / "dbt", profiles_dir=DBT_PROJECT)
+    manifest = Path(project.manifest_path)
+    if not manifest.exists() or manifest.stat().st_mtime < _last_change():
+        run_dbt(settings, "parse", "--quiet")
+        manifest.touch()
+    return project
+
+
+def run_dbt(settings: Settings, *arguments: str) -> None:
+    """Run dbt in a process of its own, which gives the warehouse back when it ends. Raises RuntimeError with dbt's last words."""
+    dbt = Path(sys.executable).with_name("dbt")
+    environment = os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)}
+    done = subprocess.run(
+        [dbt, *arguments], cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"dbt {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+
+
+def _last_change() -> float:
+    return max(path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv"})

@@ -1,0 +1,1 @@
+"""Definitions by concept; a check stands directly below its asset."""

@@ -1,0 +1,57 @@
+"""When things run: the daily job, backfills, and a sensor that runs it as soon as files land."""
+
+import hashlib
+
+import dagster as dg
+
+from orchestration.landing import unknown_files
+from orchestration.settings import Settings, from_environment
+
+SETTINGS = from_environment()
+HOUR, MINUTE = SETTINGS.daily_at.split(":")
+
+daily_attribution = dg.define_asset_job(
+    "daily_attribution",
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Load what landed, price it, rebuild the dates that differ, check, publish. Safe to repeat at any time.",
+)
+
+
+@dg.config_mapping(
+    config_schema={
+        "from": dg.Field(str, default_value="", description="First event date to rebuild, YYYY-MM-DD."),
+        "to": dg.Field(str, default_value="", description="Last event date to rebuild, YYYY-MM-DD."),
+        "full_refresh": dg.Field(
+            bool, default_value=False, description="Rebuild every date and table from the raw zone."
+        ),
+    }
+)
+def _rebuild(config: dict) -> dict:
+    rebuild = {"rebuild_from": config["from"], "rebuild_to": config["to"], "full_refresh": config["full_refresh"]}
+    return {"ops": {"warehouse_models": {"config": rebuild}}}
+
+
+backfill = dg.define_asset_job(
+    "backfill",
+    selection=dg.AssetSelection.all(),
+    config=_rebuild,
+    executor_def=dg.in_process_executor,
+    description="Rebuild a range of event dates, or everything, whatever the fingerprints say.",
+)
+
+daily_schedule = dg.ScheduleDefinition(
+    name="daily_attribution_schedule",
+    job=daily_attribution,
+    cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * *",
+    execution_timezone=SETTINGS.time_zone,
+)
+
+
+@dg.sensor(job=daily_attribution, minimum_interval_seconds=60)
+def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    """Run when landing holds files that no manifest knows; one run for one set of files, however often the sensor ticks."""
+    files = unknown_files(settings, "events")
+    if not files:
+        return dg.SkipReason("Every landing file is known.")
+    return dg.RunRequest(run_key=hashlib.sha256("\n".join(sorted(map(str, files))).encode()).hexdigest())

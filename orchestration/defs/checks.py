@@ -1,0 +1,45 @@
+"""Great Expectations suites as asset checks: they judge small profiles that SQL computed. Coverage is loud, but never stops a publication."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from expectations.run import validate
+
+from orchestration.defs.raw import raw_events
+from orchestration.settings import Settings
+
+SUITES = {
+    "load_profile": dg.AssetCheckSpec(
+        "load_profile", asset=raw_events, description="Each file's lines are accounted for, and rejects stay few."
+    ),
+    "price_book": dg.AssetCheckSpec(
+        "price_book",
+        asset=dg.AssetKey("price_book"),
+        description="Prices are sane, dated half-open, and never zero by accident.",
+    ),
+    "unpriced_models": dg.AssetCheckSpec(
+        "models_missing_from_the_pricing_map",
+        asset=dg.AssetKey("unpriced_models"),
+        description="Models that were called and have no price: every total that leaves them out is understated.",
+    ),
+}
+SEVERITY = {
+    "none": dg.AssetCheckSeverity.WARN,
+    "warning": dg.AssetCheckSeverity.WARN,
+    "error": dg.AssetCheckSeverity.ERROR,
+}
+
+
+@dg.multi_asset_check(specs=list(SUITES.values()), name="expectations")
+def expectations(settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
+    """Each suite's outcome, in sentences, with the rows that fail."""
+    for suite, spec in SUITES.items():
+        outcome = validate(settings, suite)
+        yield dg.AssetCheckResult(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=outcome.passed,
+            severity=SEVERITY[outcome.severity],
+            description=" ".join(outcome.sentences) or None,
+            metadata={"rows": outcome.rows, "failing": dg.MetadataValue.md(outcome.table), "unchanged": outcome.cached},
+        )

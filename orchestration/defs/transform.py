@@ -1,0 +1,114 @@
+"""The dbt project: from raw events and prices to marts. Every dbt test is an asset check; a broken promise stops the publication."""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from orchestration.dbt import dbt_environment, dbt_project
+from orchestration.settings import Settings, from_environment
+from orchestration.warehouse import preview, warehouse
+
+
+class Rebuild(dg.Config):
+    """What a backfill asks for beyond the dates that differ. Dates are inclusive, YYYY-MM-DD."""
+
+    rebuild_from: str = ""
+    rebuild_to: str = ""
+    full_refresh: bool = False
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups follow the folders of the dbt project; marts say who answers for them and how fresh they must be."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The model's name: marts are found under the name that analysts query."""
+        if dbt_resource_props["resource_type"] == "source":
+            return super().get_asset_key(dbt_resource_props)
+        return dg.AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Marts by folder, everything else by layer."""
+        folders = dbt_resource_props["fqn"][1:-1]
+        return (
+            "seeds"
+            if dbt_resource_props["resource_type"] == "seed"
+            else folders[1]
+            if folders[0] == "marts"
+            else folders[0]
+        )
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        """The spec with owner and, for marts, the freshness that readers are promised."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        spec = spec.replace_attributes(owners=["team:data-platform"])
+        if manifest["nodes"].get(unique_id, {}).get("schema") != "marts":
+            return spec
+        promise = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+        return spec.replace_attributes(freshness_policy=promise)
+
+
+PROJECT = dbt_project(from_environment())
+
+
+@dbt_assets(
+    manifest=PROJECT.manifest_path, project=PROJECT, dagster_dbt_translator=Translator(), name="warehouse_models"
+)
+def warehouse_models(
+    context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
+) -> Iterator[Any]:
+    """Seeds, models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
+    started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
+    os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
+    arguments = ["build", *(["--full-refresh"] if config.full_refresh else [])]
+    invocation = dbt.cli(arguments, context=context, target_path=settings.state / "dbt", raise_on_error=False)
+    # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
+    events = list(invocation.stream())
+    if not invocation.is_successful():
+        yield from events
+        raise dg.Failure(f"dbt build failed, so nothing is published. {invocation.get_error() or ''}")
+    metadata = _what_tables_hold(settings, started_at)
+    for event in events:
+        if isinstance(event, dg.Output):
+            context.add_output_metadata(metadata.get(event.output_name, {}), output_name=event.output_name)
+        yield event
+
+
+def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:
+    """By table: rows and, for tables built by date, the dates that this run rebuilt; the fact also says what it cost."""
+    with warehouse(settings) as connection:
+        tables = connection.execute(
+            "select table_name, estimated_size from duckdb_tables() where schema_name in ('marts', 'intermediate')"
+        ).fetchall()
+        rebuilt = dict(
+            connection.execute(
+                "select model, list(cast(event_date as varchar) order by event_date) from tokentrail.built "
+                "where built_at >= ? group by model",
+                [since],
+            ).fetchall()
+        )
+        dated = {model for (model,) in connection.execute("select distinct model from tokentrail.built").fetchall()}
+        totals = connection.execute(TOTALS_SQL).fetchdf()
+    metadata = {name: {"rows": rows} for name, rows in tables}
+    for name in dated & metadata.keys():
+        dates = rebuilt.get(name, [])
+        metadata[name] |= {"dates_rebuilt": len(dates), "rebuilt": ", ".join(dates[-10:]) or "-"}
+    metadata["fct_attempts"] |= {
+        "totals": preview(totals.astype(object).where(totals.notna(), None).to_dict("records"))
+    }
+    return metadata
+
+
+TOTALS_SQL = """
+    select data_mode, environment, sum(attempts) as attempts, cast(sum(cost_usd) as varchar) as cost_usd,
+        sum(unpriced_attempts) as unpriced_attempts,
+        round(sum(unpriced_attempts) / nullif(sum(priced_attempts + unpriced_attempts), 0), 6) as unpriced_share
+    from marts.data_quality_daily
+    where attempts > 0
+    group by data_mode, environment
+    order by data_mode, environment
+"""

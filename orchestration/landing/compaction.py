@@ -1,0 +1,102 @@
+"""Compaction: a past day in one raw file, and one manifest for many. No row changes, and no reader notices."""
+
+from datetime import date
+
+from orchestration.landing.convert import merge, open_database, quoted
+from orchestration.landing.manifests import (
+    manifest_files,
+    manifest_path,
+    new_load_id,
+    one_loader,
+    read_columns,
+    remove_leftovers,
+    spool,
+    sync,
+)
+from orchestration.settings import Settings
+
+# Every file costs a reader an open: a past day may have this many, and the manifest folder that many manifests.
+FILES_PER_DAY = 8
+MANIFESTS = 64
+SMALL_BYTES = 64 << 20  # larger files stay as they are: writing them again gains nothing
+
+
+def compact(settings: Settings, source: str = "events") -> dict[str, int]:
+    """Merges the small files of past days and folds the source's manifests into one, when there are many of either.
+
+    What is replaced stays on disk for a day, for readers that have listed it. Returns what was done: dates, files and
+    manifests merged. Raises LoadInProgress.
+    """
+    with one_loader(settings):
+        remove_leftovers(settings)
+        return compact_held(settings, source)
+
+
+def compact_held(settings: Settings, source: str) -> dict[str, int]:
+    """`compact` for the owner of the lock."""
+    of_source = [
+        path
+        for path in sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+        if read_columns(path, "source")["source"].unique().to_pylist() == [source]
+    ]
+    folded = sorted(set(of_source) & set(manifest_files(settings)))
+    if not folded:
+        return {"dates": 0, "files": 0, "manifests": 0}
+    spool(settings).mkdir(parents=True, exist_ok=True)
+    with open_database(settings.memory_limit, spool(settings), "") as database:
+        listed = ", ".join(f"'{quoted(path)}'" for path in folded)
+        database.execute(f"create view manifest as from read_parquet([{listed}], hive_partitioning = false)")
+        merges = _worth_merging(settings, database)
+        if not merges and len(folded) <= MANIFESTS:
+            return {"dates": 0, "files": 0, "manifests": 0}
+        load_id = new_load_id()
+        renamed = _merge_days(settings, database, merges, source, load_id)
+        # All manifests on disk, those superseded before too: whichever is deleted first, none comes back to life.
+        _fold_manifests(settings, database, renamed, [path.stem for path in of_source], load_id)
+    return {"dates": len(merges), "files": len(renamed), "manifests": len(folded)}
+
+
+def _worth_merging(settings: Settings, database) -> dict[date, list[str]]:
+    """Past event date -> its small raw files, where there are more than FILES_PER_DAY."""
+    days = database.execute(
+        "select event_date, list(distinct raw_file order by raw_file) from manifest "
+        "where raw_file is not null and event_date < ? group by all having count(distinct raw_file) > ?",
+        [settings.as_of.date(), FILES_PER_DAY],
+    ).fetchall()
+    small = {day: [file for file in files if (settings.raw / file).stat().st_size < SMALL_BYTES] for day, files in days}
+    return {day: files for day, files in sorted(small.items()) if len(files) > FILES_PER_DAY}
+
+
+def _merge_days(settings, database, merges, source, load_id) -> list[tuple[str, str]]:
+    renamed = []
+    for number, (day, files) in enumerate(merges.items()):
+        target = f"{source}/event_date={day}/load={load_id}-{number}.parquet"
+        parts = [settings.raw / file for file in files]
+        merge(database, parts, settings.raw / target)
+        sync(settings.raw / target)
+        renamed.extend((file, target) for file in files)
+    return renamed
+
+
+def _fold_manifests(settings, database, renamed, supersedes, load_id) -> None:
+    """Repeats every row under the new load id, with the raw files of now; the first row says what is superseded."""
+    database.execute("create temp table renamed (raw_file varchar, target varchar)")
+    if renamed:
+        database.executemany("insert into renamed values (?, ?)", renamed)
+    path = manifest_path(settings, load_id)
+    partial = path.with_name(f".{path.name}.partial")
+    database.execute(
+        f"""
+        copy (
+            select manifest.* replace (
+                '{load_id}' as load_id,
+                coalesce(target, raw_file) as raw_file,
+                case when row_number() over () = 1 then $supersedes::varchar[] end as supersedes
+            )
+            from manifest left join renamed using (raw_file)
+        ) to '{quoted(partial)}' (format parquet, compression zstd)
+        """,  # noqa: S608
+        {"supersedes": supersedes},
+    )
+    sync(partial)
+    partial.rename(path)

@@ -1,0 +1,475 @@
+"""From (line_number, JSON line) to typed rows with a reason code where a row is refused: one SQL for every format.
+
+Each batch is first asked which keys its lines have. Fields that no line has become NULL constants, so the cost of a
+row is that of the fields it has; fields nobody knows go to `metadata`. Python functions run only on the rare values
+that SQL cannot canonicalise (usage, priceContext, metadata with a body in it).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.landing.fields import FIELDS, PRICE_KEY, RAW_COLUMNS, REQUIRED, STRINGS, TOKENS, snake_case
+from orchestration.landing.lines import NO_EXTENSIONS
+from orchestration.landing.privacy import (
+    cleaned,
+    cleaned_text,
+    hmac_pads,
+    id_hasher,
+    is_body,
+    json_text,
+    needs_cleaning,
+)
+
+LARGEST_COUNT = 9_999_999_999_999  # 13 digits: DECIMAL(13,0) is what a count is priced as
+LONGEST_ID = 256
+MOST_EXTRAS = 100  # more unknown field names than this in one batch are generated names: handled row by row
+CHOICES = {
+    "dataMode": ("real", "test", "demo"),
+    "usageSource": ("provider", "estimate"),
+    "tokenConvention": ("inclusive", "exclusive"),
+    "processing": ("realtime", "batch"),
+}
+DEFAULTS = {"environment": "prod", "dataMode": "real", "tokenConvention": "inclusive"}
+WHOLE = {**dict.fromkeys(TOKENS, (0, LARGEST_COUNT)), "attempt": (1, 2**31 - 1), "httpStatus": (0, 999)}
+INSTANT = r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?"
+NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+
+MACROS = rf"""
+create macro tidy(x) as case
+    when x < '!' or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10)) or ends_with(x, chr(13))
+    then nullif(trim(x, ' ' || chr(9) || chr(10) || chr(13)), '') else x end;
+create macro is_number(x) as regexp_full_match(trim(x), '{NUMBER}');
+-- DuckDB's own cast rounds 12.5 to 13 and reads 0x1f and 1_000: only what prints as it was read goes the short way.
+create macro whole(x) as case
+    when try_cast(x as bigint)::varchar = x then try_cast(x as bigint)
+    when is_number(x) and try_cast(x as decimal(38, 12)) = trunc(try_cast(x as decimal(38, 12)))
+    then try_cast(try_cast(x as decimal(38, 12)) as bigint) end;
+create macro number(x) as case when is_number(x) then try_cast(x as double) end;
+create macro money(x) as case when is_number(x) then try_cast(x as decimal(38, 12)) end;
+create macro instant(x) as case when regexp_full_match(x, '{INSTANT}')
+    then coalesce(try_cast(x as timestamptz), try_cast(upper(x) as timestamptz))::timestamp end;
+create macro found(name, x) as name || ' is ' || left(x, 40);
+create macro whole_problem(name, x, v, least, most) as case
+    when v is null and is_number(x) and try_cast(x as decimal(38, 12)) <> trunc(try_cast(x as decimal(38, 12)))
+    then 'not_an_integer' || chr(9) || found(name, x)
+    when v is null then 'bad_value' || chr(9) || found(name, x) || ', not a whole number'
+    when v < least and least = 0 then 'negative_tokens' || chr(9) || found(name, x)
+    when v not between least and most
+    then 'bad_value' || chr(9) || found(name, x) || ', not between ' || least || ' and ' || most end;
+create macro keyed_hash(x, inner_pad, outer_pad) as
+    sha256(outer_pad || unhex(sha256(inner_pad || encode(x))));
+"""
+
+
+@dataclass
+class DateRows:
+    """What one landing file has for one event date."""
+
+    rows: int = 0
+    first_occurred_at: datetime | None = None
+    last_occurred_at: datetime | None = None
+    price_keys: set[tuple] = field(default_factory=set)
+
+    def add(self, rows: int, first: datetime, last: datetime, price_keys: Iterable[tuple]) -> None:
+        """Count in further rows."""
+        self.rows += rows
+        self.first_occurred_at = min(first, self.first_occurred_at or first)
+        self.last_occurred_at = max(last, self.last_occurred_at or last)
+        self.price_keys.update(price_keys)
+
+
+@dataclass
+class Converted:
+    """One batch: rows by (content hash, event date), files written by event date, (content hash, line number, reason, line)."""
+
+    dates: dict[tuple[str, date], DateRows]
+    parts: dict[date, list[Path]]
+    rejects: list[tuple[str, int, str, str]]
+
+
+def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:
+    """An in-memory database for the workers of a load: each takes a cursor and runs on its own thread."""
+    config = {"threads": 1, "memory_limit": memory_limit, "temp_directory": str(temp_directory), **NO_EXTENSIONS}
+    database = duckdb.connect(config={key: value for key, value in config.items() if value})
+    database.execute("set global TimeZone = 'UTC'")
+    database.execute(MACROS)
+    hash_id = id_hasher(secret)
+    for name, function in (
+        ("context_json", lru_cache(4096)(context_json)),
+        ("usage_json", usage_json),
+        ("other_tokens", other_tokens),
+        ("cleaned_json", lambda text: cleaned_text(text, hash_id)),
+        ("unknown_fields", lambda line: unknown_fields(line, hash_id)),
+    ):
+        kinds = (["VARCHAR", "VARCHAR"], "BIGINT") if name == "other_tokens" else (["VARCHAR"], "VARCHAR")
+        database.create_function(name, function, *kinds)
+    return database
+
+
+def context_json(text: str) -> str | None:
+    """priceContext as canonical JSON (keys sorted), None when it is empty, '!' and the problem when it is refused."""
+    context = _object(text)
+    if context is None or any(not isinstance(value, str | None) for value in context.values()):
+        return "!priceContext is no object of strings"
+    return (
+        json_text({key: context[key] for key in sorted(context) if context[key] is not None})
+        if any(value is not None for value in context.values())
+        else None
+    )
+
+
+def usage_json(text: str) -> str | None:
+    """usage as JSON of unit -> number, None when it is empty, '!' and the problem when it is refused."""
+    usage = _object(text)
+    if usage is None:
+        return "!usage is no object of numbers"
+    for unit, value in usage.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            return f"!usage.{unit[:40]} is no number"
+        if value is not None and not 0 <= value <= LARGEST_COUNT:
+            return f"!usage.{unit[:40]} is {value}, not between 0 and {LARGEST_COUNT}"
+        if unit in own_fields():
+            return f"!usage.{unit} has a field of its own: send {own_fields()[unit]}"
+    kept = {unit: value for unit, value in sorted(usage.items()) if value is not None}
+    return json_text(kept) if kept else None
+
+
+def other_tokens(usage: str, direction: str) -> int:
+    """Tokens of one direction ('input' or 'output') that the catalogue's units under `usage` add up to."""
+    return int(sum(value for unit, value in json.loads(usage).items() if token_direction(unit) == direction))
+
+
+@cache
+def own_fields() -> dict[str, str]:
+    """Catalogue units that `usage` may not repeat -> the event fields that carry them: they would be priced twice."""
+    own = {snake_case(name): name for name in TOKENS}
+    own["output_reasoning_tokens"] = own.pop("reasoning_tokens")
+    return own | {
+        "cache_write_5m_tokens": "cacheWriteTokens and cacheWrite1hTokens",
+        "requests": "nothing, it is counted",
+    }
+
+
+@cache
+def token_direction(unit: str) -> str | None:
+    """'input' or 'output' for a token unit of the price catalogue, else None."""
+    from genai_prices.data_units import unit_data
+
+    dimensions = unit_data.get(unit, {}).get("dimensions", {})
+    return dimensions.get("direction") if dimensions.get("family") == "tokens" else None
+
+
+def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
+    """The metadata of a line whose unknown fields have too many or too odd names for columns."""
+    event = json.loads(line, object_pairs_hook=_first_wins, parse_constant=lambda _: None)
+    metadata = event.get("metadata")
+    if isinstance(metadata, str):
+        metadata = _object(metadata) or metadata
+    unknown = {key: value for key, value in event.items() if key not in FIELDS and value is not None}
+    known = metadata if isinstance(metadata, dict) else {} if metadata in (None, "") else {"metadata": metadata}
+    return json_text(cleaned(unknown | known, hash_id))
+
+
+def _first_wins(pairs: list[tuple]) -> dict:
+    return dict(reversed(pairs))  # of a repeated key DuckDB reads the first
+
+
+def _object(text: str) -> dict | None:
+    try:
+        value = json.loads(text, object_pairs_hook=_first_wins)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def convert(
+    database: duckdb.DuckDBPyConnection, lines: pa.Table, name_part: Callable[[date], Path], load_id: str, secret: str
+):
+    """Types, judges and writes a batch with columns content_hash, line_number, line.
+
+    A batch that DuckDB cannot digest is halved until the one line that is to blame stands alone and is rejected.
+    """
+    try:
+        return _convert(database, lines, name_part, load_id, secret)
+    except duckdb.Error as error:
+        if lines.num_rows == 1:
+            (row,) = lines.to_pylist()
+            reason = f"invalid_json\tit cannot be read ({type(error).__name__})"
+            return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, row["line"])])
+        middle = lines.num_rows // 2
+        first = convert(database, lines.slice(0, middle), name_part, load_id, secret)
+        return joined(first, convert(database, lines.slice(middle), name_part, load_id, secret))
+
+
+def joined(one: Converted, other: Converted) -> Converted:
+    """Both batches as one."""
+    for key, more in other.dates.items():
+        one.dates.setdefault(key, DateRows()).add(
+            more.rows, more.first_occurred_at, more.last_occurred_at, more.price_keys
+        )
+    for day, parts in other.parts.items():
+        one.parts.setdefault(day, []).extend(parts)
+    one.rejects.extend(other.rejects)
+    return one
+
+
+def _convert(database, lines, name_part, load_id, secret) -> Converted:
+    database.register("lines", lines)
+    keys = database.execute(
+        "select any_value(keys) from (select try(json_keys(line)) as keys from lines) group by keys::varchar"
+    ).fetchall()
+    present = {name for (names,) in keys for name in names or ()}
+    all_objects = all(names for (names,) in keys)
+    statement, parameters = rows_sql(present, all_objects, secret)
+    database.execute(f"create or replace temp table typed as {statement}", parameters)
+    dates = _dates(database)
+    parts = {}
+    for day in sorted({day for _, day in dates}):
+        parts[day] = [name_part(day)]
+        _write(database, f"typed where reason is null and event_date = date '{day}'", parts[day][0], load_id)
+    rejects = database.execute(
+        "select content_hash, line_number, reason, line from typed where reason is not null"
+    ).fetchall()
+    database.execute("drop table typed")
+    database.unregister("lines")
+    return Converted(dates, parts, rejects)
+
+
+def _dates(database) -> dict[tuple[str, date], DateRows]:
+    dates: dict[tuple[str, date], DateRows] = {}
+    for content_hash, day, *price_key, rows, first, last in database.execute(
+        f"""
+        select content_hash, event_date, {", ".join(PRICE_KEY)}, count(*), min(occurred_at), max(occurred_at)
+        from typed where reason is null group by all
+        """  # noqa: S608
+    ).fetchall():
+        dates.setdefault((content_hash, day), DateRows()).add(rows, first, last, [tuple(price_key)])
+    return dates
+
+
+def _write(database, rows: str, path: Path, load_id: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = ", ".join(
+        f"'{load_id}' as load_id" if column == "load_id" else f"{column}::{kind} as {column}"
+        for column, kind in RAW_COLUMNS.items()
+    )
+    database.execute(f"copy (select {columns} from {rows}) to '{quoted(path)}' (format parquet, compression zstd)")  # noqa: S608
+
+
+def merge(database, parts: list[Path], target: Path) -> None:
+    """Writes raw files one after the other into one. Raises RuntimeError when a row does not arrive."""
+    listed = ", ".join(f"'{quoted(part)}'" for part in parts)
+    source = f"read_parquet([{listed}], hive_partitioning = false)"
+    database.execute(f"copy (from {source}) to '{quoted(target)}' (format parquet, compression zstd)")
+    there, arrived = (
+        database.execute(f"select sum(num_rows) from parquet_file_metadata([{files}])").fetchone()[0]  # noqa: S608
+        for files in (listed, f"'{quoted(target)}'")
+    )
+    if there != arrived:
+        raise RuntimeError(f"{target}: {arrived} rows of {there} arrived in the merged file. Nothing was replaced.")
+
+
+def quoted(path: Path) -> str:
+    """A path inside of a SQL string."""
+    return str(path).replace("'", "''")
+
+
+def rows_sql(present: set[str], all_objects: bool, secret: str) -> tuple[str, list]:
+    """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
+
+    `present` are the keys that occur in the batch, `all_objects` whether every line is an object.
+    """
+    known = [name for name in FIELDS if name in present]
+    extras = sorted(present.difference(FIELDS))
+    plain = len(extras) <= MOST_EXTRAS and all(_is_plain(name) for name in extras) and _differ(extras)
+    extras_read = [name for name in extras if not is_body(name)] if plain else []
+    shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras_read, "JSON")} or {"model": "VARCHAR"}
+    structure = json.dumps(shape).replace("'", "''")
+    guard = "" if all_objects else "case when json_valid(line) and json_type(line) = 'OBJECT' then "
+    text = {name: f'f."{name}"' if name in present else "null::varchar" for name in FIELDS}
+    values = _values(text, present, secret)
+    values["metadata"] = _metadata("metadata" in present, extras, extras_read if plain else None, secret)
+    typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
+    pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
+    statement = f"""
+    with parsed as (
+        select content_hash, line_number, line, {guard}from_json(line, '{structure}'){" end" if guard else ""} as f
+        from lines
+    ),
+    valued as (select content_hash, line_number, line, f,
+    {typed}
+    from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
+    judged as (select * exclude (f), occurred_at::date as event_date, {_reason(text, present)} as reason from valued)
+    select * exclude (line, other_input, other_output), case when reason is not null then line end as line from judged
+    """  # noqa: S608
+    return statement, pads
+
+
+def _is_plain(name: str) -> bool:
+    return re.fullmatch(r"[\w.:/@ -]{1,100}", name) is not None
+
+
+def _differ(extras: list[str]) -> bool:
+    """Whether the unknown names differ from each other and from the fields when case is ignored, as columns must."""
+    lower = {name.lower() for name in extras}
+    return len(lower) == len(extras) and not lower & {name.lower() for name in FIELDS}
+
+
+def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, str]:
+    """Raw column -> expression over the texts `f.<field>`; a field that is not there is a NULL of its type."""
+    values = {}
+    for name in STRINGS:
+        values[snake_case(name)] = f"tidy({text[name]})" if name in present else text[name]
+    if "environment" in present:
+        values["environment"] = f"lower({values['environment']})"
+    for name, default in DEFAULTS.items():
+        column = snake_case(name)
+        values[column] = f"coalesce({values[column]}, '{default}')" if name in present else f"'{default}'"
+    if secret:
+        for name in {"tenantId", "userId"} & present:
+            values[snake_case(name)] = f"keyed_hash({values[snake_case(name)]}, inner_pad, outer_pad)"
+    for name in WHOLE:
+        values[snake_case(name)] = f"whole({text[name]})" if name in present else "null::bigint"
+    has = present.__contains__
+    values["price_context"] = f"context_json(tidy({text['priceContext']}))" if has("priceContext") else "null::varchar"
+    values["usage"] = f"usage_json(tidy({text['usage']}))" if has("usage") else "null::varchar"
+    for direction in ("input", "output"):
+        values[f"other_{direction}"] = (
+            f"case when {values['usage']} like '{{%' then other_tokens({values['usage']}, '{direction}') end"
+            if has("usage")
+            else "null::bigint"
+        )
+    values["latency_ms"] = f"number({text['latencyMs']})" if has("latencyMs") else "null::double"
+    values["reported_cost_usd"] = f"money({text['costUsd']})" if has("costUsd") else "null::decimal(38, 12)"
+    values["withdrawn"] = f"nullif(lower(tidy({text['withdrawn']})), 'false')" if has("withdrawn") else "null::varchar"
+    values["occurred_at"] = f"instant({occurred_text(text, present)})"
+    return values
+
+
+def occurred_text(text: dict[str, str], present: set[str]) -> str:
+    """The time as the sender wrote it: occurredAt, else its alias."""
+    both = [f"tidy({text[name]})" for name in ("occurredAt", "createdAt") if name in present]
+    return f"coalesce({', '.join(both)})" if both else "null::varchar"
+
+
+def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | None, secret: str) -> str:
+    """The sender's metadata and every unknown field as one JSON object; where both have a key, metadata's counts."""
+    if extras_read is None:
+        return "case when f is not null then nullif(unknown_fields(line), '{}') end"
+    if not has_metadata and not extras_read:
+        return "null::varchar"
+    given = "case when f.metadata like '{%' and json_valid(f.metadata) then nullif(f.metadata, '{}') end"
+    parts, taken = [], ""
+    for name in extras_read:
+        if has_metadata:
+            taken = f"""case when json_exists({given}, '$."{name}"') then null else """
+        end = " end" if has_metadata else ""
+        parts.append(f"""{taken}'"{name}":' || f."{name}"{end}""")
+    if has_metadata:
+        other = "case when json_valid(f.metadata) then f.metadata else to_json(f.metadata) end"
+        parts.append(
+            f"coalesce({given}[2:-2], '\"metadata\":' || case when f.metadata not in ('', '{{}}') then {other} end)"
+        )
+    merged = f"'{{' || concat_ws(',', {', '.join(parts)}) || '}}'"
+    pattern = needs_cleaning(secret).replace("'", "''")
+    return (
+        f"case when regexp_matches({merged}, '{pattern}', 'i') then nullif(cleaned_json({merged}), '{{}}') "
+        f"else nullif({merged}, '{{}}') end"
+    )
+
+
+def _reason(text: dict[str, str], present: set[str]) -> str:
+    """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none."""
+    rules = [
+        "when f is null then case when json_valid(line) then 'not_an_object' || chr(9) || 'it is JSON but no object' "
+        "else 'invalid_json' || chr(9) || 'it is not JSON' end"
+    ]
+    for name in REQUIRED:
+        value = occurred_text(text, present) if name == "occurredAt" else snake_case(name)
+        rules.append(f"when {value} is null then 'missing_field' || chr(9) || '{name} is missing'")
+    for name in ("externalRequestId", "providerRequestId"):
+        length = f"length({snake_case(name)})"
+        rules.append(
+            f"when {length} > {LONGEST_ID} then 'id_too_long' || chr(9) || '{name} has ' || {length} || ' characters'"
+        )
+    rules.append(
+        f"when occurred_at is null then 'bad_timestamp' || chr(9) || found('occurredAt', {occurred_text(text, present)})"
+    )
+    rules.append(
+        "when year(occurred_at) not between 2015 and 2100 then 'date_out_of_range' || chr(9) || "
+        f"found('occurredAt', {occurred_text(text, present)})"
+    )
+    rules.append("when status not in ('success', 'error') then 'bad_status' || chr(9) || found('status', status)")
+    for name, words in CHOICES.items():
+        if name in present:
+            column, listed = snake_case(name), ", ".join(f"'{word}'" for word in words)
+            rules.append(f"when {column} not in ({listed}) then 'bad_value' || chr(9) || found('{name}', {column})")
+    for name, (least, most) in WHOLE.items():
+        if name in present:
+            column = snake_case(name)
+            rules.append(
+                f"when {text[name]} is not null and coalesce({column} not between {least} and {most}, true) "
+                f"then whole_problem('{name}', {text[name]}, {column}, {least}, {most})"
+            )
+    for name in ("priceContext", "usage"):
+        if name in present:
+            column = snake_case(name)
+            rules.append(f"when {column} like '!%' then 'bad_value' || chr(9) || {column}[2:]")
+    for name, column, bad in (
+        ("latencyMs", "latency_ms", "coalesce(latency_ms < 0 or not isfinite(latency_ms), true)"),
+        ("costUsd", "reported_cost_usd", "reported_cost_usd is null"),
+        ("withdrawn", "withdrawn", "withdrawn not in ('true')"),
+    ):
+        if name in present:
+            rules.append(
+                f"when {text[name]} is not null and {bad} then 'bad_value' || chr(9) || found('{name}', {text[name]})"
+            )
+    rules.extend(_part_rules(present))
+    return "case\n    " + "\n    ".join(rules) + "\n    end"
+
+
+def _part_rules(present: set[str]) -> list[str]:
+    """The leaves of the contract are remainders: none may be negative. Absent parts count 0."""
+
+    def total(*names: str) -> str:
+        there = [f"coalesce({snake_case(name)}, 0)" for name in names if name in present]
+        return " + ".join(there) or "0"
+
+    def known(name: str, other: str) -> str:
+        column, rest = snake_case(name), f"total_tokens - {snake_case(other)}"
+        return f"coalesce({column}, {rest})" if {"totalTokens", other} <= present else column
+
+    cache_parts = total("cacheReadTokens", "cacheWriteTokens")
+    inclusive = f"coalesce(input_tokens + case when token_convention = 'exclusive' then {cache_parts} else 0 end, "
+    inclusive += f"{known('inputTokens', 'outputTokens')})"
+    checks = [
+        ("cacheReadTokens", total("cacheReadTokens"), total("cacheAudioReadTokens", "cacheImageReadTokens")),
+        ("cacheWriteTokens", total("cacheWriteTokens"), total("cacheWrite1hTokens")),
+        ("inputAudioTokens", total("inputAudioTokens"), total("cacheAudioReadTokens")),
+        ("inputImageTokens", total("inputImageTokens"), total("cacheImageReadTokens")),
+        (
+            "inputTokens",
+            inclusive,
+            f"{cache_parts} + ({total('inputAudioTokens')} - ({total('cacheAudioReadTokens')})) + ({total('inputImageTokens')} "
+            f"- ({total('cacheImageReadTokens')})) + {total('inputVideoTokens')} + coalesce(other_input, 0)",
+        ),
+        (
+            "outputTokens",
+            known("outputTokens", "inputTokens"),
+            f"{total('reasoningTokens', 'outputAudioTokens', 'outputImageTokens', 'outputVideoTokens')} + coalesce(other_output, 0)",
+        ),
+    ]
+    return [
+        f"when {whole} < {parts} then 'parts_exceed_total' || chr(9) || "
+        f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'"
+        for name, whole, parts in checks
+        if parts != "0"
+    ]

@@ -1,0 +1,132 @@
+"""The native event's fields, the raw zone's columns, and which field becomes which column."""
+
+import re
+
+STRINGS = [
+    "externalRequestId",
+    "providerRequestId",
+    "provider",
+    "model",
+    "status",
+    "errorCode",
+    "endpointTag",
+    "promptVersion",
+    "featureTag",
+    "tenantId",
+    "userId",
+    "environment",
+    "dataMode",
+    "usageSource",
+    "processing",
+    "serviceTier",
+    "requestedServiceTier",
+    "region",
+    "tokenConvention",
+]
+TOKENS = [
+    "inputTokens",
+    "outputTokens",
+    "totalTokens",
+    "cacheReadTokens",
+    "cacheWriteTokens",
+    "cacheWrite1hTokens",
+    "reasoningTokens",
+    "inputAudioTokens",
+    "cacheAudioReadTokens",
+    "outputAudioTokens",
+    "inputImageTokens",
+    "cacheImageReadTokens",
+    "outputImageTokens",
+    "inputVideoTokens",
+    "outputVideoTokens",
+    "webSearches",
+]
+OTHERS = [
+    "attempt",
+    "occurredAt",
+    "createdAt",
+    "httpStatus",
+    "priceContext",
+    "usage",
+    "latencyMs",
+    "costUsd",
+    "metadata",
+    "withdrawn",
+]
+FIELDS = (*STRINGS, *TOKENS, *OTHERS)
+REQUIRED = ("externalRequestId", "occurredAt", "provider", "model", "status")
+
+# Column -> type, in the order of the raw files. event_date is the hive column: in the path, not in the file.
+RAW_COLUMNS = {
+    **dict.fromkeys(("external_request_id", "provider_request_id"), "VARCHAR"),
+    "attempt": "INTEGER",
+    **dict.fromkeys(("provider", "model", "status", "error_code"), "VARCHAR"),
+    "http_status": "INTEGER",
+    **dict.fromkeys(
+        [
+            "endpoint_tag",
+            "prompt_version",
+            "feature_tag",
+            "tenant_id",
+            "user_id",
+            "environment",
+            "data_mode",
+            "usage_source",
+            "processing",
+            "service_tier",
+            "requested_service_tier",
+            "region",
+            "price_context",
+            "token_convention",
+        ],
+        "VARCHAR",
+    ),
+    **dict.fromkeys(
+        [
+            "input_tokens",
+            "output_tokens",
+            "total_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "cache_write_1h_tokens",
+            "reasoning_tokens",
+            "input_audio_tokens",
+            "cache_audio_read_tokens",
+            "output_audio_tokens",
+            "input_image_tokens",
+            "cache_image_read_tokens",
+            "output_image_tokens",
+            "input_video_tokens",
+            "output_video_tokens",
+            "web_searches",
+        ],
+        "BIGINT",
+    ),
+    "usage": "VARCHAR",
+    "latency_ms": "DOUBLE",
+    "reported_cost_usd": "DECIMAL(38,12)",
+    "metadata": "VARCHAR",
+    "withdrawn": "BOOLEAN",
+    "content_hash": "VARCHAR",
+    "line_number": "BIGINT",
+    "load_id": "VARCHAR",
+    "occurred_at": "TIMESTAMP",
+}
+PRICE_KEY = ("provider", "model", "processing", "service_tier", "region", "price_context")
+
+
+def snake_case(name: str) -> str:
+    """cacheWrite1hTokens -> cache_write_1h_tokens."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
+
+
+NATIVE_NAMES = {snake_case(name): name for name in FIELDS}
+
+
+def native_names(columns: list[str]) -> list[str]:
+    """Column names of a table file as event fields: snake_case is taken as camelCase unless both are there."""
+    names = []
+    for column in columns:
+        name = NATIVE_NAMES.get(column, column)
+        names.append(column if name in columns or name in names else name)
+    return names

@@ -1,0 +1,236 @@
+"""Manifests: what exists in the raw zone. Readers list files from here, so a rename decides between all and nothing.
+
+A load writes its data first and its manifest last. Files that no manifest names do not exist for readers; the next
+load removes them. Compaction is one more manifest, which repeats the rows of the manifests it supersedes.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from orchestration.landing.convert import quoted
+from orchestration.landing.fields import PRICE_KEY, RAW_COLUMNS
+from orchestration.landing.lines import NO_EXTENSIONS
+from orchestration.settings import Settings
+
+GRACE = timedelta(days=1)  # readers that listed files before a compaction have this long to finish
+SCHEMA_ID = "00000000T000000000000Z-schema"
+
+_instant = pa.timestamp("us")
+MANIFEST = pa.schema(
+    {
+        "load_id": pa.string(),
+        "loaded_at": _instant,
+        "source": pa.string(),
+        "landing_file": pa.string(),
+        "arrival_date": pa.date32(),
+        "content_hash": pa.string(),
+        "size_bytes": pa.int64(),
+        "modified_at": pa.string(),
+        "file_status": pa.string(),
+        "event_date": pa.date32(),
+        "rows_in": pa.int64(),
+        "rows_loaded": pa.int64(),
+        "rows_rejected": pa.int64(),
+        "first_occurred_at": _instant,
+        "last_occurred_at": _instant,
+        "raw_file": pa.string(),
+        "rejects_file": pa.string(),
+        "price_keys": pa.list_(pa.struct(dict.fromkeys(PRICE_KEY, pa.string()))),
+        "rejects_by_reason": pa.map_(pa.string(), pa.int64()),
+        "supersedes": pa.list_(pa.string()),
+    }
+)
+REJECTS = pa.schema(
+    {
+        "source": pa.string(),
+        "landing_file": pa.string(),
+        "content_hash": pa.string(),
+        "line_number": pa.int64(),
+        "line": pa.string(),
+        "reason_code": pa.string(),
+        "message": pa.string(),
+        "load_id": pa.string(),
+        "arrival_date": pa.date32(),
+    }
+)
+
+
+class LoadInProgress(RuntimeError):  # noqa: N818
+    """Another loader holds the raw zone."""
+
+
+def utc_now() -> datetime:
+    """The clock, for load ids, `loaded_at` and the grace period only; UTC without a zone, as Parquet keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_load_id() -> str:
+    """Sortable by time, unique without coordination: 20261123T221530123456Z-ab12cd."""
+    return f"{utc_now():%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(3)}"
+
+
+def loaded_at(load_id: str) -> datetime:
+    """The instant inside of a load id (UTC, no zone)."""
+    return datetime.strptime(load_id.partition("Z-")[0], "%Y%m%dT%H%M%S%f")  # noqa: DTZ007 - UTC by construction
+
+
+@contextmanager
+def one_loader(settings: Settings):
+    """Holds raw/_lock. The kernel frees it when its owner ends, however it ends. Raises LoadInProgress."""
+    settings.raw.mkdir(parents=True, exist_ok=True)
+    path = settings.raw / "_lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        owner = path.read_text().strip() or "a process that has just started"
+        raise LoadInProgress(
+            f"{path}: another load is running, by {owner}. Wait until it ends, or end that process: "
+            "the lock is freed with it and nothing half-loaded is ever read."
+        ) from None
+    try:
+        path.write_text(f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC\n")
+        _write_schemas(settings)
+        yield
+        path.write_text("")
+    finally:
+        lock.release()
+
+
+def _write_schemas(settings: Settings) -> None:
+    """Empty tables, so that readers find a schema before the first event: a manifest, and raw/_schema/*.parquet."""
+    empty = settings.raw / "_schema" / "events.parquet"
+    if not manifest_path(settings, SCHEMA_ID).exists():
+        write_table(pa.Table.from_pylist([], MANIFEST), manifest_path(settings, SCHEMA_ID))
+        write_table(pa.Table.from_pylist([], REJECTS), empty.with_name("rejects.parquet"))
+        columns = ", ".join(f"null::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
+        with duckdb.connect(config=NO_EXTENSIONS) as database:
+            database.execute(f"copy (select {columns} limit 0) to '{quoted(empty)}' (format parquet)")
+
+
+def manifest_path(settings: Settings, load_id: str) -> Path:
+    """Where a load's manifest is."""
+    return settings.raw / "_loads" / f"{load_id}.parquet"
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes a Parquet file whole or not at all: it appears under its name by one rename, after it is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    pq.write_table(table, partial, compression="zstd")
+    sync(partial)
+    partial.rename(path)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file is on disk: a manifest must not outlive, in a power cut, the data it names."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def manifest_files(settings: Settings) -> list[Path]:
+    """The manifests that count, oldest first: those no other one supersedes. Never empty once a loader ran."""
+    listed = sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+    gone = superseded(listed)
+    return [path for path in listed if path.stem not in gone]
+
+
+def read_columns(path: Path, *columns: str) -> pa.Table:
+    """Columns of one Parquet file. (pyarrow's read_table would take a folder `a=b` above the data for a column.)"""
+    with pq.ParquetFile(path) as file:
+        return file.read(list(columns))
+
+
+def superseded(manifests: list[Path]) -> dict[str, str]:
+    """Load ids that a later manifest repeats -> the load id of (the oldest) such manifest."""
+    gone: dict[str, str] = {}
+    for path in manifests:
+        column = read_columns(path, "supersedes")["supersedes"]
+        for load_id in {load_id for ids in column.drop_null().to_pylist() for load_id in ids}:
+            gone.setdefault(load_id, path.stem)
+    return gone
+
+
+def manifest_rows_sql(settings: Settings) -> str:
+    """A FROM item with every manifest row that counts: `select ... from {manifest_rows_sql(settings)}`."""
+    listed = ", ".join(f"'{quoted(path)}'" for path in manifest_files(settings))
+    return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def known_files(settings: Settings, source: str) -> tuple[set[tuple[str, int, str]], set[str]]:
+    """((path, size, modified at) of every file a manifest knows, content hashes whose lines are loaded)."""
+    with duckdb.connect(config=NO_EXTENSIONS) as database:
+        rows = database.execute(
+            "select distinct landing_file, size_bytes, modified_at, content_hash, file_status "
+            f"from {manifest_rows_sql(settings)} where source = ?",
+            [source],
+        ).fetchall()
+    return {tuple(row[:3]) for row in rows}, {row[3] for row in rows if row[4] == "loaded"}
+
+
+def files_with_missing_rows(settings: Settings) -> list[str]:
+    """Landing files whose rows are not all loaded or rejected, by the manifests and by counting raw and reject rows."""
+    with duckdb.connect(config=NO_EXTENSIONS) as database:
+        database.execute(f"create temp table manifest as from {manifest_rows_sql(settings)}")
+        wrong = {
+            row[0]
+            for row in database.execute(
+                "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded) + sum(rows_rejected)"
+            ).fetchall()
+        }
+        for column, expected in (("raw_file", "rows_loaded"), ("rejects_file", "rows_rejected")):
+            files = [
+                row[0]
+                for row in database.execute(
+                    f"select distinct {column} from manifest where {column} is not null"
+                ).fetchall()
+            ]
+            if files:
+                listed = ", ".join(f"'{quoted(settings.raw / file)}'" for file in files)
+                key = "content_hash" if column == "raw_file" else "landing_file"
+                wrong |= {
+                    row[0]
+                    for row in database.execute(f"""
+                    select any_value(landing_file) from manifest left join (
+                        select {key}, count(*) as there from read_parquet([{listed}], hive_partitioning = false) group by all
+                    ) as counted using ({key})
+                    where {column} is not null group by {key}
+                    having sum({expected}) <> coalesce(any_value(there), 0)
+                """).fetchall()
+                }  # noqa: S608
+    return sorted(wrong)
+
+
+def remove_leftovers(settings: Settings) -> None:
+    """Deletes what no manifest names: half loads of a crash, and what a compaction replaced more than a day ago.
+
+    Only the owner of the lock may call this: a running load's files are not named yet.
+    """
+    shutil.rmtree(spool(settings), ignore_errors=True)
+    manifests = sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+    for old, new in superseded(manifests).items():
+        if utc_now() - loaded_at(new) > GRACE:
+            manifest_path(settings, old).unlink(missing_ok=True)
+    named: set[str] = set()
+    for path in (settings.raw / "_loads").glob("[0-9]*.parquet"):
+        table = read_columns(path, "raw_file", "rejects_file")
+        named.update(file for column in table.columns for file in column.unique().to_pylist() if file)
+    for pattern in ("_rejects/load=*.parquet", "**/event_date=*/load=*.parquet", "**/.*.partial"):
+        for path in settings.raw.glob(pattern):
+            if path.relative_to(settings.raw).as_posix() not in named:
+                path.unlink()
+
+
+def spool(settings: Settings) -> Path:
+    """Where a load keeps copies of remote files and what DuckDB spills; emptied by the next load."""
+    return settings.state / "landing"

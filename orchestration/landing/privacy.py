@@ -1,0 +1,123 @@
+"""What never enters the raw zone: bodies of prompts and completions, and with a secret the plain tenant and user ids."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable
+
+KEPT_BYTES = 64 << 10  # how much of a line a reject keeps
+# Keys (in any case) under which SDKs and gateways put what was said. They are dropped wherever they stand: beside the
+# native fields, in metadata, and inside of its objects. `gen_ai.usage.*` and the like hold numbers and stay.
+BODY_KEYS = [
+    "messages",
+    "prompt",
+    "prompts",
+    "completion",
+    "completions",
+    "choices",
+    "content",
+    "contents",
+    "response",
+    "responses",
+    "body",
+    "text",
+    "response_?body",
+    "request_?body",
+    "input",
+    "inputs",
+    "output",
+    "outputs",
+    "system_?prompt",
+    "system_?instructions?",
+    "tools",
+    "tool_?calls",
+    "functions",
+    "function_?call",
+    "gen_ai\\.(?:[a-z_]+\\.)*(?:messages|content)",
+    "gen_ai\\.system_instructions",
+    "gen_ai\\.(?:prompt|completion|input|output)(?:\\..*)?",
+    "gen_ai\\.tool\\.(?:definitions|call\\..*)",
+    "llm\\.(?:prompts?|completions?|(?:input|output)_messages)(?:\\..*)?",
+    "traceloop\\.entity\\.(?:input|output)",
+]
+BODY = "(?:" + "|".join(BODY_KEYS) + ")"
+ID_KEYS = ("tenantId", "userId", "tenant_id", "user_id")
+DROPPED = " [body dropped]"
+WITHHELD = "[withheld: ids in a line that cannot be read cannot be hashed]"
+WITHHELD_BODY = "[withheld: the file has a column of prompts or completions]"
+
+_is_body = re.compile(BODY, re.IGNORECASE).fullmatch
+_first_body = re.compile(rf"""["']?(?<![\w.]){BODY}["']?\s*[:=]""", re.IGNORECASE).search
+
+
+def is_body(key: str) -> bool:
+    """Whether a field of this name holds what was said."""
+    return _is_body(key) is not None
+
+
+def id_hasher(secret: str) -> Callable[[str], str]:
+    """HMAC-SHA256 in hex under the secret; without one, ids stay as they are."""
+    key = secret.encode()
+    return (lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()) if secret else (lambda text: text)
+
+
+def hmac_pads(secret: str) -> tuple[bytes, bytes]:
+    """The inner and outer key block of RFC 2104: sha256(outer || sha256(inner || message)) is the HMAC."""
+    key = secret.encode()
+    key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
+
+
+def needs_cleaning(secret: str) -> str:
+    """The pattern (RE2, case ignored) of a JSON text that `cleaned` would change; seldom more than it would change."""
+    ids = rf'|"(?:{"|".join(ID_KEYS)})\\*"\s*:' if secret else ""
+    return rf'"{BODY}\\*"\s*:|NaN|Infinity{ids}'
+
+
+def cleaned(value, hash_id: Callable[[str], str]):
+    """A JSON value without bodies at any depth, JSON inside of strings included; ids are passed through `hash_id`."""
+    if isinstance(value, dict):
+        return {
+            key: _hashed(item, hash_id) if key in ID_KEYS else cleaned(item, hash_id)
+            for key, item in value.items()
+            if not is_body(key)
+        }
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        try:
+            inside = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        kept = cleaned(inside, hash_id)
+        return value if kept == inside else json_text(kept)
+    return [cleaned(item, hash_id) for item in value] if isinstance(value, list) else value
+
+
+def _hashed(value, hash_id: Callable[[str], str]):
+    if value is None or value == "":
+        return value
+    text = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    digest = hash_id(text)
+    return value if digest == text else digest
+
+
+def cleaned_text(text: str, hash_id: Callable[[str], str]) -> str:
+    """`cleaned` for a JSON text; NaN and Infinity, which are no JSON, become null. Raises ValueError on broken JSON."""
+    return json_text(cleaned(json.loads(text, parse_constant=lambda _: None), hash_id))
+
+
+def json_text(value) -> str:
+    """Compact JSON as DuckDB writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def kept_line(line: str, secret: str) -> str:
+    """What a reject may keep of its line: no body, no plain id when there is a secret, at most 64 KiB."""
+    try:
+        kept = cleaned_text(line, id_hasher(secret))
+    except (ValueError, RecursionError):
+        if secret:
+            return WITHHELD
+        found = _first_body(line)
+        kept = line[: found.start()] + DROPPED if found else line
+    return kept.encode()[:KEPT_BYTES].decode(errors="ignore")

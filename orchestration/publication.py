@@ -1,0 +1,95 @@
+"""Publishing: the checked warehouse becomes visible to readers by atomic replacement, and only when something changed."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.exports import write_exports
+from orchestration.settings import Settings
+from orchestration.warehouse import duckdb_config, warehouse, write_atomically
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publish did: the signature that readers see, and whether anything had to be written."""
+
+    signature: str
+    written: bool
+    exports_written: int
+
+
+def publish(settings: Settings) -> Publication:
+    """Make the checked warehouse visible: marts.duckdb and the exports, each replaced atomically, only when something changed.
+
+    Open readers keep the file they have; a crash leaves the former publication and a temporary file that the next run replaces.
+    """
+    settings.published.mkdir(parents=True, exist_ok=True)
+    signature = _mark_verified(settings)
+    if _published_signature(settings) == signature and (settings.published / "marts.duckdb").exists():
+        return Publication(signature, written=False, exports_written=0)
+    copy = settings.published / ".marts.duckdb.next"
+    _copy_marts(settings, copy)
+    with duckdb.connect(str(copy), read_only=True, config=duckdb_config(settings)) as connection:
+        exports_written = write_exports(connection, settings)
+    os.replace(copy, settings.published / "marts.duckdb")
+    write_atomically(
+        settings.published / "marts.json",
+        json.dumps({"signature": signature, "published_at": datetime.now(UTC).isoformat(timespec="seconds")}, indent=2),
+    )
+    return Publication(signature, written=True, exports_written=exports_written)
+
+
+def _mark_verified(settings: Settings) -> str:
+    """Remember that every built date has passed the integrity tests; return the signature of all that readers can see."""
+    with warehouse(settings, read_only=False) as connection:
+        connection.execute(
+            """
+            begin;
+            delete from tokentrail.verified;
+            insert into tokentrail.verified select model, event_date, input_fingerprint from tokentrail.built;
+            commit;
+            """
+        )
+        signature = connection.execute(SIGNATURE_SQL).fetchone()[0]
+        connection.execute("checkpoint")
+    return signature
+
+
+# Small marts are hashed by content; the large ones by the fingerprints they were built from.
+SIGNATURE_SQL = """
+    select md5(concat_ws('|',
+        (select string_agg(concat_ws(' ', model, event_date, input_fingerprint), ',' order by model, event_date)
+            from tokentrail.built),
+        (select md5(string_agg(price_row_key || price_book_version, ',' order by price_row_key)) from marts.price_book),
+        (select md5(string_agg(concat_ws(' ', landing_file, line_number, reason_code), ',' order by landing_file, line_number))
+            from marts.rejected_events),
+        (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),
+            ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
+        (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel), ',' order by endpoint_tag))
+            from marts.dim_endpoints)
+    ))
+"""
+
+
+def _published_signature(settings: Settings) -> str | None:
+    manifest = settings.published / "marts.json"
+    return json.loads(manifest.read_text())["signature"] if manifest.exists() else None
+
+
+def _copy_marts(settings: Settings, target: Path) -> None:
+    """Copy the warehouse file and drop all but the marts: intermediate models are no interface."""
+    target.with_suffix(".next.wal").unlink(missing_ok=True)
+    shutil.copyfile(settings.warehouse, target)
+    with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
+        schemas = connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
+        ).fetchall()
+        for (schema,) in schemas:
+            if schema != "marts":
+                connection.execute(f'drop schema "{schema}" cascade')
+        connection.execute("checkpoint")

@@ -1,0 +1,110 @@
+"""What a person wants to see after a run, read from what was published: `python -m orchestration.report`."""
+
+from decimal import Decimal
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import Settings, from_environment
+from orchestration.warehouse import duckdb_config
+
+TOP = 5
+WHERE_TO_GO = """Where to go next
+  {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
+  {published}/exports/              the last days and each month, Parquet and CSV
+  {published}/docs/dbt/index.html   every table and column explained
+  {published}/docs/data_docs/       what the expectations found
+  make ui                           runs, checks and lineage in Dagster"""
+
+
+def print_report(settings: Settings, console: Console) -> None:
+    """Totals, rejects by reason, cost by endpoint, prompt version, tenant and user, models without a price, reported against ours."""
+    database = settings.published / "marts.duckdb"
+    if not database.exists():
+        console.print(f"Nothing is published yet under {settings.published}: `make run` says why.")
+        return
+    with duckdb.connect(str(database), read_only=True, config=duckdb_config(settings)) as marts:
+        marts.execute("set schema = 'marts'")
+        for title, sql, parameters in _sections():
+            rows = marts.execute(sql, parameters)
+            columns = [column[0] for column in rows.description]
+            _print_table(console, title, columns, rows.fetchall())
+    console.print(WHERE_TO_GO.format(published=settings.published))
+
+
+def _sections() -> list[tuple[str, str, list]]:
+    return [
+        ("What was counted", TOTALS, []),
+        ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
+        *[
+            (f"Cost by {name}, real data, top {TOP}", TOP_COST.format(mart=mart, members=members), [TOP])
+            for name, mart, members in (
+                ("endpoint", "cost_by_endpoint_daily", "endpoint_tag"),
+                ("prompt version", "cost_by_prompt_version_daily", "endpoint_tag || ' ' || prompt_version"),
+                ("tenant", "cost_by_tenant_daily", "tenant_id"),
+                ("user", "cost_by_user_daily", "user_id || ' (' || tenant_id || ')'"),
+            )
+        ],
+        ("Models without a price (marts.unpriced_models): the totals above leave them out", UNPRICED, []),
+        ("Our cost against the sender's costUsd, by model, largest difference first", REPORTED, []),
+    ]
+
+
+TOTALS = """
+    select data_mode, environment, cast(min(event_date) as varchar) || ' .. ' || cast(max(event_date) as varchar) as dates,
+        sum(requests) as requests, sum(attempts) as attempts, sum(duplicate_deliveries) as duplicates,
+        sum(cost_usd) as cost_usd, sum(unpriced_attempts) as unpriced, sum(no_usage_attempts) as no_usage
+    from data_quality_daily where attempts > 0 group by data_mode, environment order by requests desc
+"""
+REJECTS = "select reason_code, count(*) as lines, any_value(message) as for_example from rejected_events group by 1 order by 2 desc, 1"
+TOP_COST = """
+    with members as (
+        select {members} as member, sum(requests) as requests, sum(cost_usd) as cost_usd, sum(unpriced_attempts) as unpriced
+        from {mart} where data_mode = 'real' group by 1
+    )
+    select member, requests, cost_usd, cast(cost_usd as double) / (select cast(sum(cost_usd) as double) from members) as share, unpriced
+    from members order by cost_usd desc nulls last, member limit ?
+"""
+UNPRICED = """
+    select provider, model, environment, data_mode, first_seen_date, requests, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens,
+        exposure_likely_usd, suggestions
+    from unpriced_models order by requests desc, provider, model limit 25
+"""
+REPORTED = """
+    select provider, model, count(*) filter (where pricing_status = 'priced') as priced, sum(cost_usd) as cost_usd,
+        count(reported_cost_usd) as reported_by_sender, sum(reported_cost_usd) as reported_usd,
+        sum(reported_cost_usd) filter (where cost_usd is not null) - sum(cost_usd) filter (where reported_cost_usd is not null)
+            as reported_minus_ours,
+        max(reported_cost_usd) as largest_reported
+    from fct_attempts where data_mode = 'real' group by provider, model having count(reported_cost_usd) > 0
+    order by abs(coalesce(reported_minus_ours, reported_usd)) desc, provider, model limit 25
+"""
+
+
+def _print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
+    if not rows:
+        console.print(f"{title}: none\n")
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        number = isinstance(next((row[index] for row in rows if row[index] is not None), None), int | float | Decimal)
+        table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(column, value) for column, value in zip(columns, row, strict=True)))
+    console.print(table, "")
+
+
+def _text(column: str, value: object) -> str:
+    """Money to the cent where it is large, in full where cents would hide it; shares in percent; unknown as a dash."""
+    if value is None:
+        return "-"
+    if column == "share":
+        return f"{value:.1%}"
+    if isinstance(value, Decimal) and value.as_tuple().exponent:
+        return f"{value:,.2f}" if abs(value) >= 10 else f"{value:,.6f}"
+    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
+
+
+if __name__ == "__main__":
+    print_report(from_environment(), Console(width=150))

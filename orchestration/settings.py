@@ -1,0 +1,124 @@
+"""Every setting of Tokentrail, read once from the environment; docs/operate.md lists them for people."""
+
+import os
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def setting(name: str, default: str, help: str):  # noqa: A002
+    """A dataclass field that documents the environment variable it is read from."""
+    return field(metadata={"env": name, "default": default, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a team may set. Values come from `TOKENTRAIL_*`; an unreadable value is an error that names the variable."""
+
+    data: Path = setting("TOKENTRAIL_DATA", "data", "Data root: landing, raw, ledger, warehouse.duckdb, published.")
+    landing_address: str = setting(
+        "TOKENTRAIL_LANDING", "", "Landing folder or object-store address (s3://...); empty: <data root>/landing."
+    )
+    as_of: datetime = setting(
+        "TOKENTRAIL_AS_OF", "", "The instant the run speaks from (RFC 3339); empty: now. Nothing else reads the clock."
+    )
+    id_secret: str = setting(
+        "TOKENTRAIL_ID_SECRET", "", "When set, tenant and user ids are replaced by HMAC-SHA256 under it while loading."
+    )
+    max_line_bytes: int = setting(
+        "TOKENTRAIL_MAX_LINE_BYTES", "4194304", "Longer lines are rejected: usage events are a few hundred bytes."
+    )
+    identity_window_days: int = setting(
+        "TOKENTRAIL_IDENTITY_WINDOW_DAYS", "1", "Days over which a repeated id is the same attempt or request."
+    )
+    lateness_hours: int = setting(
+        "TOKENTRAIL_LATENESS_HOURS", "6", "A day is complete this many hours after it ends (UTC)."
+    )
+    unpriced_error_share: float = setting(
+        "TOKENTRAIL_UNPRICED_ERROR_SHARE",
+        "0.05",
+        "Share of requests without a price above which the check is an error.",
+    )
+    export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
+    time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")
+    daily_at: str = setting("TOKENTRAIL_DAILY_AT", "06:15", "Local time of the daily run, HH:MM.")
+    memory_limit: str = setting("TOKENTRAIL_MEMORY_LIMIT", "4GB", "Memory DuckDB may use before it spills to disk.")
+    threads: int = setting("TOKENTRAIL_THREADS", "0", "DuckDB threads; 0: one per core.")
+
+    @property
+    def landing(self) -> str:
+        """Where landing files arrive: a folder, or an object-store address."""
+        return self.landing_address or str(self.data / "landing")
+
+    @property
+    def raw(self) -> Path:
+        """The raw zone: typed Parquet by source and UTC event date, with manifests."""
+        return self.data / "raw"
+
+    @property
+    def ledger(self) -> Path:
+        """What cannot be recomputed: price book versions, closes, announcements."""
+        return self.data / "ledger"
+
+    @property
+    def warehouse(self) -> Path:
+        """The private database the pipeline writes; readers use `published`."""
+        return self.data / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What readers open: marts.duckdb, exports, docs."""
+        return self.data / "published"
+
+    @property
+    def state(self) -> Path:
+        """Dagster's and dbt's own working state: safe to delete."""
+        return self.data / "state"
+
+    @property
+    def overrides(self) -> Path:
+        """Price overrides a team edits by pull request."""
+        return PROJECT / "pricing" / "overrides"
+
+
+def from_environment(environment: dict[str, str] | None = None) -> Settings:
+    """Settings from `TOKENTRAIL_*`. Raises ValueError with a sentence naming the variable that cannot be read."""
+    environment = os.environ if environment is None else environment
+    readers = {Path: _path, int: int, float: float, str: str, datetime: _instant}
+    values = {}
+    for item in fields(Settings):
+        name, text = item.metadata["env"], environment.get(item.metadata["env"], "") or item.metadata["default"]
+        try:
+            values[item.name] = readers[item.type](text)
+        except ValueError as error:
+            raise ValueError(f"{name} is {text!r}: {error}. {item.metadata['help']}") from None
+    return _checked(Settings(**values))
+
+
+def _path(text: str) -> Path:
+    return (PROJECT / text).resolve()
+
+
+def _instant(text: str) -> datetime:
+    if not text:
+        return datetime.now(UTC)
+    instant = datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _checked(settings: Settings) -> Settings:
+    try:
+        ZoneInfo(settings.time_zone)
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"TOKENTRAIL_TIME_ZONE is {settings.time_zone!r}: not an IANA zone such as Europe/Berlin."
+        ) from None
+    hour, _, minute = settings.daily_at.partition(":")
+    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+        raise ValueError(f"TOKENTRAIL_DAILY_AT is {settings.daily_at!r}: give a local time as HH:MM.")
+    if settings.identity_window_days < 1:
+        raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
+    return settings

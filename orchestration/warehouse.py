@@ -1,0 +1,66 @@
+"""The private warehouse: one process writes it, and nobody reads it but the pipeline (readers open what is published)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from orchestration.settings import Settings
+
+
+class WarehouseBusyError(RuntimeError):
+    """Another process has the warehouse open; the run can be repeated when it is done."""
+
+
+@contextmanager
+def warehouse(settings: Settings, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the private warehouse. Raises WarehouseBusyError with a sentence while another process has it open."""
+    try:
+        connection = duckdb.connect(str(settings.warehouse), read_only=read_only, config=duckdb_config(settings))
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise WarehouseBusyError(
+            f"{settings.warehouse} is open in another process: let that run finish, or end it, and run again. ({error})"
+        ) from None
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def duckdb_config(settings: Settings) -> dict[str, str]:
+    """DuckDB settings of every connection: bounded memory, spilling under the data root, no downloads."""
+    spill = settings.state / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    config = {
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+    }
+    return config | ({"threads": str(settings.threads)} if settings.threads else {})
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.next")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def preview(rows: list[dict]) -> dg.TableMetadataValue | str:
+    """A small table for the metadata of an asset; a dash where there is nothing to show."""
+    if not rows:
+        return "-"
+    return dg.MetadataValue.table(
+        [dg.TableRecord({key: _plain(value) for key, value in row.items()}) for row in rows[:20]]
+    )
+
+
+def _plain(value: object) -> str | int | float | bool:
+    return value if isinstance(value, str | int | float | bool) else "-" if value is None else str(value)

@@ -1,0 +1,61 @@
+"""The nearest catalogue names for a pair that the catalogue does not know: for people to pick from, never to price by."""
+
+import re
+from difflib import SequenceMatcher
+from functools import cache
+from typing import NamedTuple
+
+from genai_prices.data_snapshot import get_snapshot
+
+from pricing.catalogue import PLACEHOLDER_MODELS, known_provider
+
+# Below this likeness names share letters, not a family: gpt-4 and gemma-4 are 0.5 alike.
+LIKENESS = 0.7
+SAME_PROVIDER_BONUS = 0.1
+_DATE_OR_VERSION = re.compile(r"[-@:](20\d{2}-?\d{2}-?\d{2}|\d{3,4}|v\d+|latest|preview|exp|beta)(?=[-@:]|$)")
+
+
+class Suggestion(NamedTuple):
+    """A catalogue name that resembles what a sender reported, and in what."""
+
+    provider: str
+    model: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} ({self.reason})"
+
+
+def suggest(provider: str, model: str, limit: int = 3) -> list[Suggestion]:
+    """The catalogue names nearest to (provider, model), best first; empty for placeholders and for names like no other."""
+    name = _core(model)
+    if name in PLACEHOLDER_MODELS:
+        return []
+    home = known_provider(provider) or known_provider(model.partition("/")[0] if "/" in model else "")
+    matcher, scored = SequenceMatcher(autojunk=False), []
+    matcher.set_seq2(name)
+    for candidate, places in _names().items():
+        matcher.set_seq1(candidate)
+        if matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS or matcher.ratio() < LIKENESS:
+            continue
+        for provider_id, model_id in places:
+            at_home = home is not None and provider_id == home.id
+            score = matcher.ratio() + (SAME_PROVIDER_BONUS if at_home else 0)
+            likeness = "same name" if candidate == name else "similar name"
+            where = "same provider" if at_home else "another provider"
+            scored.append((-score, provider_id, model_id, f"{likeness}, {where}"))
+    return [Suggestion(*rest) for _, *rest in sorted(scored)[:limit]]
+
+
+@cache
+def _names() -> dict[str, list[tuple[str, str]]]:
+    names: dict[str, list[tuple[str, str]]] = {}
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            names.setdefault(_core(model.id), []).append((provider.id, model.id))
+    return names
+
+
+def _core(model: str) -> str:
+    """A model's name without its vendor, date and version."""
+    return _DATE_OR_VERSION.sub("", model.strip().lower().rpartition("/")[2])

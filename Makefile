@@ -42,8 +42,10 @@ test: $(VENV)
 
 lint: $(VENV)
 	ruff check . && ruff format --check .
-	sqlfmt --check dbt_project
-	dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
+	sqlfmt --check --quiet dbt_project
+	mkdir -p $(TOKENTRAIL_DATA)/state/lint
+	DBT_TARGET_PATH=$(TOKENTRAIL_DATA)/state/lint/target DBT_LOG_PATH=$(TOKENTRAIL_DATA)/state/lint dbt parse --quiet --project-dir dbt_project
+	DBT_PROJECT_DIR=$(TOKENTRAIL_DATA)/state/lint dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
 
 bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
 	python -m benchmarks

@@ -29,14 +29,14 @@ SLOTS = ((39, 2), (41, 2), (44, 1), (46, 2), (49, 2), (52, 2), (55, 2), (58, 2))
 
 # Class: the share of a day's spend it should add, and the endpoints where it makes sense.
 CLASSES = {
-    "volume": (0.16, ("search.answer", "support.draft", "agent.act", "docs.summarize")),
+    "volume": (0.16, ("search.answer", "support.draft", "docs.extract", "reports.sql")),
     "token": (0.18, ("docs.summarize", "chat.reply", "agent.act", "search.answer")),
     "deploy": (0.20, ("support.draft", "agent.plan", "code.review", "search.answer")),
     "abuse": (0.14, ("code.review", "chat.reply", "docs.compare", "agent.browse")),
     "concentration": (0.16, ("search.answer", "docs.compare", "chat.reply", "code.review")),
     "retry": (0.16, ("agent.act", "code.review", "support.draft")),
-    "price_mix": (0.20, ("docs.summarize", "search.answer", "support.triage", "docs.extract")),
-    "unknown_model": (0.12, ("docs.translate", "docs.extract", "reports.sql")),
+    "price_mix": (0.20, ("docs.summarize", "search.answer", "docs.extract")),
+    "unknown_model": (0.12, ("docs.translate", "docs.extract", "support.draft")),
 }
 ADDING = ("volume", "abuse", "concentration")  # these add requests; the others change what requests there are
 
@@ -83,7 +83,7 @@ def active(world: World, day: date) -> list[tuple[int, Incident]]:
 def plan(world: World, season: int) -> tuple[Incident, ...]:
     """The season's incidents, one of each class, each on an endpoint of its own, drawn from the seed."""
     draw = stream(world.seed, "incidents", season + 100_000)
-    kinds = list(draw.permutation(list(CLASSES)))
+    kinds = draw.permutation(list(CLASSES)).tolist()
     taken, incidents = set(), []
     for kind in sorted(kinds, key=lambda kind: len(CLASSES[kind][1])):  # those with the fewest choices choose first
         offset, days = SLOTS[kinds.index(kind)]
@@ -120,7 +120,7 @@ def _designed(world: World, kind: str, endpoint: int, start: datetime, end: date
     own = ENDPOINTS[endpoint].share / percent * world.requests_per_day * unit_cost(ENDPOINTS[endpoint])
     about = {"name": f"{kind}-{start:%Y%m%d}", "kind": kind, "endpoint": endpoint, "start": start, "end": end}
     if kind in ADDING:
-        about["strength"] = share * spend / unit_cost(ENDPOINTS[endpoint])
+        about["strength"] = float(share * spend) / unit_cost(ENDPOINTS[endpoint])
         about.update(_identity(world, kind, draw))
     elif kind in ("token", "deploy"):
         about["strength"] = float(np.clip(1 + share * spend / own, 1.6, 5))
@@ -182,7 +182,7 @@ def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
         start, end = incident.window
         hit = ((requests.endpoint == incident.endpoint) & (requests["at"] >= start) & (requests["at"] < end)).to_numpy()
         if incident.kind == "deploy":
-            hit &= draw.random(len(requests)) < 0.95  # a few callers keep the old version
+            hit = hit & (draw.random(len(requests)) < 0.95)  # a few callers keep the old version
             requests.loc[hit, "version"] = world.label_code(incident.version)
         if incident.kind in ("token", "deploy"):
             for column in ("input", "output"):
@@ -190,7 +190,7 @@ def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
         if incident.kind == "retry":
             requests.loc[hit, "failure"] = incident.strength
         if incident.kind in ("price_mix", "unknown_model"):
-            hit &= draw.random(len(requests)) < incident.strength
+            hit = hit & (draw.random(len(requests)) < incident.strength)
             requests.loc[hit, "model"] = incident.model
         requests.loc[hit, "incident"] = code
 

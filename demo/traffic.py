@@ -155,7 +155,7 @@ def _latency(tries: pd.DataFrame, draw) -> np.ndarray:
     spread = np.exp(draw.normal(0, 0.35, len(tries)))
     normal = (180 + np.maximum(tries["output"].to_numpy(), 0) * per_token) * spread
     quick = np.isin(tries["error"], (0, 1, 3))
-    return np.round(np.where(quick, 90 * spread, np.where(tries["error"] == 2, 30_000.0, normal)), 1)
+    return np.where(quick, 90 * spread, np.where(tries["error"] == 2, 30_000.0, normal)).astype(np.int64)
 
 
 def _add_usage_parts(attempts: pd.DataFrame, draw) -> None:

@@ -55,7 +55,7 @@ def _periods(connection: duckdb.DuckDBPyConnection, mart: str, days: int) -> lis
     """The last `days` days up to the newest event date, and every month: (file name, first date, last date)."""
     return connection.execute(
         f"""
-        with dates as (select distinct event_date from marts.{mart} where event_date is not null)
+        with dates as (select distinct event_date from {mart} where event_date is not null)
         select 'last_{days}_days', cast(max(event_date) - {days - 1} as varchar), cast(max(event_date) as varchar)
         from dates having count(*) > 0
         union all
@@ -72,12 +72,12 @@ def _describe(connection: duckdb.DuckDBPyConnection, mart: str, first: str, last
     rows, cost, content = connection.execute(
         f"""
         select count(*), cast(sum(cost_usd) as varchar), md5(cast(bit_xor(md5_number_lower(cast(marts as varchar))) as varchar))
-        from marts.{mart} as marts where event_date between cast(? as date) and cast(? as date)
+        from {mart} as marts where event_date between cast(? as date) and cast(? as date)
         """,  # noqa: S608
         [first, last],
     ).fetchone()
     versions = connection.execute(
-        "select list(distinct price_book_version order by 1) from marts.price_book"
+        "select list(distinct price_book_version order by 1) from price_book"
     ).fetchone()[0]
     return {
         "mart": mart,
@@ -98,7 +98,7 @@ def _write(connection: duckdb.DuckDBPyConnection, mart: str, first: str, last: s
         connection.execute(
             f"""
             copy (
-                select * from marts.{mart} where event_date between date '{first}' and date '{last}' order by all
+                select * from {mart} where event_date between date '{first}' and date '{last}' order by all
             ) to '{target}' ({options})
             """  # noqa: S608
         )

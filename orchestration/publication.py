@@ -11,7 +11,7 @@ import duckdb
 
 from orchestration.exports import write_exports
 from orchestration.settings import Settings
-from orchestration.warehouse import duckdb_config, warehouse, write_atomically
+from orchestration.warehouse import duckdb_config, open_marts, warehouse, write_atomically
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def publish(settings: Settings) -> Publication:
         return Publication(signature, written=False, exports_written=0)
     copy = settings.published / ".marts.duckdb.next"
     _copy_marts(settings, copy)
-    with duckdb.connect(str(copy), read_only=True, config=duckdb_config(settings)) as connection:
+    with open_marts(settings, copy) as connection:
         exports_written = write_exports(connection, settings)
     os.replace(copy, settings.published / "marts.duckdb")
     write_atomically(

@@ -2,12 +2,11 @@
 
 from decimal import Decimal
 
-import duckdb
 from rich.console import Console
 from rich.table import Table
 
 from orchestration.settings import Settings, from_environment
-from orchestration.warehouse import duckdb_config
+from orchestration.warehouse import open_marts
 
 TOP = 5
 WHERE_TO_GO = """Where to go next
@@ -24,8 +23,7 @@ def print_report(settings: Settings, console: Console) -> None:
     if not database.exists():
         console.print(f"Nothing is published yet under {settings.published}: `make run` says why.")
         return
-    with duckdb.connect(str(database), read_only=True, config=duckdb_config(settings)) as marts:
-        marts.execute("set schema = 'marts'")
+    with open_marts(settings) as marts:
         for title, sql, parameters in _sections():
             rows = marts.execute(sql, parameters)
             columns = [column[0] for column in rows.description]

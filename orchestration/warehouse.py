@@ -33,6 +33,22 @@ def warehouse(settings: Settings, read_only: bool = True) -> Iterator[duckdb.Duc
         connection.close()
 
 
+@contextmanager
+def open_marts(settings: Settings, database: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published marts, read only, under their plain names (`from fct_attempts`).
+
+    The file is attached under a name of its own: opened directly, its catalogue and its schema are both called `marts`, and
+    DuckDB refuses to guess which one `marts.x` means.
+    """
+    database = database or settings.published / "marts.duckdb"
+    with duckdb.connect(config=duckdb_config(settings)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        address = str(database).replace("'", "''")
+        connection.execute(f"attach '{address}' as published (read_only)")
+        connection.execute("use published.marts")
+        yield connection
+
+
 def duckdb_config(settings: Settings) -> dict[str, str]:
     """DuckDB settings of every connection: bounded memory, spilling under the data root, no downloads."""
     spill = settings.state / "spill"

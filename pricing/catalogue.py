@@ -39,11 +39,11 @@ PROVIDER_SPELLINGS = {
     "x_ai": "x-ai",
 }
 
-# Senders that say who routed the call, or nothing: only then may the prefix of the model say who billed it. A provider we
-# merely do not know keeps its models unpriced: `vllm` serving `google/gemma-2-27b-it` is not billed by Google.
+# Senders that say who routed the call, or nothing: only then may the prefix of the model say who billed it. A provider
+# that we merely do not know keeps its models unpriced: `vllm` serving `google/gemma-2-27b-it` is not billed by Google.
 SAYS_NOTHING = frozenset({"", "-", "custom", "litellm", "litellm_proxy", "n/a", "none", "null", "other", "unknown"})
 
-PLACEHOLDER_MODELS = frozenset({"", "-", "n/a", "none", "null", "redacted", "unknown"})
+PLACEHOLDER_MODELS = frozenset({"", "-", "none", "null", "redacted", "unknown"})
 
 # Words that make a longer name another model at another price. Dates, versions, `latest` and `preview` do not.
 EDITIONS = frozenset(
@@ -141,7 +141,7 @@ def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:
 
 
 def context_of(key: PriceKey) -> dict[str, str]:
-    """What the catalogue's variants look at; a reported processing or service tier outranks the same word in the context."""
+    """What the catalogue's variants look at; reported processing and tier outrank the same words there."""
     context = json.loads(key.price_context) if key.price_context else {}
     return context | {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
 

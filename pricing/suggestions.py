@@ -1,4 +1,4 @@
-"""The nearest catalogue names for a pair that the catalogue does not know: for people to pick from, never to price by."""
+"""The nearest catalogue names for a pair that the catalogue does not know: for people to pick from, not to price by."""
 
 import re
 from difflib import SequenceMatcher
@@ -9,7 +9,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from pricing.catalogue import PLACEHOLDER_MODELS, known_provider
 
-# Below this likeness names share letters, not a family: gpt-4 and gemma-4 are 0.5 alike.
+# Below this likeness names share letters, not a family.
 LIKENESS = 0.7
 SAME_PROVIDER_BONUS = 0.1
 _DATE_OR_VERSION = re.compile(r"[-@:](20\d{2}-?\d{2}-?\d{2}|\d{3,4}|v\d+|latest|preview|exp|beta)(?=[-@:]|$)")
@@ -27,7 +27,7 @@ class Suggestion(NamedTuple):
 
 
 def suggest(provider: str, model: str, limit: int = 3) -> list[Suggestion]:
-    """The catalogue names nearest to (provider, model), best first; empty for placeholders and for names like no other."""
+    """The catalogue names nearest to (provider, model), best first; none for placeholders and names like no other."""
     name = _core(model)
     if name in PLACEHOLDER_MODELS:
         return []
@@ -57,5 +57,6 @@ def _names() -> dict[str, list[tuple[str, str]]]:
 
 
 def _core(model: str) -> str:
-    """A model's name without its vendor, date and version."""
-    return _DATE_OR_VERSION.sub("", model.strip().lower().rpartition("/")[2])
+    """A model's name without its vendor, date and version, words sorted: `gemini-flash-1.5` is `gemini-1.5-flash`."""
+    name = _DATE_OR_VERSION.sub("", model.strip().lower().rpartition("/")[2])
+    return " ".join(sorted(re.split(r"[-_:@ ]", name)))

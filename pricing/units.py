@@ -1,9 +1,9 @@
 """Units: the disjoint leaves a request is priced in, and which priced unit covers which leaf.
 
-The unit registry of genai-prices describes every unit by its dimensions (`{family: tokens, direction: input}`); one unit
-contains another when its dimensions are a subset of the other's. Senders report inclusive counts (input includes cache
-reads), so the same token stands in several units; a leaf count is what is left of a unit after its own parts are taken
-out, and every token stands in exactly one leaf or in one `other` unit.
+The unit registry of genai-prices describes every unit by its dimensions (`{family: tokens, direction: input}`); one
+unit contains another when its dimensions are a subset of the other's. Senders report inclusive counts (input includes
+cache reads), so the same token stands in several units; a leaf count is what is left of a unit when its own parts are
+taken out, and every token stands in exactly one leaf or in one `other` unit.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -152,7 +152,7 @@ def most_specific(cell: Mapping[str, str], priced: Iterable[str]) -> str | None:
 
 @cache
 def coverage(priced: frozenset[str]) -> tuple[dict[str, str | None], dict[str, str], tuple[str, ...]]:
-    """For a set of priced units: the unit that prices each leaf, the one that prices each other unit, and the fallbacks.
+    """For a set of priced units: the one that prices each leaf, the one that prices each other unit, and the fallbacks.
 
     A fallback is a leaf at the rate of a more general unit (reasoning at the output rate).
     """

@@ -4,7 +4,7 @@ import hashlib
 
 import dagster as dg
 
-from orchestration.landing import unknown_files
+from orchestration.landing import new_files
 from orchestration.settings import Settings, from_environment
 
 SETTINGS = from_environment()
@@ -51,7 +51,7 @@ daily_schedule = dg.ScheduleDefinition(
 @dg.sensor(job=daily_attribution, minimum_interval_seconds=60)
 def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
     """Run when landing holds files that no manifest knows; one run for one set of files, however often the sensor ticks."""
-    files = unknown_files(settings, "events")
+    files = new_files(settings, "events")
     if not files:
         return dg.SkipReason("Every landing file is known.")
     return dg.RunRequest(run_key=hashlib.sha256("\n".join(sorted(map(str, files))).encode()).hexdigest())

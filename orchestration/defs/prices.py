@@ -1,7 +1,8 @@
 """The price book: the catalogue and the team's overrides, resolved for the models that were seen."""
 
 import dagster as dg
-from pricing.book import keys_without_rows, update_price_book
+from pricing.book import read_price_book, seen_price_keys, update_price_book
+from pricing.rows import PriceKey
 
 from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
@@ -12,12 +13,13 @@ from orchestration.warehouse import preview
 def price_book_versions(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per price of a (provider, model, variant) as reported, append-only by version; unknown models are rows without prices."""
     book = update_price_book(settings)
-    unknown = [{"provider": provider, "model": model} for provider, model in book.unknown_pairs]
+    unknown = [{"provider": provider, "model": model} for provider, model in book.unknown]
     return dg.MaterializeResult(metadata=book.summary() | {"unknown_models": preview(unknown)})
 
 
 @dg.asset_check(asset=price_book_versions, blocking=True)
 def every_price_key_has_rows(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Every (provider, model, variant) that was seen stands in the current version, priced or as unknown."""
-    missing = keys_without_rows(settings)
+    rows = read_price_book(settings).select(PriceKey._fields).to_pylist()
+    missing = sorted(set(seen_price_keys(settings)) - {PriceKey(**row) for row in rows}, key=str)
     return dg.AssetCheckResult(passed=not missing, metadata={"missing": [str(key) for key in missing[:20]]})

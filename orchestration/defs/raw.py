@@ -1,9 +1,8 @@
 """Raw usage events: what landed, what was rejected, and the proof that no line was lost."""
 
 import dagster as dg
-import duckdb
 
-from orchestration.landing import LoadInProgressError, load_new_files
+from orchestration.landing import LoadInProgress, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 
@@ -18,7 +17,7 @@ def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Set
     """One row per landed event line, by UTC event date; rejected lines are kept beside them with a reason."""
     try:
         load = load_new_files(settings, "events", report=context.log.info)
-    except LoadInProgressError as busy:
+    except LoadInProgress as busy:
         raise dg.Failure(str(busy), allow_retries=True) from None
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
     return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
@@ -27,19 +26,9 @@ def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Set
 @dg.asset_check(asset=raw_events, blocking=True)
 def no_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Per landing file: rows in = rows loaded + rows rejected."""
-    manifests = str(settings.raw / "_loads" / "*.parquet")
-    with duckdb.connect() as connection:
-        short = connection.execute(
-            """
-            select landing_file, sum(rows_in) as rows_in, sum(rows_loaded) as rows_loaded, sum(rows_rejected) as rows_rejected
-            from read_parquet(?, union_by_name = true)
-            group by load_id, landing_file
-            having sum(rows_in) <> sum(rows_loaded) + sum(rows_rejected)
-            """,
-            [manifests],
-        ).fetchall()
+    short = files_with_missing_rows(settings)
     return dg.AssetCheckResult(
         passed=not short,
         description=f"{len(short)} landing files have lines that were neither loaded nor rejected." if short else None,
-        metadata={"files_short": [row[0] for row in short[:20]]},
+        metadata={"files_short": short[:20]},
     )

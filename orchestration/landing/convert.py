@@ -7,7 +7,7 @@ that SQL cannot canonicalise (usage, priceContext, metadata with a body in it).
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -78,12 +78,12 @@ class DateRows:
     last_occurred_at: datetime | None = None
     price_keys: set[tuple] = field(default_factory=set)
 
-    def add(self, rows: int, first: datetime, last: datetime, price_keys: Iterable[tuple]) -> None:
+    def include(self, more: "DateRows") -> None:
         """Count in further rows."""
-        self.rows += rows
-        self.first_occurred_at = min(first, self.first_occurred_at or first)
-        self.last_occurred_at = max(last, self.last_occurred_at or last)
-        self.price_keys.update(price_keys)
+        self.rows += more.rows
+        self.first_occurred_at = min(more.first_occurred_at, self.first_occurred_at or more.first_occurred_at)
+        self.last_occurred_at = max(more.last_occurred_at, self.last_occurred_at or more.last_occurred_at)
+        self.price_keys |= more.price_keys
 
 
 @dataclass
@@ -212,9 +212,7 @@ def convert(
 def joined(one: Converted, other: Converted) -> Converted:
     """Both batches as one."""
     for key, more in other.dates.items():
-        one.dates.setdefault(key, DateRows()).add(
-            more.rows, more.first_occurred_at, more.last_occurred_at, more.price_keys
-        )
+        one.dates.setdefault(key, DateRows()).include(more)
     for day, parts in other.parts.items():
         one.parts.setdefault(day, []).extend(parts)
     one.rejects.extend(other.rejects)
@@ -251,7 +249,7 @@ def _dates(database) -> dict[tuple[str, date], DateRows]:
         from typed where reason is null group by all
         """  # noqa: S608
     ).fetchall():
-        dates.setdefault((content_hash, day), DateRows()).add(rows, first, last, [tuple(price_key)])
+        dates.setdefault((content_hash, day), DateRows()).include(DateRows(rows, first, last, {tuple(price_key)}))
     return dates
 
 

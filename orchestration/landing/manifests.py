@@ -207,7 +207,7 @@ def files_with_missing_rows(settings: Settings) -> list[str]:
                     where {column} is not null group by {key}
                     having sum({expected}) <> coalesce(any_value(there), 0)
                 """).fetchall()
-                }  # noqa: S608
+                }
     return sorted(wrong)
 
 

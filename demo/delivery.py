@@ -1,0 +1,299 @@
+"""How a day's calls reach the landing folder: late, twice, corrected, under another name, and sometimes broken."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from demo import wire
+from demo.traffic import ABSENT, ESTIMATE, PARTS, PROVIDER, cost_usd, day_attempts, of_endpoints, service_account
+from demo.world import ENDPOINT, MODEL, SENDERS, UNKNOWN_MODELS, World, stream
+
+LONGEST_LAG_DAYS = 7  # a try after midnight, five days late, delivered again the day after
+LATE_LAGS = (1, 2, 3, 4, 5)
+EPOCH = date(1970, 1, 1)
+GATEWAY = SENDERS.index("gateway")
+FORMATS = ("jsonl", "jsonl.gz", "parquet", "csv", "mixed")
+MIXED = {"app-us": "jsonl", "app-eu": "jsonl.gz", "workers": "parquet", "gateway": "jsonl", "late": "csv"}
+
+
+def day_deliveries(world: World, day: date) -> pd.DataFrame:
+    """Every delivery of the requests first tried on `day`, with `arrival` (days since 1970) and what it adds to the truth.
+
+    `counts`: the first delivery of its attempt. `adds_input`, `adds_output`: what the kept delivery's inclusive tokens
+    change by when this one arrives, so that sums over arrivals are right at every cut.
+    """
+    attempts = day_attempts(world, day)
+    draw = stream(world.seed, "delivery", day.toordinal())
+    _add_shown_fields(world, day, attempts, draw)
+    requests = int(attempts["request"].max()) + 1
+    lags = draw.choice(LATE_LAGS, 2, replace=False)
+    late = draw.random(requests) < 0.008
+    lag = np.where(late, draw.choice(lags, requests), 0)[attempts["request"]]
+    attempts["arrival"] = (attempts["event_day"] + lag).astype(np.int32)
+    attempts["late"], attempts["again"], attempts["conflict"], attempts["counts"] = lag > 0, False, False, True
+    for side in ("input", "output"):
+        attempts[f"adds_{side}"] = np.maximum(attempts[side], 0).astype(np.int64)
+    known = (attempts["usage"] == PROVIDER) & (attempts["error"] < 0) & (attempts["output"] >= 0)
+    corrected = (draw.random(len(attempts)) < 0.003) & known.to_numpy()
+    later = _corrections(attempts, corrected, draw)
+    return pd.concat([attempts, later, _repeats(attempts[~corrected], draw)], ignore_index=True)
+
+
+UNSENT = ("endpoint", "version", "user", "extra", "incident", "plain_input", "plain_output", "plain_model")
+
+
+def by_arrival(deliveries: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """Deliveries by arrival day, without what no sender knows; copies, so that a large day is freed while its stragglers wait."""
+    sent = deliveries.drop(columns=[*UNSENT])
+    arrival = sent["arrival"].to_numpy()
+    return [(int(day), sent[arrival == day].copy()) for day in np.unique(arrival)]
+
+
+def _add_shown_fields(world: World, day: date, attempts: pd.DataFrame, draw) -> None:
+    """What senders state and what they forget, the same for every try of a request."""
+    request = attempts["request"].to_numpy()
+    size = int(request.max()) + 1
+
+    def happens(probability: float) -> np.ndarray:
+        return (draw.random(size) < probability)[request]
+
+    endpoint, user = attempts["endpoint"].to_numpy(), attempts["user"].to_numpy()
+    tenant = world.user_tenant[user]
+    retried = np.bincount(request)[request] > 1
+    service = happens(0.15) & (endpoint == ENDPOINT["reports.weekly"])
+    in_metadata, no_tenant = happens(0.01), happens(0.01) | service
+    attempts["shown_endpoint"] = np.where(happens(0.004), ABSENT, endpoint)
+    attempts["shown_feature"] = np.where(happens(0.03), ABSENT, endpoint)
+    attempts["shown_version"] = np.where(happens(0.02), ABSENT, attempts["version"])
+    attempts["shown_user"] = np.where(service, service_account(world), np.where(happens(0.03), ABSENT, user))
+    attempts["shown_tenant"] = np.where(in_metadata | no_tenant, ABSENT, tenant)
+    attempts["noted_tenant"] = np.where(in_metadata & ~no_tenant, tenant, ABSENT)
+    attempts["sender"] = of_endpoints("sender")[endpoint].astype(np.int8)
+    attempts["origin"] = np.int32(int(f"{day:%Y%m%d}"))
+    attempts["attempt_stated"] = ~happens(0.03) | retried  # a sender that retries says which try it is
+    attempts["id_stated"] = ~happens(0.02)
+    key = (
+        (np.uint64(day.toordinal()) << 40)
+        | (request.astype(np.uint64) << 4)
+        | attempts["attempt"].to_numpy().astype(np.uint64)
+    )
+    mixed = key * np.uint64(0x9E3779B97F4A7C15)  # odd factors and shifted xors are one to one: ids never collide
+    attempts["call_key"] = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    known = ~np.isin(attempts["model"], [MODEL[name] for name in UNKNOWN_MODELS]) & (attempts["input"].to_numpy() >= 0)
+    states_cost = known & np.isin(attempts["sender"], (0, 2)) & happens(0.8)
+    attempts["stated_cost"] = np.where(
+        states_cost, cost_usd(attempts) * draw.normal(1, 0.01, len(attempts)).clip(0.9, 1.1), np.nan
+    )
+
+
+def _corrections(attempts: pd.DataFrame, corrected: np.ndarray, draw) -> pd.DataFrame:
+    """Deliveries of one attempt that differ. Half: an estimate first, the provider's figures up to a day later (changes
+    `attempts` in place). A quarter: an estimate after the provider's figures. A quarter: the provider corrects itself.
+    """
+    later = attempts[corrected].copy()
+    later["counts"], later["conflict"], later["again"] = False, True, True
+    kind = np.searchsorted([0.5, 0.75], draw.random(len(later)))
+    later["arrival"] += np.where(kind == 0, draw.integers(0, 2, len(later)), 1).astype(np.int32)
+    guess = {
+        side: np.rint(later[side] * draw.uniform(0.7, 1.3, len(later))).astype(np.int64) + 1
+        for side in ("input", "output")
+    }
+    first = later.index[kind == 0]
+    for side in ("input", "output"):
+        final = later[side].to_numpy()
+        attempts.loc[first, [side, f"adds_{side}"]] = np.array([guess[side][kind == 0]] * 2).T
+        longer = np.where(side == "output", final + 1 + final // 10, final)
+        later[side] = np.select([kind == 0, kind == 1], [final, guess[side]], longer)
+        later[f"adds_{side}"] = np.select([kind == 0, kind == 1], [final - guess[side], 0], longer - final)
+    later["usage"] = np.where(kind == 1, ESTIMATE, PROVIDER).astype(np.int8)
+    for column in PARTS:
+        attempts.loc[first, column] = ABSENT
+        later[column] = np.where(kind == 1, ABSENT, later[column])
+    attempts.loc[first, "usage"] = ESTIMATE
+    return later
+
+
+def _repeats(attempts: pd.DataFrame, draw) -> pd.DataFrame:
+    """The same event again, in the same file or the next day's; some more than once."""
+    chosen = np.sort(draw.integers(0, len(attempts), draw.poisson(0.01 * len(attempts))))
+    again = attempts.iloc[chosen].copy()
+    again["arrival"] += draw.integers(0, 2, len(again)).astype(np.int32)
+    again["again"], again["counts"] = True, False
+    again[["adds_input", "adds_output"]] = 0
+    return again
+
+
+@dataclass
+class Arrivals:
+    """What arrived on one day: the files written, the broken lines in them, and additive counts by event date."""
+
+    files: list[dict] = field(default_factory=list)
+    broken: list[dict] = field(default_factory=list)
+    counts: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows [start, stop) of the arrival day's table: one landing file."""
+
+    name: str
+    extension: str
+    start: int
+    stop: int
+
+
+def land(
+    database, world: World, day: date, landing: Path, formats: str, rows: pd.DataFrame, before: list[dict]
+) -> Arrivals:
+    """Writes dt=`day` from the deliveries that arrive on it; `before` names the files of the day before, for copies."""
+    file_of = np.where(rows["late"] & ~rows["again"], len(SENDERS) + _age(day, rows), rows["sender"])
+    rows = rows.assign(file=file_of).sort_values(["file", "again", "at"], kind="stable", ignore_index=True)
+    arrivals = Arrivals(counts=_counts(day, rows))
+    pieces = _pieces(day, rows["file"].to_numpy(), formats)
+    folder = landing / "events" / f"dt={day}"
+    for first, last in wire.windows([piece.stop - piece.start for piece in pieces]):
+        _write_window(database, world, day, folder, rows, pieces[first:last], arrivals)
+    _copy_a_file(world, day, landing, arrivals, before)
+    return arrivals
+
+
+def _age(day: date, rows: pd.DataFrame) -> np.ndarray:
+    """Days from the event date to the arrival day."""
+    return (day - EPOCH).days - rows["event_day"].to_numpy()
+
+
+def _counts(day: date, rows: pd.DataFrame) -> pd.DataFrame:
+    """What the day's arrivals add, by event date, environment and data mode."""
+    counted = rows["counts"]
+    return (
+        rows.assign(
+            requests=counted & (rows["attempt"] == 1),
+            attempts=counted,
+            errors=counted & (rows["error"] >= 0),
+            deliveries=1,
+            conflicting_attempts=rows["conflict"],
+            input_tokens=rows["adds_input"],
+            output_tokens=rows["adds_output"],
+        )
+        .groupby(["event_day", "environment", "data_mode"])[[*COUNTS]]
+        .sum()
+        .reset_index()
+        .assign(arrival_date=str(day))
+    )
+
+
+COUNTS = (
+    "requests",
+    "attempts",
+    "errors",
+    "deliveries",
+    "conflicting_attempts",
+    "input_tokens",
+    "output_tokens",
+)
+
+
+def _pieces(day: date, file_of: np.ndarray, formats: str) -> list[Piece]:
+    """Cuts the sorted rows into landing files: one or more for each sender, one for each date that comes late."""
+    pieces = []
+    codes, starts = np.unique(file_of, return_index=True)
+    for code, start, stop in zip(codes, starts, [*starts[1:], len(file_of)], strict=True):
+        sender = SENDERS[code] if code < len(SENDERS) else "late"
+        name = sender if sender != "late" else f"late-{day - timedelta(days=int(code) - len(SENDERS)):%Y%m%d}"
+        extension = MIXED[sender] if formats == "mixed" else formats
+        if sender == "gateway" and extension in ("parquet", "csv"):
+            extension = "jsonl"  # only text can carry broken lines
+        for part, at in enumerate(range(int(start), int(stop), wire.ROWS_AT_ONCE), 1):
+            part_name = name if part == 1 else f"{name}-{part}"
+            pieces.append(Piece(part_name, extension, at, min(at + wire.ROWS_AT_ONCE, int(stop))))
+    return pieces
+
+
+def _write_window(database, world, day, folder, rows, pieces: list[Piece], arrivals: Arrivals) -> None:
+    """Renders the rows of some files in one query, JSON and tables apart, and writes each file."""
+    base = pieces[0].start
+    window = rows.iloc[base : pieces[-1].stop]
+    starts, text = (
+        wire.lines(database, world, window) if any("jsonl" in piece.extension for piece in pieces) else ([], b"")
+    )
+    for piece in pieces:
+        size, broken = piece.stop - piece.start, []
+        if "jsonl" in piece.extension:
+            offsets = starts[piece.start - base : piece.stop - base + 1]
+            content = text[offsets[0] : offsets[-1]]
+            if piece.name == "gateway":
+                content, broken = _with_broken_lines(world, day, bytes(content).splitlines(keepends=True))
+        else:
+            content = wire.table(database, world, rows.iloc[piece.start : piece.stop])
+        path = folder / f"{piece.name}.{piece.extension}"
+        wire.write(path, wire.encoded(piece.extension, content))
+        name = f"events/{folder.name}/{path.name}"
+        arrivals.files.append(
+            {"file": name, "arrival_date": str(day), "events": size, "broken_lines": len(broken), "copy_of": None}
+        )
+        arrivals.broken += [
+            {"file": name, "arrival_date": str(day), "line_number": number, "reason_code": reason}
+            for number, reason in broken
+        ]
+
+
+def _changed(**fields):
+    """A breakage that sets fields of the event; None removes one."""
+    return lambda line: json.dumps(
+        {key: value for key, value in {**json.loads(line), **fields}.items() if value is not None}
+    )
+
+
+# Reason code the loader should give, and what breaks the line.
+BREAKAGES = (
+    ("invalid_json", lambda line: line[: len(line) // 2]),
+    ("not_an_object", lambda line: json.dumps([json.loads(line)["externalRequestId"]])),
+    ("missing_field", _changed(model=None)),
+    ("missing_field", _changed(externalRequestId=None)),
+    ("negative_tokens", _changed(inputTokens=-3)),
+    ("bad_timestamp", _changed(createdAt="yesterday at noon")),
+    ("bad_status", _changed(status="ok")),
+    ("parts_exceed_total", _changed(inputTokens=100, cacheReadTokens=4_000, totalTokens=None)),
+)
+
+
+def _with_broken_lines(world: World, day: date, lines: list[bytes]) -> tuple[bytes, list[tuple[int, str]]]:
+    """Puts a few broken lines among good ones; gives the content and (line number from 1, reason code) of each."""
+    draw = stream(world.seed, "broken", day.toordinal())
+    count = min(int(draw.poisson(1.5)) + int(draw.poisson(world.requests_per_day / 20_000)), len(lines))
+    if draw.random() < 0.3 or not count:
+        return b"".join(lines), []
+    broken = {}
+    for place in np.sort(draw.choice(len(lines), count, replace=False)):
+        event = json.loads(lines[place]) | {"externalRequestId": f"req-broken-{day:%Y%m%d}-{place}"}
+        event.pop("providerRequestId", None)
+        reason, breakage = BREAKAGES[draw.integers(len(BREAKAGES))]
+        broken[int(place)] = (breakage(json.dumps(event)).encode() + b"\n", reason)
+    content, labels, number = [], [], 0
+    for place, line in enumerate(lines):
+        if place in broken:
+            number += 1
+            content.append(broken[place][0])
+            labels.append((number, broken[place][1]))
+        number += 1
+        content.append(line)
+    return b"".join(content), labels
+
+
+def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, before: list[dict]) -> None:
+    """Now and then a sender uploads a whole file again under another name: the same bytes, the same or the next day."""
+    draw = stream(world.seed, "copies", day.toordinal())
+    happens, from_before, pick = draw.random() < 0.12, draw.random() < 0.5, draw.random()
+    source = before if from_before and before else arrivals.files
+    whole = [file for file in source if not file["broken_lines"] and file["copy_of"] is None]
+    if not happens or not whole:
+        return
+    original = whole[int(pick * len(whole))]
+    name, _, extension = original["file"].rsplit("/", 1)[1].partition(".")
+    copy = f"events/dt={day}/{name}-resent.{extension}"
+    wire.write(landing / copy, (landing / original["file"]).read_bytes())
+    arrivals.files.append(original | {"file": copy, "arrival_date": str(day), "copy_of": original["file"]})

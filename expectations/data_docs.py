@@ -1,0 +1,113 @@
+"""Data Docs: Great Expectations' page of each suite's latest result under an index that says what was found.
+
+The pages stand alone: the template of Great Expectations loads styles, scripts and a logo from seven outside hosts
+(jsdelivr, cdnjs, jquery, bootstrapcdn, unpkg, amazonaws and a newsletter link), which a closed network would wait for.
+All of that is taken out and one small style sheet is put in. Its index lists results by script, so it is replaced.
+"""
+
+import html
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; max-width: 68rem; margin: 0 auto; padding: 1rem; }
+a { color: #1d5fa8; } h1 { font-size: 1.5rem; } h2, h4, h5 { font-size: 1.1rem; margin: 1.2rem 0 .3rem; } h6 { font-size: 1rem; margin: .6rem 0 .2rem; }
+table { border-collapse: collapse; margin: .4rem 0; } td, th { border: 1px solid #d5d9e0; padding: .25rem .6rem; text-align: left;
+vertical-align: top; font-size: .9rem; overflow-wrap: anywhere; } th { background: #f3f5f8; }
+section, .ge-section { border-top: 1px solid #d5d9e0; padding: .4rem 0 .8rem; display: block; }
+.passed, .text-success { color: #1a7a3c; } .warning, .text-warning { color: #8a5a00; } .error, .text-danger { color: #b3261e; }
+i.text-success::before { content: "\\2713"; } i.text-danger::before, i.text-warning::before { content: "\\2717"; } i { font-style: normal; }
+.scroll { overflow-x: auto; } ol.breadcrumb, ul.nav { list-style: none; padding: 0; display: flex; gap: .3rem 1rem; flex-wrap: wrap; }
+"""
+VERDICTS = {"none": "passed", "warning": "warning", "error": "error"}
+
+
+def standalone(page: str, suite: str) -> str:
+    """A page of Great Expectations that needs nothing from outside and links to the files of this site."""
+    page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    page = re.sub(r"<style\b.*?</style>", "", page, flags=re.DOTALL | re.IGNORECASE)
+    page = re.sub(r"<link\b[^>]*>|<img\b[^>]*>", "", page, flags=re.IGNORECASE)
+    # the filter buttons and the folded details work by script, and the footer asks for a newsletter subscription
+    page = re.sub(
+        r'<div class="card mb-3">\s*<div class="card-header p-2">\s*<strong>Actions</strong>.*?(?=<div class="card d-md-block)',
+        "",
+        page,
+        flags=re.DOTALL,
+    )  # noqa: E501
+    page = re.sub(r'<a data-toggle="collapse".*?</a>', "", page, flags=re.DOTALL)
+    page = re.sub(r"<[^<>]*>[^<>]*<a href=\"https://greatexpectations\.io/newsletter.*?</p>", "", page, flags=re.DOTALL)
+    page = re.sub(r'href="(?:\.\./)+index\.html"', 'href="index.html"', page)
+    page = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', f'href="{suite}.json"', page)
+    return page.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
+
+
+def write_site(site: Path, states: dict[str, dict[str, Any]], pages: dict[str, str], suites: dict[str, Path]) -> bool:
+    """Write the site beside its place and swap it in; False when it already shows these results.
+
+    Between the two renames of the swap the address is missing for a moment, but half a site is never there.
+    """
+    shown = json.dumps({suite: state["fingerprint"] for suite, state in sorted(states.items())}, indent=2)
+    stamp = site / "built_from.json"
+    if stamp.exists() and stamp.read_text() == shown:
+        return False
+    beside, former = site.with_name(f".{site.name}.next"), site.with_name(f".{site.name}.former")
+    for left_by_a_crash in (beside, former):
+        shutil.rmtree(left_by_a_crash, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for suite, page in pages.items():
+        (beside / f"{suite}.html").write_text(page)
+        shutil.copyfile(suites[suite], beside / f"{suite}.json")
+    (beside / "index.html").write_text(index_page(states))
+    (beside / stamp.name).write_text(shown)
+    if site.exists():
+        os.replace(site, former)
+    os.replace(beside, site)
+    shutil.rmtree(former, ignore_errors=True)
+    return True
+
+
+def index_page(states: dict[str, dict[str, Any]]) -> str:
+    """The site's front page: each suite with its verdict, its sentences and the failing rows."""
+    sections = "\n".join(_section(suite, state) for suite, state in states.items())
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Data quality of the LLM cost warehouse</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>Data quality of the LLM cost warehouse</h1>
+{sections}
+</body>
+</html>
+"""
+
+
+def _section(suite: str, state: dict[str, Any]) -> str:
+    outcome, verdict = state["outcome"], VERDICTS[state["outcome"]["severity"]]
+    sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in outcome["sentences"])
+    return f"""<section>
+<h2>{html.escape(suite)}: <span class="{verdict}">{verdict}</span></h2>
+<p>{html.escape(state["about"])}</p>
+<ul>{sentences or "<li>Every expectation is met.</li>"}</ul>
+{_table(state["failing"])}
+<p>{outcome["rows"]:,} rows judged as of {state["as_of"]}, unchanged since.
+<a href="{suite}.html">Every expectation</a> · <a href="{suite}.json">the suite</a></p>
+</section>"""
+
+
+def _table(failing: list[list[str]]) -> str:
+    if len(failing) < 2:
+        return ""
+    head, *rows = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in _tagged(failing))
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(f"<tr>{row}</tr>" for row in rows)}</table></div>'
+
+
+def _tagged(rows: list[list[str]]) -> list[tuple[str, list[str]]]:
+    return [("th" if at == 0 else "td", row) for at, row in enumerate(rows)]

@@ -1,0 +1,281 @@
+"""Great Expectations judges small profiles that SQL computed; an unchanged profile is not judged again.
+
+The only module that imports great_expectations, and only inside `_judge`: the import alone costs 5 to 17 s.
+"""
+
+import hashlib
+import html
+import json
+import os
+import warnings
+from dataclasses import asdict, dataclass, field
+from datetime import UTC
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from expectations.data_docs import standalone, write_site
+from expectations.wording import TABLE_ROWS, failure_sentence, markdown_table, plain
+from orchestration.settings import Settings
+from orchestration.warehouse import duckdb_config, warehouse, write_atomically
+
+FOLDER = Path(__file__).parent
+SUITES = ("load_profile", "price_book", "unpriced_models")
+SEVERITIES = ("none", "warning", "error")
+SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a suite found: severity `none` when it passed, a sentence per unmet expectation, failing rows as Markdown."""
+
+    suite: str
+    passed: bool
+    severity: str
+    sentences: tuple[str, ...]
+    table: str
+    rows: int  # rows of the profile that were judged
+    cached: bool = False
+
+
+@dataclass
+class _Verdict:
+    """The unmet expectations of one run, and Great Expectations' own page about it."""
+
+    page: str
+    severity: str = "none"
+    sentences: list[str] = field(default_factory=list)
+    failing: set[int] = field(default_factory=set)
+
+
+def profile(settings: Settings, suite: str) -> pd.DataFrame:
+    """The small frame that a suite judges: exact Python values (Decimal, date, None), sorted; empty before the first load.
+
+    load_profile reads manifests and never opens the warehouse; the others raise WarehouseBusyError while it is open elsewhere.
+    """
+    sql = (FOLDER / "profiles" / f"{_known(suite)}.sql").read_text()
+    if suite == "load_profile":
+        manifests = settings.raw / "_loads"
+        if not any(manifests.glob("*.parquet")):
+            return _empty(suite)
+        as_of = settings.as_of.astimezone(UTC).replace(tzinfo=None)
+        with duckdb.connect(config=duckdb_config(settings)) as connection:
+            return _frame(connection, sql, {"manifests": str(manifests / "*.parquet"), "as_of": as_of})
+    if not settings.warehouse.exists():
+        return _empty(suite)
+    with warehouse(settings) as connection:
+        built = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()[0]
+        return _frame(connection, sql, {}) if built else _empty(suite)
+
+
+def validate(settings: Settings, suite: str) -> Outcome:
+    """The suite's outcome for the data of now, and Data Docs that show it.
+
+    The stored outcome is returned, without importing Great Expectations, while profile, suite, settings and code are the same.
+    """
+    frame, parameters = profile(settings, suite), _parameters(settings)
+    fingerprint = _fingerprint(frame, parameters)
+    state = _stored(settings, suite)
+    cached = state is not None and state["fingerprint"] == fingerprint
+    if not cached:
+        definition = _suite(suite)
+        verdict = _judge(frame, definition, parameters, settings)
+        rows = [row for at, row in enumerate(frame.to_dict("records")) if at in verdict.failing]
+        columns = definition["columns"]
+        outcome = Outcome(
+            suite=suite,
+            passed=verdict.severity == "none",
+            severity=verdict.severity,
+            sentences=tuple(verdict.sentences),
+            table=markdown_table(columns, rows),
+            rows=len(frame),
+        )
+        state = {
+            "fingerprint": fingerprint,
+            "about": definition["about"],
+            "as_of": settings.as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "outcome": asdict(outcome),
+            "failing": [columns, *([plain(row[column]) for column in columns] for row in rows[:TABLE_ROWS])],
+        }
+        write_atomically(_state(settings) / f"{suite}.html", verdict.page)
+        write_atomically(_state(settings) / f"{suite}.json", json.dumps(state, indent=2))
+    build_data_docs(settings)
+    known = state["outcome"] | {"sentences": tuple(state["outcome"]["sentences"]), "cached": cached}
+    return Outcome(**known)
+
+
+def build_data_docs(settings: Settings) -> tuple[Path, bool]:
+    """Data Docs of the latest results and whether they were written: only when a result changed. Imports no Great Expectations."""
+    states = {suite: state for suite in SUITES if (state := _stored(settings, suite))}
+    pages = {suite: (_state(settings) / f"{suite}.html").read_text() for suite in states}
+    site = settings.published / "docs" / "data_docs"
+    return site / "index.html", write_site(site, states, pages, {suite: FOLDER / f"{suite}.json" for suite in states})
+
+
+def _known(suite: str) -> str:
+    if suite not in SUITES:
+        raise ValueError(f"There is no suite {suite!r} in {FOLDER}: the suites are {', '.join(SUITES)}.")
+    return suite
+
+
+def _suite(suite: str) -> dict[str, Any]:
+    return json.loads((FOLDER / f"{suite}.json").read_text())
+
+
+def _parameters(settings: Settings) -> dict[str, float]:
+    """Settings that suites refer to as {"$PARAMETER": name}."""
+    return {"unpriced_error_share": settings.unpriced_error_share}
+
+
+def _state(settings: Settings) -> Path:
+    return settings.state / "expectations"
+
+
+def _stored(settings: Settings, suite: str) -> dict[str, Any] | None:
+    """The last outcome with its fingerprint; None when there is none, or when it cannot be read (state is safe to delete)."""
+    try:
+        state = json.loads((_state(settings) / f"{suite}.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return state if (_state(settings) / f"{suite}.html").exists() else None
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:
+    """A query's rows as Python objects: pandas' own types would make money a float and NULL counts NaN."""
+    result = connection.execute(sql, parameters)
+    columns = [column for column, *_ in result.description]
+    return pd.DataFrame(result.fetchall(), columns=columns, dtype=object)
+
+
+def _empty(suite: str) -> pd.DataFrame:
+    """No rows, with the columns that the suite's expectations name."""
+    definition = _suite(suite)
+    named = dict.fromkeys(definition["columns"])
+    for expectation in definition["expectations"]:
+        kwargs = expectation["kwargs"]
+        named |= dict.fromkeys(kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs)
+        named |= dict.fromkeys(kwargs.get("column_list", ()))
+    return pd.DataFrame(columns=list(named), dtype=object)
+
+
+def _fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
+    """What the outcome depends on: every value with its type, the settings, the suites and code here, and the judge's version."""
+    digest = hashlib.sha256(repr((list(frame.columns), parameters, version("great-expectations"))).encode())
+    for path in sorted(path for path in FOLDER.rglob("*") if path.suffix in {".json", ".py", ".sql"}):
+        digest.update(path.name.encode() + path.read_bytes())
+    for row in frame.itertuples(index=False, name=None):
+        digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str, Any], settings: Settings) -> _Verdict:
+    """Great Expectations' verdict on a frame. Its context lives in memory and neither reports usage nor draws progress bars."""
+    gx = _great_expectations()
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars={"globally": False},
+    )
+    context, name = gx.get_context(mode="ephemeral", project_config=config), definition["suite"]
+    suite = context.suites.add(gx.ExpectationSuite(name, expectations=_gx_expectations(definition)))
+    batch = (
+        context.data_sources.add_pandas("profiles").add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+    )
+    run = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    result = run.run(
+        batch_parameters={"dataframe": frame},
+        expectation_parameters=parameters,
+        result_format="COMPLETE",
+        run_id=RunIdentifier(run_name=name, run_time=settings.as_of),
+    )
+    records, verdict = frame.to_dict("records"), _Verdict(page="")
+    by_position = {result.expectation_config.meta["position"]: result for result in result.results}
+    for position, expectation in enumerate(definition["expectations"]):
+        if not by_position[position].success:
+            _add_failure(verdict, expectation, by_position[position], records, parameters)
+    verdict.page = standalone(_gx_page(result), name)
+    return verdict
+
+
+def _great_expectations() -> ModuleType:
+    """The library, imported when something has to be judged and not before."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        # great_expectations 1.24 imports sre_constants and sre_parse, which Python deprecates: nothing that we could mend
+        warnings.filterwarnings(
+            "ignore", message="module 'sre_(constants|parse)' is deprecated", category=DeprecationWarning
+        )
+        import great_expectations
+    return great_expectations
+
+
+def _gx_expectations(definition: dict[str, Any]) -> list[dict[str, Any]]:
+    """The suite's expectations as Great Expectations reads them; `position` finds each one's result again."""
+    return [
+        {
+            "type": expectation["type"],
+            "kwargs": expectation["kwargs"],
+            "severity": expectation["severity"],
+            "description": expectation["meta"]["says"],
+            "meta": {"position": position},
+        }
+        for position, expectation in enumerate(definition["expectations"])
+    ]
+
+
+def _add_failure(
+    verdict: _Verdict, expectation: dict[str, Any], result: Any, records: list[dict], parameters: dict
+) -> None:
+    problem = _exception(result.exception_info)
+    severity = "error" if problem else SEVERITY_OF[expectation["severity"]]
+    verdict.severity = max(verdict.severity, severity, key=SEVERITIES.index)
+    if problem:
+        verdict.sentences.append(
+            f"It could not be judged whether this holds: {expectation['meta']['says']} {plain(problem)}"
+        )
+        return
+    # an expectation about the table as a whole names no rows: all of them are meant
+    positions = result.result.get("unexpected_index_list") or range(len(records))
+    verdict.failing.update(positions)
+    verdict.sentences.append(failure_sentence(expectation["meta"], [records[at] for at in positions], parameters))
+
+
+def _exception(info: dict[str, Any]) -> str | None:
+    """The message of an exception inside an expectation; Great Expectations nests it by metric, or does not."""
+    for details in [info, *(value for value in info.values() if isinstance(value, dict))]:
+        if details.get("raised_exception"):
+            return str(details.get("exception_message"))
+    return None
+
+
+def _gx_page(result: Any) -> str:
+    """Great Expectations' HTML page of a result, with samples of at most 20 values; its template escapes nothing, so this does."""
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    for one in result.results:
+        for every_value in (
+            "unexpected_list",
+            "unexpected_index_list",
+            "unexpected_index_query",
+            "partial_unexpected_index_list",
+        ):
+            one.result.pop(every_value, None)
+        one.result = _escaped(one.result)
+        one.exception_info = _escaped(one.exception_info)
+    return DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return html.escape(value) if isinstance(value, str) else value

@@ -1,0 +1,315 @@
+"""One load: find, fetch, convert on every core, and name the result in a manifest last."""
+
+import itertools
+import os
+import shutil
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from orchestration.landing.compaction import compact_held
+from orchestration.landing.convert import Converted, DateRows, convert, merge, open_database
+from orchestration.landing.fields import PRICE_KEY
+from orchestration.landing.files import LandingFile, UnreadableNow, fetch, find_files, local_folder, raise_if_changed
+from orchestration.landing.lines import read_blocks
+from orchestration.landing.manifests import (
+    MANIFEST,
+    known_files,
+    loaded_at,
+    manifest_path,
+    new_load_id,
+    one_loader,
+    remove_leftovers,
+    spool,
+    sync,
+    write_table,
+)
+from orchestration.landing.rejects import FILE_PROBLEMS, RejectsFile
+from orchestration.settings import Settings
+
+BATCH_BYTES = 96 << 20  # of text per conversion: some 200,000 events, a few hundred MB in a worker
+PROGRESS_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one call of `load_new_files` did; `load_id` is None when there was nothing new."""
+
+    load_id: str | None = None
+    files: int = 0
+    rows_in: int = 0
+    rows_loaded: int = 0
+    rows_rejected: int = 0
+    rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    event_dates: list[date] = field(default_factory=list)
+    duration_seconds: float = 0.0
+    unread: list[str] = field(default_factory=list)  # sentences: files that cannot be read now, tried again next time
+
+    def summary(self) -> dict:
+        """Plain values (text, numbers, lists, dicts of them), for a run's metadata."""
+        return asdict(self) | {"event_dates": [day.isoformat() for day in self.event_dates]}
+
+
+@dataclass
+class Loading:
+    """A landing file on its way through a load."""
+
+    file: LandingFile
+    path: Path | None = None
+    content_hash: str | None = None
+    status: str = "rejected"  # 'loaded' once its lines are judged
+    chain: int = 0  # names its raw files: files converted together share them
+    dates: dict[date, DateRows] = field(default_factory=dict)
+    rejects: Counter = field(default_factory=Counter)
+
+
+def load_new_files(settings: Settings, source: str = "events", report: Callable[[str], None] | None = None) -> Load:
+    """Loads every landing file of a source that no manifest knows; with none it writes nothing and returns an idle Load.
+
+    `report` gets a progress sentence every few seconds of a longer load (default: standard error). Raises
+    LoadInProgress when another loader is at work. A crash at any point leaves nothing a reader would see.
+    """
+    began = time.monotonic()
+    with one_loader(settings):
+        known, hashes = known_files(settings, source)
+        found = find_files(settings.landing, source)
+        new = [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known]
+        if not new:
+            return Load()
+        remove_leftovers(settings)
+        spool(settings).mkdir(parents=True)
+        try:
+            load = _Loader(settings, source, report or _to_stderr, began).run(new, hashes)
+            compact_held(settings, source)
+        finally:
+            shutil.rmtree(spool(settings), ignore_errors=True)
+        return load
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class _Loader:
+    """The state that the steps of one load share. Everything but fetching, converting and merging is on one thread."""
+
+    def __init__(self, settings: Settings, source: str, report: Callable[[str], None], began: float):
+        self.settings, self.source, self.report = settings, source, report
+        self.began = self.told = began
+        self.load_id = new_load_id()
+        self.workers = settings.threads or os.cpu_count() or 1
+        self.loading: list[Loading] = []
+        self.by_hash: dict[str, Loading] = {}
+        self.parts: dict[tuple[int, date], list[Path]] = {}
+        self.part_numbers = itertools.count()
+        self.unread: list[str] = []
+        self.rows = 0
+        path = settings.raw / "_rejects" / f"load={self.load_id}.parquet"
+        self.rejects = RejectsFile(path, source, self.load_id, settings.id_secret)
+
+    def run(self, new: list[LandingFile], hashes: set[str]) -> Load:
+        """Loads the files; `hashes` are the contents that are loaded already."""
+        with (
+            open_database(self.settings.memory_limit, spool(self.settings), self.settings.id_secret) as database,
+            ThreadPoolExecutor(self.workers) as pool,
+        ):
+            self._convert_all(self._batches(self._fetched(new, hashes, pool)), database, pool, len(new))
+            settled = pool.map(lambda key: self._settle(database, *key), self.parts)
+            raw_files = dict(zip(self.parts, settled, strict=True))
+        self.rejects.close()
+        if not self.loading:
+            return Load(unread=self.unread)
+        rows = [row for loading in self.loading for row in self._manifest_rows(loading, raw_files)]
+        write_table(pa.Table.from_pylist(rows, MANIFEST), manifest_path(self.settings, self.load_id))
+        return self._summary()
+
+    def _fetched(self, new: list[LandingFile], hashes: set[str], pool: ThreadPoolExecutor) -> Iterator[Loading]:
+        """The files to read, in order of path and fetched some way ahead; those that need no reading are settled here."""
+        waiting, ahead = iter(new), deque()
+        while True:
+            while len(ahead) < 2 * self.workers and (file := next(waiting, None)):
+                fetching = None
+                if not file.problem:
+                    fetching = pool.submit(fetch, self.settings.landing, file, spool(self.settings))
+                ahead.append((file, fetching))
+            if not ahead:
+                return
+            loading = self._arrived(*ahead.popleft())
+            if loading is None or loading.file.problem:
+                continue
+            if loading.content_hash in hashes:
+                loading.status = "already_loaded"
+                self._forget_copy(loading)
+                continue
+            hashes.add(loading.content_hash)
+            self.by_hash[loading.content_hash] = loading
+            yield loading
+
+    def _arrived(self, file: LandingFile, fetching: Future | None) -> Loading | None:
+        loading = Loading(file)
+        if fetching:
+            try:
+                loading.path, loading.content_hash = fetching.result()
+            except FileNotFoundError:
+                return None  # withdrawn since it was listed
+            except (UnreadableNow, PermissionError) as error:
+                self.unread.append(str(error))
+                return None
+        else:
+            self._reject(loading, 0, "", file.problem, FILE_PROBLEMS[file.problem])
+        self.loading.append(loading)
+        return loading
+
+    def _batches(self, files: Iterable[Loading]) -> Iterator[tuple[int, pa.Table]]:
+        """(chain, lines) of about BATCH_BYTES. Many small files make one batch; the batches of a large one, a chain."""
+        tables, size, chain = [], 0, 0
+        for number, loading in enumerate(files):
+            chain = chain if tables else number
+            loading.chain, is_cut = chain, False
+            for block in read_blocks(loading.path, loading.file.extension, self.settings.max_line_bytes):
+                for broken in block.broken:
+                    self._reject(loading, broken.line_number, broken.line, broken.reason_code, broken.detail)
+                if len(block.numbers) or any(broken.line_number for broken in block.broken) or not block.broken:
+                    loading.status = "loaded"
+                if len(block.numbers):
+                    tables.append(_table(loading.content_hash, block))
+                    size += block.lines.nbytes
+                if size > BATCH_BYTES:
+                    yield chain, pa.concat_tables(tables)
+                    tables, size, is_cut = [], 0, True
+            self._forget_copy(loading)
+            if is_cut and tables:
+                yield chain, pa.concat_tables(tables)
+                tables, size = [], 0
+        if tables:
+            yield chain, pa.concat_tables(tables)
+
+    def _forget_copy(self, loading: Loading) -> None:
+        if local_folder(self.settings.landing):
+            raise_if_changed(loading.path, loading.file)
+        else:
+            loading.path.unlink()
+
+    def _convert_all(
+        self, batches: Iterable[tuple[int, pa.Table]], database, pool: ThreadPoolExecutor, files: int
+    ) -> None:
+        """Keeps every worker busy and at most one batch waiting, so that memory does not grow with the landing zone."""
+        running: deque[Future] = deque()
+        for chain, lines in batches:
+            while len(running) > self.workers:
+                self._collect(running.popleft().result(), files)
+            running.append(pool.submit(self._convert, database, chain, lines))
+        while running:
+            self._collect(running.popleft().result(), files)
+
+    def _convert(self, database, chain: int, lines: pa.Table) -> tuple[int, Converted]:
+        def part(day: date) -> Path:
+            folder = self.settings.raw / self.source / f"event_date={day}"
+            return folder / f"load={self.load_id}-{chain}.part{next(self.part_numbers)}.parquet"
+
+        with closing(database.cursor()) as worker:
+            return chain, convert(worker, lines, part, self.load_id, self.settings.id_secret)
+
+    def _collect(self, result: tuple[int, Converted], files: int) -> None:
+        chain, converted = result
+        for (content_hash, day), more in converted.dates.items():
+            self.by_hash[content_hash].dates.setdefault(day, DateRows()).include(more)
+            self.rows += more.rows
+        for day, paths in converted.parts.items():
+            self.parts.setdefault((chain, day), []).extend(paths)
+        for content_hash, line_number, reason, line in converted.rejects:
+            code, _, detail = reason.partition("\t")
+            self._reject(self.by_hash[content_hash], line_number, line, code, detail)
+        now = time.monotonic()
+        if now - self.told > PROGRESS_SECONDS:
+            self.told, rate = now, self.rows / (now - self.began)
+            self.report(
+                f"{self.source}: {len(self.loading)} of {files} files read, {self.rows:,} rows, {rate:,.0f} rows/s"
+            )
+
+    def _reject(self, loading: Loading, line_number: int, line: str, code: str, detail: str) -> None:
+        loading.rejects[code] += 1
+        self.rejects.add(loading.file, loading.content_hash, line_number, line, code, detail)
+
+    def _settle(self, database, chain: int, day: date) -> str:
+        """Gives the parts of a chain and date their one name; returns it relative to the raw root."""
+        parts = self.parts[chain, day]
+        target = parts[0].with_name(f"load={self.load_id}-{chain}.parquet")
+        if len(parts) == 1:
+            parts[0].rename(target)
+        else:
+            with closing(database.cursor()) as worker:
+                merge(worker, parts, target)
+            for part in parts:
+                part.unlink()
+        sync(target)
+        return target.relative_to(self.settings.raw).as_posix()
+
+    def _manifest_rows(self, loading: Loading, raw_files: dict[tuple[int, date], str]) -> list[dict]:
+        file, rejected = loading.file, loading.rejects.total()
+        same = {
+            "load_id": self.load_id,
+            "loaded_at": loaded_at(self.load_id),
+            "source": self.source,
+            "landing_file": file.path,
+            "arrival_date": file.arrival_date,
+            "content_hash": loading.content_hash,
+            "size_bytes": file.size_bytes,
+            "modified_at": file.modified_at,
+            "file_status": loading.status,
+        }
+        rows = [
+            same
+            | {
+                "event_date": day,
+                "rows_in": those.rows,
+                "rows_loaded": those.rows,
+                "rows_rejected": 0,
+                "first_occurred_at": those.first_occurred_at,
+                "last_occurred_at": those.last_occurred_at,
+                "raw_file": raw_files[loading.chain, day],
+                "price_keys": [
+                    dict(zip(PRICE_KEY, key, strict=True)) for key in sorted(those.price_keys, key=_nulls_first)
+                ],
+                "rejects_by_reason": {},
+            }
+            for day, those in sorted(loading.dates.items())
+        ]
+        if rejected or not rows:
+            counts = {"rows_in": rejected, "rows_loaded": 0, "rows_rejected": rejected}
+            rejects_file = self.rejects.path.relative_to(self.settings.raw).as_posix() if rejected else None
+            reasons = {"rejects_by_reason": dict(sorted(loading.rejects.items())), "rejects_file": rejects_file}
+            rows.append(same | counts | reasons | {"price_keys": []})
+        return rows
+
+    def _summary(self) -> Load:
+        rejects = sum((loading.rejects for loading in self.loading), Counter())
+        return Load(
+            load_id=self.load_id,
+            files=len(self.loading),
+            rows_in=self.rows + rejects.total(),
+            rows_loaded=self.rows,
+            rows_rejected=rejects.total(),
+            rejects_by_reason=dict(sorted(rejects.items())),
+            event_dates=sorted({day for loading in self.loading for day in loading.dates}),
+            duration_seconds=round(time.monotonic() - self.began, 3),
+            unread=self.unread,
+        )
+
+
+def _table(content_hash: str, block) -> pa.Table:
+    hashes = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [content_hash])
+    return pa.table({"content_hash": hashes, "line_number": block.numbers, "line": block.lines})
+
+
+def _nulls_first(key: tuple) -> tuple:
+    return tuple((value is not None, value) for value in key)

@@ -1,0 +1,240 @@
+"""The price book in the ledger: every price key seen, resolved to rows, append-only by version.
+
+A version is a catalogue release, the content of the overrides and the code that compiles them. `versions.jsonl` names
+them in the order in which they came into force, the last line is the current one; `<version>/part-*.parquet` holds the
+rows. A price key that is seen for the first time appends a part to the current version. Parts and the list are put in
+place by rename, and a version that the list does not name does not exist: a crash at any point leaves a whole book.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from orchestration.settings import Settings
+from pricing.catalogue import CATALOGUE_VERSION
+from pricing.compiler import compile_key
+from pricing.overrides import Overrides, load_overrides
+from pricing.rows import PriceKey
+from pricing.units import LEAVES
+
+KEY_SCHEMA = [(name, pa.string()) for name in PriceKey._fields]
+SCHEMA = pa.schema(
+    [
+        ("price_row_key", pa.string()),
+        *KEY_SCHEMA,
+        ("price_provider_id", pa.string()),
+        ("price_model_id", pa.string()),
+        ("resolution", pa.string()),
+        ("valid_from", pa.timestamp("us")),
+        ("valid_to", pa.timestamp("us")),
+        ("day_second_from", pa.int32()),
+        ("day_second_to", pa.int32()),
+        ("input_tokens_from", pa.int64()),
+        ("input_tokens_to", pa.int64()),
+        *((leaf.price_column, pa.decimal128(23, 18)) for leaf in LEAVES),
+        ("other_prices", pa.string()),
+        ("fallback_leaves", pa.list_(pa.string())),
+        ("variant", pa.string()),
+        ("source", pa.string()),
+        ("catalogue_version", pa.string()),
+        ("price_book_version", pa.string()),
+        ("recorded_at", pa.timestamp("us")),
+        ("suggestions", pa.list_(pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PriceBook:
+    """The current version after an update: rows in it, keys added now, and (provider, model) pairs without a price."""
+
+    version: str
+    rows: int
+    new_keys: int
+    unknown: tuple[tuple[str, str], ...]
+
+    def summary(self) -> dict[str, str | int | list[str]]:
+        """For run metadata."""
+        return {
+            "price_book_version": self.version,
+            "price_rows": self.rows,
+            "new_price_keys": self.new_keys,
+            "unknown_models": [f"{provider}/{model}" for provider, model in self.unknown],
+        }
+
+
+def seen_price_keys(settings: Settings) -> list[PriceKey]:
+    """The distinct price keys of all loads, sorted; loads that a compaction repeats are read there."""
+    manifests = [str(path) for path in sorted((settings.raw / "_loads").glob("*.parquet"))]
+    if not manifests:
+        return []
+    with duckdb.connect() as engine:
+        keys = engine.execute(
+            """
+            with loads as (
+                from (select cast(null as varchar[]) as supersedes where false)
+                union all by name
+                from read_parquet($manifests, union_by_name = true)
+            )
+            select unnest(price_keys, recursive := true) from loads
+            where load_id not in (select unnest(supersedes) from loads)
+            """,
+            {"manifests": manifests},
+        )
+        columns = [column[0] for column in keys.description]
+        found = {PriceKey(**dict(zip(columns, row, strict=True))) for row in keys.fetchall()}
+    return sorted(found, key=_with_nulls_first)
+
+
+def update_price_book(settings: Settings) -> PriceBook:
+    """Resolve the price keys that the current version lacks; writes nothing when there are none and it is in force.
+
+    Raises OverrideError when the overrides are wrong: the book stays as it was.
+    """
+    overrides = load_overrides(settings.overrides)
+    entry = version_entry(overrides)
+    version, folder = entry["price_book_version"], _home(settings) / entry["price_book_version"]
+    _home(settings).mkdir(parents=True, exist_ok=True)
+    with FileLock(_home(settings) / ".lock"):
+        listed = versions(settings)
+        if version not in [line["price_book_version"] for line in listed]:
+            shutil.rmtree(folder, ignore_errors=True)  # left by a crash: never in force, so nothing refers to it
+        known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
+        new_keys = _keys_not_in(seen_price_keys(settings), known)
+        if new_keys or known is None:
+            _append_part(folder, _new_rows(new_keys, overrides, version, _first_records(settings, listed)))
+        if not listed or listed[-1]["price_book_version"] != version:
+            _append_version(settings, listed, entry)
+    return _described(folder, version, len(new_keys))
+
+
+def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
+    """The rows of a version (default: the current one), prices as Decimal; no rows before the first update.
+
+    Raises ValueError when there is no such version.
+    """
+    listed = [line["price_book_version"] for line in versions(settings)]
+    if version is None:
+        return _read(_home(settings) / listed[-1]) if listed else SCHEMA.empty_table()
+    if version not in listed:
+        raise ValueError(
+            f"{_home(settings)} has no price book version {version!r}: it has {', '.join(listed) or 'none'}."
+        )
+    return _read(_home(settings) / version)
+
+
+def versions(settings: Settings) -> list[dict[str, str]]:
+    """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored."""
+    path = _home(settings) / "versions.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [entry for line in lines if (entry := _json_or_none(line)) is not None]
+
+
+def version_entry(overrides: Overrides) -> dict[str, str]:
+    """The version that these overrides make with this catalogue and this code; `recorded_at` is now (UTC)."""
+    parts = {
+        "catalogue_version": CATALOGUE_VERSION,
+        "overrides_hash": overrides.content_hash,
+        "compiler_version": _compiler_version(),
+    }
+    version = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    return {"price_book_version": version, "recorded_at": f"{_now().isoformat(timespec='microseconds')}Z", **parts}
+
+
+def _compiler_version() -> str:
+    """Hash of the code that makes rows: nobody has to remember to raise a number."""
+    here = Path(__file__).parent
+    sources = [here / f"{name}.py" for name in ("units", "rows", "catalogue", "overrides", "compiler", "suggestions")]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+
+
+def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, first: dict[str, dict]) -> pa.Table:
+    recorded = {"price_book_version": version, "recorded_at": _now()}
+    rows = [
+        {**row, "catalogue_version": CATALOGUE_VERSION, **first.get(row["price_row_key"], recorded)}
+        for key in keys
+        for row in compile_key(key, overrides)
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _first_records(settings: Settings, listed: Sequence[dict[str, str]]) -> dict[str, dict]:
+    """By row key: the version that recorded the row first, and when. Every row of every version carries it."""
+    found: dict[str, dict] = {}
+    for version in dict.fromkeys(line["price_book_version"] for line in listed):
+        rows = _read(_home(settings) / version, ["price_row_key", "price_book_version", "recorded_at"]).to_pylist()
+        for row in rows:
+            found.setdefault(row.pop("price_row_key"), row)
+    return found
+
+
+def _described(folder: Path, version: str, new_keys: int) -> PriceBook:
+    rows = _read(folder, ["provider", "model", "resolution"])
+    unknown = {(row["provider"], row["model"]) for row in rows.to_pylist() if row["resolution"] == "unknown"}
+    return PriceBook(version, rows.num_rows, new_keys, tuple(sorted(unknown)))
+
+
+def _keys_not_in(keys: Sequence[PriceKey], known: pa.Table | None) -> list[PriceKey]:
+    resolved = {PriceKey(**row) for row in known.to_pylist()} if known is not None else set()
+    return [key for key in keys if key not in resolved]
+
+
+def _append_part(folder: Path, rows: pa.Table) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"part-{len(list(folder.glob('*.parquet'))):06d}.parquet"
+    _replace(part, lambda file: pq.write_table(rows, file, compression="zstd"))
+
+
+def _append_version(settings: Settings, listed: Sequence[dict[str, str]], entry: dict[str, str]) -> None:
+    text = "".join(f"{json.dumps(line)}\n" for line in [*listed, entry])
+    _replace(_home(settings) / "versions.jsonl", lambda file: file.write(text.encode()))
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write beside, make durable, rename: readers see the old file or the new one."""
+    beside = path.with_name(f".{path.name}.writing")
+    with beside.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
+    parts = [pq.read_table(part, columns=columns, partitioning=None) for part in sorted(folder.glob("*.parquet"))]
+    if not parts:
+        raise ValueError(
+            f"{folder} has no price rows although versions.jsonl names it: restore the ledger from its backup."
+        )
+    return pa.concat_tables(parts)
+
+
+def _home(settings: Settings) -> Path:
+    return settings.ledger / "price_book"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _json_or_none(line: str) -> dict[str, str] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _with_nulls_first(key: PriceKey) -> list[tuple[bool, str]]:
+    return [(part is not None, part or "") for part in key]

@@ -1,0 +1,96 @@
+"""A data root with the verbs of the product: land files, run the pipeline, ask the warehouse. Real DuckDB and real dbt."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.dbt import dbt_project, run_dbt
+from orchestration.landing import load_new_files
+from orchestration.publication import publish
+from orchestration.settings import Settings, from_environment
+from orchestration.warehouse import open_marts
+from pricing.book import update_price_book
+
+AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PROVENANCE = ("load_id", "built_at", "recorded_at")  # what a rebuild may say differently
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One data root."""
+
+    settings: Settings
+
+    def land(self, name: str, events: list[dict] | str, day: str = "2026-11-20") -> Path:
+        """Write a landing file: events as dicts, or raw text as it stands."""
+        text = events if isinstance(events, str) else "".join(json.dumps(event) + "\n" for event in events)
+        path = Path(self.settings.landing) / "events" / f"dt={day}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def run(self, *arguments: str) -> None:
+        """Load, price, build with every test, publish."""
+        load_new_files(self.settings)
+        update_price_book(self.settings)
+        dbt_project(self.settings)
+        run_dbt(self.settings, "build", "--quiet", *arguments)
+        publish(self.settings)
+
+    def ask(self, sql: str, *parameters: object) -> list[tuple]:
+        """Rows of the published marts."""
+        with open_marts(self.settings) as marts:
+            return marts.execute(sql, list(parameters)).fetchall()
+
+    def inside(self, sql: str) -> list[tuple]:
+        """Rows of the private warehouse."""
+        with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def built(self) -> dict[tuple[str, str], str]:
+        """By (model, date): the fingerprint it was built from."""
+        rows = self.inside("select model, cast(event_date as varchar), input_fingerprint from tokentrail.built")
+        return {(model, day): fingerprint for model, day, fingerprint in rows}
+
+    def tables(self) -> dict[str, list[tuple]]:
+        """Every mart's rows, sorted, without provenance and with DOUBLE ratios to nine places."""
+        with open_marts(self.settings) as marts:
+            names = marts.execute("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
+            return {name: _rows(marts, name) for (name,) in names}
+
+
+def _rows(marts: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
+    columns = marts.execute(
+        "select column_name, data_type from duckdb_columns() where schema_name = 'marts' and table_name = ? order by column_index",
+        [name],
+    ).fetchall()
+    kept = [
+        f"round({column}, 9)" if kind == "DOUBLE" else column for column, kind in columns if column not in PROVENANCE
+    ]
+    return marts.execute(f"select {', '.join(kept)} from {name} order by all").fetchall()
+
+
+def pipeline_at(root: Path, **settings: object) -> Pipeline:
+    """A pipeline over `root`, at a pinned instant."""
+    base = from_environment({"TOKENTRAIL_DATA": str(root)})
+    return Pipeline(replace(base, as_of=AS_OF, **settings))
+
+
+def event(request: str, at: str = "2026-11-20T10:00:00Z", **fields: object) -> dict:
+    """A plain priced success: 1,000 uncached input and 200 output tokens of claude-sonnet-4-5."""
+    return {
+        "externalRequestId": request,
+        "occurredAt": at,
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "status": "success",
+        "endpointTag": "chat.reply",
+        "promptVersion": "v1",
+        "tenantId": "acme",
+        "userId": "u-1",
+        "inputTokens": 1000,
+        "outputTokens": 200,
+    } | {key: value for key, value in fields.items()}

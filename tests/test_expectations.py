@@ -1,0 +1,486 @@
+"""The suites on real DuckDB and real Great Expectations: each passes on sound data and says in a sentence what is wrong."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from expectations.run import SUITES, build_data_docs, profile, validate
+from expectations.wording import Count, markdown_table, plain
+from orchestration.settings import PROJECT, Settings, from_environment
+
+AS_OF = datetime(2026, 11, 23, 6, 15, tzinfo=UTC)
+LEAVES = (
+    "uncached_input cached_input cache_write_5m cache_write_1h input_audio cached_audio input_image cached_image "
+    "input_video output_text reasoning output_audio output_image output_video web_searches requests"
+).split()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_at(tmp_path)
+
+
+def settings_at(root: Path, **environment: str) -> Settings:
+    return from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": AS_OF.isoformat(), **environment})
+
+
+def load(settings: Settings, load_id: str, *rows: str, supersedes: str = "null") -> None:
+    """A manifest with rows of (landing_file, event_date, rows_in, rows_loaded, rows_rejected, rejects_by_reason)."""
+    path = settings.raw / "_loads" / f"{load_id}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.execute(
+        f"""
+        copy (
+            select '{load_id}' as load_id, timestamp '2026-11-22 06:15:00' as loaded_at, 'events' as source, landing_file,
+                md5(landing_file) as content_hash, cast(event_date as date) as event_date, cast(rows_in as bigint) as rows_in,
+                cast(rows_loaded as bigint) as rows_loaded, cast(rows_rejected as bigint) as rows_rejected,
+                cast(rejects_by_reason as map(varchar, bigint)) as rejects_by_reason, {supersedes}::varchar[] as supersedes
+            from (values {", ".join(rows)})
+                as t (landing_file, event_date, rows_in, rows_loaded, rows_rejected, rejects_by_reason)
+        ) to '{path}' (format parquet)
+        """
+    )
+
+
+SOUND_LOAD = (
+    "('events/dt=2026-11-22/app.jsonl', '2026-11-21', 60, 60, 0, map {})",
+    "('events/dt=2026-11-22/app.jsonl', '2026-11-22', 39, 39, 0, map {})",
+    "('events/dt=2026-11-22/app.jsonl', null, 1, 0, 1, map {'invalid_json': 1})",
+)
+
+
+def warehouse(settings: Settings, prices: str = "", unpriced: str = "", quality: str = "") -> None:
+    """marts with a sound price of gpt-5 and an unknown model, 100 real requests, and what else the test brings."""
+    leaf_prices = ", ".join(f"{leaf}_price_usd decimal(23, 18)" for leaf in LEAVES)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.warehouse.unlink(missing_ok=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(
+            f"""
+            create schema marts;
+            create table marts.price_book (
+                price_row_key varchar, price_book_version varchar default 'v1', provider varchar default 'openai',
+                model varchar default 'gpt-5', resolution varchar default 'catalogue', valid_from timestamp, valid_to timestamp,
+                day_second_from integer default 0, day_second_to integer default 86400, input_tokens_from bigint default 0,
+                input_tokens_to bigint, other_prices varchar, source varchar default 'genai-prices 0.2.3', {leaf_prices}
+            );
+            insert into marts.price_book (price_row_key, uncached_input_price_usd, output_text_price_usd, requests_price_usd)
+                values ('sound', 0.00000125, 0.00001, 0);
+            insert into marts.price_book (price_row_key, model, resolution) values ('nobody knows', 'acme-7b', 'unknown');
+            create table marts.unpriced_models (
+                provider varchar default 'selfhosted', model varchar, environment varchar default 'prod',
+                data_mode varchar default 'real', reason varchar default 'unknown_model',
+                first_seen_date date default '2026-10-02', last_seen_date date default '2026-11-22', requests bigint,
+                input_tokens bigint, output_tokens bigint, exposure_likely_usd decimal(38, 12), suggestions varchar
+            );
+            create table marts.data_quality_daily (event_date date, data_mode varchar, requests bigint);
+            {quality or "insert into marts.data_quality_daily values ('2026-11-21', 'real', 60), ('2026-11-22', 'real', 40)"};
+            {prices};
+            {unpriced};
+            """
+        )
+
+
+# --- every suite passes on sound data, and on none ---
+
+
+def test_nothing_loaded_yet_passes(settings):
+    for suite in SUITES:
+        outcome = validate(settings, suite)
+        assert (outcome.passed, outcome.severity, outcome.sentences, outcome.rows) == (True, "none", (), 0)
+
+
+def test_a_warehouse_without_marts_passes(settings):
+    duckdb.connect(str(settings.warehouse)).close()
+    assert validate(settings, "price_book").passed
+    assert validate(settings, "unpriced_models").passed
+
+
+def test_sound_data_passes(settings):
+    load(settings, "L1", *SOUND_LOAD)
+    warehouse(settings)
+    outcomes = [validate(settings, suite) for suite in SUITES]
+    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * 3
+    assert [outcome.rows for outcome in outcomes] == [4, 2, 0]
+
+
+def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
+    with pytest.raises(ValueError, match="no suite 'prices'.*load_profile, price_book, unpriced_models"):
+        validate(settings, "prices")
+
+
+# --- load_profile ---
+
+
+@pytest.mark.parametrize(
+    ("row", "severity", "sentence"),
+    [
+        (
+            "('a.jsonl', '2026-11-21', 10, 9, 0, map {})",
+            "error",
+            "1 landing file and day has lines that were neither loaded nor rejected: "
+            "a.jsonl (2026-11-21): 10 in, 9 loaded, 0 rejected.",
+        ),
+        (
+            "('a.jsonl', '2026-11-21', 1, 2, -1, map {'bad_value': -1})",
+            "error",
+            "2 rows of the manifests have a negative count of lines: a.jsonl (2026-11-21): -1",
+        ),
+        (
+            "('a.jsonl', null, 3, 0, 3, map {'bad_value': 2})",
+            "error",
+            "reasons that do not add up to the rejected lines: a.jsonl (no event date): 3 rejected, 1 without a reason.",
+        ),
+        (
+            "('a.jsonl', '2014-12-31', 5, 5, 0, map {})",
+            "error",
+            "1 event date lies outside 2015 to 2100 and should have been rejected: 2014-12-31 in a.jsonl.",
+        ),
+        (
+            "('a.jsonl', '2101-01-01', 5, 5, 0, map {})",
+            "error",
+            "1 event date lies outside 2015 to 2100",
+        ),
+        (
+            "('a.jsonl', null, 1, 0, 1, map {'gremlins': 1})",
+            "warning",
+            "1 reject reason is not among the documented ones: gremlins in a.jsonl (1 lines).",
+        ),
+    ],
+)
+def test_a_broken_manifest_row_is_told(settings, row, severity, sentence):
+    load(settings, "L1", *SOUND_LOAD)
+    load(settings, "L2", row, "('a.jsonl', '2026-11-20', 1000, 1000, 0, map {})")
+    outcome = validate(settings, "load_profile")
+    assert (outcome.passed, outcome.severity) == (False, severity)
+    assert sentence in " ".join(outcome.sentences)
+    assert "a.jsonl" in outcome.table
+    assert "app.jsonl" not in outcome.table
+
+
+@pytest.mark.parametrize(("rejected", "severity"), [(1, "none"), (2, "warning")])
+def test_more_than_one_percent_rejects_in_a_file_is_a_warning(settings, rejected, severity):
+    loaded = 100 - rejected
+    load(
+        settings,
+        "L1",
+        f"('app.jsonl', '2026-11-21', {loaded}, {loaded}, 0, map {{}})",
+        f"('app.jsonl', null, {rejected}, 0, {rejected}, map {{'bad_value': {rejected}}})",
+    )
+    outcome = validate(settings, "load_profile")
+    assert outcome.severity == severity
+    assert severity == "none" or "1 landing file has more than 1 %" in outcome.sentences[0]
+    assert severity == "none" or "app.jsonl: 2 of 100 (2.0%)" in outcome.sentences[0]
+
+
+def test_rejects_of_a_file_warn_for_a_week(tmp_path):
+    load(settings_at(tmp_path), "L1", "('app.jsonl', null, 9, 0, 9, map {'bad_value': 9})")
+    for as_of, severity in (("2026-11-29T06:15:00Z", "warning"), ("2026-11-29T06:15:01Z", "none")):
+        assert validate(settings_at(tmp_path, TOKENTRAIL_AS_OF=as_of), "load_profile").severity == severity
+
+
+def test_superseded_loads_are_not_counted_again(settings):
+    load(settings, "L1", "('lost.jsonl', '2026-11-21', 10, 9, 0, map {})")
+    load(settings, "L2", *SOUND_LOAD, supersedes="['L1']")
+    assert set(profile(settings, "load_profile")["load_id"]) == {"L2"}
+    assert validate(settings, "load_profile").passed
+
+
+def test_the_suite_knows_the_documented_reasons():
+    documented = set(re.findall(r"^\| `?([a-z0-9_]+)`? \|", _reasons_in_the_docs(), flags=re.MULTILINE)) - {
+        "reason_code"
+    }
+    suite = json.loads((PROJECT / "expectations" / "load_profile.json").read_text())
+    known = next(each["kwargs"] for each in suite["expectations"] if each["kwargs"]["column"] == "reason_code")
+    assert set(known["value_set"]) == documented
+
+
+def _reasons_in_the_docs() -> str:
+    text = (PROJECT / "docs" / "sources.md").read_text()
+    return text[text.index("| reason_code |") :].split("\n\n")[0]
+
+
+# --- price_book ---
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "sentence"),
+    [
+        ("price_row_key", "null", "1 price has no key: openai/gpt-5."),
+        (
+            "price_row_key",
+            "'sound'",
+            "2 prices share a key within a version of the price book: sound (openai/gpt-5, version v1)",
+        ),
+        (
+            "resolution",
+            "'guess'",
+            "1 price has a resolution that is not catalogue, override or unknown: openai/gpt-5 (guess).",
+        ),
+        (
+            "output_text_price_usd",
+            "-0.000001",
+            "negative: openai/gpt-5 -0.000001 USD per unit (source genai-prices 0.2.3).",
+        ),
+        ("other_prices", """'{"audio_seconds": "-0.0001"}'""", "negative: openai/gpt-5 -0.0001 USD per unit"),
+        ("output_text_price_usd", "15", "1 price row asks more than 0.01 USD per token: openai/gpt-5 15 USD per token"),
+        (
+            "requests_price_usd",
+            "10.01",
+            "1 price row asks more than 10 USD per request or web search: openai/gpt-5 10.01 USD",
+        ),
+        (
+            "valid_from, valid_to",
+            "'2026-03-01', '2026-03-01'",
+            "1 price ends before or when beginning: openai/gpt-5 from 2026-03-01 00:00:00 to 2026-03-01 00:00:00.",
+        ),
+        (
+            "day_second_to",
+            "86401",
+            "1 price ends outside the day's seconds 1 to 86,400: openai/gpt-5 to second 86,401.",
+        ),
+        ("day_second_from", "-1", "1 price begins outside the day's seconds 0 to 86,399: openai/gpt-5 from second -1."),
+        ("day_second_from", "null", "1 price does not say from which second of the day they apply: openai/gpt-5."),
+        ("day_second_from, day_second_to", "7200, 3600", "openai/gpt-5 from second 7,200 to 3,600."),
+        ("input_tokens_from, input_tokens_to", "200001, 200001", "openai/gpt-5 from 200,001 to 200,001 tokens."),
+        ("resolution, output_text_price_usd", "'unknown', 0", "1 unknown model has a price: openai/gpt-5 (1 prices)."),
+    ],
+)
+def test_a_broken_price_is_an_error(settings, columns, values, sentence):
+    key = "" if "price_row_key" in columns else "price_row_key, "
+    quoted_key = "'broken', " if key else ""
+    warehouse(settings, prices=f"insert into marts.price_book ({key}{columns}) values ({quoted_key}{values})")
+    outcome = validate(settings, "price_book")
+    assert (outcome.passed, outcome.severity, len(outcome.sentences)) == (False, "error", 1)
+    assert sentence in outcome.sentences[0]
+    assert "acme-7b" not in outcome.table
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        ("output_text_price_usd", "0.01"),
+        ("requests_price_usd", "10"),
+        ("output_text_price_usd", "0"),
+        ("valid_from, valid_to", "'2026-03-01', '2026-03-01 00:00:00.000001'"),
+        ("valid_from", "'2026-03-01'"),
+        ("day_second_from, day_second_to", "86399, 86400"),
+        ("price_book_version, price_row_key", "'v2', 'sound'"),
+    ],
+)
+def test_what_is_just_allowed_passes(settings, columns, values):
+    key, quoted_key = ("", "") if "price_row_key" in columns else ("price_row_key, ", "'other', ")
+    warehouse(settings, prices=f"insert into marts.price_book ({key}{columns}) values ({quoted_key}{values})")
+    assert validate(settings, "price_book").sentences == ()
+
+
+# --- unpriced_models: models_missing_from_the_pricing_map ---
+
+
+def unpriced(*rows: str) -> str:
+    columns = "model, requests, input_tokens, output_tokens, suggestions, data_mode, environment"
+    return f"insert into marts.unpriced_models ({columns}) values {', '.join(rows)}"
+
+
+def test_missing_models_are_a_warning_with_names_and_numbers(settings):
+    warehouse(
+        settings,
+        unpriced=unpriced(
+            "('acme-7b', 2, 1200000, 4000, 'acme/acme-8b, acme/acme-70b', 'real', 'prod')",
+            "('acme-7b', 1, 331, null, 'acme/acme-8b, acme/acme-70b', 'real', 'staging')",
+            "('acme-1b', 1, null, null, null, 'real', 'prod')",
+        ),
+    )
+    outcome = validate(settings, "unpriced_models")
+    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
+    assert outcome.sentences == (
+        "2 models are missing from the pricing map: 4 requests (4.0% of real requests), 1,204,331 tokens since 2026-10-02: "
+        "selfhosted/acme-7b (nearest: acme/acme-8b, acme/acme-70b); selfhosted/acme-1b (no similar name). "
+        "Add them to pricing/overrides or correct the name that is sent.",
+    )
+    lines = outcome.table.splitlines()
+    assert lines[0] == "| provider | model | first_seen_date | requests | tokens | exposure_likely_usd | suggestion |"
+    assert lines[2].startswith("| selfhosted | acme-7b | 2026-10-02 | 3 | 1,204,331 | - |")
+    assert lines[3].startswith("| selfhosted | acme-1b | 2026-10-02 | 1 | - | - |"), "unknown is never zero"
+
+
+def test_unknown_tokens_are_not_told_as_none(settings):
+    warehouse(settings, unpriced=unpriced("('acme-1b', 1, null, null, null, 'real', 'prod')"))
+    assert (
+        "1 model is missing from the pricing map: 1 request (1.0% of real requests), unknown tokens"
+        in (validate(settings, "unpriced_models").sentences[0])
+    )
+
+
+@pytest.mark.parametrize(("requests", "severity"), [(5, "warning"), (6, "error")])
+def test_the_threshold_is_crossed_above_it_not_at_it(settings, requests, severity):
+    warehouse(settings, unpriced=unpriced(f"('acme-7b', {requests}, 1, 1, null, 'real', 'prod')"))
+    outcome = validate(settings, "unpriced_models")
+    assert outcome.severity == severity
+    assert ("6.00% of all real requests, more than the 5.00% of" in " ".join(outcome.sentences)) == (
+        severity == "error"
+    )
+
+
+@pytest.mark.parametrize("share", ["0.07", "0.29", "0.57"])
+def test_a_share_that_is_no_binary_fraction_is_compared_exactly(tmp_path, share):
+    settings = settings_at(tmp_path, TOKENTRAIL_UNPRICED_ERROR_SHARE=share)
+    warehouse(settings, unpriced=unpriced(f"('acme-7b', {round(float(share) * 100)}, 1, 1, null, 'real', 'prod')"))
+    assert validate(settings, "unpriced_models").severity == "warning"
+
+
+def test_test_and_demo_data_do_not_count(settings):
+    warehouse(
+        settings,
+        unpriced=unpriced("('acme-7b', 90, 1, 1, null, 'test', 'prod')", "('acme-7b', 90, 1, 1, null, 'demo', 'prod')"),
+        quality="insert into marts.data_quality_daily values ('2026-11-21', 'test', 90), ('2026-11-21', 'real', 1)",
+    )
+    assert validate(settings, "unpriced_models").passed
+
+
+# --- an unchanged profile is not judged again ---
+
+
+def test_an_unchanged_profile_gives_the_stored_outcome(settings):
+    warehouse(settings, unpriced=unpriced("('acme-7b', 5, 1, 1, null, 'real', 'prod')"))
+    first, second = validate(settings, "unpriced_models"), validate(settings, "unpriced_models")
+    assert (first.cached, second.cached) == (False, True)
+    assert (first.sentences, first.table, first.severity) == (second.sentences, second.table, second.severity)
+
+
+def test_a_changed_profile_or_threshold_is_judged_again(settings, tmp_path):
+    warehouse(settings, unpriced=unpriced("('acme-7b', 5, 1, 1, null, 'real', 'prod')"))
+    assert validate(settings, "unpriced_models").severity == "warning"
+    stricter = settings_at(tmp_path, TOKENTRAIL_UNPRICED_ERROR_SHARE="0.04")
+    assert validate(stricter, "unpriced_models").severity == "error"
+    warehouse(settings)
+    assert validate(stricter, "unpriced_models").passed
+
+
+def test_a_broken_state_file_is_judged_again(settings):
+    validate(settings, "price_book")
+    (settings.state / "expectations" / "price_book.json").write_text("{")
+    assert not validate(settings, "price_book").cached
+
+
+def test_great_expectations_is_not_imported_when_nothing_changed(settings):
+    load(settings, "L1", *SOUND_LOAD)
+    warehouse(
+        settings, prices="insert into marts.price_book (price_row_key, valid_from) values ('dated', '2026-03-01')"
+    )
+    for suite in SUITES:
+        validate(settings, suite)
+    program = (
+        "import sys; from expectations.run import *; from orchestration.settings import from_environment;"
+        "outcomes = [validate(from_environment(), suite) for suite in SUITES];"
+        "assert all(outcome.cached for outcome in outcomes), outcomes;"
+        "assert 'great_expectations' not in sys.modules"
+    )
+    environment = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_AS_OF": AS_OF.isoformat(), "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=PROJECT, env=environment)
+
+
+# --- Data Docs ---
+
+
+class Links(HTMLParser):
+    """Where a page points to and what it loads."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.targets, self.anchors, self.scripts = set(), set(), 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self.targets |= {named[name] for name in ("href", "src") if name in named}
+        self.anchors |= {f"#{named['id']}"} if "id" in named else set()
+        self.scripts += tag == "script"
+
+
+def test_data_docs_stand_alone_and_their_links_resolve(settings):
+    load(settings, "L1", *SOUND_LOAD, "('a.jsonl', '2026-11-21', 10, 9, 0, map {})")
+    warehouse(settings, unpriced=unpriced("('acme-7b', 6, 1, 1, null, 'real', 'prod')"))
+    for suite in SUITES:
+        validate(settings, suite)
+    index, _ = build_data_docs(settings)
+    assert index == settings.published / "docs" / "data_docs" / "index.html"
+    pages = {path.name: path.read_text() for path in index.parent.glob("*.html")}
+    assert set(pages) == {"index.html", "load_profile.html", "price_book.html", "unpriced_models.html"}
+    for name, page in pages.items():
+        links = Links(page)
+        assert links.scripts == 0, name
+        assert not re.findall(r"https?://|url\(", page), name
+        for target in links.targets:
+            assert target in links.anchors or (index.parent / target).is_file(), f"{name} points to {target}"
+    for verdict in ('load_profile: <span class="error">', 'price_book: <span class="passed">', "acme-7b"):
+        assert verdict in pages["index.html"]
+    assert "Every line of a landing file is loaded or rejected" in pages["load_profile.html"]
+    assert "Actions" not in pages["load_profile.html"], "filters that work by script"
+
+
+def test_data_docs_are_written_only_when_a_result_changed(settings):
+    validate(settings, "price_book")
+    index, written = build_data_docs(settings)
+    inode = index.parent.stat().st_ino
+    validate(settings, "price_book")
+    assert not written
+    assert index.parent.stat().st_ino == inode
+    warehouse(settings)
+    validate(settings, "price_book")
+    assert index.parent.stat().st_ino != inode
+    assert not list(index.parent.parent.glob(".*")), "nothing is left beside the site"
+
+
+def test_names_from_senders_are_text_and_not_markup(settings):
+    name = "<script>alert(1)</script>|$PARAMETER {rows} [x](http://evil)"
+    warehouse(
+        settings,
+        prices=f"insert into marts.price_book (price_row_key, resolution) values ('b', '{name}')",
+        unpriced=unpriced(f"('{name}', 1, 1, 1, null, 'real', 'prod')"),
+    )
+    outcome = validate(settings, "unpriced_models")
+    assert name in outcome.sentences[0]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\|$PARAMETER {rows} \\[x\\](http://evil)" in outcome.table
+    assert name in validate(settings, "price_book").sentences[0]
+    for page in (settings.published / "docs" / "data_docs").glob("*.html"):
+        assert "<script" not in page.read_text()
+    assert "&lt;script&gt;alert(1)" in (settings.published / "docs" / "data_docs" / "price_book.html").read_text()
+
+
+def test_nothing_is_written_outside_the_data_root(settings, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    warehouse(settings)
+    validate(settings, "price_book")
+    assert list(home.iterdir()) == []
+    assert {path.name for path in settings.data.iterdir()} == {"home", "warehouse.duckdb", "state", "published"}
+
+
+# --- wording ---
+
+
+def test_a_count_agrees_with_what_it_counts():
+    assert f"{Count(1):model is|models are}" == "1 model is"
+    assert f"{Count(1204331):token|tokens}" == "1,204,331 tokens"
+    assert f"{Count(1204):,}" == "1,204"
+
+
+def test_a_table_shows_twenty_rows_and_says_how_many_more():
+    table = markdown_table(["model"], [{"model": f"m{number}"} for number in range(22)])
+    assert len(table.split("\n\n")[0].splitlines()) == 2 + 20
+    assert table.endswith("and 2 rows more")
+
+
+def test_text_is_one_bounded_line():
+    assert plain("a\nb\x1b[31m") == "a b [31m"
+    assert len(plain("x" * 500)) == 120

@@ -1,0 +1,189 @@
+"""What counts as an attempt and as a request, and what each costs: DESIGN section 4 on a real warehouse, built once."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.pipeline import Pipeline, event, pipeline_at
+
+PLAIN_COST = Decimal("0.006")  # 1,000 input at $3 and 200 output at $15 per million
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> Pipeline:
+    """One warehouse that holds every case; each request id names its case."""
+    pipeline = pipeline_at(tmp_path_factory.mktemp("rows") / "data")
+    pipeline.land("first.jsonl", FIRST_FILE)
+    pipeline.land("later.jsonl", LATER_FILE, day="2026-11-21")
+    pipeline.run()
+    return pipeline
+
+
+FIRST_FILE = [
+    event("plain"),
+    event("twice"),
+    event("twice"),
+    event("corrected", attempt=1, usageSource="estimate", inputTokens=900),
+    event("corrected", attempt=1, usageSource="provider", inputTokens=1000),
+    event("retried", "2026-11-20T10:00:00Z", attempt=1, status="error"),
+    event("retried", "2026-11-20T10:00:05Z", attempt=2, status="error"),
+    event("retried", "2026-11-20T10:00:10Z", attempt=3, inputTokens=2000),
+    event("over-midnight", "2026-11-20T23:59:58Z", attempt=1, status="error"),
+    event("over-midnight", "2026-11-21T00:00:03Z", attempt=2),
+    event("stamped-again", "2026-11-20T23:59:59Z", providerRequestId="p-1"),
+    event("stamped-again", "2026-11-21T00:00:01Z", providerRequestId="p-1"),
+    event("no-evidence", "2026-11-20T10:00:00Z"),
+    event("no-evidence", "2026-11-20T11:00:00Z"),
+    event("bare-errors", "2026-11-20T10:00:00Z", status="error"),
+    event("bare-errors", "2026-11-20T10:00:09Z", status="error"),
+    event("chain-a", providerRequestId="p-chain", attempt=1),
+    event("chain-b", providerRequestId="p-chain", attempt=1),
+    event("bare-and-evidenced", providerRequestId="p-be"),
+    event("bare-and-evidenced"),
+    event("replayed", providerRequestId="p-replay"),
+    event("replayed", providerRequestId="p-replay", dataMode="test"),
+    event("unknown-model", provider="selfhosted", model="acme-internal-7b"),
+    event("no-usage", inputTokens=None, outputTokens=None),
+    event("error-no-usage", status="error", inputTokens=None, outputTokens=None),
+    event("true-zero", inputTokens=0, outputTokens=0),
+    event("withdrawn", attempt=1),
+    event("reused", "2026-11-15T10:00:00Z", attempt=1),
+    event("reused", "2026-11-18T10:00:00Z", attempt=1),
+    event("exclusive", inputTokens=3, cacheReadTokens=12_304, outputTokens=550, tokenConvention="exclusive"),
+    event("inclusive", inputTokens=12_307, cacheReadTokens=12_304, outputTokens=550),
+    event("embedding", provider="openai", model="text-embedding-3-small", outputTokens=None),
+    event("unknown-output", outputTokens=None),
+    event("total-only-output", outputTokens=None, totalTokens=1200),
+    event("future", "2026-11-23T18:00:00Z"),
+    event("mapped", tenantId=None, userId="svc-nightly-eval"),
+    event("metadata-tenant", tenantId=None, metadata={"tenantId": "globex"}),
+    event("nobody", tenantId=None, userId=None, endpointTag=None, promptVersion=None),
+]
+LATER_FILE = [event("withdrawn", attempt=1, withdrawn=True)]
+
+
+def attempts(story: Pipeline, request: str, columns: str) -> list[tuple]:
+    return story.ask(f"select {columns} from fct_attempts where request_id = ? order by occurred_at, attempt_key", request)
+
+
+def test_a_plain_event_is_one_attempt_and_one_request(story):
+    assert attempts(story, "plain", "cost_usd, pricing_status, duplicate_deliveries") == [(PLAIN_COST, "priced", 0)]
+    assert story.ask("select attempts, cost_usd from fct_requests where request_id = 'plain'") == [(1, PLAIN_COST)]
+
+
+def test_the_same_event_twice_counts_once(story):
+    assert attempts(story, "twice", "cost_usd, duplicate_deliveries, conflicting_deliveries") == [(PLAIN_COST, 1, 0)]
+
+
+def test_usage_from_the_provider_outranks_an_estimate_and_the_conflict_is_listed(story):
+    assert attempts(story, "corrected", "input_tokens, usage_source, duplicate_deliveries, conflicting_deliveries") == [
+        (1000, "provider", 1, 1)
+    ]
+    conflicts = story.ask("select conflict, line_number, kept_line_number from delivery_conflicts where request_id = 'corrected'")
+    assert conflicts == [("conflicting_payload", 4, 5)]
+
+
+def test_every_try_is_an_attempt_and_all_but_the_last_are_retry_cost(story):
+    assert len(attempts(story, "retried", "1")) == 3
+    [(tries, status, cost, retry)] = story.ask(
+        "select attempts, final_status, cost_usd, retry_cost_usd from fct_requests where request_id = 'retried'"
+    )
+    last = Decimal("0.009")  # 2,000 input and 200 output
+    assert (tries, status, cost, retry) == (3, "success", 2 * PLAIN_COST + last, 2 * PLAIN_COST)
+
+
+def test_tries_across_midnight_are_one_request_dated_by_the_first(story):
+    days = attempts(story, "over-midnight", "cast(event_date as varchar), cast(request_date as varchar), is_first_try, is_last_try")
+    assert days == [("2026-11-20", "2026-11-20", True, False), ("2026-11-21", "2026-11-20", False, True)]
+    assert story.ask("select cast(event_date as varchar), attempts from fct_requests where request_id = 'over-midnight'") == [
+        ("2026-11-20", 2)
+    ]
+
+
+def test_a_redelivery_stamped_after_midnight_is_the_same_attempt_on_the_first_date(story):
+    assert attempts(story, "stamped-again", "cast(occurred_at as varchar), cast(event_date as varchar), duplicate_deliveries") == [
+        ("2026-11-20 23:59:59", "2026-11-20", 1)
+    ]
+
+
+def test_without_ids_one_success_counts_and_errors_differ_by_instant(story):
+    assert attempts(story, "no-evidence", "duplicate_deliveries") == [(1,)]
+    assert attempts(story, "bare-errors", "duplicate_deliveries") == [(0,), (0,)]
+
+
+def test_sharing_either_id_makes_one_attempt(story):
+    assert story.ask("select count(*) from fct_attempts where provider_request_id = 'p-chain'") == [(1,)]
+    assert attempts(story, "bare-and-evidenced", "duplicate_deliveries") == [(1,)]
+
+
+def test_a_test_replay_of_real_ids_deletes_nothing(story):
+    assert attempts(story, "replayed", "data_mode, duplicate_deliveries") == [("real", 0), ("test", 0)]
+
+
+@pytest.mark.parametrize(
+    ("request_id", "status"),
+    [("unknown-model", "unpriced"), ("no-usage", "no_usage"), ("error-no-usage", "no_usage"), ("unknown-output", "no_usage")],
+)
+def test_what_is_not_known_has_no_cost(story, request_id, status):
+    assert attempts(story, request_id, "cost_usd, pricing_status") == [(None, status)]
+
+
+def test_a_true_zero_is_zero(story):
+    assert attempts(story, "true-zero", "cost_usd, pricing_status") == [(Decimal(0), "priced")]
+
+
+def test_a_tombstone_withdraws_and_is_listed(story):
+    assert attempts(story, "withdrawn", "1") == []
+    assert story.ask("select count(*) from delivery_conflicts where request_id = 'withdrawn' and conflict = 'withdrawn'") == [(1,)]
+
+
+def test_an_id_used_again_far_away_is_another_attempt_and_is_listed(story):
+    assert len(attempts(story, "reused", "1")) == 2
+    assert story.ask("select conflict, reused_after_days from delivery_conflicts where request_id = 'reused'") == [("id_reused", 3)]
+
+
+def test_exclusive_and_inclusive_senders_cost_the_same(story, usd):
+    cost = usd(3, per_million=3) + usd(12_304, per_million="0.3") + usd(550, per_million=15)
+    for request_id in ("exclusive", "inclusive"):
+        assert attempts(story, request_id, "input_tokens, uncached_input_tokens, cached_input_tokens, cost_usd") == [
+            (12_307, 3, 12_304, cost)
+        ]
+
+
+def test_an_embedding_needs_no_output(story, usd):
+    assert attempts(story, "embedding", "output_tokens, cost_usd") == [(None, usd(1000, per_million="0.02"))]
+
+
+def test_a_total_gives_the_missing_side(story):
+    assert attempts(story, "total-only-output", "output_tokens, cost_usd") == [(200, PLAIN_COST)]
+
+
+def test_a_future_event_is_priced_and_flagged(story):
+    assert attempts(story, "future", "is_future, cost_usd") == [(True, PLAIN_COST)]
+    assert attempts(story, "plain", "is_future") == [(False,)]
+
+
+def test_tenants_come_from_the_event_then_its_metadata_then_the_identity_map(story):
+    assert [attempts(story, name, "tenant_id") for name in ("plain", "metadata-tenant", "mapped", "nobody")] == [
+        [("acme",)],
+        [("globex",)],
+        [("acme",)],
+        [(None,)],
+    ]
+
+
+def test_what_nobody_owns_stands_under_unattributed(story):
+    assert story.ask("select attempts from cost_by_endpoint_daily where endpoint_tag = '(unattributed)' and data_mode = 'real'") == [(1,)]
+    [(mart,)] = story.ask("select sum(cost_usd) from cost_by_tenant_daily")
+    [(fact,)] = story.ask("select sum(cost_usd) from fct_attempts")
+    assert mart == fact
+
+
+def test_the_unknown_model_stands_in_the_queue_with_an_exposure(story):
+    [(reason, requests, low, likely, high, owner)] = story.ask(
+        "select reason, requests, exposure_low_usd, exposure_likely_usd, exposure_high_usd, owner from unpriced_models "
+        "where model = 'acme-internal-7b'"
+    )
+    assert (reason, requests) == ("unknown_model", 1)
+    assert 0 < low <= likely <= high
+    assert owner is None or owner

@@ -5,7 +5,7 @@ export TOKENTRAIL_DATA := $(abspath $(DATA))
 export DAGSTER_HOME := $(TOKENTRAIL_DATA)/state/dagster
 export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export DG_CLI_TELEMETRY_ENABLED := false
+export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/

@@ -226,7 +226,7 @@ def _write_window(database, world, day, folder, rows, pieces: list[Piece], arriv
             offsets = starts[piece.start - base : piece.stop - base + 1]
             content = text[offsets[0] : offsets[-1]]
             if piece.name == "gateway":
-                content, broken = _with_broken_lines(world, day, bytes(content).splitlines(keepends=True))
+                content, broken = _with_broken_lines(world, day, content, offsets - offsets[0])
         else:
             content = wire.table(database, world, rows.iloc[piece.start : piece.stop])
         path = folder / f"{piece.name}.{piece.extension}"
@@ -261,27 +261,23 @@ BREAKAGES = (
 )
 
 
-def _with_broken_lines(world: World, day: date, lines: list[bytes]) -> tuple[bytes, list[tuple[int, str]]]:
-    """Puts a few broken lines among good ones; gives the content and (line number from 1, reason code) of each."""
+def _with_broken_lines(world: World, day: date, content: memoryview, offsets: np.ndarray) -> tuple[bytes, list]:
+    """Puts a few broken lines among good ones; gives the content, and line number (from 1) and reason code of each."""
     draw = stream(world.seed, "broken", day.toordinal())
-    count = min(int(draw.poisson(1.5)) + int(draw.poisson(world.requests_per_day / 20_000)), len(lines))
+    good = len(offsets) - 1
+    count = min(int(draw.poisson(1.5)) + int(draw.poisson(world.requests_per_day / 20_000)), good)
     if draw.random() < 0.3 or not count:
-        return b"".join(lines), []
-    broken = {}
-    for place in np.sort(draw.choice(len(lines), count, replace=False)):
-        event = json.loads(lines[place]) | {"externalRequestId": f"req-broken-{day:%Y%m%d}-{place}"}
+        return content, []
+    parts, labels, done = [], [], 0
+    for number, place in enumerate(np.sort(draw.choice(good, count, replace=False)).tolist(), 1):
+        start, end = offsets[place : place + 2]
+        event = json.loads(bytes(content[start:end])) | {"externalRequestId": f"req-broken-{day:%Y%m%d}-{place}"}
         event.pop("providerRequestId", None)
         reason, breakage = BREAKAGES[draw.integers(len(BREAKAGES))]
-        broken[int(place)] = (breakage(json.dumps(event)).encode() + b"\n", reason)
-    content, labels, number = [], [], 0
-    for place, line in enumerate(lines):
-        if place in broken:
-            number += 1
-            content.append(broken[place][0])
-            labels.append((number, broken[place][1]))
-        number += 1
-        content.append(line)
-    return b"".join(content), labels
+        parts += [content[done:start], breakage(json.dumps(event)).encode() + b"\n"]
+        labels.append((place + number, reason))
+        done = start
+    return b"".join([*parts, content[done:]]), labels
 
 
 def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, before: list[dict]) -> None:

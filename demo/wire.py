@@ -1,6 +1,8 @@
 """How senders write an event: native camelCase fields, each sender with habits of its own. Null fields are left out."""
 
 import gzip
+import itertools
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,71 +14,64 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from demo.traffic import DATA_MODES, ENVIRONMENTS, ERRORS, ESTIMATE, TIERS
+from demo.traffic import ABSENT, DATA_MODES, ENVIRONMENTS, ERRORS, ESTIMATE, HOUR, TIERS
 from demo.world import ENDPOINTS, MODELS, SERVICE_ACCOUNT, World
 
 ROWS_AT_ONCE = 250_000  # bounds memory, and the length of one landing file
-PROVIDERS = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
+ID_PREFIXES = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
 
-# Habits: app-eu writes local time, workers count tokens the Anthropic way, the gateway writes createdAt and shouts PROD.
+# Habits: app-eu writes local time and leaves out dataMode real, app-us leaves out environment prod, workers count tokens
+# the Anthropic way, the gateway writes createdAt, shouts PROD and adds a field of its own.
 APP_US, APP_EU, WORKERS, GATEWAY = range(4)
-STAMP = f"""strftime(case when sender = {APP_EU} then at_utc + interval 1 hour else at_utc end, '%Y-%m-%dT%H:%M:%S.%f')
-    || case when sender = {APP_EU} then '+01:00' else 'Z' end"""
-EXCLUSIVE = f"(sender = {WORKERS} and provider = 'anthropic')"
-CACHE_PARTS = "(coalesce(cache_read, 0) + coalesce(cache_write, 0))"
-METADATA = f"""case when noted_tenant is not null then '{{"tenantId":"' || noted_tenant || '"}}'
-    when sender = {APP_US} then '{{"appVersion":"4.' || request % 7 || '"}}' end"""
+STAMPS = ('"occurredAt":"', '"occurredAt":"', '"occurredAt":"', '"createdAt":"')
+ZONES = ('Z"', '+01:00"', 'Z"', 'Z"')
 
-# Field, how it stands in JSON, and its SQL over the day's columns.
-FIELDS = (
-    ("externalRequestId", "text", "'req-' || origin || '-' || lpad(request::varchar, 8, '0')"),
-    ("occurredAt", "text", f"case when sender <> {GATEWAY} then {STAMP} end"),
-    ("createdAt", "text", f"case when sender = {GATEWAY} then {STAMP} end"),
-    ("provider", "text", "provider"),
-    ("model", "text", "model"),
-    ("status", "text", "case when error_code is null then 'success' else 'error' end"),
-    ("errorCode", "text", "error_code"),
-    ("httpStatus", "number", "http_status"),
-    ("endpointTag", "text", "endpoint"),
-    ("promptVersion", "text", "version"),
-    ("featureTag", "text", "feature"),
-    ("tenantId", "text", "tenant"),
-    ("userId", "text", "user_name"),
-    ("environment", "text", f"case sender when {APP_US} then nullif(environment, 'prod') when {GATEWAY} then upper(environment) "
-                            "else environment end"),
-    ("dataMode", "text", f"case when sender = {APP_EU} then nullif(data_mode, 'real') else data_mode end"),
-    ("inputTokens", "number", f"case when {EXCLUSIVE} then input - {CACHE_PARTS} else input end"),
-    ("outputTokens", "number", "output"),
-    ("totalTokens", "number", f"case when total_stated and not {EXCLUSIVE} then input + output end"),
-    ("cacheReadTokens", "number", "cache_read"),
-    ("cacheWriteTokens", "number", "cache_write"),
-    ("cacheWrite1hTokens", "number", "cache_write_1h"),
-    ("reasoningTokens", "number", "reasoning"),
-    ("webSearches", "number", "searches"),
-    ("tokenConvention", "text", f"case when {EXCLUSIVE} then 'exclusive' end"),
-    ("usageSource", "text", f"case when usage = {ESTIMATE} then 'estimate' when input is not null and request % 3 = 0 "
-                            "then 'provider' end"),
-    ("attempt", "number", "case when attempt_stated then attempt end"),
-    ("providerRequestId", "text", "case when id_stated then id_prefix || lower(hex(call_key)) end"),
-    ("processing", "text", f"case when batch then 'batch' when sender = {WORKERS} then 'realtime' end"),
-    ("serviceTier", "text", "served_tier"),
-    ("requestedServiceTier", "text", "asked_tier"),
-    ("region", "text", f"case when sender = {APP_EU} and provider = 'google' then 'europe-west1' end"),
-    ("latencyMs", "number", "latency"),
-    ("costUsd", "number", "case when not isnan(stated_cost) then round(stated_cost, 6) end"),
-    ("metadata", "json", METADATA),
-    ("gatewayRoute", "text", f"case when sender = {GATEWAY} then 'route-' || request % 4 end"),
-)  # fmt: skip
-
-
-def _line() -> str:
-    quoted = {"text": ('"', " || '\"'"), "number": ("", ""), "json": ("", "")}
-    parts = (f"'\"{name}\":{quoted[kind][0]}' || ({sql}){quoted[kind][1]}" for name, kind, sql in FIELDS)
-    return f"select '{{' || concat_ws(',', {', '.join(parts)}) || '}}' || chr(10) as line from day"
-
-
-LINES = _line()
-COLUMNS = "select " + ", ".join(f'({sql}) as "{name}"' for name, _, sql in FIELDS) + " from day"
+# What each number is called; absent numbers are null and leave no trace in the line.
+NUMBERS = {
+    "input": "inputTokens",
+    "output": "outputTokens",
+    "total": "totalTokens",
+    "cache_read": "cacheReadTokens",
+    "cache_write": "cacheWriteTokens",
+    "cache_write_1h": "cacheWrite1hTokens",
+    "reasoning": "reasoningTokens",
+    "searches": "webSearches",
+    "attempt": "attempt",
+    "latency": "latencyMs",
+    "cost": "costUsd",
+}
+TEXTS = (
+    "model",
+    "outcome",
+    "endpoint",
+    "version",
+    "feature",
+    "tenant",
+    "user",
+    "setting",
+    "counting",
+    "service",
+    "note",
+)
+NUMBER_PIECES = ", ".join(f"""'"{name}":' || {column}""" for column, name in NUMBERS.items())
+LINES = f"""
+    select '{{' || concat_ws(
+        ',', id_start || lpad(request::varchar, 8, '0') || '"',
+        stamp || strftime(local_time, '%Y-%m-%dT%H:%M:%S.%f') || zone,
+        {", ".join(f'"{name}"' for name in TEXTS)}, call_id || lower(hex(call_key)) || '"', {NUMBER_PIECES}
+    ) || '}}' || chr(10) as line
+    from day"""  # noqa: S608 (made of constants)
+TABLE_TYPES = {
+    **dict.fromkeys(
+        "externalRequestId occurredAt createdAt provider model status errorCode endpointTag promptVersion featureTag "
+        "tenantId userId environment dataMode tokenConvention usageSource providerRequestId processing serviceTier "
+        "requestedServiceTier region metadata gatewayRoute".split(),
+        "VARCHAR",
+    ),
+    **dict.fromkeys(["httpStatus", *NUMBERS.values()], "BIGINT"),
+    "costUsd": "DOUBLE",
+    "metadata": "JSON",
+}
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -84,61 +79,136 @@ def connect() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"preserve_insertion_order": True})
 
 
-def _labels(codes: np.ndarray, names: list[str]) -> pa.Array:
+def fields(**values: str | int | None) -> str | None:
+    """A piece of a JSON line: the fields that are not None; None when there are none."""
+    return (
+        json.dumps({name: value for name, value in values.items() if value is not None}, separators=(",", ":"))[1:-1]
+        or None
+    )
+
+
+def _pieces(codes: np.ndarray, pieces: list[str | None]) -> pa.Array:
+    """Each row's piece of its line; a negative code has none."""
     codes = np.asarray(codes, dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(names, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(pieces, pa.string()))
 
 
-def _counts(values: pd.Series) -> pa.Array:
-    numbers = values.to_numpy().astype(np.int64)
-    return pa.array(numbers, mask=numbers < 0)
+def _numbers(values: np.ndarray) -> pa.Array:
+    return pa.array(values, mask=values < 0)
 
 
 def _day_table(world: World, rows: pd.DataFrame) -> pa.Table:
-    """The rows' codes as names, absent values as nulls: what FIELDS speak of."""
-    model, shown = rows["model"].to_numpy(), rows["shown_endpoint"].to_numpy()
-    names = {
-        "provider": (model, [each.provider for each in MODELS]),
-        "model": (model, [each.name for each in MODELS]),
-        "id_prefix": (model, [PROVIDERS.get(each.provider, "call-") for each in MODELS]),
-        "error_code": (rows["error"], [name for name, _ in ERRORS]),
-        "http_status": (rows["error"], [str(status) for _, status in ERRORS]),
-        "endpoint": (shown, [each.name for each in ENDPOINTS]),
-        "feature": (rows["shown_feature"], [each.feature for each in ENDPOINTS]),
-        "version": (rows["shown_version"], list(world.labels)),
-        "tenant": (rows["shown_tenant"], list(world.tenants)),
-        "noted_tenant": (rows["noted_tenant"], list(world.tenants)),
-        "user_name": (rows["shown_user"], [*world.users, SERVICE_ACCOUNT]),
-        "environment": (rows["environment"], list(ENVIRONMENTS)),
-        "data_mode": (rows["data_mode"], list(DATA_MODES)),
-        "served_tier": (rows["served_tier"], list(TIERS)),
-        "asked_tier": (rows["asked_tier"], list(TIERS)),
+    """The rows as the pieces of their lines: what LINES puts together."""
+    sender, model = rows["sender"].to_numpy().astype(np.int32), rows["model"].to_numpy()
+    days, day_of = np.unique(rows["origin"].to_numpy(), return_inverse=True)
+    columns = {
+        "request": rows["request"].to_numpy(),
+        "id_start": _pieces(day_of, [f'"externalRequestId":"req-{day}-' for day in days]),
+        "stamp": _pieces(sender, list(STAMPS)),
+        "local_time": pa.array(rows["at"].to_numpy() + (sender == APP_EU) * HOUR).cast(pa.timestamp("us")),
+        "zone": _pieces(sender, list(ZONES)),
+        "model": _pieces(model, [fields(provider=each.provider, model=each.name) for each in MODELS]),
+        "outcome": _pieces(
+            rows["error"].to_numpy() + 1,
+            [
+                fields(status="success"),
+                *(fields(status="error", errorCode=code, httpStatus=http) for code, http in ERRORS),
+            ],
+        ),
+        "endpoint": _pieces(rows["shown_endpoint"], [fields(endpointTag=each.name) for each in ENDPOINTS]),
+        "version": _pieces(rows["shown_version"], [fields(promptVersion=label) for label in list(world.labels)]),
+        "feature": _pieces(rows["shown_feature"], [fields(featureTag=each.feature) for each in ENDPOINTS]),
+        "tenant": _pieces(rows["shown_tenant"], [fields(tenantId=name) for name in world.tenants]),
+        "user": _pieces(rows["shown_user"], [fields(userId=name) for name in (*world.users, SERVICE_ACCOUNT)]),
+        "setting": _settings(sender, rows),
+        "service": _services(sender, rows),
+        "note": _notes(world, sender, rows),
+        "call_id": _pieces(
+            np.where(rows["id_stated"], model, ABSENT),
+            [f'"providerRequestId":"{ID_PREFIXES.get(each.provider, "call-")}' for each in MODELS],
+        ),
+        "call_key": rows["call_key"].to_numpy(),
     }
-    columns = {name: _labels(codes, values) for name, (codes, values) in names.items()}
-    for name in ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning", "searches"):
-        columns[name] = _counts(rows[name])
-    for name in ("request", "attempt", "origin", "sender", "usage", "latency", "stated_cost", "call_key"):
-        columns[name] = pa.array(rows[name].to_numpy())
-    for name in ("batch", "total_stated", "attempt_stated", "id_stated"):
-        columns[name] = pa.array(rows[name].to_numpy())
-    columns["at_utc"] = pa.array(rows["at"].to_numpy()).cast(pa.timestamp("us"))
-    return pa.table(columns)
+    return pa.table(columns | _usage(sender, rows))
+
+
+def _usage(sender: np.ndarray, rows: pd.DataFrame) -> dict[str, pa.Array]:
+    """Token counts in the sender's convention, who counted them, and the call's other numbers."""
+    provider = np.array([each.provider for each in MODELS])[rows["model"]]
+    exclusive = (sender == WORKERS) & (provider == "anthropic")
+    count = {name: rows[name].to_numpy().astype(np.int64) for name in NUMBERS if name in rows}
+    known = count["input"] >= 0
+    count["total"] = np.where(
+        rows["total_stated"] & ~exclusive & known, count["input"] + count["output"].clip(0), ABSENT
+    )
+    cached = count["cache_read"].clip(0) + count["cache_write"].clip(0)
+    count["input"] = count["input"] - np.where(exclusive & known, cached, 0)
+    count["attempt"] = np.where(rows["attempt_stated"], count["attempt"], ABSENT)
+    cost = np.round(rows["stated_cost"].to_numpy(), 6)
+    says = np.select([rows["usage"] == ESTIMATE, known & (rows["request"] % 3 == 0)], [1, 2], 0)
+    kinds = [(convention, source) for convention in (None, "exclusive") for source in (None, "estimate", "provider")]
+    counting = _pieces(exclusive * 3 + says, [fields(tokenConvention=one, usageSource=two) for one, two in kinds])
+    numbers = {name: _numbers(values) for name, values in count.items()}
+    return numbers | {"cost": pa.array(cost, mask=np.isnan(cost)), "counting": counting}
+
+
+def _settings(sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
+    """Environment and data mode, each sender in its own manner."""
+    habits = {
+        APP_US: lambda environment, mode: (None if environment == "prod" else environment, mode),
+        APP_EU: lambda environment, mode: (environment, None if mode == "real" else mode),
+        WORKERS: lambda environment, mode: (environment, mode),
+        GATEWAY: lambda environment, mode: (environment.upper(), mode),
+    }
+    shown = [habits[who](where, mode) for who in habits for where in ENVIRONMENTS for mode in DATA_MODES]
+    code = (sender * len(ENVIRONMENTS) + rows["environment"].to_numpy()) * len(DATA_MODES) + rows[
+        "data_mode"
+    ].to_numpy()
+    return _pieces(code, [fields(environment=where, dataMode=mode) for where, mode in shown])
+
+
+def _services(sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
+    """What else moves a price: batch or not, the tier that served the call and the one it asked for, the region."""
+    batch = np.where(rows["batch"], 2, sender == WORKERS)
+    abroad = (sender == APP_EU) & np.isin(
+        rows["model"], [code for code, each in enumerate(MODELS) if each.provider == "google"]
+    )
+    tiers = (None, *TIERS)
+    kinds = itertools.product((None, "realtime", "batch"), tiers, tiers, (None, "europe-west1"))
+    code = (batch * 4 + rows["served_tier"].to_numpy() + 1) * 4 + rows["asked_tier"].to_numpy() + 1
+    return _pieces(
+        code * 2 + abroad,
+        [
+            fields(processing=how, serviceTier=served, requestedServiceTier=asked, region=where)
+            for how, served, asked, where in kinds
+        ],
+    )
+
+
+def _notes(world: World, sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
+    """What has no field: a tenant named in metadata only, an app version, a field no contract knows."""
+    request, noted = rows["request"].to_numpy(), rows["noted_tenant"].to_numpy()
+    pieces = [fields(metadata={"tenantId": name}) for name in world.tenants]
+    pieces += [fields(metadata={"appVersion": f"4.{minor}"}) for minor in range(7)]
+    pieces += [fields(gatewayRoute=f"route-{number}") for number in range(4)]
+    tenants = len(world.tenants)
+    usual = np.select([sender == APP_US, sender == GATEWAY], [tenants + request % 7, tenants + 7 + request % 4], ABSENT)
+    return _pieces(np.where(noted >= 0, noted, usual), pieces)
 
 
 def lines(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> tuple[np.ndarray, memoryview]:
-    """The rows as JSON lines: the text of all, and where each line starts (one more entry: the end)."""
+    """The rows as JSON lines: where each line starts (one more entry: the end), and the text of all."""
     database.register("day", _day_table(world, rows))
-    text = database.execute(LINES).to_arrow_table()["line"].combine_chunks()
-    text = text.chunk(0) if isinstance(text, pa.ChunkedArray) else text
-    text = text.cast(pa.large_string())
+    text = database.execute(LINES).to_arrow_table()["line"].cast(pa.large_string()).combine_chunks()
     starts = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
-    return starts, memoryview(text.buffers()[2] or b"")
+    return starts, memoryview(text.buffers()[2])
 
 
 def table(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> pa.Table:
-    """The rows as a table in the native field names."""
+    """The same lines as a table of the native fields."""
     database.register("day", _day_table(world, rows))
-    return database.execute(COLUMNS).to_arrow_table()
+    types = json.dumps(TABLE_TYPES)
+    return database.execute(f"select unnest(from_json(line, '{types}')) from ({LINES})").to_arrow_table()  # noqa: S608
 
 
 def encoded(extension: str, content: bytes | pa.Table) -> bytes:

@@ -14,14 +14,25 @@ from pathlib import Path
 from typing import Any
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; max-width: 68rem; margin: 0 auto; padding: 1rem; }
-a { color: #1d5fa8; } h1 { font-size: 1.5rem; } h2, h4, h5 { font-size: 1.1rem; margin: 1.2rem 0 .3rem; } h6 { font-size: 1rem; margin: .6rem 0 .2rem; }
-table { border-collapse: collapse; margin: .4rem 0; } td, th { border: 1px solid #d5d9e0; padding: .25rem .6rem; text-align: left;
-vertical-align: top; font-size: .9rem; overflow-wrap: anywhere; } th { background: #f3f5f8; }
-section, .ge-section { border-top: 1px solid #d5d9e0; padding: .4rem 0 .8rem; display: block; }
-.passed, .text-success { color: #1a7a3c; } .warning, .text-warning { color: #8a5a00; } .error, .text-danger { color: #b3261e; }
-i.text-success::before { content: "\\2713"; } i.text-danger::before, i.text-warning::before { content: "\\2717"; } i { font-style: normal; }
-.scroll { overflow-x: auto; } ol.breadcrumb, ul.nav { list-style: none; padding: 0; display: flex; gap: .3rem 1rem; flex-wrap: wrap; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; max-width: 68rem; margin: 0 auto;
+  padding: 1rem; }
+a { color: #1d5fa8; }
+i { font-style: normal; }
+h1 { font-size: 1.5rem; }
+h2, h4, h5 { font-size: 1.1rem; margin: 1.2rem 0 .3rem; }
+h6 { font-size: 1rem; margin: .6rem 0 .2rem; }
+table { border-collapse: collapse; margin: .4rem 0; }
+td, th { border: 1px solid #d5d9e0; padding: .25rem .6rem; text-align: left; vertical-align: top; font-size: .9rem;
+  overflow-wrap: anywhere; }
+th { background: #f3f5f8; }
+section, .ge-section { border-top: 1px solid #d5d9e0; padding: .4rem 0 .8rem; }
+.passed, .text-success { color: #1a7a3c; }
+.warning, .text-warning { color: #8a5a00; }
+.error, .text-danger { color: #b3261e; }
+i.text-success::before { content: "\\2713"; }
+i.text-danger::before, i.text-warning::before { content: "\\2717"; }
+.scroll { overflow-x: auto; }
+ol.breadcrumb, ul.nav { list-style: none; padding: 0; display: flex; gap: .3rem 1rem; flex-wrap: wrap; }
 """
 VERDICTS = {"none": "passed", "warning": "warning", "error": "error"}
 
@@ -32,12 +43,8 @@ def standalone(page: str, suite: str) -> str:
     page = re.sub(r"<style\b.*?</style>", "", page, flags=re.DOTALL | re.IGNORECASE)
     page = re.sub(r"<link\b[^>]*>|<img\b[^>]*>", "", page, flags=re.IGNORECASE)
     # the filter buttons and the folded details work by script, and the footer asks for a newsletter subscription
-    page = re.sub(
-        r'<div class="card mb-3">\s*<div class="card-header p-2">\s*<strong>Actions</strong>.*?(?=<div class="card d-md-block)',
-        "",
-        page,
-        flags=re.DOTALL,
-    )  # noqa: E501
+    actions = r'<div class="card mb-3">\s*<div class="card-header p-2">\s*<strong>Actions</strong>'
+    page = re.sub(actions + r'.*?(?=<div class="card d-md-block)', "", page, flags=re.DOTALL)
     page = re.sub(r'<a data-toggle="collapse".*?</a>', "", page, flags=re.DOTALL)
     page = re.sub(r"<[^<>]*>[^<>]*<a href=\"https://greatexpectations\.io/newsletter.*?</p>", "", page, flags=re.DOTALL)
     page = re.sub(r'href="(?:\.\./)+index\.html"', 'href="index.html"', page)

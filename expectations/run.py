@@ -31,13 +31,13 @@ SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations'
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a suite found: severity `none` when it passed, a sentence per unmet expectation, failing rows as Markdown."""
+    """What a suite found: severity `none` when it passed, a sentence per unmet expectation, the failing rows."""
 
     suite: str
     passed: bool
     severity: str
     sentences: tuple[str, ...]
-    table: str
+    table: str  # Markdown, at most 20 rows
     rows: int  # rows of the profile that were judged
     cached: bool = False
 
@@ -53,9 +53,10 @@ class _Verdict:
 
 
 def profile(settings: Settings, suite: str) -> pd.DataFrame:
-    """The small frame that a suite judges: exact Python values (Decimal, date, None), sorted; empty before the first load.
+    """The small frame that a suite judges: exact Python values (Decimal, date, None), sorted; empty before a load.
 
-    load_profile reads manifests and never opens the warehouse; the others raise WarehouseBusyError while it is open elsewhere.
+    load_profile reads manifests and never opens the warehouse; the others raise WarehouseBusyError while another
+    process has it open.
     """
     sql = (FOLDER / "profiles" / f"{_known(suite)}.sql").read_text()
     if suite == "load_profile":
@@ -75,7 +76,7 @@ def profile(settings: Settings, suite: str) -> pd.DataFrame:
 def validate(settings: Settings, suite: str) -> Outcome:
     """The suite's outcome for the data of now, and Data Docs that show it.
 
-    The stored outcome is returned, without importing Great Expectations, while profile, suite, settings and code are the same.
+    While profile, suite, settings and code are the same, the stored outcome is returned and nothing is imported.
     """
     frame, parameters = profile(settings, suite), _parameters(settings)
     fingerprint = _fingerprint(frame, parameters)
@@ -109,7 +110,7 @@ def validate(settings: Settings, suite: str) -> Outcome:
 
 
 def build_data_docs(settings: Settings) -> tuple[Path, bool]:
-    """Data Docs of the latest results and whether they were written: only when a result changed. Imports no Great Expectations."""
+    """The front page of the latest results' Data Docs, and whether it was written: only when a result changed."""
     states = {suite: state for suite in SUITES if (state := _stored(settings, suite))}
     pages = {suite: (_state(settings) / f"{suite}.html").read_text() for suite in states}
     site = settings.published / "docs" / "data_docs"
@@ -136,7 +137,7 @@ def _state(settings: Settings) -> Path:
 
 
 def _stored(settings: Settings, suite: str) -> dict[str, Any] | None:
-    """The last outcome with its fingerprint; None when there is none, or when it cannot be read (state is safe to delete)."""
+    """The last outcome with its fingerprint; None when it is not there or cannot be read: state is safe to delete."""
     try:
         state = json.loads((_state(settings) / f"{suite}.json").read_text())
     except (FileNotFoundError, ValueError):
@@ -163,7 +164,7 @@ def _empty(suite: str) -> pd.DataFrame:
 
 
 def _fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
-    """What the outcome depends on: every value with its type, the settings, the suites and code here, and the judge's version."""
+    """What the outcome depends on: every value with its type, settings, suites and code here, the judge's version."""
     digest = hashlib.sha256(repr((list(frame.columns), parameters, version("great-expectations"))).encode())
     for path in sorted(path for path in FOLDER.rglob("*") if path.suffix in {".json", ".py", ".sql"}):
         digest.update(path.name.encode() + path.read_bytes())
@@ -173,7 +174,7 @@ def _fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
 
 
 def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str, Any], settings: Settings) -> _Verdict:
-    """Great Expectations' verdict on a frame. Its context lives in memory and neither reports usage nor draws progress bars."""
+    """Great Expectations' verdict on a frame. Its context lives in memory, reports no usage and draws no bars."""
     gx = _great_expectations()
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
@@ -208,7 +209,7 @@ def _great_expectations() -> ModuleType:
     """The library, imported when something has to be judged and not before."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
-        # great_expectations 1.24 imports sre_constants and sre_parse, which Python deprecates: nothing that we could mend
+        # great_expectations 1.24 imports sre_constants and sre_parse, which Python deprecates: not ours to mend
         warnings.filterwarnings(
             "ignore", message="module 'sre_(constants|parse)' is deprecated", category=DeprecationWarning
         )
@@ -256,7 +257,7 @@ def _exception(info: dict[str, Any]) -> str | None:
 
 
 def _gx_page(result: Any) -> str:
-    """Great Expectations' HTML page of a result, with samples of at most 20 values; its template escapes nothing, so this does."""
+    """Great Expectations' page of a result, with at most 20 sample values. Its template escapes nothing: this does."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
 

@@ -16,7 +16,7 @@ LONGEST_TEXT = 120
 
 
 class Count(int):
-    """A number whose format may name what it counts: `{rows:model is|models are}` gives "1 model is", "3 models are"."""
+    """A number whose format may name what it counts: `{rows:model is|models are}` reads 1 model is, 3 models are."""
 
     def __format__(self, spec: str) -> str:
         if "|" not in spec:
@@ -33,7 +33,7 @@ class Unknown:
 
 
 def failure_sentence(meta: Mapping[str, str], rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> str:
-    """The `fails` template of an expectation, filled with the failing rows: their number, examples, and the first one's values."""
+    """An expectation's `fails` template, filled with the failing rows: number, examples, the first one's values."""
     shown = [meta["example"].format_map(_spoken(row)) for row in rows[:EXAMPLES]] if "example" in meta else []
     more = [f"and {len(rows) - len(shown):,} more"] if shown and len(rows) > len(shown) else []
     first = _spoken(rows[0]) if rows else {}

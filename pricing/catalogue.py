@@ -45,27 +45,10 @@ SAYS_NOTHING = frozenset({"", "-", "custom", "litellm", "litellm_proxy", "n/a", 
 
 PLACEHOLDER_MODELS = frozenset({"", "-", "none", "null", "redacted", "unknown"})
 
-# Words that make a longer name another model at another price. Dates, versions, `latest` and `preview` do not.
-EDITIONS = frozenset(
-    [
-        "embedding",
-        "fast",
-        "flash",
-        "image",
-        "live",
-        "lite",
-        "max",
-        "micro",
-        "mini",
-        "nano",
-        "pro",
-        "realtime",
-        "transcribe",
-        "tts",
-        "ultra",
-    ]
+# Words and sizes that make a longer name another model at another price. Dates, versions, `latest`, `preview` do not.
+_EDITION = re.compile(
+    r"embedding|fast|flash|image|live|lite|max|micro|mini|nano|pro|realtime|transcribe|tts|ultra|\d+(\.\d+)?b"
 )
-_SIZE = re.compile(r"\d+(\.\d+)?b")
 
 # Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
 # the unpriced queue instead of being charged too little.
@@ -129,7 +112,7 @@ def _is_another_edition(name: str, match: types.MatchLogic) -> bool:
 
 def _names_edition(rest: str) -> bool:
     words = re.split(r"[-_:@/]", rest) if rest[:1] in {"-", "_", ":"} else []
-    return any(word in EDITIONS or _SIZE.fullmatch(word) for word in words)
+    return any(_EDITION.fullmatch(word) for word in words)
 
 
 def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:

@@ -45,8 +45,10 @@ class OverrideError(ValueError):
 
 def _instant(value: Any) -> Any:
     """A date means its midnight; an offset is honoured, none means UTC. Kept without zone, as price rows are."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+    try:
+        value = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     if isinstance(value, date):
@@ -322,7 +324,11 @@ def _sentences(error: Exception, kind: type[_Entry]) -> list[str]:
     if isinstance(error, ValidationError):
         sentences = [_sentence(detail, kind) for detail in error.errors()]
         # a misspelt key is also a missing one: say it once
-        meant = {f"`{sentence.split('`')[3]}` is missing" for sentence in sentences if "did you mean `" in sentence}
+        meant = {
+            f"`{sentence.split('`')[3]}` is missing"
+            for sentence in sentences
+            if sentence.startswith("unknown key") and "?" in sentence
+        }
         return [sentence for sentence in sentences if not sentence.startswith(tuple(meant))]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return [f"line {error.problem_mark.line + 1}: {error.problem}."]

@@ -49,7 +49,7 @@ def price(
     other_prices = json.loads(row["other_prices"] or "{}")
     others = {unit: (count, other_prices.get(unit)) for unit, count in other_from(usage).items()}
     used = {**leaves, **others}
-    parts = {name: _cost(count, rate) for name, (count, rate) in used.items() if count and rate is not None}
+    parts = {name: leaf_cost(count, rate) for name, (count, rate) in used.items() if count and rate is not None}
     status = _status(usage, used)
     return Priced(sum(parts.values(), Decimal(0)) if status == "priced" else None, parts, status, row)
 
@@ -83,6 +83,7 @@ def _status(usage: Usage, used: Mapping[str, tuple]) -> str:
     return "unpriced" if any(count and rate is None for count, rate in used.values()) else "priced"
 
 
-def _cost(count: int | Decimal | float, rate: Decimal | str) -> Decimal:
+def leaf_cost(count: int | Decimal | float, rate: Decimal | str) -> Decimal:
+    """USD of a count at a price per unit, half-up to 12 places."""
     exact = _MONEY.multiply(Decimal(str(count)), Decimal(rate))
     return exact.quantize(COST_SCALE, context=_MONEY)

@@ -40,7 +40,9 @@ def per_unit(price: Decimal, per: int) -> Decimal:
     """USD per unit of a price per `per` units, half-up to 18 places. Raises ValueError beyond DECIMAL(23, 18)."""
     exact = price / per
     if not 0 <= exact <= HIGHEST_PRICE:
-        raise ValueError(f"{price} per {per} units is {exact} USD per unit: a price lies from 0 to {HIGHEST_PRICE}.")
+        raise ValueError(
+            f"{price:f} per {per} units is {exact:f} USD per unit: a price lies from 0 to {HIGHEST_PRICE}."
+        )
     return exact.quantize(PRICE_SCALE, ROUND_HALF_UP)
 
 

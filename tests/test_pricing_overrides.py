@@ -248,7 +248,7 @@ PLACE = "pricing/overrides/acme.yml entry 1: "
         (entry(prices=""), "give either `free: true` or prices"),
         (entry(more="free: true"), "give either `free: true` or prices"),
         (entry(more="to: 2026-03-01"), "`to` (2026-03-01) is not after `from` (2026-03-01): correct one."),
-        (entry(since="soon"), "`from`"),
+        (entry(since="soon"), "`from`: give a date (2026-03-01) or a time in UTC"),
         (entry().replace("\n    from: 2026-03-01", ""), "`from` is missing: add it."),
         (entry().replace("\n    approved_by: finance@example.com", ""), "`approved_by` is missing: add it."),
         (

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,9 +66,10 @@ def warehouse_models(
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
     arguments = ["build", *(["--full-refresh"] if config.full_refresh else [])]
-    invocation = dbt.cli(arguments, context=context, target_path=settings.state / "dbt", raise_on_error=False)
-    # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
-    events = list(invocation.stream())
+    with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
+        invocation = dbt.cli(arguments, context=context, target_path=settings.state / "dbt", raise_on_error=False)
+        # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
+        events = list(invocation.stream())
     if not invocation.is_successful():
         yield from events
         raise dg.Failure(f"dbt build failed, so nothing is published. {invocation.get_error() or ''}")

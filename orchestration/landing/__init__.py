@@ -6,7 +6,7 @@ refused, manifests.py says what exists, and compaction.py keeps small files few.
 """
 
 from orchestration.landing.compaction import compact
-from orchestration.landing.load import Load, load_new_files
+from orchestration.landing.load import Load, load_new_files, new_files
 from orchestration.landing.manifests import LoadInProgress, files_with_missing_rows, manifest_files, manifest_rows_sql
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "load_new_files",
     "manifest_files",
     "manifest_rows_sql",
+    "new_files",
 ]

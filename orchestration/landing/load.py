@@ -24,6 +24,7 @@ from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import (
     MANIFEST,
     known_files,
+    manifest_files,
     loaded_at,
     manifest_path,
     new_load_id,
@@ -81,8 +82,7 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
     began = time.monotonic()
     with one_loader(settings):
         known, hashes = known_files(settings, source)
-        found = find_files(settings.landing, source)
-        new = [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known]
+        new = _not_known(settings, source, known)
         if not new:
             return Load()
         remove_leftovers(settings)
@@ -93,6 +93,17 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
         finally:
             shutil.rmtree(spool(settings), ignore_errors=True)
         return load
+
+
+def new_files(settings: Settings, source: str = "events") -> list[LandingFile]:
+    """The landing files that no manifest knows: what the next load would read. Needs no lock and writes nothing."""
+    known = known_files(settings, source)[0] if manifest_files(settings) else set()
+    return _not_known(settings, source, known)
+
+
+def _not_known(settings: Settings, source: str, known: set[tuple[str, int, str]]) -> list[LandingFile]:
+    found = find_files(settings.landing, source)
+    return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known]
 
 
 def _to_stderr(text: str) -> None:

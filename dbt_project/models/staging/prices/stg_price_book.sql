@@ -1,3 +1,4 @@
+-- depends_on: {{ source("ledger", "price_book") }}
 with
     versions as (select * from {{ json_lines(data_root() ~ "/ledger/price_book/versions.jsonl") }}),
 

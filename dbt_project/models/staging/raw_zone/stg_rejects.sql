@@ -1,3 +1,4 @@
+-- depends_on: {{ source("raw", "events") }}
 with
     source as (select * from {{ rejected_rows() }}),
 

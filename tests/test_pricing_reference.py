@@ -1,0 +1,133 @@
+"""The reference price against what others computed: recorded cases, and the catalogue's own calculator."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from genai_prices import types
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pricing.catalogue import context_of, get_snapshot, resolve
+from pricing.reference import leaf_cost, price
+from pricing.rows import PriceKey
+from pricing.units import LEAVES, Usage
+
+CASES = Path(__file__).parents[2] / "shared" / "data" / "price_cases_sample.jsonl"
+
+# A model may be listed under an id that its own clauses do not match; no sender can mean it then.
+REACHABLE = [
+    (provider.id, model.id)
+    for provider in get_snapshot().providers
+    for model in provider.models
+    if resolve(provider.id, model.id)
+]
+
+
+def test_recorded_cases_cost_what_was_expected():
+    if not CASES.exists():
+        pytest.skip(f"{CASES} is not here: the recorded price cases are not part of the repository.")
+    differing = [
+        f"{case['case_id']}: expected {case['expected']['total_usd']}, priced {cost}"
+        for case in map(json.loads, CASES.read_text().splitlines())
+        if (cost := _cost_of(case)) != Decimal(case["expected"]["total_usd"])
+    ]
+    assert not differing, "\n".join(differing)
+
+
+def _cost_of(case: dict) -> Decimal | None:
+    counts = {
+        name: count for name, count in case["usage"].items() if name != "cache_write_5m_tokens"
+    }  # in the sum of writes
+    usage = Usage(reasoning_tokens=counts.pop("output_reasoning_tokens", None), **counts)
+    context = dict(case["price_context"])
+    return price(
+        usage,
+        datetime.fromisoformat(case["request_ts"]),
+        case["provider"],
+        case["model_ref"],
+        processing=context.pop("processing", None),
+        service_tier=context.pop("service_tier", None),
+        price_context=context,
+    ).cost_usd
+
+
+COUNT = st.one_of(st.just(0), st.integers(0, 50), st.integers(0, 400_000))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(REACHABLE),
+    st.integers(0, 3 * 365 * 86_400),
+    st.sampled_from([None, "batch"]),
+    st.sampled_from([None, None, "priority", "flex"]),
+    st.fixed_dictionaries({leaf.name: COUNT for leaf in LEAVES if leaf.kind == "tokens"}),
+    st.integers(0, 3),
+)
+def test_the_catalogues_own_calculator_agrees(pair, second, processing, service_tier, leaves, web_searches):
+    at = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+    key = PriceKey(*pair, processing, service_tier)
+    row = price(_inclusive(leaves, 0), at, *key).row
+    # what has no price costs nothing there and is unpriced here
+    priced = {name: count for name, count in leaves.items() if row[f"{name}_price_usd"] is not None}
+    usage = _inclusive(
+        leaves | dict.fromkeys(leaves.keys() - priced.keys(), 0), web_searches if row["web_searches_price_usd"] else 0
+    )
+    ours = price(usage, at, *key)
+    assert ours.status == "priced"
+
+    resolved = resolve(*pair)
+    theirs = resolved.model.calc_price(
+        _for_the_library(usage), resolved.provider, genai_request_timestamp=at, price_context=context_of(key)
+    )
+    half_a_unit_per_part = Decimal("0.5e-12") * len(ours.parts)
+    assert abs(ours.cost_usd - theirs.total_price) <= half_a_unit_per_part
+
+
+def _inclusive(leaves: dict[str, int], web_searches: int) -> Usage:
+    """Inclusive counts whose disjoint leaves are these."""
+    of = leaves.__getitem__
+    inputs = [
+        name
+        for name in leaves
+        if name not in ("output_text", "reasoning", "output_audio", "output_image", "output_video")
+    ]
+    return Usage(
+        input_tokens=sum(map(of, inputs)),
+        output_tokens=sum(count for name, count in leaves.items() if name not in inputs),
+        cache_read_tokens=of("cached_input") + of("cached_audio") + of("cached_image"),
+        cache_write_tokens=of("cache_write_5m") + of("cache_write_1h"),
+        cache_write_1h_tokens=of("cache_write_1h"),
+        reasoning_tokens=of("reasoning"),
+        input_audio_tokens=of("input_audio") + of("cached_audio"),
+        cache_audio_read_tokens=of("cached_audio"),
+        output_audio_tokens=of("output_audio"),
+        input_image_tokens=of("input_image") + of("cached_image"),
+        cache_image_read_tokens=of("cached_image"),
+        output_image_tokens=of("output_image"),
+        input_video_tokens=of("input_video"),
+        output_video_tokens=of("output_video"),
+        web_searches=web_searches,
+    )
+
+
+def _for_the_library(usage: Usage) -> types.Usage:
+    counts = {
+        name: count for name, count in vars(usage).items() if name not in ("total_tokens", "other", "reasoning_tokens")
+    }
+    return types.Usage(output_reasoning_tokens=usage.reasoning_tokens, **counts)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**13 - 1), st.integers(0, 10**20)), min_size=50, max_size=50))
+def test_a_cost_part_is_what_the_engine_computes(pairs):
+    priced = [(tokens, Decimal(units).scaleb(-18)) for tokens, units in pairs]
+    with duckdb.connect() as engine:
+        engine.execute("create table used (n INTEGER, tokens BIGINT, price_usd DECIMAL(23, 18))")
+        engine.executemany("insert into used values (?, ?, ?)", [(n, *pair) for n, pair in enumerate(priced)])
+        cost = "cast(tokens::DECIMAL(13, 0) * price_usd as DECIMAL(38, 12))"
+        by_engine = [row[0] for row in engine.execute(f"select {cost} from used order by n").fetchall()]
+    assert by_engine == [leaf_cost(*pair) for pair in priced]

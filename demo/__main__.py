@@ -1,4 +1,4 @@
-"""`python -m demo --data DIR`: writes landing files and demo_truth.json; running it again with a later --until adds days."""
+"""Writes a demo world: landing files and demo_truth.json. `--from` the day after its last one adds days to it."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from demo.delivery import EPOCH, FORMATS, LONGEST_LAG_DAYS, by_arrival, day_deli
 from demo.world import DEMO_END, SEASON_DAYS, World, build_world
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """Arguments that do not fit each other or the folder; the message is for the person who gave them."""
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
     try:
         truth = simulate(options)
-    except Refused as error:
+    except RefusedError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     _summarise(options.data, truth, time.perf_counter() - started)
@@ -51,12 +51,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def simulate(options: argparse.Namespace) -> dict:
-    """Writes the days asked for and the truth. Raises Refused with a sentence when the folder holds another world."""
+    """Writes the days asked for and the truth. Raises RefusedError when the folder holds another world."""
     if options.days < 1 or options.requests_per_day < 1 or options.seed < 0:
-        raise Refused("--days and --requests-per-day must be at least 1 and --seed at least 0.")
+        raise RefusedError("--days and --requests-per-day must be at least 1 and --seed at least 0.")
     first = options.first or options.until - timedelta(days=options.days - 1)
     if first > options.until:
-        raise Refused(f"--from {first} is after --until {options.until}: give an earlier day.")
+        raise RefusedError(f"--from {first} is after --until {options.until}: give an earlier day.")
     world = build_world(options.seed, options.requests_per_day)
     path = options.data / "demo_truth.json"
     fresh = truths.new(world, options.format, first)
@@ -73,13 +73,13 @@ def _check_same_world(data: Path, there: dict, asked: dict, first: date) -> None
     """A folder holds one world, and its days follow one another."""
     for name in ("simulator", "seed", "requests_per_day", "format"):
         if there[name] != asked[name]:
-            raise Refused(
+            raise RefusedError(
                 f"{data}/demo_truth.json: its world has {name} {there[name]}, not {asked[name]}. "
                 f"Give another --data, or delete {data}/landing/events and {data}/demo_truth.json."
             )
     following = date.fromisoformat(there["until"]) + timedelta(days=1) if there["until"] else first
     if not date.fromisoformat(there["opening"]) <= first <= following:
-        raise Refused(
+        raise RefusedError(
             f"{data}/demo_truth.json: its world opens on {there['opening']} and is written until {there['until']}; "
             f"{first} would leave a gap or precede it. Give a --from from {there['opening']} to {following}."
         )
@@ -119,19 +119,21 @@ def _note(truth: dict, day: date, written: Future) -> list[dict]:
     return arrivals.files
 
 
+def _incident_line(row: dict) -> str:
+    effect = f"{row['extra_cost_usd']:+,.2f} USD at {row['endpoint']}"
+    return f"{row['onset_date']} to {row['end_date']}  {row['class']:<14}{row['driver_value']} (about {effect})"
+
+
 def _summarise(data: Path, truth: dict, seconds: float) -> None:
     totals, world = truth["totals"], truth["world"]
+    calls = f"{totals['requests']:,} requests in {totals['attempts']:,} provider calls"
+    copies = f"{totals['copied_lines']:,} lines in {totals['copied_files']} resent files"
     out = [
-        f"{data}/landing/events: {world['opening']} to {world['until']}, seed {world['seed']}, {totals['files']} files.",
-        f"{totals['requests']:,} requests in {totals['attempts']:,} provider calls, delivered {totals['deliveries']:,} times; "
-        f"{totals['copied_lines']:,} lines in {totals['copied_files']} resent files, {totals['broken_lines']} broken lines.",
-        "Incidents (demo_truth.json has them all):",
-        *(
-            f"  {row['onset_date']} to {row['end_date']}  {row['class']:<14} {row['driver_dimension']}: {row['driver_value']}"
-            f"  (about {row['extra_cost_usd']:+,.2f} USD at {row['endpoint']})"
-            for row in truth["incidents"]
-        ),
-        f"Written in {seconds:.1f} s ({totals['lines'] / seconds:,.0f} lines a second).",
+        f"{totals['files']} files in {data}: {world['opening']} to {world['until']}, seed {world['seed']}.",
+        f"{calls}, delivered {totals['deliveries']:,} times; {copies}, {totals['broken_lines']} broken lines.",
+        "Incidents (demo_truth.json has more):",
+        *(f"  {_incident_line(row)}" for row in truth["incidents"]),
+        f"Written in {seconds:.1f} s.",
     ]
     sys.stdout.write("\n".join(out) + "\n")
 

@@ -21,7 +21,7 @@ MIXED = {"app-us": "jsonl", "app-eu": "jsonl.gz", "workers": "parquet", "gateway
 
 
 def day_deliveries(world: World, day: date) -> pd.DataFrame:
-    """Every delivery of the requests first tried on `day`, with `arrival` (days since 1970) and what it adds to the truth.
+    """Every delivery of the requests first tried on `day`, its arrival (days since 1970) and what it adds to the truth.
 
     `counts`: the first delivery of its attempt. `adds_input`, `adds_output`: what the kept delivery's inclusive tokens
     change by when this one arrives, so that sums over arrivals are right at every cut.
@@ -47,7 +47,7 @@ UNSENT = ("endpoint", "version", "user", "extra", "incident", "plain_input", "pl
 
 
 def by_arrival(deliveries: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    """Deliveries by arrival day, without what no sender knows; copies, so that a large day is freed while its stragglers wait."""
+    """Deliveries by arrival day, without what no sender knows; copies, so that a large day is freed once written."""
     sent = deliveries.drop(columns=[*UNSENT])
     arrival = sent["arrival"].to_numpy()
     return [(int(day), sent[arrival == day].copy()) for day in np.unique(arrival)]

@@ -1,4 +1,4 @@
-"""Labelled incidents: one of each class in the last three weeks of every 60-day season, and what each does to traffic."""
+"""Labelled incidents, one of each class in the last three weeks of every 60-day season, and what they do to traffic."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +29,7 @@ SLOTS = ((39, 2), (41, 2), (44, 1), (46, 2), (49, 2), (52, 2), (55, 2), (58, 2))
 
 # Class: the share of a day's spend it should add, and the endpoints where it makes sense.
 CLASSES = {
-    "volume": (0.16, ("search.answer", "support.draft", "docs.extract", "reports.sql")),
+    "volume": (0.16, ("search.answer", "support.draft", "docs.extract", "reports.sql", "agent.browse")),
     "token": (0.18, ("docs.summarize", "chat.reply", "agent.act", "search.answer")),
     "deploy": (0.20, ("support.draft", "agent.plan", "code.review", "search.answer")),
     "abuse": (0.14, ("code.review", "chat.reply", "docs.compare", "agent.browse")),
@@ -98,18 +98,12 @@ def plan(world: World, season: int) -> tuple[Incident, ...]:
 
 
 def _free_endpoint(world, kind, first, days, taken, draw) -> int:
-    """An endpoint no other incident of the season uses, preferably without an ordinary deploy around the incident."""
-    choices = [ENDPOINT[name] for name in draw.permutation(CLASSES[kind][1]) if ENDPOINT[name] not in taken]
-    choices = choices or [
-        code for code in range(len(ENDPOINTS)) if code not in taken and unit_cost(ENDPOINTS[code]) > 1e-3
-    ]
-    calm = [
-        code
-        for code in choices
-        if (first + timedelta(days=days) - live_version(world.seed, code, first + timedelta(days=days)).day).days
-        > days + 5
-    ]
-    return int((calm or choices)[0])
+    """An endpoint no other incident of the season uses, if possible without an ordinary deploy around that time."""
+    usual = [ENDPOINT[name] for name in draw.permutation(CLASSES[kind][1])]
+    others = [code for code in range(len(ENDPOINTS)) if code not in usual and unit_cost(ENDPOINTS[code]) > 0.002]
+    free = [code for code in usual + others if code not in taken]
+    end = first + timedelta(days=days)
+    return next((code for code in free if (first - live_version(world.seed, code, end).day).days > 5), free[0])
 
 
 def _designed(world: World, kind: str, endpoint: int, start: datetime, end: datetime, draw) -> Incident:

@@ -48,7 +48,7 @@ def of_endpoints(attribute: str) -> np.ndarray:
 def day_attempts(world: World, day: date) -> pd.DataFrame:
     """Every provider call of the requests whose first try is on `day`, one row each; codes and counts are integers.
 
-    Token counts are inclusive. `plain_*` is what the same call would have been without the incident (0: not made at all).
+    Token counts are inclusive. `plain_*`: the same call without the incident (0: it would not have been made).
     """
     requests = _requests(world, day)
     _choose_version(world, day, requests)
@@ -63,7 +63,7 @@ def day_attempts(world: World, day: date) -> pd.DataFrame:
 
 
 def _requests(world: World, day: date) -> pd.DataFrame:
-    """Logical requests in order of time: endpoint, time, user, environment, data mode, and the incident that added them."""
+    """Logical requests in order of time: endpoint, time, user, environment, data mode, the incident that added them."""
     draw = stream(world.seed, "requests", day.toordinal())
     noise = np.exp(draw.normal(0, 0.04, len(ENDPOINTS)) + draw.normal(0, 0.015))
     endpoint = np.repeat(np.arange(len(ENDPOINTS)), draw.poisson(request_rates(world, day) * noise))

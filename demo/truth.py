@@ -1,4 +1,4 @@
-"""What really happened, for tests and benchmarks: DIR/demo_truth.json. Sums over arrival days, so worlds can be extended."""
+"""What really happened, for tests and benchmarks: DIR/demo_truth.json, by arrival day, so that a world can grow."""
 
 import json
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from demo.traffic import DATA_MODES, ENVIRONMENTS, cost_usd
 from demo.world import ENDPOINTS, World, live_version
 
 VERSION = 1  # of the simulator: another number means other files for the same arguments
-ROWS = ("files", "broken", "by_arrival", "incident_days")
+ROWS = {"files": "arrival_date", "broken": "arrival_date", "by_arrival": "arrival_date", "incident_days": "date"}
 
 
 def new(world: World, formats: str, opening: date) -> dict:
@@ -42,7 +42,7 @@ def add_arrivals(truth: dict, day: date, arrivals: Arrivals) -> None:
 
 
 def add_incidents(truth: dict, world: World, day: date, calls: pd.DataFrame) -> None:
-    """Puts in what incidents changed among the calls of the requests of a day (each call once, however often delivered)."""
+    """Puts in what incidents changed among the calls of a day's requests, each call once however often delivered."""
     truth["incident_days"] = [row for row in truth["incident_days"] if row["date"] != str(day)]
     if not incidents.active(world, day):
         return
@@ -73,6 +73,8 @@ def add_incidents(truth: dict, world: World, day: date, calls: pd.DataFrame) -> 
 def finish(truth: dict, world: World, until: date) -> dict:
     """Adds what follows from the days: totals, days, incidents and ordinary deploys in the range."""
     truth["world"]["until"] = str(until)
+    for name, key in ROWS.items():
+        truth[name].sort(key=lambda row, key=key: row[key])  # days written again take their old place
     opening = date.fromisoformat(truth["world"]["opening"])
     by_arrival = pd.DataFrame(truth["by_arrival"])
     by_day = by_arrival.groupby(["event_date", "environment", "data_mode"])[[*COUNTS]].sum().reset_index()

@@ -20,8 +20,8 @@ from demo.world import ENDPOINTS, MODELS, SERVICE_ACCOUNT, World
 ROWS_AT_ONCE = 250_000  # bounds memory, and the length of one landing file
 ID_PREFIXES = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
 
-# Habits: app-eu writes local time and leaves out dataMode real, app-us leaves out environment prod, workers count tokens
-# the Anthropic way, the gateway writes createdAt, shouts PROD and adds a field of its own.
+# Habits: app-eu writes local time and leaves out dataMode real, app-us leaves out environment prod, workers count
+# tokens the Anthropic way, the gateway writes createdAt, shouts PROD and adds a field of its own.
 APP_US, APP_EU, WORKERS, GATEWAY = range(4)
 STAMPS = ('"occurredAt":"', '"occurredAt":"', '"occurredAt":"', '"createdAt":"')
 ZONES = ('Z"', '+01:00"', 'Z"', 'Z"')
@@ -61,13 +61,13 @@ LINES = f"""
         {", ".join(f'"{name}"' for name in TEXTS)}, call_id || lower(hex(call_key)) || '"', {NUMBER_PIECES}
     ) || '}}' || chr(10) as line
     from day"""  # noqa: S608 (made of constants)
+TABLE_FIELDS = """
+    externalRequestId occurredAt createdAt provider model status errorCode endpointTag promptVersion featureTag tenantId
+    userId environment dataMode tokenConvention usageSource processing serviceTier requestedServiceTier region
+    providerRequestId metadata gatewayRoute
+"""
 TABLE_TYPES = {
-    **dict.fromkeys(
-        "externalRequestId occurredAt createdAt provider model status errorCode endpointTag promptVersion featureTag "
-        "tenantId userId environment dataMode tokenConvention usageSource providerRequestId processing serviceTier "
-        "requestedServiceTier region metadata gatewayRoute".split(),
-        "VARCHAR",
-    ),
+    **dict.fromkeys(TABLE_FIELDS.split(), "VARCHAR"),
     **dict.fromkeys(["httpStatus", *NUMBERS.values()], "BIGINT"),
     "costUsd": "DOUBLE",
     "metadata": "JSON",
@@ -76,7 +76,7 @@ TABLE_TYPES = {
 
 def connect() -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB that renders rows in their order."""
-    return duckdb.connect(config={"preserve_insertion_order": True})
+    return duckdb.connect(config={"preserve_insertion_order": True, "arrow_large_buffer_size": True})
 
 
 def fields(**values: str | int | None) -> str | None:
@@ -199,7 +199,7 @@ def _notes(world: World, sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
 def lines(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> tuple[np.ndarray, memoryview]:
     """The rows as JSON lines: where each line starts (one more entry: the end), and the text of all."""
     database.register("day", _day_table(world, rows))
-    text = database.execute(LINES).to_arrow_table()["line"].cast(pa.large_string()).combine_chunks()
+    text = database.execute(LINES).to_arrow_table()["line"].combine_chunks()
     starts = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
     return starts, memoryview(text.buffers()[2])
 

@@ -17,7 +17,7 @@ SERVICE_ACCOUNT = "svc-nightly-eval"  # sends no tenantId; the product's identit
 
 @dataclass(frozen=True)
 class Model:
-    """One model as senders name it; rates in USD per million tokens, approximate: they make `costUsd` and truth estimates."""
+    """One model as senders name it; rates in USD per million tokens, approximate, for `costUsd` and the truth."""
 
     name: str
     provider: str
@@ -42,7 +42,7 @@ MODELS = (
     Model("text-embedding-3-small", "openai", 0.02, 0.02, 0, ms_per_token=0),
     Model("mistral-large-latest", "mistral", 2, 2, 6, ms_per_token=11),
     Model("deepseek-chat", "deepseek", 0.27, 0.07, 1.1, "reads", ms_per_token=15),
-    # No catalogue has these. Their rates are what they would roughly cost: they size the incident, no sender states them.
+    # No catalogue has these; their rates size the incident, no sender states a cost for them.
     Model("acme-internal-7b", "selfhosted", 0.2, 0.2, 0.6, ms_per_token=5),
     Model("gpt-5.2-acme-ft", "openai", 3.5, 0.35, 28, "reads", 0.45, 13),
     Model("globex-router-preview", "globex-gateway", 2, 2, 12, ms_per_token=10),
@@ -54,7 +54,7 @@ EMBEDDING = MODEL["text-embedding-3-small"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint in its normal life. Token figures are medians of lognormals; `deploy_every` is in days (0: never)."""
+    """One endpoint in its normal life. Token figures are medians of lognormals; `deploy_every` is in days."""
 
     name: str
     feature: str
@@ -93,8 +93,8 @@ ENDPOINTS = (
              deploy_every=31, dated=True, sender=1),
     Endpoint("docs.translate", "documents", 2, 2500, 2300, (("mistral-large-latest", 0.8), ("gemini-2.5-flash", 0.2)),
              sender=1),
-    Endpoint("docs.compare", "documents", 0.8, 23000, 1400, (("gemini-2.5-pro", 0.85), ("claude-sonnet-4-5", 0.15)), 0.9,
-             deploy_every=48, dated=True, sender=1),
+    Endpoint("docs.compare", "documents", 0.8, 23000, 1400, (("gemini-2.5-pro", 0.85), ("claude-sonnet-4-5", 0.15)),
+             0.9, deploy_every=48, dated=True, sender=1),
     Endpoint("docs.embed", "documents", 4, 2200, 0, (("text-embedding-3-small", 1.0),), 0.6, batch=0.9, rhythm="night",
              sender=2),
     Endpoint("support.triage", "support", 5, 1500, 60, (("claude-haiku-4-5", 0.9), ("gpt-5-mini", 0.1)), 0.5,
@@ -111,10 +111,12 @@ ENDPOINTS = (
              cache_part=0.6, long_cache=0.5, deploy_every=30, sender=2),
     Endpoint("agent.act", "agents", 3, 11500, 330, (("claude-sonnet-4-5", 0.8), ("gpt-5.2", 0.2)), 0.7, cache_hit=0.85,
              cache_part=0.8, long_cache=0.5, deploy_every=34, sender=2),
-    Endpoint("agent.browse", "agents", 0.8, 7800, 650, (("gpt-5.2", 1.0),), 0.7, searches=0.7, tier="priority", sender=2),
+    Endpoint("agent.browse", "agents", 0.8, 7800, 650, (("gpt-5.2", 1.0),), 0.7, searches=0.7, tier="priority",
+             sender=2),
     Endpoint("reports.weekly", "analytics", 1, 15500, 1800, (("gemini-2.5-pro", 0.5), ("claude-sonnet-4-5", 0.5)), 0.5,
              batch=0.95, rhythm="night", deploy_every=45, dated=True, sender=2),
-    Endpoint("reports.sql", "analytics", 1.3, 4800, 360, (("gpt-5.2", 0.97), ("gpt-5.2-acme-ft", 0.03)), deploy_every=40),
+    Endpoint("reports.sql", "analytics", 1.3, 4800, 360, (("gpt-5.2", 0.97), ("gpt-5.2-acme-ft", 0.03)),
+             deploy_every=40),
     Endpoint("moderation.check", "trust", 6, 520, 8, (("gpt-4o-mini", 0.7), ("gemini-2.5-flash-lite", 0.3)), 0.6,
              rhythm="flat", sender=3),
 )  # fmt: skip
@@ -177,7 +179,7 @@ class World:
     labels: dict[str, int] = field(default_factory=dict)  # prompt version labels met so far, by code
 
     def label_code(self, label: str) -> int:
-        """The code of a prompt version label; codes depend on what was asked before, so they never leave the process."""
+        """The code of a prompt version label; it depends on what was asked before, so it never leaves the process."""
         return self.labels.setdefault(label, len(self.labels))
 
 
@@ -230,7 +232,7 @@ def hour_shares(rhythm: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Version:
-    """A prompt version of an endpoint: its label, the day and UTC hour of its deploy, and what it does to token counts."""
+    """A prompt version: its label, the day and UTC hour of its deploy, and what it does to token counts."""
 
     label: str
     day: date
@@ -265,12 +267,11 @@ def request_rates(world: World, day: date) -> np.ndarray:
 
 def unit_cost(endpoint: Endpoint, model: str | None = None) -> float:
     """Approximate USD of one request of an endpoint, over its routes or when sent to one model."""
-    mean = np.exp(endpoint.sigma**2 / 2)
+    mean = float(np.exp(endpoint.sigma**2 / 2))
     cached = endpoint.cache_hit * endpoint.cache_part
-    return sum(
-        share * mean * 1e-6
-        * (endpoint.input_tokens * (found.input_rate * (1 - cached) + found.cached_rate * cached)
-           + endpoint.output_tokens * found.output_rate)
-        * (1 - endpoint.batch / 2)
-        for share, found in ((share, MODELS[MODEL[name]]) for name, share in (((model, 1.0),) if model else endpoint.routes))
-    )  # fmt: skip
+    usd = 0.0
+    for name, share in ((model, 1.0),) if model else endpoint.routes:
+        found = MODELS[MODEL[name]]
+        sent = endpoint.input_tokens * (found.input_rate * (1 - cached) + found.cached_rate * cached)
+        usd += share * mean * (sent + endpoint.output_tokens * found.output_rate) / 1e6
+    return usd * (1 - endpoint.batch / 2)

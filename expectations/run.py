@@ -25,6 +25,7 @@ from orchestration.warehouse import duckdb_config, warehouse, write_atomically
 
 FOLDER = Path(__file__).parent
 SUITES = ("load_profile", "price_book", "unpriced_models")
+STATE_KEYS = {"fingerprint", "about", "as_of", "outcome", "failing"}
 SEVERITIES = ("none", "warning", "error")
 SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
 
@@ -142,7 +143,8 @@ def _stored(settings: Settings, suite: str) -> dict[str, Any] | None:
         state = json.loads((_state(settings) / f"{suite}.json").read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return state if (_state(settings) / f"{suite}.html").exists() else None
+    is_whole = isinstance(state, dict) and state.keys() >= STATE_KEYS and (_state(settings) / f"{suite}.html").exists()
+    return state if is_whole else None
 
 
 def _frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
-from dagster_dbt import DbtProject
+from dagster_dbt import DbtCliResource, DbtProject
+from packaging.version import Version
 
 from orchestration.settings import PROJECT, Settings
 
@@ -35,6 +37,17 @@ def dbt_project(settings: Settings) -> DbtProject:
         run_dbt(settings, "parse", "--quiet")
         manifest.touch()
     return project
+
+
+class InstalledDbt(DbtCliResource):
+    """dagster-dbt's resource without its two detours: `dbt --version` asks the network for news, and we need no adapter in here."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: object) -> None:
+        return None
 
 
 def run_dbt(settings: Settings, *arguments: str) -> None:

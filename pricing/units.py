@@ -72,15 +72,6 @@ RESTATED = frozenset(name for name, unit in REGISTRY.units.items() if unit.dimen
 
 # Every other unit of the registry arrives under `usage` by its name.
 OTHER_UNITS = tuple(name for name in REGISTRY.units if name not in SUMS | {leaf.unit for leaf in LEAVES})
-OTHER_INPUT_TOKEN_UNITS, OTHER_OUTPUT_TOKEN_UNITS = (
-    tuple(
-        name
-        for name in OTHER_UNITS
-        if name not in RESTATED
-        and {"family": "tokens", "direction": side}.items() <= REGISTRY.units[name].dimensions.items()
-    )
-    for side in ("input", "output")
-)
 
 
 @dataclass(frozen=True)

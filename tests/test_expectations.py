@@ -379,9 +379,10 @@ def test_a_changed_profile_or_threshold_is_judged_again(settings, tmp_path):
 
 
 def test_a_broken_state_file_is_judged_again(settings):
-    validate(settings, "price_book")
-    (settings.state / "expectations" / "price_book.json").write_text("{")
-    assert not validate(settings, "price_book").cached
+    validate(settings, "unpriced_models")
+    for content in ("{", "{}"):
+        (settings.state / "expectations" / "unpriced_models.json").write_text(content)
+        assert not validate(settings, "unpriced_models").cached
 
 
 def test_great_expectations_is_not_imported_when_nothing_changed(settings):

@@ -53,3 +53,14 @@
         where false
     )
 {% endmacro %}
+
+{#- Files of the price book version in force: the last line of versions.jsonl. Older versions stay readable beside it. -#}
+{% macro current_price_book() %}
+    {%- set book = data_root() ~ "/ledger/price_book/" -%}
+    {%- if not execute -%} {{ return(book ~ "*/*.parquet") }} {%- endif -%}
+    {%- set last -%}
+        select price_book_version from {{ json_lines(book ~ "versions.jsonl") }}
+        where price_book_version is not null order by recorded_at desc limit 1
+    {%- endset -%}
+    {{ return(book ~ run_query(last).columns[0].values()[0] ~ "/*.parquet") }}
+{% endmacro %}

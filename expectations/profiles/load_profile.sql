@@ -1,5 +1,6 @@
 -- One row per load, landing file and event date with its counts, and one more per reject reason with the lines it cost.
--- Reads manifests only, so it works while dbt runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC.
+-- Reads manifests only, so it works while dbt runs. $manifests: glob of the manifest files; $as_of: the run's
+-- instant, UTC.
 with
     every_manifest as (select * from read_parquet($manifests, union_by_name = true)),
 
@@ -36,19 +37,23 @@ with
             -- judged for a week after the load, once per file: later nobody sends the file again, and a warning
             -- that never ends is not read
             case
-                when loaded_at >= cast($as_of as timestamp) - interval 7 days
-                    and row_number() over (partition by load_id, landing_file, content_hash order by event_date nulls first) = 1
+                when
+                    loaded_at >= cast($as_of as timestamp) - interval 7 days
+                    and row_number() over (
+                        partition by load_id, landing_file, content_hash order by event_date nulls first
+                    )
+                    = 1
                 then cast(file_rows_rejected as double) / nullif(file_rows_in, 0)
             end as file_reject_share
         from files
     ),
 
     reasons as (
-        select load_id, landing_file, event_date, unnest(map_entries(rejects_by_reason)) as reason
-        from manifests
+        select load_id, landing_file, event_date, unnest(map_entries(rejects_by_reason)) as reason from manifests
     )
 
-select * from counts
+select *
+from counts
 
 union all by name
 

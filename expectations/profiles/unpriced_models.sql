@@ -1,4 +1,5 @@
--- One row per model that real requests used and that has no price, over all environments; the totals stand beside each row.
+-- One row per model that real requests used and that has no price, over all environments; the totals stand beside
+-- each row.
 with
     unpriced as (
         select
@@ -9,7 +10,9 @@ with
             max(last_seen_date) as last_seen_date,
             cast(sum(requests) as bigint) as requests,
             -- a side that nobody reported adds nothing; with neither side the tokens stay unknown
-            cast(coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint) as tokens,
+            cast(
+                coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint
+            ) as tokens,
             sum(exposure_likely_usd) as exposure_likely_usd,
             max(suggestions) as suggestion
         from marts.unpriced_models
@@ -23,8 +26,10 @@ select
     provider,
     model,
     case
-        when reason = 'missing_unit_price' then 'no price for a unit it used'
-        when suggestion is null then 'no similar name'
+        when reason = 'missing_unit_price'
+        then 'no price for a unit it used'
+        when suggestion is null
+        then 'no similar name'
         else 'nearest: ' || suggestion
     end as hint,
     first_seen_date,

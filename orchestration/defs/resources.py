@@ -1,9 +1,8 @@
 """What assets are handed: settings, read anew for every run so that `as_of` is the run's own instant, and dbt."""
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
-from orchestration.dbt import dbt_project
+from orchestration.dbt import InstalledDbt, dbt_project
 from orchestration.settings import from_environment
 
 
@@ -13,6 +12,6 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "settings": dg.ResourceDefinition(lambda _: from_environment()),
-            "dbt": DbtCliResource(project_dir=dbt_project(from_environment())),
+            "dbt": InstalledDbt(project_dir=dbt_project(from_environment())),
         }
     )

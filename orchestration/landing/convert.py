@@ -88,11 +88,11 @@ class DateRows:
 
 @dataclass
 class Converted:
-    """One batch: rows by (content hash, event date), files written by event date, (content hash, line number, reason, line)."""
+    """What became of one batch."""
 
-    dates: dict[tuple[str, date], DateRows]
-    parts: dict[date, list[Path]]
-    rejects: list[tuple[str, int, str, str]]
+    dates: dict[tuple[str, date], DateRows]  # by content hash and event date
+    parts: dict[date, list[Path]]  # files written, by event date
+    rejects: list[tuple[str, int, str, str]]  # content hash, line number, reason code and detail (tab between), line
 
 
 def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:
@@ -228,11 +228,12 @@ def _convert(database, lines, name_part, load_id, secret) -> Converted:
     all_objects = all(names for (names,) in keys)
     statement, parameters = rows_sql(present, all_objects, secret)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
-    dates = _dates(database)
+    there = {column[0] for column in database.execute("from typed limit 0").description}
+    dates = _dates(database, there)
     parts = {}
     for day in sorted({day for _, day in dates}):
         parts[day] = [name_part(day)]
-        _write(database, f"typed where reason is null and event_date = date '{day}'", parts[day][0], load_id)
+        _write(database, there, day, parts[day][0], load_id)
     rejects = database.execute(
         "select content_hash, line_number, reason, line from typed where reason is not null"
     ).fetchall()
@@ -241,11 +242,12 @@ def _convert(database, lines, name_part, load_id, secret) -> Converted:
     return Converted(dates, parts, rejects)
 
 
-def _dates(database) -> dict[tuple[str, date], DateRows]:
+def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
     dates: dict[tuple[str, date], DateRows] = {}
+    key = ", ".join(column if column in there else f"null::varchar as {column}" for column in PRICE_KEY)
     for content_hash, day, *price_key, rows, first, last in database.execute(
         f"""
-        select content_hash, event_date, {", ".join(PRICE_KEY)}, count(*), min(occurred_at), max(occurred_at)
+        select content_hash, event_date, {key}, count(*), min(occurred_at), max(occurred_at)
         from typed where reason is null group by all
         """  # noqa: S608
     ).fetchall():
@@ -253,13 +255,16 @@ def _dates(database) -> dict[tuple[str, date], DateRows]:
     return dates
 
 
-def _write(database, rows: str, path: Path, load_id: str) -> None:
+def _write(database, there: set[str], day: date, path: Path, load_id: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = ", ".join(
-        f"'{load_id}' as load_id" if column == "load_id" else f"{column}::{kind} as {column}"
-        for column, kind in RAW_COLUMNS.items()
+    values = dict.fromkeys(RAW_COLUMNS, "null") | {column: column for column in there} | {"load_id": f"'{load_id}'"}
+    columns = ", ".join(f"{values[column]}::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
+    database.execute(
+        f"""
+        copy (select {columns} from typed where reason is null and event_date = date '{day}')
+        to '{quoted(path)}' (format parquet, compression zstd)
+        """  # noqa: S608
     )
-    database.execute(f"copy (select {columns} from {rows}) to '{quoted(path)}' (format parquet, compression zstd)")  # noqa: S608
 
 
 def merge(database, parts: list[Path], target: Path) -> None:
@@ -296,6 +301,7 @@ def rows_sql(present: set[str], all_objects: bool, secret: str) -> tuple[str, li
     values = _values(text, present, secret)
     values["metadata"] = _metadata("metadata" in present, extras, extras_read if plain else None, secret)
     typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
+    there = ", ".join(column for column, expression in values.items() if not expression.startswith("null::"))
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
     with parsed as (
@@ -306,7 +312,8 @@ def rows_sql(present: set[str], all_objects: bool, secret: str) -> tuple[str, li
     {typed}
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
     judged as (select * exclude (f), occurred_at::date as event_date, {_reason(text, present)} as reason from valued)
-    select * exclude (line, other_input, other_output), case when reason is not null then line end as line from judged
+    select content_hash, line_number, event_date, {there}, reason, case when reason is not null then line end as line
+    from judged
     """  # noqa: S608
     return statement, pads
 
@@ -386,88 +393,92 @@ def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | No
 
 def _reason(text: dict[str, str], present: set[str]) -> str:
     """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none."""
-    rules = [
-        "when f is null then case when json_valid(line) then 'not_an_object' || chr(9) || 'it is JSON but no object' "
-        "else 'invalid_json' || chr(9) || 'it is not JSON' end"
-    ]
+    rules = [_refuse("f is null and json_valid(line)", "not_an_object", "'it is JSON but no object'")]
+    rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
+    time = occurred_text(text, present)
     for name in REQUIRED:
-        value = occurred_text(text, present) if name == "occurredAt" else snake_case(name)
-        rules.append(f"when {value} is null then 'missing_field' || chr(9) || '{name} is missing'")
-    for name in ("externalRequestId", "providerRequestId"):
+        value = time if name == "occurredAt" else snake_case(name)
+        rules.append(_refuse(f"{value} is null", "missing_field", f"'{name} is missing'"))
+    for name in {"externalRequestId", "providerRequestId"} & present:
         length = f"length({snake_case(name)})"
-        rules.append(
-            f"when {length} > {LONGEST_ID} then 'id_too_long' || chr(9) || '{name} has ' || {length} || ' characters'"
-        )
-    rules.append(
-        f"when occurred_at is null then 'bad_timestamp' || chr(9) || found('occurredAt', {occurred_text(text, present)})"
-    )
-    rules.append(
-        "when year(occurred_at) not between 2015 and 2100 then 'date_out_of_range' || chr(9) || "
-        f"found('occurredAt', {occurred_text(text, present)})"
-    )
-    rules.append("when status not in ('success', 'error') then 'bad_status' || chr(9) || found('status', status)")
-    for name, words in CHOICES.items():
-        if name in present:
-            column, listed = snake_case(name), ", ".join(f"'{word}'" for word in words)
-            rules.append(f"when {column} not in ({listed}) then 'bad_value' || chr(9) || found('{name}', {column})")
-    for name, (least, most) in WHOLE.items():
-        if name in present:
-            column = snake_case(name)
-            rules.append(
-                f"when {text[name]} is not null and coalesce({column} not between {least} and {most}, true) "
-                f"then whole_problem('{name}', {text[name]}, {column}, {least}, {most})"
-            )
-    for name in ("priceContext", "usage"):
-        if name in present:
-            column = snake_case(name)
-            rules.append(f"when {column} like '!%' then 'bad_value' || chr(9) || {column}[2:]")
-    for name, column, bad in (
-        ("latencyMs", "latency_ms", "coalesce(latency_ms < 0 or not isfinite(latency_ms), true)"),
-        ("costUsd", "reported_cost_usd", "reported_cost_usd is null"),
-        ("withdrawn", "withdrawn", "withdrawn not in ('true')"),
-    ):
-        if name in present:
-            rules.append(
-                f"when {text[name]} is not null and {bad} then 'bad_value' || chr(9) || found('{name}', {text[name]})"
-            )
+        rules.append(_refuse(f"{length} > {LONGEST_ID}", "id_too_long", f"'{name} has ' || {length} || ' characters'"))
+    rules.append(_refuse("occurred_at is null", "bad_timestamp", f"found('occurredAt', {time})"))
+    out_of_range = "year(occurred_at) not between 2015 and 2100"
+    rules.append(_refuse(out_of_range, "date_out_of_range", f"found('occurredAt', {time})"))
+    rules.append(_refuse("status not in ('success', 'error')", "bad_status", "found('status', status)"))
+    rules.extend(_value_rules(text, present))
     rules.extend(_part_rules(present))
     return "case\n    " + "\n    ".join(rules) + "\n    end"
 
 
+def _refuse(condition: str, reason_code: str, detail: str) -> str:
+    return f"when {condition} then '{reason_code}' || chr(9) || {detail}"
+
+
+def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
+    """Words, numbers and objects that cannot be read as what their field holds."""
+    rules = []
+    for name in (name for name in CHOICES if name in present):
+        words = ", ".join(f"'{word}'" for word in CHOICES[name])
+        rules.append(
+            _refuse(f"{snake_case(name)} not in ({words})", "bad_value", f"found('{name}', {snake_case(name)})")
+        )
+    for name in (name for name in WHOLE if name in present):
+        least, most = WHOLE[name]
+        rules.append(
+            f"when {text[name]} is not null and coalesce({snake_case(name)} not between {least} and {most}, true) "
+            f"then whole_problem('{name}', {text[name]}, {snake_case(name)}, {least}, {most})"
+        )
+    for name in {"priceContext", "usage"} & present:
+        column = snake_case(name)
+        rules.append(_refuse(f"starts_with({column}, '!')", "bad_value", f"{column}[2:]"))
+    for name, is_bad in (
+        ("latencyMs", "coalesce(latency_ms < 0 or not isfinite(latency_ms), true)"),
+        ("costUsd", "reported_cost_usd is null"),
+        ("withdrawn", "withdrawn <> 'true'"),
+    ):
+        if name in present:
+            condition = f"{text[name]} is not null and {is_bad}"
+            rules.append(_refuse(condition, "bad_value", f"found('{name}', {text[name]})"))
+    return rules
+
+
 def _part_rules(present: set[str]) -> list[str]:
-    """The leaves of the contract are remainders: none may be negative. Absent parts count 0."""
+    """The token leaves of the contract are remainders: none may be negative. Absent parts count 0."""
 
-    def total(*names: str) -> str:
-        there = [f"coalesce({snake_case(name)}, 0)" for name in names if name in present]
-        return " + ".join(there) or "0"
+    def count(*names: str) -> str:
+        return " + ".join(f"coalesce({snake_case(name)}, 0)" for name in names if name in present) or "0"
 
-    def known(name: str, other: str) -> str:
-        column, rest = snake_case(name), f"total_tokens - {snake_case(other)}"
-        return f"coalesce({column}, {rest})" if {"totalTokens", other} <= present else column
-
-    cache_parts = total("cacheReadTokens", "cacheWriteTokens")
-    inclusive = f"coalesce(input_tokens + case when token_convention = 'exclusive' then {cache_parts} else 0 end, "
-    inclusive += f"{known('inputTokens', 'outputTokens')})"
-    checks = [
-        ("cacheReadTokens", total("cacheReadTokens"), total("cacheAudioReadTokens", "cacheImageReadTokens")),
-        ("cacheWriteTokens", total("cacheWriteTokens"), total("cacheWrite1hTokens")),
-        ("inputAudioTokens", total("inputAudioTokens"), total("cacheAudioReadTokens")),
-        ("inputImageTokens", total("inputImageTokens"), total("cacheImageReadTokens")),
-        (
-            "inputTokens",
-            inclusive,
-            f"{cache_parts} + ({total('inputAudioTokens')} - ({total('cacheAudioReadTokens')})) + ({total('inputImageTokens')} "
-            f"- ({total('cacheImageReadTokens')})) + {total('inputVideoTokens')} + coalesce(other_input, 0)",
+    cache_read, cache_audio, cache_image = "cacheReadTokens", "cacheAudioReadTokens", "cacheImageReadTokens"
+    cache = count(cache_read, "cacheWriteTokens")
+    own_audio = f"{count('inputAudioTokens')} - ({count(cache_audio)})"
+    own_image = f"{count('inputImageTokens')} - ({count(cache_image)})"
+    # A missing side is the total less the other side, when both are known.
+    input_tokens = (
+        f"coalesce(input_tokens + case when token_convention = 'exclusive' then {cache} else 0 end, "
+        "total_tokens - output_tokens)"
+    )
+    output_parts = count("reasoningTokens", "outputAudioTokens", "outputImageTokens", "outputVideoTokens")
+    parts_of = {
+        cache_read: (count(cache_read), count(cache_audio, cache_image)),
+        "cacheWriteTokens": (count("cacheWriteTokens"), count("cacheWrite1hTokens")),
+        "inputAudioTokens": (count("inputAudioTokens"), count(cache_audio)),
+        "inputImageTokens": (count("inputImageTokens"), count(cache_image)),
+        "inputTokens": (
+            input_tokens,
+            f"{cache} + {own_audio} + {own_image} + {count('inputVideoTokens')} + coalesce(other_input, 0)",
         ),
-        (
-            "outputTokens",
-            known("outputTokens", "inputTokens"),
-            f"{total('reasoningTokens', 'outputAudioTokens', 'outputImageTokens', 'outputVideoTokens')} + coalesce(other_output, 0)",
+        "outputTokens": (
+            "coalesce(output_tokens, total_tokens - input_tokens)",
+            f"{output_parts} + coalesce(other_output, 0)",
         ),
-    ]
+    }
     return [
-        f"when {whole} < {parts} then 'parts_exceed_total' || chr(9) || "
-        f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'"
-        for name, whole, parts in checks
+        _refuse(
+            f"{whole} < {parts}",
+            "parts_exceed_total",
+            f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'",
+        )
+        for name, (whole, parts) in parts_of.items()
         if parts != "0"
     ]

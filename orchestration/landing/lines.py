@@ -137,7 +137,7 @@ def _json_blocks(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[Block
 
 
 def _sound(numbers: np.ndarray, lines: pa.StringArray, lengths: np.ndarray, max_line_bytes: int) -> Block:
-    """The lines SQL can be trusted with; blank ones are no rows, overlong, undecodable and bottomless ones are broken."""
+    """The lines SQL can be given; blank ones are no rows, overlong, undecodable and bottomless ones are broken."""
     broken, drop = [], []
     for at in np.flatnonzero((lengths <= BLANK_BYTES) | (lengths > 2 * DEEP_BRACKETS)):
         line = _bytes(lines, at)

@@ -24,8 +24,8 @@ from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import (
     MANIFEST,
     known_files,
-    manifest_files,
     loaded_at,
+    manifest_files,
     manifest_path,
     new_load_id,
     one_loader,
@@ -74,7 +74,7 @@ class Loading:
 
 
 def load_new_files(settings: Settings, source: str = "events", report: Callable[[str], None] | None = None) -> Load:
-    """Loads every landing file of a source that no manifest knows; with none it writes nothing and returns an idle Load.
+    """Loads every landing file of a source that no manifest knows; with none it writes nothing (an idle Load).
 
     `report` gets a progress sentence every few seconds of a longer load (default: standard error). Raises
     LoadInProgress when another loader is at work. A crash at any point leaves nothing a reader would see.
@@ -144,7 +144,7 @@ class _Loader:
         return self._summary()
 
     def _fetched(self, new: list[LandingFile], hashes: set[str], pool: ThreadPoolExecutor) -> Iterator[Loading]:
-        """The files to read, in order of path and fetched some way ahead; those that need no reading are settled here."""
+        """The files to read, by path, fetched some way ahead; those that need no reading are settled here."""
         waiting, ahead = iter(new), deque()
         while True:
             while len(ahead) < 2 * self.workers and (file := next(waiting, None)):

@@ -170,45 +170,36 @@ def manifest_rows_sql(settings: Settings) -> str:
 def known_files(settings: Settings, source: str) -> tuple[set[tuple[str, int, str]], set[str]]:
     """((path, size, modified at) of every file a manifest knows, content hashes whose lines are loaded)."""
     with duckdb.connect(config=NO_EXTENSIONS) as database:
-        rows = database.execute(
-            "select distinct landing_file, size_bytes, modified_at, content_hash, file_status "
-            f"from {manifest_rows_sql(settings)} where source = ?",
-            [source],
-        ).fetchall()
+        known = f"""
+            select distinct landing_file, size_bytes, modified_at, content_hash, file_status
+            from {manifest_rows_sql(settings)} where source = ?
+        """  # noqa: S608
+        rows = database.execute(known, [source]).fetchall()
     return {tuple(row[:3]) for row in rows}, {row[3] for row in rows if row[4] == "loaded"}
 
 
 def files_with_missing_rows(settings: Settings) -> list[str]:
-    """Landing files whose rows are not all loaded or rejected, by the manifests and by counting raw and reject rows."""
+    """Landing files whose rows are not all loaded or rejected: by the manifests, and by counting what is there."""
     with duckdb.connect(config=NO_EXTENSIONS) as database:
         database.execute(f"create temp table manifest as from {manifest_rows_sql(settings)}")
-        wrong = {
-            row[0]
-            for row in database.execute(
-                "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded) + sum(rows_rejected)"
-            ).fetchall()
-        }
-        for column, expected in (("raw_file", "rows_loaded"), ("rejects_file", "rows_rejected")):
-            files = [
-                row[0]
-                for row in database.execute(
-                    f"select distinct {column} from manifest where {column} is not null"
-                ).fetchall()
-            ]
-            if files:
-                listed = ", ".join(f"'{quoted(settings.raw / file)}'" for file in files)
-                key = "content_hash" if column == "raw_file" else "landing_file"
-                wrong |= {
-                    row[0]
-                    for row in database.execute(f"""
-                    select any_value(landing_file) from manifest left join (
-                        select {key}, count(*) as there from read_parquet([{listed}], hive_partitioning = false) group by all
+        short = "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded + rows_rejected)"
+        missing = {file for (file,) in database.execute(short).fetchall()}
+        for file, rows, key in (
+            ("raw_file", "rows_loaded", "content_hash"),
+            ("rejects_file", "rows_rejected", "landing_file"),
+        ):
+            named = f"select distinct {file} from manifest where {file} is not null"  # noqa: S608
+            listed = ", ".join(f"'{quoted(settings.raw / path)}'" for (path,) in database.execute(named).fetchall())
+            if listed:
+                counting = f"""
+                    select min(landing_file) from manifest left join (
+                        select {key}, count(*) as there
+                        from read_parquet([{listed}], hive_partitioning = false) group by all
                     ) as counted using ({key})
-                    where {column} is not null group by {key}
-                    having sum({expected}) <> coalesce(any_value(there), 0)
-                """).fetchall()
-                }
-    return sorted(wrong)
+                    where {file} is not null group by {key} having sum({rows}) <> coalesce(min(there), 0)
+                """  # noqa: S608
+                missing |= {path for (path,) in database.execute(counting).fetchall()}
+    return sorted(missing)
 
 
 def remove_leftovers(settings: Settings) -> None:

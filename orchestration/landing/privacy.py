@@ -1,4 +1,4 @@
-"""What never enters the raw zone: bodies of prompts and completions, and with a secret the plain tenant and user ids."""
+"""What never enters the raw zone: bodies of prompts and completions and, with a secret, plain tenant and user ids."""
 
 import hashlib
 import hmac

@@ -15,7 +15,7 @@ ADVICE = {
     "invalid_json": f"Write one JSON object per line. {AGAIN}",
     "not_an_object": f"Write one JSON object per line. {AGAIN}",
     "invalid_utf8": f"Write the file as UTF-8. {AGAIN}",
-    "line_too_long": "Leave prompts and completions out of events, or raise TOKENTRAIL_MAX_LINE_BYTES, and land it again.",
+    "line_too_long": "Leave prompts and completions out, or raise TOKENTRAIL_MAX_LINE_BYTES, and land it again.",
     "wrong_column_count": f"Quote fields that hold commas, quotes or line breaks. {AGAIN}",
     "missing_field": f"Send it with every event. {AGAIN}",
     "id_too_long": f"Send at most 256 characters. {AGAIN}",

@@ -1,8 +1,6 @@
 -- depends_on: {{ source("ledger", "price_book") }}
 with
-    versions as (select * from {{ json_lines(data_root() ~ "/ledger/price_book/versions.jsonl") }}),
-
-    source as (select * from {{ parquet_files([data_root() ~ "/ledger/price_book/*/*.parquet"]) }}),
+    source as (select * from {{ parquet_files([current_price_book()]) }}),
 
     renamed as (select * from source)
 

@@ -1,0 +1,292 @@
+"""The simulator: the same arguments give the same bytes, days stand alone, the truth is what a naive recount finds."""
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from demo.__main__ import main
+from demo.delivery import BREAKAGES, day_deliveries
+from demo.incidents import CLASSES, plan
+from demo.traffic import PARTS, day_attempts
+from demo.world import DEMO_END, ENDPOINTS, SEASON_START, UNKNOWN_MODELS, build_world, live_version
+
+LAST_DAYS = ["--until", "2026-11-22", "--days", "6", "--requests-per-day", "400"]
+
+
+def run(data: Path, *arguments: str) -> dict:
+    assert main(["--data", str(data), *arguments]) == 0
+    return json.loads((data / "demo_truth.json").read_text())
+
+
+def hashes(data: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(data.rglob("*"))
+        if path.is_file()
+    }
+
+
+def lines_of(data: Path, file: str) -> list[str]:
+    content = (data / "landing" / file).read_bytes()
+    return (gzip.decompress(content) if file.endswith(".gz") else content).decode().splitlines()
+
+
+def events_of(data: Path, truth: dict) -> list[dict]:
+    """Every good line of the files that are no copies, as the file holds it, with its arrival date."""
+    broken = {(row["file"], row["line_number"]) for row in truth["broken"]}
+    return [
+        json.loads(line) | {"arrival": file["arrival_date"]}
+        for file in truth["files"]
+        if file["copy_of"] is None
+        for number, line in enumerate(lines_of(data, file["file"]), 1)
+        if (file["file"], number) not in broken
+    ]
+
+
+def instant(event: dict) -> datetime:
+    return datetime.fromisoformat(event.get("occurredAt") or event["createdAt"]).astimezone(UTC)
+
+
+def setting(event: dict) -> tuple[str, str]:
+    return event.get("environment", "prod").lower(), event.get("dataMode", "real")
+
+
+def identity(event: dict) -> tuple:
+    """In these files only a request tried once leaves out which attempt it is."""
+    return event["externalRequestId"], event.get("attempt", 1)
+
+
+def inclusive_input(event: dict) -> int:
+    cached = event.get("cacheReadTokens", 0) + event.get("cacheWriteTokens", 0)
+    return event.get("inputTokens", 0) + (cached if event.get("tokenConvention") == "exclusive" else 0)
+
+
+@pytest.fixture(scope="module")
+def world_of_days(tmp_path_factory):
+    data = tmp_path_factory.mktemp("demo")
+    return data, run(data, *LAST_DAYS)
+
+
+@pytest.fixture(scope="module")
+def events(world_of_days):
+    return events_of(*world_of_days)
+
+
+def test_the_same_arguments_give_the_same_bytes(world_of_days, tmp_path):
+    run(tmp_path, *LAST_DAYS)
+    assert hashes(tmp_path) == hashes(world_of_days[0])
+
+
+def test_another_seed_is_another_world(world_of_days, tmp_path):
+    run(tmp_path, *LAST_DAYS, "--seed", "8")
+    assert not set(hashes(tmp_path).values()) & set(hashes(world_of_days[0]).values())
+
+
+def test_one_more_day_leaves_the_days_before_it_alone_and_equals_one_long_run(world_of_days, tmp_path):
+    """The truth file too: it is a sum over arrival days."""
+    run(tmp_path, "--from", "2026-11-17", "--until", "2026-11-20", "--requests-per-day", "400")
+    before = hashes(tmp_path / "landing")
+    run(tmp_path, "--from", "2026-11-21", "--until", "2026-11-21", "--requests-per-day", "400")
+    run(tmp_path, "--from", "2026-11-22", "--until", "2026-11-22", "--requests-per-day", "400")
+    assert before.items() <= hashes(tmp_path / "landing").items()
+    assert hashes(tmp_path) == hashes(world_of_days[0])
+
+
+def test_writing_a_day_again_changes_nothing(world_of_days):
+    data, truth = world_of_days
+    before = hashes(data)
+    assert run(data, "--from", "2026-11-18", "--until", "2026-11-18", "--requests-per-day", "400") == truth
+    assert hashes(data) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([*LAST_DAYS, "--seed", "8"], "seed 7, not 8"),
+        (["--from", "2026-11-24", "--until", "2026-11-24", "--requests-per-day", "400"], "would leave a gap"),
+        (["--from", "2026-11-23"], "is after --until 2026-11-22"),
+    ],
+)
+def test_what_does_not_fit_the_folder_is_refused_in_a_sentence(world_of_days, capsys, arguments, sentence):
+    assert main(["--data", str(world_of_days[0]), *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_every_line_is_valid_json_but_the_labelled_ones(world_of_days):
+    data, truth = world_of_days
+    assert truth["broken"]
+    for file in truth["files"]:
+        lines = lines_of(data, file["file"])
+        assert len(lines) == file["events"] + file["broken_lines"]
+        invalid = {
+            row["line_number"]
+            for row in truth["broken"]
+            if (row["file"], row["reason_code"]) == (file["file"], "invalid_json")
+        }
+        for number, line in enumerate(lines, 1):
+            if number in invalid:
+                with pytest.raises(json.JSONDecodeError):
+                    json.loads(line)
+            else:
+                json.loads(line)
+
+
+def test_absent_fields_are_left_out(events):
+    assert all(value is not None for event in events for value in event.values())
+    assert any("outputTokens" not in event and event["status"] == "success" for event in events)
+
+
+def test_the_truth_is_what_a_naive_recount_finds(events, world_of_days):
+    _, truth = world_of_days
+    best, first, dates = {}, {}, {}
+    for event in events:
+        key = (*setting(event), *identity(event))
+        rank = (event.get("inputTokens") is not None, event.get("usageSource") != "estimate", event["arrival"])
+        best[key] = max(best.get(key, (rank, event)), (rank, event), key=lambda pair: pair[0])
+        first.setdefault(key, event)
+        dates[key] = instant(event).date().isoformat()
+    recount = Counter()
+    for key, (_, event) in best.items():
+        cell = (dates[key], *setting(event))
+        recount[*cell, "attempts"] += 1
+        recount[*cell, "errors"] += event["status"] == "error"
+        recount[*cell, "requests"] += event.get("attempt", 1) == 1
+        recount[*cell, "input_tokens"] += inclusive_input(event)
+        recount[*cell, "output_tokens"] += event.get("outputTokens", 0)
+    for event in events:
+        recount[instant(event).date().isoformat(), *setting(event), "deliveries"] += 1
+    names = ("requests", "attempts", "errors", "deliveries", "input_tokens", "output_tokens")
+    told = {
+        (row["event_date"], row["environment"], row["data_mode"], name): row[name]
+        for row in truth["by_day"]
+        for name in names
+    }
+    assert told == {key: recount[key] for key in told}
+    assert sum(recount.values()) == sum(told.values())
+    totals = truth["totals"]
+    assert totals["requests"] == len({(*setting(event), event["externalRequestId"]) for event in events})
+    assert totals["duplicate_deliveries"] == len(events) - len(best)
+    assert totals["lines"] == sum(file["events"] + file["broken_lines"] for file in truth["files"])
+    assert totals["broken_by_reason"] == dict(sorted(Counter(row["reason_code"] for row in truth["broken"]).items()))
+
+
+def test_provider_request_ids_name_one_attempt(events):
+    attempts = {}
+    for event in events:
+        if "providerRequestId" in event:
+            attempts.setdefault(event["providerRequestId"], set()).add(identity(event))
+    assert all(len(pairs) == 1 for pairs in attempts.values())
+
+
+def test_parts_stay_within_their_totals():
+    world = build_world(7, 20_000)
+    rows = day_deliveries(world, date(2026, 11, 3))
+    part = {column: np.maximum(rows[column].to_numpy(), 0) for column in PARTS}
+    total = {column: np.maximum(rows[column].to_numpy(), 0) for column in ("input", "output")}
+    assert (part["cache_read"] + part["cache_write"] <= total["input"]).all()
+    assert (part["cache_write_1h"] <= part["cache_write"]).all()
+    assert (part["reasoning"] <= total["output"]).all()
+    assert (total["input"] > 0).sum() > 20_000
+
+
+def test_every_season_has_each_class_once_in_its_last_three_weeks():
+    for seed in (1, 7, 99):
+        found = plan(build_world(seed, 5_000), 0)
+        assert sorted(incident.kind for incident in found) == sorted(CLASSES)
+        assert len({incident.endpoint for incident in found}) == len(CLASSES)
+        assert all(DEMO_END - timedelta(days=21) < incident.start.date() <= DEMO_END for incident in found)
+        assert max(incident.end for incident in found).date() == DEMO_END + timedelta(days=1)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_incident_does_what_its_class_says(kind):
+    world = build_world(7, 3_000)
+    incident = next(incident for incident in plan(world, 0) if incident.kind == kind)
+    calls = day_attempts(world, incident.start.date())
+    normal = day_attempts(world, incident.start.date() - timedelta(days=28))
+    hit = calls[calls["incident"] >= 0]
+    own = hit[hit["endpoint"] == incident.endpoint]
+    of_endpoint = normal[normal["endpoint"] == incident.endpoint]
+    assert len(own) > 10
+    if kind in ("volume", "abuse", "concentration"):
+        assert (own["extra"] & (own["plain_input"] == 0) & (own["plain_output"] == 0)).all()
+        tenants = set(world.user_tenant[own["user"]])
+        assert {"volume": len(tenants) > 3, "abuse": set(own["user"]) == {incident.user}}.get(
+            kind, tenants == {incident.tenant}
+        )
+    elif kind in ("token", "deploy"):
+        assert own["input"].sum() > 1.5 * own["plain_input"].sum()
+        assert kind == "token" or set(own["version"]) == {world.label_code(incident.version)}
+    elif kind == "retry":
+        assert own["request"].value_counts().mean() > 1.4 * of_endpoint["request"].value_counts().mean()
+    else:
+        assert set(own["model"]) == {incident.model}
+        assert incident.model not in set(of_endpoint["model"])
+
+
+def test_the_default_world_holds_what_senders_get_wrong(events):
+    tries = Counter(event["externalRequestId"] for event in events if event.get("attempt", 1) > 1)
+    assert tries
+    assert any("tenantId" not in event and event.get("metadata", {}).get("tenantId") for event in events)
+    for field in ("endpointTag", "promptVersion", "userId", "attempt", "providerRequestId"):
+        assert any(field not in event for event in events), field
+    assert {event.get("environment") for event in events} >= {None, "prod", "PROD", "staging", "dev"}
+    assert {event.get("dataMode") for event in events} >= {None, "real", "test", "demo"}
+    assert {event["model"] for event in events} >= {*UNKNOWN_MODELS[:1]}
+    assert any(event["arrival"] > instant(event).date().isoformat() for event in events)
+    assert any(event["status"] == "success" and "inputTokens" not in event for event in events)
+    assert {"flex", "priority"} <= {event.get("serviceTier") for event in events}
+
+
+def test_some_retries_straddle_midnight():
+    world = build_world(7, 20_000)
+    calls = day_attempts(world, date(2026, 10, 1))
+    assert calls.groupby("request")["event_day"].nunique().max() == 2
+
+
+def test_broken_lines_use_the_loaders_reason_codes():
+    """The loader is not imported: the two must agree on words, not on code."""
+    source = "".join(
+        path.read_text() for path in (Path(__file__).parents[1] / "orchestration" / "landing").glob("*.py")
+    )
+    assert [reason for reason, _ in BREAKAGES if reason not in source] == []
+
+
+def test_prompt_versions_change_a_few_times_in_a_season():
+    days = [SEASON_START + timedelta(days=offset) for offset in range(60)]
+    counts = [len({live_version(7, code, day).label for day in days}) for code in range(len(ENDPOINTS))]
+    assert min(counts) == 1
+    assert 3 <= max(counts) <= 4
+
+
+@pytest.mark.parametrize("formats", ["jsonl.gz", "parquet", "csv", "mixed"])
+def test_other_formats_hold_the_same_events(tmp_path, formats):
+    days = ["--until", "2026-11-16", "--days", "1", "--requests-per-day", "400"]
+    truth = run(tmp_path, *days, "--format", formats)
+    plain = run(tmp_path / "plain", *days)
+    assert truth["totals"] == plain["totals"]
+    columns = "{'externalRequestId': 'VARCHAR', 'inputTokens': 'BIGINT', 'metadata': 'VARCHAR'}"
+    same = "count(*), count(distinct externalRequestId), sum(inputTokens::bigint), count(metadata)"
+
+    def read(root: Path, extension: str, reader: str):
+        paths = [
+            str(path) for path in sorted((root / "landing").rglob(f"*.{extension}")) if path.name.startswith("app-eu")
+        ]
+        return duckdb.sql(f"select {same} from {reader.format(paths)}").fetchall()
+
+    readers = {
+        "jsonl": "read_json({}, columns=" + columns.replace("{", "{{").replace("}", "}}") + ")",
+        "parquet": "read_parquet({})",
+        "csv": "read_csv({}, all_varchar=true)",
+    }
+    extension = "jsonl.gz" if formats == "mixed" else formats
+    assert read(tmp_path, extension, readers[extension.removesuffix(".gz")]) == read(
+        tmp_path / "plain", "jsonl", readers["jsonl"]
+    )

@@ -16,6 +16,7 @@ LONGEST_LAG_DAYS = 7  # a try after midnight, five days late, delivered again th
 LATE_LAGS = (1, 2, 3, 4, 5)
 EPOCH = date(1970, 1, 1)
 GATEWAY = SENDERS.index("gateway")
+ROWS_PER_FILE = 250_000
 FORMATS = ("jsonl", "jsonl.gz", "parquet", "csv", "mixed")
 MIXED = {"app-us": "jsonl", "app-eu": "jsonl.gz", "workers": "parquet", "gateway": "jsonl", "late": "csv"}
 
@@ -153,10 +154,7 @@ def land(
     file_of = np.where(rows["late"] & ~rows["again"], len(SENDERS) + _age(day, rows), rows["sender"])
     rows = rows.assign(file=file_of).sort_values(["file", "again", "at"], kind="stable", ignore_index=True)
     arrivals = Arrivals(counts=_counts(day, rows))
-    pieces = _pieces(day, rows["file"].to_numpy(), formats)
-    folder = landing / "events" / f"dt={day}"
-    for first, last in wire.windows([piece.stop - piece.start for piece in pieces]):
-        _write_window(database, world, day, folder, rows, pieces[first:last], arrivals)
+    _write_files(database, world, landing / "events" / f"dt={day}", day, rows, formats, arrivals)
     _copy_a_file(world, day, landing, arrivals, before)
     return arrivals
 
@@ -207,38 +205,45 @@ def _pieces(day: date, file_of: np.ndarray, formats: str) -> list[Piece]:
         extension = MIXED[sender] if formats == "mixed" else formats
         if sender == "gateway" and extension in ("parquet", "csv"):
             extension = "jsonl"  # only text can carry broken lines
-        for part, at in enumerate(range(int(start), int(stop), wire.ROWS_AT_ONCE), 1):
+        for part, at in enumerate(range(int(start), int(stop), ROWS_PER_FILE), 1):
             part_name = name if part == 1 else f"{name}-{part}"
-            pieces.append(Piece(part_name, extension, at, min(at + wire.ROWS_AT_ONCE, int(stop))))
+            pieces.append(Piece(part_name, extension, at, min(at + ROWS_PER_FILE, int(stop))))
     return pieces
 
 
-def _write_window(database, world, day, folder, rows, pieces: list[Piece], arrivals: Arrivals) -> None:
-    """Renders the rows of some files in one query, JSON and tables apart, and writes each file."""
-    base = pieces[0].start
-    window = rows.iloc[base : pieces[-1].stop]
-    starts, text = (
-        wire.lines(database, world, window) if any("jsonl" in piece.extension for piece in pieces) else ([], b"")
-    )
-    for piece in pieces:
-        size, broken = piece.stop - piece.start, []
-        if "jsonl" in piece.extension:
-            offsets = starts[piece.start - base : piece.stop - base + 1]
-            content = text[offsets[0] : offsets[-1]]
-            if piece.name == "gateway":
-                content, broken = _with_broken_lines(world, day, content, offsets - offsets[0])
-        else:
-            content = wire.table(database, world, rows.iloc[piece.start : piece.stop])
-        path = folder / f"{piece.name}.{piece.extension}"
-        wire.write(path, wire.encoded(piece.extension, content))
-        name = f"events/{folder.name}/{path.name}"
-        arrivals.files.append(
-            {"file": name, "arrival_date": str(day), "events": size, "broken_lines": len(broken), "copy_of": None}
+def _write_files(
+    database, world, folder: Path, day: date, rows: pd.DataFrame, formats: str, arrivals: Arrivals
+) -> None:
+    """Renders the rows a window at a time (many small files in one query, one large file in many) and writes the files."""
+    pieces, parts, broken = _pieces(day, rows["file"].to_numpy(), formats), [], []
+    for start in range(0, len(rows), wire.ROWS_AT_ONCE):
+        stop = min(start + wire.ROWS_AT_ONCE, len(rows))
+        here = [piece for piece in pieces if piece.start < stop and piece.stop > start]
+        text = (
+            wire.lines(database, world, rows.iloc[start:stop])
+            if any("jsonl" in piece.extension for piece in here)
+            else None
         )
-        arrivals.broken += [
-            {"file": name, "arrival_date": str(day), "line_number": number, "reason_code": reason}
-            for number, reason in broken
-        ]
+        for piece in here:
+            first, last = max(piece.start, start), min(piece.stop, stop)
+            if "jsonl" not in piece.extension:
+                parts.append(wire.table(database, world, rows.iloc[first:last]))
+            elif piece.name == "gateway" and first == piece.start:
+                with_broken, broken = _with_broken_lines(world, day, text, first - start, last - start)
+                parts += with_broken
+            else:
+                parts.append(text.between(first - start, last - start))
+            if last == piece.stop:
+                path = folder / f"{piece.name}.{piece.extension}"
+                wire.write(path, wire.encoded(piece.extension, parts))
+                _note_file(arrivals, day, f"events/{folder.name}/{path.name}", piece.stop - piece.start, broken)
+                parts, broken = [], []
+
+
+def _note_file(arrivals: Arrivals, day: date, file: str, events: int, broken: list[tuple[int, str]]) -> None:
+    about = {"file": file, "arrival_date": str(day)}
+    arrivals.files.append(about | {"events": events, "broken_lines": len(broken), "copy_of": None})
+    arrivals.broken += [about | {"line_number": number, "reason_code": reason} for number, reason in broken]
 
 
 def _changed(**fields):
@@ -261,23 +266,21 @@ BREAKAGES = (
 )
 
 
-def _with_broken_lines(world: World, day: date, content: memoryview, offsets: np.ndarray) -> tuple[bytes, list]:
-    """Puts a few broken lines among good ones; gives the content, and line number (from 1) and reason code of each."""
+def _with_broken_lines(world: World, day: date, text: wire.Lines, first: int, last: int) -> tuple[list, list]:
+    """Lines first..last with a few broken ones among them, in parts; and line number (from 1) and reason code of each."""
     draw = stream(world.seed, "broken", day.toordinal())
-    good = len(offsets) - 1
-    count = min(int(draw.poisson(1.5)) + int(draw.poisson(world.requests_per_day / 20_000)), good)
-    if draw.random() < 0.3 or not count:
-        return content, []
-    parts, labels, done = [], [], 0
-    for number, place in enumerate(np.sort(draw.choice(good, count, replace=False)).tolist(), 1):
-        start, end = offsets[place : place + 2]
-        event = json.loads(bytes(content[start:end])) | {"externalRequestId": f"req-broken-{day:%Y%m%d}-{place}"}
+    count = min(int(draw.poisson(1.5)) + int(draw.poisson(world.requests_per_day / 20_000)), last - first)
+    count = 0 if draw.random() < 0.3 else count
+    parts, labels, done = [], [], first
+    for number, place in enumerate(sorted(draw.choice(last - first, count, replace=False).tolist()), 1):
+        event = json.loads(bytes(text.between(first + place, first + place + 1)))
+        event["externalRequestId"] = f"req-broken-{day:%Y%m%d}-{place}"
         event.pop("providerRequestId", None)
         reason, breakage = BREAKAGES[draw.integers(len(BREAKAGES))]
-        parts += [content[done:start], breakage(json.dumps(event)).encode() + b"\n"]
+        parts += [text.between(done, first + place), breakage(json.dumps(event)).encode() + b"\n"]
         labels.append((place + number, reason))
-        done = start
-    return b"".join([*parts, content[done:]]), labels
+        done = first + place
+    return [*parts, text.between(done, last)], labels
 
 
 def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, before: list[dict]) -> None:
@@ -291,5 +294,5 @@ def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, bef
     original = whole[int(pick * len(whole))]
     name, _, extension = original["file"].rsplit("/", 1)[1].partition(".")
     copy = f"events/dt={day}/{name}-resent.{extension}"
-    wire.write(landing / copy, (landing / original["file"]).read_bytes())
+    wire.write(landing / copy, [(landing / original["file"]).read_bytes()])
     arrivals.files.append(original | {"file": copy, "arrival_date": str(day), "copy_of": original["file"]})

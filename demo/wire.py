@@ -3,7 +3,8 @@
 import gzip
 import itertools
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pyarrow.parquet
 from demo.traffic import ABSENT, DATA_MODES, ENVIRONMENTS, ERRORS, ESTIMATE, HOUR, TIERS
 from demo.world import ENDPOINTS, MODELS, SERVICE_ACCOUNT, World
 
-ROWS_AT_ONCE = 250_000  # bounds memory, and the length of one landing file
+ROWS_AT_ONCE = 50_000  # rendered together: bounds memory, and buffers of this size are reused instead of mapped anew
 ID_PREFIXES = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
 
 # Habits: app-eu writes local time and leaves out dataMode real, app-us leaves out environment prod, workers count
@@ -75,8 +76,8 @@ TABLE_TYPES = {
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB that renders rows in their order."""
-    return duckdb.connect(config={"preserve_insertion_order": True, "arrow_large_buffer_size": True})
+    """An in-memory DuckDB that renders rows in their order; the other core simulates the next day meanwhile."""
+    return duckdb.connect(config={"threads": 1, "arrow_large_buffer_size": True})
 
 
 def fields(**values: str | int | None) -> str | None:
@@ -87,10 +88,17 @@ def fields(**values: str | int | None) -> str | None:
     )
 
 
-def _pieces(codes: np.ndarray, pieces: list[str | None]) -> pa.Array:
+def _pieces(codes: np.ndarray, pieces: list[str | None] | pa.Array) -> pa.Array:
     """Each row's piece of its line; a negative code has none."""
     codes = np.asarray(codes, dtype=np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(pieces, pa.string()))
+
+
+@cache
+def _members(world: World) -> tuple[pa.Array, pa.Array]:
+    """The pieces that name tenants and users: many at scale, so made once."""
+    tenants = [fields(tenantId=name) for name in world.tenants]
+    return pa.array(tenants), pa.array([fields(userId=name) for name in (*world.users, SERVICE_ACCOUNT)])
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
@@ -100,6 +108,7 @@ def _numbers(values: np.ndarray) -> pa.Array:
 def _day_table(world: World, rows: pd.DataFrame) -> pa.Table:
     """The rows as the pieces of their lines: what LINES puts together."""
     sender, model = rows["sender"].to_numpy().astype(np.int32), rows["model"].to_numpy()
+    tenants, users = _members(world)
     days, day_of = np.unique(rows["origin"].to_numpy(), return_inverse=True)
     columns = {
         "request": rows["request"].to_numpy(),
@@ -118,8 +127,8 @@ def _day_table(world: World, rows: pd.DataFrame) -> pa.Table:
         "endpoint": _pieces(rows["shown_endpoint"], [fields(endpointTag=each.name) for each in ENDPOINTS]),
         "version": _pieces(rows["shown_version"], [fields(promptVersion=label) for label in list(world.labels)]),
         "feature": _pieces(rows["shown_feature"], [fields(featureTag=each.feature) for each in ENDPOINTS]),
-        "tenant": _pieces(rows["shown_tenant"], [fields(tenantId=name) for name in world.tenants]),
-        "user": _pieces(rows["shown_user"], [fields(userId=name) for name in (*world.users, SERVICE_ACCOUNT)]),
+        "tenant": _pieces(rows["shown_tenant"], tenants),
+        "user": _pieces(rows["shown_user"], users),
         "setting": _settings(sender, rows),
         "service": _services(sender, rows),
         "note": _notes(world, sender, rows),
@@ -196,12 +205,24 @@ def _notes(world: World, sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
     return _pieces(np.where(noted >= 0, noted, usual), pieces)
 
 
-def lines(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> tuple[np.ndarray, memoryview]:
-    """The rows as JSON lines: where each line starts (one more entry: the end), and the text of all."""
+@dataclass(frozen=True)
+class Lines:
+    """Rendered JSON lines: their text and where each starts (one more entry: the end)."""
+
+    text: memoryview
+    starts: np.ndarray
+
+    def between(self, first: int, last: int) -> memoryview:
+        """The text of lines first..last, the last one excluded."""
+        return self.text[self.starts[first] : self.starts[last]]
+
+
+def lines(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> Lines:
+    """The rows as JSON lines, in their order."""
     database.register("day", _day_table(world, rows))
     text = database.execute(LINES).to_arrow_table()["line"].combine_chunks()
     starts = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset : text.offset + len(text) + 1]
-    return starts, memoryview(text.buffers()[2])
+    return Lines(memoryview(text.buffers()[2]), starts)
 
 
 def table(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame) -> pa.Table:
@@ -211,32 +232,21 @@ def table(database: duckdb.DuckDBPyConnection, world: World, rows: pd.DataFrame)
     return database.execute(f"select unnest(from_json(line, '{types}')) from ({LINES})").to_arrow_table()  # noqa: S608
 
 
-def encoded(extension: str, content: bytes | pa.Table) -> bytes:
-    """The bytes of a landing file; the same content always gives the same bytes."""
+def encoded(extension: str, parts: list) -> list:
+    """What to write into a landing file; the same parts always give the same bytes."""
     if extension == "jsonl":
-        return content
+        return parts
     if extension == "jsonl.gz":
-        return gzip.compress(content, compresslevel=1, mtime=0)
+        return [gzip.compress(b"".join(parts), compresslevel=1, mtime=0)]
     buffer = BytesIO()
-    {"parquet": pa.parquet.write_table, "csv": pa.csv.write_csv}[extension](content, buffer)
-    return buffer.getvalue()
+    {"parquet": pa.parquet.write_table, "csv": pa.csv.write_csv}[extension](pa.concat_tables(parts), buffer)
+    return [buffer.getvalue()]
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, parts: list) -> None:
     """Writes a landing file at once: loaders ignore names that begin with a dot, so none sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(content)
+    with unfinished.open("wb") as file:
+        file.writelines(parts)
     unfinished.replace(path)
-
-
-def windows(sizes: list[int]) -> Iterator[tuple[int, int]]:
-    """Ranges of consecutive files whose rows are rendered together, at most ROWS_AT_ONCE unless one file is longer."""
-    first, rows = 0, 0
-    for index, size in enumerate(sizes):
-        if rows and rows + size > ROWS_AT_ONCE:
-            yield first, index
-            first, rows = index, 0
-        rows += size
-    if sizes:
-        yield first, len(sizes)

@@ -76,9 +76,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, mart: str, first: str, last
         """,  # noqa: S608
         [first, last],
     ).fetchone()
-    versions = connection.execute(
-        "select list(distinct price_book_version order by 1) from price_book"
-    ).fetchone()[0]
+    versions = connection.execute("select list(distinct price_book_version order by 1) from price_book").fetchone()[0]
     return {
         "mart": mart,
         "event_date_from": first,

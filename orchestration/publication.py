@@ -51,7 +51,7 @@ def _mark_verified(settings: Settings) -> str:
             """
             begin;
             delete from tokentrail.verified;
-            insert into tokentrail.verified select model, event_date, input_fingerprint from tokentrail.built;
+            insert into tokentrail.verified select model, event_date, input_fingerprint, built_at from tokentrail.built;
             commit;
             """
         )

@@ -65,9 +65,10 @@ TOP_COST = """
     from members order by cost_usd desc nulls last, member limit ?
 """
 UNPRICED = """
-    select provider, model, environment, data_mode, first_seen_date, requests, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens,
-        exposure_likely_usd, suggestions
-    from unpriced_models order by requests desc, provider, model limit 25
+    select provider, model, environment, data_mode, first_seen_date, requests,
+        coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens, exposure_likely_usd,
+        split_part(suggestions, ' (', 1) as nearest_name
+    from unpriced_models where data_mode = 'real' order by requests desc, provider, model limit 15
 """
 REPORTED = """
     select provider, model, count(*) filter (where pricing_status = 'priced') as priced, sum(cost_usd) as cost_usd,
@@ -76,7 +77,7 @@ REPORTED = """
             as reported_minus_ours,
         max(reported_cost_usd) as largest_reported
     from fct_attempts where data_mode = 'real' group by provider, model having count(reported_cost_usd) > 0
-    order by abs(coalesce(reported_minus_ours, reported_usd)) desc, provider, model limit 25
+    order by abs(coalesce(reported_minus_ours, reported_usd)) desc, provider, model limit 15
 """
 
 

@@ -27,6 +27,6 @@ def shared_data() -> Path:
 @pytest.fixture
 def usd() -> Callable:
     """usd(3, per_million=1_000) is what 1,000 tokens cost at 3 dollars per million."""
-    from decimal import Decimal  # noqa: PLC0415
+    from decimal import Decimal
 
     return lambda tokens, per_million: Decimal(tokens) * Decimal(str(per_million)) / 1_000_000

@@ -58,7 +58,9 @@ class Pipeline:
     def tables(self) -> dict[str, list[tuple]]:
         """Every mart's rows, sorted, without provenance and with DOUBLE ratios to nine places."""
         with open_marts(self.settings) as marts:
-            names = marts.execute("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
+            names = marts.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts' order by 1"
+            ).fetchall()
             return {name: _rows(marts, name) for (name,) in names}
 
 
@@ -93,4 +95,4 @@ def event(request: str, at: str = "2026-11-20T10:00:00Z", **fields: object) -> d
         "userId": "u-1",
         "inputTokens": 1000,
         "outputTokens": 200,
-    } | {key: value for key, value in fields.items()}
+    } | fields

@@ -63,7 +63,9 @@ LATER_FILE = [event("withdrawn", attempt=1, withdrawn=True)]
 
 
 def attempts(story: Pipeline, request: str, columns: str) -> list[tuple]:
-    return story.ask(f"select {columns} from fct_attempts where request_id = ? order by occurred_at, attempt_key", request)
+    return story.ask(
+        f"select {columns} from fct_attempts where request_id = ? order by occurred_at, attempt_key", request
+    )
 
 
 def test_a_plain_event_is_one_attempt_and_one_request(story):
@@ -79,7 +81,9 @@ def test_usage_from_the_provider_outranks_an_estimate_and_the_conflict_is_listed
     assert attempts(story, "corrected", "input_tokens, usage_source, duplicate_deliveries, conflicting_deliveries") == [
         (1000, "provider", 1, 1)
     ]
-    conflicts = story.ask("select conflict, line_number, kept_line_number from delivery_conflicts where request_id = 'corrected'")
+    conflicts = story.ask(
+        "select conflict, line_number, kept_line_number from delivery_conflicts where request_id = 'corrected'"
+    )
     assert conflicts == [("conflicting_payload", 4, 5)]
 
 
@@ -93,17 +97,19 @@ def test_every_try_is_an_attempt_and_all_but_the_last_are_retry_cost(story):
 
 
 def test_tries_across_midnight_are_one_request_dated_by_the_first(story):
-    days = attempts(story, "over-midnight", "cast(event_date as varchar), cast(request_date as varchar), is_first_try, is_last_try")
+    days = attempts(
+        story, "over-midnight", "cast(event_date as varchar), cast(request_date as varchar), is_first_try, is_last_try"
+    )
     assert days == [("2026-11-20", "2026-11-20", True, False), ("2026-11-21", "2026-11-20", False, True)]
-    assert story.ask("select cast(event_date as varchar), attempts from fct_requests where request_id = 'over-midnight'") == [
-        ("2026-11-20", 2)
-    ]
+    assert story.ask(
+        "select cast(event_date as varchar), attempts from fct_requests where request_id = 'over-midnight'"
+    ) == [("2026-11-20", 2)]
 
 
 def test_a_redelivery_stamped_after_midnight_is_the_same_attempt_on_the_first_date(story):
-    assert attempts(story, "stamped-again", "cast(occurred_at as varchar), cast(event_date as varchar), duplicate_deliveries") == [
-        ("2026-11-20 23:59:59", "2026-11-20", 1)
-    ]
+    assert attempts(
+        story, "stamped-again", "cast(occurred_at as varchar), cast(event_date as varchar), duplicate_deliveries"
+    ) == [("2026-11-20 23:59:59", "2026-11-20", 1)]
 
 
 def test_without_ids_one_success_counts_and_errors_differ_by_instant(story):
@@ -122,7 +128,12 @@ def test_a_test_replay_of_real_ids_deletes_nothing(story):
 
 @pytest.mark.parametrize(
     ("request_id", "status"),
-    [("unknown-model", "unpriced"), ("no-usage", "no_usage"), ("error-no-usage", "no_usage"), ("unknown-output", "no_usage")],
+    [
+        ("unknown-model", "unpriced"),
+        ("no-usage", "no_usage"),
+        ("error-no-usage", "no_usage"),
+        ("unknown-output", "no_usage"),
+    ],
 )
 def test_what_is_not_known_has_no_cost(story, request_id, status):
     assert attempts(story, request_id, "cost_usd, pricing_status") == [(None, status)]
@@ -134,12 +145,16 @@ def test_a_true_zero_is_zero(story):
 
 def test_a_tombstone_withdraws_and_is_listed(story):
     assert attempts(story, "withdrawn", "1") == []
-    assert story.ask("select count(*) from delivery_conflicts where request_id = 'withdrawn' and conflict = 'withdrawn'") == [(1,)]
+    assert story.ask(
+        "select count(*) from delivery_conflicts where request_id = 'withdrawn' and conflict = 'withdrawn'"
+    ) == [(1,)]
 
 
 def test_an_id_used_again_far_away_is_another_attempt_and_is_listed(story):
     assert len(attempts(story, "reused", "1")) == 2
-    assert story.ask("select conflict, reused_after_days from delivery_conflicts where request_id = 'reused'") == [("id_reused", 3)]
+    assert story.ask("select conflict, reused_after_days from delivery_conflicts where request_id = 'reused'") == [
+        ("id_reused", 3)
+    ]
 
 
 def test_exclusive_and_inclusive_senders_cost_the_same(story, usd):
@@ -173,7 +188,9 @@ def test_tenants_come_from_the_event_then_its_metadata_then_the_identity_map(sto
 
 
 def test_what_nobody_owns_stands_under_unattributed(story):
-    assert story.ask("select attempts from cost_by_endpoint_daily where endpoint_tag = '(unattributed)' and data_mode = 'real'") == [(1,)]
+    assert story.ask(
+        "select attempts from cost_by_endpoint_daily where endpoint_tag = '(unattributed)' and data_mode = 'real'"
+    ) == [(1,)]
     [(mart,)] = story.ask("select sum(cost_usd) from cost_by_tenant_daily")
     [(fact,)] = story.ask("select sum(cost_usd) from fct_attempts")
     assert mart == fact

@@ -10,7 +10,7 @@
     create table if not exists {{ built() }} (model varchar, event_date date, input_fingerprint varchar, built_at timestamp);
     -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
     create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
-        model varchar, event_date date, input_fingerprint varchar
+        model varchar, event_date date, input_fingerprint varchar, built_at timestamp
     );
 {% endmacro %}
 

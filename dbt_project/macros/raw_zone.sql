@@ -9,36 +9,27 @@
     )
 {% endmacro %}
 
-{#- Rows of a source in the raw zone, from every file its manifests name; an empty relation with the declared types before the first load. -#}
+{#- Rows of a source in the raw zone. -#}
 {% macro raw_rows(source_name) %}
-    {%- set files = [] -%}
-    {%- if execute -%}
-        {%- set named -%}
-            select distinct raw_file from {{ manifests() }} where source = {{ text(source_name) }} and raw_file is not null order by 1
-        {%- endset -%}
-        {%- for file in run_query(named).columns[0].values() -%}
-            {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- if files -%} {{ parquet_files(files, by_event_date=true) }}
-    {%- else -%} {{ no_rows_of(source_name) }}
-    {%- endif -%}
+    {{ return(files_in_manifests("raw_file", "source = " ~ text(source_name), source_name, by_event_date=true)) }}
 {% endmacro %}
 
-{#- Rejected lines of every load that its manifest names. -#}
+{#- Rejected lines of every load. -#}
 {% macro rejected_rows() %}
+    {{ return(files_in_manifests("rejects_file", "true", "rejects", by_event_date=false)) }}
+{% endmacro %}
+
+{#- The files that manifests name in a column, as one relation; before the first load an empty one with the declared types. -#}
+{% macro files_in_manifests(column, condition, declared_as, by_event_date) %}
+    {%- if not execute -%} {{ return(no_rows_of(declared_as)) }} {%- endif -%}
+    {%- set named -%}
+        select distinct {{ column }} from {{ manifests() }} where {{ condition }} and {{ column }} is not null order by 1
+    {%- endset -%}
     {%- set files = [] -%}
-    {%- if execute -%}
-        {%- set named -%}
-            select distinct rejects_file from {{ manifests() }} where rejects_file is not null order by 1
-        {%- endset -%}
-        {%- for file in run_query(named).columns[0].values() -%}
-            {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {%- if files -%} {{ parquet_files(files) }}
-    {%- else -%} {{ no_rows_of("rejects") }}
-    {%- endif -%}
+    {%- for file in run_query(named).columns[0].values() -%}
+        {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
+    {%- endfor -%}
+    {{ return(parquet_files(files, by_event_date) if files else no_rows_of(declared_as)) }}
 {% endmacro %}
 
 {#- An empty relation with the columns that a raw source declares. -#}

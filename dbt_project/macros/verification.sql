@@ -9,6 +9,7 @@
             on built.model = verified.model
             and built.event_date = verified.event_date
             and built.input_fingerprint = verified.input_fingerprint
+            and built.built_at = verified.built_at
         where built.model = {{ text(name) }} and verified.model is null
         order by 1
     {% endset %}

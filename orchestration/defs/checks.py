@@ -1,10 +1,10 @@
-"""Great Expectations suites as asset checks: they judge small profiles that SQL computed. Coverage is loud, but never stops a publication."""
+"""Great Expectations suites as asset checks over small profiles that SQL computed: loud, but coverage never stops a publication."""
 
 from collections.abc import Iterator
 
 import dagster as dg
-from expectations.run import validate
 
+from expectations.run import validate
 from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
 

@@ -1,12 +1,12 @@
 """The price book: the catalogue and the team's overrides, resolved for the models that were seen."""
 
 import dagster as dg
-from pricing.book import read_price_book, seen_price_keys, update_price_book
-from pricing.rows import PriceKey
 
 from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
+from pricing.book import read_price_book, seen_price_keys, update_price_book
+from pricing.rows import PriceKey
 
 
 @dg.asset(group_name="prices", kinds={"python", "parquet"}, owners=["team:finance"], deps=[raw_events])

@@ -114,20 +114,17 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
     return database
 
 
-def context_json(text: str) -> str | None:
-    """priceContext as canonical JSON (keys sorted), None when it is empty, '!' and the problem when it is refused."""
+def context_json(text: str) -> str:
+    """priceContext as canonical JSON (keys sorted), '' when it is empty, '!' and the problem when it is refused."""
     context = _object(text)
     if context is None or any(not isinstance(value, str | None) for value in context.values()):
         return "!priceContext is no object of strings"
-    return (
-        json_text({key: context[key] for key in sorted(context) if context[key] is not None})
-        if any(value is not None for value in context.values())
-        else None
-    )
+    kept = {key: value for key, value in sorted(context.items()) if value is not None}
+    return json_text(kept) if kept else ""
 
 
-def usage_json(text: str) -> str | None:
-    """usage as JSON of unit -> number, None when it is empty, '!' and the problem when it is refused."""
+def usage_json(text: str) -> str:
+    """usage as JSON of unit -> number, '' when it is empty, '!' and the problem when it is refused."""
     usage = _object(text)
     if usage is None:
         return "!usage is no object of numbers"
@@ -139,7 +136,7 @@ def usage_json(text: str) -> str | None:
         if unit in own_fields():
             return f"!usage.{unit} has a field of its own: send {own_fields()[unit]}"
     kept = {unit: value for unit, value in sorted(usage.items()) if value is not None}
-    return json_text(kept) if kept else None
+    return json_text(kept) if kept else ""
 
 
 def other_tokens(usage: str, direction: str) -> int:
@@ -344,8 +341,10 @@ def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, s
     for name in WHOLE:
         values[snake_case(name)] = f"whole({text[name]})" if name in present else "null::bigint"
     has = present.__contains__
-    values["price_context"] = f"context_json(tidy({text['priceContext']}))" if has("priceContext") else "null::varchar"
-    values["usage"] = f"usage_json(tidy({text['usage']}))" if has("usage") else "null::varchar"
+    values["price_context"] = (
+        f"nullif(context_json(tidy({text['priceContext']})), '')" if has("priceContext") else "null::varchar"
+    )
+    values["usage"] = f"nullif(usage_json(tidy({text['usage']})), '')" if has("usage") else "null::varchar"
     for direction in ("input", "output"):
         values[f"other_{direction}"] = (
             f"case when {values['usage']} like '{{%' then other_tokens({values['usage']}, '{direction}') end"

@@ -25,7 +25,7 @@ from orchestration.landing.manifests import (
     MANIFEST,
     known_files,
     loaded_at,
-    manifest_files,
+    loaded_contents,
     manifest_path,
     new_load_id,
     one_loader,
@@ -81,14 +81,13 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
     """
     began = time.monotonic()
     with one_loader(settings):
-        known, hashes = known_files(settings, source)
-        new = _not_known(settings, source, known)
+        new = new_files(settings, source)
         if not new:
             return Load()
         remove_leftovers(settings)
         spool(settings).mkdir(parents=True)
         try:
-            load = _Loader(settings, source, report or _to_stderr, began).run(new, hashes)
+            load = _Loader(settings, source, report or _to_stderr, began).run(new, loaded_contents(settings, source))
             compact_held(settings, source)
         finally:
             shutil.rmtree(spool(settings), ignore_errors=True)
@@ -96,12 +95,8 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
 
 
 def new_files(settings: Settings, source: str = "events") -> list[LandingFile]:
-    """The landing files that no manifest knows: what the next load would read. Needs no lock and writes nothing."""
-    known = known_files(settings, source)[0] if manifest_files(settings) else set()
-    return _not_known(settings, source, known)
-
-
-def _not_known(settings: Settings, source: str, known: set[tuple[str, int, str]]) -> list[LandingFile]:
+    """Landing files that no manifest knows by path, size and time, in order of path. Reads only; takes no lock."""
+    known = known_files(settings, source)
     found = find_files(settings.landing, source)
     return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known]
 
@@ -161,9 +156,10 @@ class _Loader:
                 loading.status = "already_loaded"
                 self._forget_copy(loading)
                 continue
-            hashes.add(loading.content_hash)
             self.by_hash[loading.content_hash] = loading
             yield loading
+            if loading.status == "loaded":
+                hashes.add(loading.content_hash)
 
     def _arrived(self, file: LandingFile, fetching: Future | None) -> Loading | None:
         loading = Loading(file)

@@ -167,15 +167,23 @@ def manifest_rows_sql(settings: Settings) -> str:
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
-def known_files(settings: Settings, source: str) -> tuple[set[tuple[str, int, str]], set[str]]:
-    """((path, size, modified at) of every file a manifest knows, content hashes whose lines are loaded)."""
+def known_files(settings: Settings, source: str) -> set[tuple[str, int, str]]:
+    """(path, size, modified at) of every file of a source that a manifest knows, rejected ones included."""
+    return set(_manifest_rows(settings, source, "select distinct landing_file, size_bytes, modified_at"))
+
+
+def loaded_contents(settings: Settings, source: str) -> set[str]:
+    """Content hashes of the files whose lines have been judged: the same bytes under another name are no new lines."""
+    rows = _manifest_rows(settings, source, "select distinct content_hash", "and file_status = 'loaded'")
+    return {content_hash for (content_hash,) in rows}
+
+
+def _manifest_rows(settings: Settings, source: str, select: str, condition: str = "") -> list[tuple]:
+    if not manifest_files(settings):
+        return []
     with duckdb.connect(config=NO_EXTENSIONS) as database:
-        known = f"""
-            select distinct landing_file, size_bytes, modified_at, content_hash, file_status
-            from {manifest_rows_sql(settings)} where source = ?
-        """  # noqa: S608
-        rows = database.execute(known, [source]).fetchall()
-    return {tuple(row[:3]) for row in rows}, {row[3] for row in rows if row[4] == "loaded"}
+        statement = f"{select} from {manifest_rows_sql(settings)} where source = ? {condition}"
+        return database.execute(statement, [source]).fetchall()
 
 
 def files_with_missing_rows(settings: Settings) -> list[str]:

@@ -1,7 +1,6 @@
 -- What `fct_attempts` and the daily marts were made from, for each date: the deliveries that fall on it, what
--- identity decided about
--- them, the price rows that apply to the models seen, and the instant of the run while events of the date still lie
--- ahead of it.
+-- identity decided about them, the price rows that apply to the models seen, and the instant of the run while
+-- events of the date still lie ahead of it.
 with
     days as (select * from {{ ref("event_days") }}),
 

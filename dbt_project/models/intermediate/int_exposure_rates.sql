@@ -1,6 +1,5 @@
--- What an unpriced model might cost per token: the 10 %, 50 % and 90 % quantiles of prices that are known, from the
--- nearest kin there is.
--- A quantile of prices is one of the prices: no division of money.
+-- What an unpriced model might cost per token: the 10 %, 50 % and 90 % quantiles of prices that are known, from
+-- the nearest kin there is. A quantile of prices is one of the prices: no division of money.
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),
 

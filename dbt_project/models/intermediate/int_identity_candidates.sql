@@ -43,8 +43,8 @@ with
             or ({{ identity_scope_columns() }}, provider_request_id) in (select * from repeated_provider_requests)
     ),
 
-    -- deliveries are one attempt when they share either id: the label travels along the provider's id, the pair, the
-    -- provider's id
+    -- deliveries are one attempt when they share either id: the label travels along the provider's id, the pair,
+    -- the provider's id
     by_provider_request as (
         select
             *,

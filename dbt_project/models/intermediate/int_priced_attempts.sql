@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- One price row for each attempt, or none: never an inner join. What a leaf costs is its tokens times its price, and
--- nothing else.
+-- One price row for each attempt, or none: never an inner join. What a leaf costs is its tokens times its price,
+-- and nothing else.
 with
     attempts as (select * from {{ ref("int_attempts") }}),
 

@@ -6,8 +6,8 @@
         post_hook="{{ remember_built_dates(ref('delivery_days')) }}",
     )
 }}
--- The exceptions to "one delivery is one attempt is one request": small, and the only place where dates look at each
--- other.
+-- The exceptions to "one delivery is one attempt is one request": small, and the only place where dates look at
+-- each other.
 -- depends_on: {{ ref("delivery_days") }}
 {%- set dirty = dirty_dates(ref("delivery_days")) %}
 {%- set request = identity_scope_columns() ~ ", request_id, request_day" %}

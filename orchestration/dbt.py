@@ -12,6 +12,7 @@ from packaging.version import Version
 from orchestration.settings import PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
+BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.dbt import dbt_project, run_dbt
+from orchestration.dbt import BUILD, dbt_project, run_dbt
 from orchestration.landing import load_new_files
 from orchestration.publication import publish
 from orchestration.settings import Settings, from_environment
@@ -37,7 +37,7 @@ class Pipeline:
         load_new_files(self.settings)
         update_price_book(self.settings)
         dbt_project(self.settings)
-        run_dbt(self.settings, "build", "--quiet", *arguments)
+        run_dbt(self.settings, *BUILD, "--quiet", *arguments)
         publish(self.settings)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration.dbt import run_dbt
 from tests.pipeline import Pipeline, event, pipeline_at
 
 PLAIN_COST = Decimal("0.006")  # 1,000 input at $3 and 200 output at $15 per million
@@ -204,3 +205,7 @@ def test_the_unknown_model_stands_in_the_queue_with_an_exposure(story):
     assert (reason, requests) == ("unknown_model", 1)
     assert 0 < low <= likely <= high
     assert owner is None or owner
+
+
+def test_the_dbt_unit_tests_pass(story):
+    run_dbt(story.settings, "test", "--quiet", "--select", "test_type:unit")

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
-from orchestration.dbt import dbt_environment, dbt_project
+from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import preview, warehouse
 
@@ -65,7 +65,7 @@ def warehouse_models(
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
-    arguments = ["build", *(["--full-refresh"] if config.full_refresh else [])]
+    arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
     with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
         invocation = dbt.cli(arguments, context=context, target_path=settings.state / "dbt", raise_on_error=False)
         # events wait until dbt has given the warehouse back, so that each can carry what its table now holds

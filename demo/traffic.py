@@ -202,6 +202,8 @@ def _forget_usage(attempts: pd.DataFrame, draw) -> None:
     lost = np.where(failed, ~billed, draw.random(len(attempts)) < 0.004)
     guessed = ~lost & (draw.random(len(attempts)) < np.where(attempts["error"] == 2, 0.5, 0.008))
     attempts["usage"] = np.select([lost, guessed], [MISSING, ESTIMATE], PROVIDER).astype(np.int8)
+    for column in ("plain_input", "plain_output"):  # a call that states nothing has nothing to compare
+        attempts[column] = np.where(lost, 0, attempts[column])
     for column in USAGE:
         attempts[column] = np.where(lost | (guessed & (column in PARTS)), ABSENT, attempts[column])
 

@@ -1,6 +1,7 @@
 """A data root with the verbs of the product: land files, run the pipeline, ask the warehouse. Real DuckDB and real dbt."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestration.warehouse import open_marts
 from pricing.book import update_price_book
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")  # for steps of a story
 PROVENANCE = ("load_id", "built_at", "recorded_at")  # what a rebuild may say differently
 
 
@@ -32,12 +34,15 @@ class Pipeline:
         path.write_text(text)
         return path
 
-    def run(self, *arguments: str) -> None:
-        """Load, price, build with every test, publish."""
+    def build(self, *arguments: str) -> None:
+        """Load, price, build with every test."""
         load_new_files(self.settings)
         update_price_book(self.settings)
-        dbt_project(self.settings)
-        run_dbt(self.settings, *BUILD, "--quiet", *arguments)
+        run_dbt(self.settings, "build", "--quiet", *arguments)
+
+    def run(self, *arguments: str) -> None:
+        """Load, price, build with every test, publish."""
+        self.build(*arguments)
         publish(self.settings)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:
@@ -54,6 +59,18 @@ class Pipeline:
         """By (model, date): the fingerprint it was built from."""
         rows = self.inside("select model, cast(event_date as varchar), input_fingerprint from tokentrail.built")
         return {(model, day): fingerprint for model, day, fingerprint in rows}
+
+    def built_at(self) -> dict[tuple[str, str], datetime]:
+        """By (model, date): when it was built."""
+        rows = self.inside("select model, cast(event_date as varchar), built_at from tokentrail.built")
+        return {(model, day): instant for model, day, instant in rows}
+
+    def forget(self) -> None:
+        """Delete everything but what landed, and dbt's parsed project, which only saves time."""
+        for path in (self.settings.raw, self.settings.ledger, self.settings.published):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.settings.data.glob("warehouse.duckdb*"):
+            path.unlink()
 
     def tables(self) -> dict[str, list[tuple]]:
         """Every mart's rows, sorted, without provenance and with DOUBLE ratios to nine places."""

@@ -470,6 +470,27 @@ def test_line_numbers_are_those_of_the_file(settings):
     assert [row["line_number"] for row in rejects(settings)] == [6]
 
 
+def test_a_line_may_be_as_long_as_the_setting_says(settings):
+    long = json.dumps(event("r"))
+    land(settings, "a.jsonl", [long])
+    load = load_new_files(replace(settings, max_line_bytes=len(long) - 1))
+    assert load.rejects_by_reason == {"line_too_long": 1}
+    land(settings, "b.jsonl", [long, ""])
+    assert load_new_files(replace(settings, max_line_bytes=len(long))).rejects_by_reason == {}
+
+
+def test_a_file_that_is_still_written_waits_for_the_next_load(settings, monkeypatch):
+    land(settings, "a.jsonl", [event("1")])
+    land(settings, "b.jsonl", [event("2")])
+    stale = [replace(file, size_bytes=1) if "b.jsonl" in file.path else file for file in new_files(settings)]
+    with monkeypatch.context() as growing:
+        growing.setattr("orchestration.landing.load.find_files", lambda *_: stale)
+        load = load_new_files(settings)
+    assert (load.files, load.rows_loaded) == (1, 1)
+    assert "landing/events/dt=2026-11-21/b.jsonl changed while it was read" in load.unread[0]
+    assert load_new_files(settings).rows_loaded == 1
+
+
 def test_links_are_not_followed(settings, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()

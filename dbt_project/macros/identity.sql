@@ -109,3 +109,6 @@
 {% macro price_key_columns() %}
     {{ return("provider, model, processing, service_tier, region, price_context") }}
 {% endmacro %}
+
+{#- What names a logical request in the fact. -#}
+{% macro request_key() %} {{ return("source, environment, data_mode, request_id, request_date") }} {% endmacro %}

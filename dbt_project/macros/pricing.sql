@@ -32,8 +32,9 @@
 
 {% macro cost_parts() %} {{ return(leaves() | map(attribute="part") | unique | list) }} {% endmacro %}
 
-{#- USD of one leaf. Nothing used costs nothing; something used without a price has no known cost. A remainder that the sender left
-    out (an embedding has no output) costs nothing only where the model has no price for it. -#}
+{#- USD of one leaf: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
+    no known cost. A remainder that the sender left out (an embedding has no output) costs nothing only where the model has no
+    price for it. The short price gives the same product without the dear rounding. -#}
 {% macro leaf_cost(leaf) -%}
     case
         when
@@ -42,6 +43,8 @@
                 or ({{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is null)
             {% endif %}
         then cast(0 as decimal(38, 12))
+        when {{ leaf.name }}_short_price_usd is not null
+        then cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_short_price_usd as decimal(38, 12))
         else cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_price_usd as decimal(38, 12))
     end
 {%- endmacro %}

@@ -26,7 +26,7 @@ PARQUET_ROWS = 16_384
 RECORD_BYTES = 1 << 20  # a CSV record over several lines that is longer is a quote that was never closed
 NEWLINE, BLANK_BYTES = 10, 64
 # Deeper JSON than Python itself reads is refused: json functions of DuckDB 1.5 recurse and crash the process on it.
-DEEP_BRACKETS = 500
+DEEP_BRACKETS = 2_000
 NO_EXTENSIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 
@@ -139,7 +139,7 @@ def _json_blocks(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[Block
 def _sound(numbers: np.ndarray, lines: pa.StringArray, lengths: np.ndarray, max_line_bytes: int) -> Block:
     """The lines SQL can be given; blank ones are no rows, overlong, undecodable and bottomless ones are broken."""
     broken, drop = [], []
-    for at in np.flatnonzero((lengths <= BLANK_BYTES) | (lengths > 2 * DEEP_BRACKETS)):
+    for at in np.flatnonzero((lengths <= BLANK_BYTES) | (lengths > min(2 * DEEP_BRACKETS, max_line_bytes))):
         line = _bytes(lines, at)
         if not line.strip():
             drop.append(at)

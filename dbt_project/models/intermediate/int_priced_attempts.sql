@@ -14,7 +14,9 @@ with
             prices.price_book_version,
             prices.fallback_leaves,
             prices.other_prices,
-            {% for leaf in leaves() %} prices.{{ leaf.name }}_price_usd, {% endfor %}
+            {% for leaf in leaves() %}
+                prices.{{ leaf.name }}_price_usd, prices.{{ leaf.name }}_short_price_usd,
+            {% endfor %}
         from attempts
         left join
             prices

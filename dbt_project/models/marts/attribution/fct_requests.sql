@@ -8,7 +8,6 @@
 }}
 -- depends_on: {{ ref("request_days") }}
 {%- set dirty = dirty_dates(ref("request_days")) %}
-{%- set last_known = ["endpoint_tag", "prompt_version", "feature_tag", "tenant_id", "user_id", "provider", "model"] %}
 with
     attempts as (
         select *
@@ -18,19 +17,14 @@ with
             and {{ in_dates("event_date", with_neighbours(dirty, 0, identity_window_days())) }}
     ),
 
-    requests as (
+    tried_again as (select * from attempts where not (is_first_try and is_last_try)),
+
+    last_tries as (select * from attempts where is_last_try),
+
+    -- most requests are one attempt and need no grouping
+    sums as (
         select
-            -- keys
-            request_id,
-            source,
-            -- dimensions, as the last try had them
-            environment,
-            data_mode,
-            {%- for column in last_known %}
-                max(case when is_last_try then {{ column }} end) as {{ column }},
-            {%- endfor %}
-            max(case when is_last_try then status end) as final_status,
-            -- quantities
+            {{ request_key() }},
             count(*) as attempts,
             cast(sum(input_tokens) as bigint) as input_tokens,
             cast(sum(output_tokens) as bigint) as output_tokens,
@@ -40,14 +34,51 @@ with
             cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
             cast(sum(case when pricing_status = 'no_usage' then 1 else 0 end) as bigint) as no_usage_attempts,
             sum(latency_ms) as latency_ms,
-            -- times
-            request_date as event_date,
             min(occurred_at) as first_occurred_at,
-            max(occurred_at) as last_occurred_at,
-            max(load_id) as load_id
-        from attempts
-        group by request_id, source, environment, data_mode, request_date
+            max(occurred_at) as last_occurred_at
+        from tried_again
+        group by {{ request_key() }}
     )
 
-select *
-from requests
+select
+    -- keys
+    last_try.request_id,
+    last_try.source,
+    -- dimensions, as the last try had them
+    last_try.environment,
+    last_try.data_mode,
+    last_try.endpoint_tag,
+    last_try.prompt_version,
+    last_try.feature_tag,
+    last_try.tenant_id,
+    last_try.user_id,
+    last_try.provider,
+    last_try.model,
+    last_try.status as final_status,
+    -- quantities, over all tries
+    coalesce(sums.attempts, 1) as attempts,
+    case when sums.attempts is null then last_try.input_tokens else sums.input_tokens end as input_tokens,
+    case when sums.attempts is null then last_try.output_tokens else sums.output_tokens end as output_tokens,
+    case when sums.attempts is null then last_try.cost_usd else sums.cost_usd end as cost_usd,
+    sums.retry_cost_usd,
+    case
+        when sums.attempts is null then last_try.reported_cost_usd else sums.reported_cost_usd
+    end as reported_cost_usd,
+    coalesce(
+        sums.unpriced_attempts, cast(cast(last_try.pricing_status = 'unpriced' as integer) as bigint)
+    ) as unpriced_attempts,
+    coalesce(
+        sums.no_usage_attempts, cast(cast(last_try.pricing_status = 'no_usage' as integer) as bigint)
+    ) as no_usage_attempts,
+    case when sums.attempts is null then last_try.latency_ms else sums.latency_ms end as latency_ms,
+    -- times
+    last_try.request_date as event_date,
+    coalesce(sums.first_occurred_at, last_try.occurred_at) as first_occurred_at,
+    coalesce(sums.last_occurred_at, last_try.occurred_at) as last_occurred_at,
+    last_try.load_id
+from last_tries as last_try
+left join
+    sums on not last_try.is_first_try
+    {% for column in ["source", "environment", "data_mode", "request_id", "request_date"] -%}
+        and last_try.{{ column }} = sums.{{ column }}
+    {% endfor %}

@@ -1,0 +1,119 @@
+"""The yardstick: by_hand.sql in one process, from landing files and a price book to a DuckDB file with the same tables."""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+MARTS = {
+    "cost_by_endpoint_daily": ["endpoint_tag"],
+    "cost_by_prompt_version_daily": ["endpoint_tag", "prompt_version"],
+    "cost_by_tenant_daily": ["tenant_id"],
+    "cost_by_user_daily": ["tenant_id", "user_id"],
+    "cost_by_model_daily": ["provider", "model"],
+    "cost_by_feature_daily": ["feature_tag"],
+}
+MART = """
+    create table {name} as
+    with
+        measured as (
+            select
+                event_date, environment, data_mode, {members},
+                count(*) filter (is_first_try) as requests,
+                count(*) as attempts,
+                count(*) filter (status = 'success') as successes,
+                count(*) filter (status = 'error') as errors,
+                sum(input_tokens)::bigint as input_tokens,
+                sum(cache_read_tokens)::bigint as cache_read_tokens,
+                sum(output_tokens)::bigint as output_tokens,
+                sum(reasoning_tokens)::bigint as reasoning_tokens,
+                sum(cost_usd)::decimal(38, 12) as cost_usd,
+                (sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
+                (sum(cost_usd) filter (usage_source = 'estimate'))::decimal(38, 12) as estimated_cost_usd,
+                sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
+                count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
+                count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
+                avg(latency_ms) as avg_latency_ms
+            from fct_attempts
+            group by all
+        )
+    select
+        *,
+        cost_usd::double / nullif(requests, 0) as cost_per_request_usd,
+        successes / attempts as success_ratio,
+        cost_usd::double
+        / nullif((sum(cost_usd) over (partition by event_date, environment, data_mode))::double, 0) as share_of_cost
+    from measured
+"""
+
+
+def main() -> None:
+    """One full run; prints a JSON line for each step with its wall seconds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--landing", type=Path, required=True)
+    parser.add_argument("--price-book", required=True, help="glob of the compiled price book")
+    parser.add_argument("--identity-map", required=True, help="seed that gives tenants to service accounts")
+    parser.add_argument("--as-of", required=True, help="later events are flagged is_future (UTC)")
+    parser.add_argument("--memory-limit", default="4GB")
+    parser.add_argument("--out", type=Path, required=True, help="DuckDB file, replaced")
+    options = parser.parse_args()
+    options.out.unlink(missing_ok=True)
+    config = {"memory_limit": options.memory_limit, "temp_directory": str(options.out) + ".tmp"}
+    with duckdb.connect(str(options.out), config=config) as database:
+        database.execute("set TimeZone = 'UTC'")
+        database.execute("set preserve_insertion_order = false")
+        for step in (_list_files, _run_script, _group):
+            for name, seconds in step(database, options):
+                sys.stdout.write(json.dumps({"step": name, "seconds": seconds}) + "\n")
+                sys.stdout.flush()
+
+
+def _list_files(database: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    """The files, without those that repeat another byte for byte: only files of one size can."""
+    began = time.monotonic()
+    files = sorted(options.landing.glob("events/dt=*/*.jsonl"))
+    sizes = Counter(file.stat().st_size for file in files)
+    seen, kept = set(), []
+    for file in files:
+        if sizes[file.stat().st_size] > 1:
+            content = hashlib.sha256(file.read_bytes()).digest()
+            if content in seen:
+                continue
+            seen.add(content)
+        kept.append(str(file))
+    for name, value in (
+        ("files", kept),
+        ("price_book", options.price_book),
+        ("identity_map", options.identity_map),
+    ):
+        database.execute(f"set variable {name} = ?", [value])
+    database.execute("set variable as_of = ?::timestamp", [options.as_of])
+    yield "list files", time.monotonic() - began
+
+
+def _run_script(database: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    script = Path(__file__).with_suffix(".sql").read_text()
+    for part in script.split("-- step: ")[1:]:
+        name, _, sql = part.partition("\n")
+        began = time.monotonic()
+        database.execute(sql)
+        yield name, time.monotonic() - began
+
+
+def _group(database: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    began = time.monotonic()
+    for name, dimensions in MARTS.items():
+        members = ", ".join(f"coalesce({each}, '(unattributed)') as {each}" for each in dimensions)
+        database.execute(MART.format(name=name, members=members))
+    database.execute("checkpoint")
+    yield "marts", time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()

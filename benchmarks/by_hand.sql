@@ -1,0 +1,435 @@
+-- What a good engineer would write for this one job: read everything, decide, price, group. It starts from nothing each
+-- time, keeps no raw zone, no rejects, no history and no tests, and knows only fields that the native events have.
+-- getvariable('...') values come from by_hand.py; `-- step:` lines name what is timed.
+
+-- step: read
+create temp table delivery as
+with
+    line as (
+        select *
+        from read_json(
+            getvariable('files'),
+            format = 'newline_delimited',
+            ignore_errors = true,
+            filename = true,
+            columns = {
+                externalRequestId: 'varchar', providerRequestId: 'varchar', attempt: 'integer',
+                occurredAt: 'varchar', createdAt: 'varchar',
+                provider: 'varchar', model: 'varchar', status: 'varchar', errorCode: 'varchar', httpStatus: 'integer',
+                endpointTag: 'varchar', promptVersion: 'varchar', featureTag: 'varchar',
+                tenantId: 'varchar', userId: 'varchar', environment: 'varchar', dataMode: 'varchar',
+                usageSource: 'varchar', tokenConvention: 'varchar',
+                processing: 'varchar', serviceTier: 'varchar', requestedServiceTier: 'varchar', region: 'varchar',
+                inputTokens: 'bigint', outputTokens: 'bigint', totalTokens: 'bigint',
+                cacheReadTokens: 'bigint', cacheWriteTokens: 'bigint', cacheWrite1hTokens: 'bigint',
+                reasoningTokens: 'bigint', inputAudioTokens: 'bigint', cacheAudioReadTokens: 'bigint',
+                outputAudioTokens: 'bigint', inputImageTokens: 'bigint', cacheImageReadTokens: 'bigint',
+                outputImageTokens: 'bigint', inputVideoTokens: 'bigint', outputVideoTokens: 'bigint',
+                webSearches: 'bigint', latencyMs: 'double', costUsd: 'decimal(38, 12)', metadata: 'json'
+            }
+        )
+    ),
+
+    renamed as (
+        select
+            externalRequestId as request_id,
+            providerRequestId as provider_request_id,
+            attempt,
+            try_cast(coalesce(occurredAt, createdAt) as timestamptz)::timestamp as occurred_at,
+            coalesce(lower(environment), 'prod') as environment,
+            coalesce(dataMode, 'real') as data_mode,
+            endpointTag as endpoint_tag,
+            promptVersion as prompt_version,
+            featureTag as feature_tag,
+            coalesce(tenantId, metadata ->> 'tenantId', identity.tenant_id) as tenant_id,
+            userId as user_id,
+            provider,
+            model,
+            status,
+            errorCode as error_code,
+            httpStatus as http_status,
+            processing,
+            serviceTier as service_tier,
+            requestedServiceTier as requested_service_tier,
+            region,
+            case
+                when coalesce(inputTokens, outputTokens, totalTokens, webSearches, inputAudioTokens,
+                    outputAudioTokens, inputImageTokens, outputImageTokens) is null
+                then 'missing'
+                else coalesce(usageSource, 'provider')
+            end as usage_source,
+            coalesce(cacheWriteTokens, cacheWrite1hTokens) as cache_write_tokens,
+            coalesce(
+                inputTokens
+                + if(tokenConvention = 'exclusive',
+                    coalesce(cacheReadTokens, 0) + coalesce(cacheWriteTokens, cacheWrite1hTokens, 0), 0),
+                totalTokens - outputTokens
+            ) as input_tokens,
+            coalesce(outputTokens, totalTokens - input_tokens) as output_tokens,
+            totalTokens as total_tokens,
+            cacheReadTokens as cache_read_tokens,
+            cacheWrite1hTokens as cache_write_1h_tokens,
+            reasoningTokens as reasoning_tokens,
+            inputAudioTokens as input_audio_tokens,
+            cacheAudioReadTokens as cache_audio_read_tokens,
+            outputAudioTokens as output_audio_tokens,
+            inputImageTokens as input_image_tokens,
+            cacheImageReadTokens as cache_image_read_tokens,
+            outputImageTokens as output_image_tokens,
+            inputVideoTokens as input_video_tokens,
+            outputVideoTokens as output_video_tokens,
+            webSearches as web_searches,
+            latencyMs as latency_ms,
+            costUsd as reported_cost_usd,
+            metadata::varchar as metadata,
+            filename as landing_file
+        from line
+        left join (
+            select user_id, tenant_id from read_csv(getvariable('identity_map'))
+        ) as identity on line.userId = identity.user_id and line.tenantId is null
+    )
+
+select
+    *,
+    input_tokens
+    - coalesce(cache_read_tokens, 0)
+    - coalesce(cache_write_tokens, 0)
+    - (coalesce(input_audio_tokens, 0) - coalesce(cache_audio_read_tokens, 0))
+    - (coalesce(input_image_tokens, 0) - coalesce(cache_image_read_tokens, 0))
+    - coalesce(input_video_tokens, 0) as uncached_input_tokens,
+    output_tokens
+    - coalesce(reasoning_tokens, 0)
+    - coalesce(output_audio_tokens, 0)
+    - coalesce(output_image_tokens, 0)
+    - coalesce(output_video_tokens, 0) as text_output_tokens
+from renamed
+where
+    request_id is not null
+    and occurred_at is not null
+    and provider is not null
+    and model is not null
+    and status in ('success', 'error')
+    and coalesce(least(input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens,
+        cache_write_1h_tokens, reasoning_tokens, web_searches, uncached_input_tokens, text_output_tokens,
+        cache_write_tokens - coalesce(cache_write_1h_tokens, 0)), 0) >= 0;
+
+-- step: identify
+-- Nearly every delivery is an attempt and a request of its own; the rules are for the ids that occur again.
+create temp table candidate as
+with
+    again as (
+        select environment, data_mode, request_id from delivery group by all having count(*) > 1
+    ),
+
+    provider_again as (
+        select environment, data_mode, provider_request_id
+        from delivery
+        where provider_request_id is not null
+        group by all
+        having count(*) > 1
+    )
+
+select
+    rowid as delivery_id,
+    * exclude (total_tokens, uncached_input_tokens, text_output_tokens),
+    case
+        when attempt is not null
+        then '0' || request_id || '#' || attempt
+        when provider_request_id is null and status = 'error'
+        then '0' || request_id || '#error@' || occurred_at
+    end as pair_label,
+    regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date
+from delivery
+where
+    (environment, data_mode, request_id) in (from again)
+    or (environment, data_mode, provider_request_id) in (from provider_again);
+
+create temp table decision as
+with
+    -- deliveries are one attempt when they share the provider's id or the pair
+    first_round as (
+        select
+            *,
+            if(provider_request_id is null, pair_label, min(coalesce(pair_label, '1' || provider_request_id)) over (
+                partition by environment, data_mode, provider_request_id)) as label_1
+        from candidate
+    ),
+
+    second_round as (
+        select
+            *,
+            if(pair_label is null, label_1, min(label_1) over (
+                partition by environment, data_mode, pair_label)) as label_2
+        from first_round
+    ),
+
+    third_round as (
+        select
+            *,
+            if(provider_request_id is null, label_2, min(label_2) over (
+                partition by environment, data_mode, provider_request_id)) as label_3
+        from second_round
+    ),
+
+    labelled as (
+        select
+            *,
+            coalesce(
+                label_3,
+                min(label_3) filter (status = 'success') over (partition by environment, data_mode, request_id),
+                '2' || request_id || '#success'
+            ) as label
+        from third_round
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by environment, data_mode, label
+                order by array_position(['provider', 'estimate', 'missing'], usage_source),
+                    arrival_date desc, landing_file desc
+            ) as place,
+            hash(provider, model, status, error_code, http_status, endpoint_tag, prompt_version, feature_tag, tenant_id,
+                user_id, usage_source, processing, service_tier, requested_service_tier, region, input_tokens,
+                output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens,
+                input_audio_tokens, cache_audio_read_tokens, input_image_tokens, cache_image_read_tokens,
+                input_video_tokens, output_audio_tokens, output_image_tokens, output_video_tokens, web_searches,
+                latency_ms, reported_cost_usd, metadata) as payload,
+            count(*) over same_attempt as deliveries,
+            min(occurred_at) over same_attempt as attempt_at
+        from labelled
+        window same_attempt as (partition by environment, data_mode, label)
+    ),
+
+    compared as (
+        select *, first(payload order by place) over (partition by environment, data_mode, label) as kept_payload
+        from ranked
+    ),
+
+    counted as (
+        select *, count(*) filter (payload <> kept_payload) over (
+            partition by environment, data_mode, label) as conflicts
+        from compared
+    )
+
+select
+    delivery_id,
+    place = 1 as is_attempt,
+    label[2:] || '@' || attempt_at::date as attempt_key,
+    attempt_at,
+    deliveries - 1 as duplicate_deliveries,
+    conflicts as conflicting_deliveries,
+    if(place = 1, min(attempt_at::date) over request, null) as request_date,
+    row_number() over (request order by attempt_at::date, attempt nulls last, attempt_at, label) as try_number,
+    count(*) over request as tries
+from counted
+window request as (partition by environment, data_mode, request_id, place = 1);
+
+-- step: price
+create macro cost(tokens, price_usd) as
+    if(tokens = 0, 0::decimal(38, 12), (tokens::decimal(13, 0) * price_usd)::decimal(38, 12));
+create macro cost_or_unused(tokens, price_usd) as
+    if(tokens is null and price_usd is null, 0::decimal(38, 12), cost(tokens, price_usd));
+
+create table fct_attempts as
+with
+    attempt as (
+        select
+            delivery.* exclude (occurred_at),
+            coalesce(attempt_at, delivery.occurred_at) as occurred_at,
+            coalesce(attempt_key, case
+                when attempt is not null then request_id || '#' || attempt
+                when provider_request_id is not null then provider_request_id
+                when status = 'error' then request_id || '#error@' || delivery.occurred_at
+                else request_id || '#success'
+            end || '@' || delivery.occurred_at::date) as attempt_key,
+            coalesce(request_date, delivery.occurred_at::date) as request_date,
+            coalesce(try_number, 1) as try_number,
+            coalesce(try_number = 1, true) as is_first_try,
+            coalesce(try_number = tries, true) as is_last_try,
+            coalesce(duplicate_deliveries, 0) as duplicate_deliveries,
+            coalesce(conflicting_deliveries, 0) as conflicting_deliveries,
+            if(usage_source <> 'missing', 0, null) as nothing
+        from delivery
+        left join decision on delivery.rowid = decision.delivery_id
+        where coalesce(is_attempt, true)
+    ),
+
+    leaf as (
+        select
+            * exclude (cache_write_1h_tokens, reasoning_tokens, input_audio_tokens, cache_audio_read_tokens,
+                output_audio_tokens, input_image_tokens, cache_image_read_tokens, output_image_tokens,
+                input_video_tokens, output_video_tokens, web_searches, nothing),
+            coalesce(cache_read_tokens - coalesce(cache_audio_read_tokens, 0) - coalesce(cache_image_read_tokens, 0),
+                nothing) as cached_input_tokens,
+            coalesce(cache_write_tokens - coalesce(cache_write_1h_tokens, 0), nothing) as cache_write_5m_tokens,
+            coalesce(cache_write_1h_tokens, nothing) as cache_write_1h_tokens,
+            coalesce(input_audio_tokens - coalesce(cache_audio_read_tokens, 0), nothing) as uncached_audio_tokens,
+            coalesce(cache_audio_read_tokens, nothing) as cached_audio_tokens,
+            coalesce(input_image_tokens - coalesce(cache_image_read_tokens, 0), nothing) as uncached_image_tokens,
+            coalesce(cache_image_read_tokens, nothing) as cached_image_tokens,
+            coalesce(input_video_tokens, nothing) as input_video_tokens,
+            coalesce(reasoning_tokens, nothing) as reasoning_tokens,
+            coalesce(output_audio_tokens, nothing) as output_audio_tokens,
+            coalesce(output_image_tokens, nothing) as output_image_tokens,
+            coalesce(output_video_tokens, nothing) as output_video_tokens,
+            coalesce(web_searches, nothing) as web_searches,
+            nothing + 1 as billed_requests,
+            hour(occurred_at) * 3600 + minute(occurred_at) * 60 + second(occurred_at) as second_of_day
+        from attempt
+    ),
+
+    priced as (
+        select
+            leaf.*,
+            price.price_row_key,
+            price.price_model_id,
+            price.price_book_version,
+            nullif(array_to_string(price.fallback_leaves, ', '), '') as fallback_leaves,
+            uncached_input_price_usd,
+            output_text_price_usd,
+            cost_or_unused(uncached_input_tokens, uncached_input_price_usd) as input_cost_usd,
+            cost(cached_input_tokens, cached_input_price_usd) as cache_read_cost_usd,
+            cost(cache_write_5m_tokens, cache_write_5m_price_usd)
+            + cost(cache_write_1h_tokens, cache_write_1h_price_usd) as cache_write_cost_usd,
+            cost(uncached_audio_tokens, input_audio_price_usd)
+            + cost(cached_audio_tokens, cached_audio_price_usd)
+            + cost(output_audio_tokens, output_audio_price_usd) as audio_cost_usd,
+            cost(uncached_image_tokens, input_image_price_usd)
+            + cost(cached_image_tokens, cached_image_price_usd)
+            + cost(output_image_tokens, output_image_price_usd) as image_cost_usd,
+            cost(input_video_tokens, input_video_price_usd)
+            + cost(output_video_tokens, output_video_price_usd) as video_cost_usd,
+            cost_or_unused(text_output_tokens, output_text_price_usd) as output_cost_usd,
+            cost(reasoning_tokens, reasoning_price_usd) as reasoning_cost_usd,
+            cost(web_searches, web_searches_price_usd) + cost(billed_requests, requests_price_usd) as fee_cost_usd
+        from leaf
+        left join read_parquet(getvariable('price_book')) as price
+            on leaf.provider = price.provider
+            and leaf.model = price.model
+            and leaf.processing is not distinct from price.processing
+            and leaf.service_tier is not distinct from price.service_tier
+            and leaf.region is not distinct from price.region
+            and leaf.occurred_at >= coalesce(price.valid_from, '-infinity'::timestamp)
+            and leaf.occurred_at < coalesce(price.valid_to, 'infinity'::timestamp)
+            and leaf.second_of_day >= price.day_second_from
+            and leaf.second_of_day < price.day_second_to
+            and coalesce(leaf.input_tokens, 0) >= price.input_tokens_from
+            and coalesce(leaf.input_tokens, 0) < coalesce(price.input_tokens_to, 9223372036854775807)
+    )
+
+select
+    request_id,
+    attempt_key,
+    attempt,
+    provider_request_id,
+    'events' as source,
+    occurred_at,
+    occurred_at::date as event_date,
+    request_date,
+    environment,
+    data_mode,
+    endpoint_tag,
+    prompt_version,
+    feature_tag,
+    tenant_id,
+    user_id,
+    provider,
+    model,
+    status,
+    error_code,
+    http_status,
+    processing,
+    service_tier,
+    requested_service_tier,
+    region,
+    try_number,
+    is_first_try,
+    is_last_try,
+    occurred_at > getvariable('as_of') as is_future,
+    input_tokens,
+    output_tokens,
+    coalesce(total_tokens, input_tokens + output_tokens) as total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    uncached_input_tokens,
+    cached_input_tokens,
+    cache_write_5m_tokens,
+    cache_write_1h_tokens,
+    uncached_audio_tokens,
+    cached_audio_tokens,
+    uncached_image_tokens,
+    cached_image_tokens,
+    input_video_tokens,
+    text_output_tokens,
+    reasoning_tokens,
+    output_audio_tokens,
+    output_image_tokens,
+    output_video_tokens,
+    web_searches,
+    billed_requests,
+    latency_ms,
+    input_cost_usd,
+    cache_read_cost_usd,
+    cache_write_cost_usd,
+    audio_cost_usd,
+    image_cost_usd,
+    video_cost_usd,
+    output_cost_usd,
+    reasoning_cost_usd,
+    fee_cost_usd,
+    input_cost_usd + cache_read_cost_usd + cache_write_cost_usd + audio_cost_usd + image_cost_usd + video_cost_usd
+    + output_cost_usd + reasoning_cost_usd + fee_cost_usd as cost_usd,
+    reported_cost_usd,
+    case
+        when input_cost_usd + cache_read_cost_usd + cache_write_cost_usd + audio_cost_usd + image_cost_usd
+            + video_cost_usd + output_cost_usd + reasoning_cost_usd + fee_cost_usd is not null
+        then 'priced'
+        when usage_source = 'missing'
+            or (uncached_input_tokens is null and uncached_input_price_usd is not null)
+            or (text_output_tokens is null and output_text_price_usd is not null)
+        then 'no_usage'
+        else 'unpriced'
+    end as pricing_status,
+    usage_source,
+    price_row_key,
+    price_model_id,
+    price_book_version,
+    fallback_leaves,
+    duplicate_deliveries,
+    conflicting_deliveries,
+    landing_file,
+    metadata
+from priced;
+drop table delivery;
+
+-- step: requests
+create table fct_requests as
+select
+    request_id,
+    source,
+    environment,
+    data_mode,
+    max(endpoint_tag) filter (is_last_try) as endpoint_tag,
+    max(prompt_version) filter (is_last_try) as prompt_version,
+    max(feature_tag) filter (is_last_try) as feature_tag,
+    max(tenant_id) filter (is_last_try) as tenant_id,
+    max(user_id) filter (is_last_try) as user_id,
+    max(provider) filter (is_last_try) as provider,
+    max(model) filter (is_last_try) as model,
+    max(status) filter (is_last_try) as final_status,
+    count(*) as attempts,
+    sum(input_tokens)::bigint as input_tokens,
+    sum(output_tokens)::bigint as output_tokens,
+    sum(cost_usd)::decimal(38, 12) as cost_usd,
+    (sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
+    sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
+    count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
+    count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
+    sum(latency_ms) as latency_ms,
+    request_date as event_date,
+    min(occurred_at) as first_occurred_at,
+    max(occurred_at) as last_occurred_at
+from fct_attempts
+group by request_id, source, environment, data_mode, request_date;

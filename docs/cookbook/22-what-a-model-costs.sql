@@ -1,0 +1,15 @@
+-- What do we pay for claude-sonnet-4-5, in USD per million tokens, from when, and from which input size on?
+select
+    processing,
+    valid_from,
+    valid_to,
+    input_tokens_from,
+    round(uncached_input_price_usd * 1000000, 4) as input,
+    round(cached_input_price_usd * 1000000, 4) as cached_input,
+    round(cache_write_5m_price_usd * 1000000, 4) as cache_write_5m,
+    round(cache_write_1h_price_usd * 1000000, 4) as cache_write_1h,
+    round(output_text_price_usd * 1000000, 4) as output,
+    resolution
+from price_book
+where provider = 'anthropic' and model = 'claude-sonnet-4-5'
+order by processing nulls first, valid_from nulls first, input_tokens_from

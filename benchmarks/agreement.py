@@ -54,7 +54,8 @@ def _rows(database: duckdb.DuckDBPyConnection, table: str) -> int:
 def _differences(database: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """A sentence for a table whose rows differ. Equal sums of row hashes are taken as equal rows."""
     columns = database.execute(
-        "select column_name, data_type from duckdb_columns() where database_name = 'product' and table_name = ?", [table]
+        "select column_name, data_type from duckdb_columns() where database_name = 'product' and table_name = ?",
+        [table],
     ).fetchall()
     columns = [(name, kind) for name, kind in columns if name not in NOT_COMPARED]
     every = f"count(*), sum(cost_usd)::varchar, sum(hash({', '.join(_value(*each) for each in columns)}))"

@@ -59,7 +59,7 @@ def _periods(connection: duckdb.DuckDBPyConnection, mart: str, days: int) -> lis
         select 'last_{days}_days', cast(max(event_date) - {days - 1} as varchar), cast(max(event_date) as varchar)
         from dates having count(*) > 0
         union all
-        select distinct 'month=' || strftime(event_date, '%Y-%m'), cast(date_trunc('month', event_date) as varchar),
+        select distinct 'month=' || strftime(event_date, '%Y-%m'), cast(cast(date_trunc('month', event_date) as date) as varchar),
             cast(last_day(event_date) as varchar)
         from dates
         order by 1

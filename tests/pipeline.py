@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.dbt import BUILD, dbt_project, run_dbt
+from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import load_new_files
 from orchestration.publication import publish
 from orchestration.settings import Settings, from_environment
@@ -16,7 +16,7 @@ from orchestration.warehouse import open_marts
 from pricing.book import update_price_book
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")  # for steps of a story
+WITHOUT_TESTS = ("--exclude-resource-type", "test")  # for the steps of a story
 PROVENANCE = ("load_id", "built_at", "recorded_at")  # what a rebuild may say differently
 
 
@@ -38,7 +38,7 @@ class Pipeline:
         """Load, price, build with every test."""
         load_new_files(self.settings)
         update_price_book(self.settings)
-        run_dbt(self.settings, "build", "--quiet", *arguments)
+        run_dbt(self.settings, *BUILD, "--quiet", *arguments)
 
     def run(self, *arguments: str) -> None:
         """Load, price, build with every test, publish."""

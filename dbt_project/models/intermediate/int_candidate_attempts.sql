@@ -6,17 +6,12 @@ with
         select *, {{ starts_identity("attempt_label") }} as starts from {{ ref("int_identity_candidates") }}
     ),
 
-    arrivals as (
-        select content_hash, min(arrival_date) as arrival_date
-        from {{ ref("stg_loads") }}
-        where event_date is not null
-        group by content_hash
-    ),
+    arrivals as (select * from {{ ref("int_arrivals") }}),
 
     deliveries as (
         select candidates.*, arrivals.arrival_date, {{ identity_day("attempt_label") }} as attempt_day
         from candidates
-        left join arrivals on candidates.content_hash = arrivals.content_hash
+        left join arrivals on candidates.source = arrivals.source and candidates.content_hash = arrivals.content_hash
     ),
 
     -- the most complete delivery is kept; a tombstone outranks what it withdraws; the order of loads never decides

@@ -4,24 +4,20 @@
 {%- set window = identity_window_days() %}
 {%- set same_provider_request = around("provider_request_id", window, window) %}
 {%- set same_pair = around("pair_label", window, window) %}
+{%- set near = with_neighbours(dates, identity_reach().back, identity_reach().ahead) %}
 with
-    deliveries as (
-        select *, {{ dbt.datediff("cast('2000-01-01' as date)", "event_date", "day") }} as day_number
-        from {{ ref("int_deliveries") }}
-        where {{ in_dates("event_date", with_neighbours(dates, identity_reach().back, identity_reach().ahead)) }}
-    ),
-
     repeated_requests as (
         select {{ identity_scope_columns() }}, request_id
-        from deliveries
+        from {{ ref("int_deliveries") }}
+        where {{ in_dates("event_date", near) }}
         group by {{ identity_scope_columns() }}, request_id
         having count(*) > 1
     ),
 
     repeated_provider_requests as (
         select {{ identity_scope_columns() }}, provider_request_id
-        from deliveries
-        where provider_request_id is not null
+        from {{ ref("int_deliveries") }}
+        where provider_request_id is not null and {{ in_dates("event_date", near) }}
         group by {{ identity_scope_columns() }}, provider_request_id
         having count(*) > 1
     ),
@@ -29,6 +25,7 @@ with
     candidates as (
         select
             *,
+            {{ dbt.datediff("cast('2000-01-01' as date)", "event_date", "day") }} as day_number,
             {{ payload_hash() }} as payload_hash,
             -- the pair names an attempt; an error without either id is told apart by its instant
             case
@@ -37,10 +34,13 @@ with
                 when provider_request_id is null and status = 'error'
                 then '0' || request_id || '#error@' || occurred_at
             end as pair_label
-        from deliveries
+        from {{ ref("int_deliveries") }}
         where
-            ({{ identity_scope_columns() }}, request_id) in (select * from repeated_requests)
-            or ({{ identity_scope_columns() }}, provider_request_id) in (select * from repeated_provider_requests)
+            {{ in_dates("event_date", near) }}
+            and (
+                ({{ identity_scope_columns() }}, request_id) in (select * from repeated_requests)
+                or ({{ identity_scope_columns() }}, provider_request_id) in (select * from repeated_provider_requests)
+            )
     ),
 
     -- deliveries are one attempt when they share either id: the label travels along the provider's id, the pair,

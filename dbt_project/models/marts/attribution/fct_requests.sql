@@ -8,18 +8,17 @@
 }}
 -- depends_on: {{ ref("request_days") }}
 {%- set dirty = dirty_dates(ref("request_days")) %}
+{%- set attempts %}
+    select *
+    from {{ ref("fct_attempts") }}
+    where
+        {{ in_dates("request_date", dirty) }}
+        and {{ in_dates("event_date", with_neighbours(dirty, 0, identity_window_days())) }}
+{%- endset %}
 with
-    attempts as (
-        select *
-        from {{ ref("fct_attempts") }}
-        where
-            {{ in_dates("request_date", dirty) }}
-            and {{ in_dates("event_date", with_neighbours(dirty, 0, identity_window_days())) }}
-    ),
+    last_tries as ({{ attempts }} and is_last_try),
 
-    tried_again as (select * from attempts where not (is_first_try and is_last_try)),
-
-    last_tries as (select * from attempts where is_last_try),
+    tried_again as ({{ attempts }} and not (is_first_try and is_last_try)),
 
     -- most requests are one attempt and need no grouping
     sums as (
@@ -78,7 +77,9 @@ select
     last_try.load_id
 from last_tries as last_try
 left join
-    sums on not last_try.is_first_try
-    {% for column in ["source", "environment", "data_mode", "request_id", "request_date"] -%}
-        and last_try.{{ column }} = sums.{{ column }}
-    {% endfor %}
+    sums
+    on last_try.source = sums.source
+    and last_try.environment = sums.environment
+    and last_try.data_mode = sums.data_mode
+    and last_try.request_id = sums.request_id
+    and last_try.request_date = sums.request_date

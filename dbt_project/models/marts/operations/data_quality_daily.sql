@@ -10,7 +10,7 @@ with
             cast(
                 sum(case when reason_code = 'parts_exceed_total' then 1 else 0 end) as bigint
             ) as negative_remainder_rows
-        from {{ ref("stg_rejects") }}
+        from {{ ref("int_rejects") }}
         group by arrival_date, source
     )
 

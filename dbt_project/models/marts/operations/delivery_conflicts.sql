@@ -24,10 +24,7 @@ with
     ),
 
     files as (
-        select content_hash, min(landing_file) as landing_file
-        from {{ ref("stg_loads") }}
-        where event_date is not null
-        group by 1
+        select content_hash, min(landing_file) as landing_file from {{ ref("int_arrivals") }} group by content_hash
     )
 
 select

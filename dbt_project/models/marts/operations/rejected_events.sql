@@ -9,4 +9,4 @@ select
     reason_code,
     message,
     line
-from {{ ref("stg_rejects") }}
+from {{ ref("int_rejects") }}

@@ -1,0 +1,308 @@
+"""A rebuild equals the increments, and a run touches only what differs: DESIGN section 1, rules 2 and 6.
+
+One data root lives through a story; each fixture is one more run and hands on what the tables held after it.
+"""
+
+import random
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import Settings
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+PLAIN_COST = Decimal("0.006")
+UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
+BY_DATE = (  # built from their own date alone; fct_requests also reads the dates to which its tries ran over midnight
+    "fct_attempts",
+    "cost_by_endpoint_daily",
+    "cost_by_prompt_version_daily",
+    "cost_by_tenant_daily",
+    "cost_by_user_daily",
+    "cost_by_model_daily",
+    "cost_by_feature_daily",
+    "int_model_usage_daily",
+    "int_quality_daily",
+)
+MIDNIGHT = "2026-11-18T00:00"
+
+# Arrival day of each file -> its lines. Every id names its case; most cases need two files, so that order could matter.
+FILES = {
+    "2026-11-18": [
+        event("over-midnight", "2026-11-17T23:59:58Z", attempt=1, status="error"),
+        event("stamped-again", "2026-11-17T23:59:59Z", providerRequestId="p-again"),
+        event("by-arrival", "2026-11-18T09:00:00Z", attempt=1, inputTokens=500),
+        event("by-arrival-of-copy", "2026-11-18T09:00:00Z", attempt=1, inputTokens=700),
+        event("replayed", "2026-11-17T12:00:00Z", providerRequestId="p-replay"),
+        event("withdrawn", "2026-11-17T12:00:00Z", attempt=1),
+        event("reused", "2026-11-17T12:00:00Z", attempt=1),
+        event("chain-a", "2026-11-17T23:00:00Z", providerRequestId="p-1", attempt=1),
+        event("unknown", "2026-11-18T11:00:00Z", **UNKNOWN),
+        event("future", "2026-11-23T18:00:00Z"),
+    ],
+    "2026-11-19": [
+        event("over-midnight", f"{MIDNIGHT}:03Z", attempt=2),
+        event("stamped-again", f"{MIDNIGHT}:01Z", providerRequestId="p-again"),
+        event("by-arrival-of-copy", "2026-11-18T09:00:00Z", attempt=1, inputTokens=600),
+        event("copied-file", "2026-11-18T10:00:00Z"),
+        event("late-duplicate", "2026-11-18T10:00:00Z", attempt=1),
+        event("corrected", "2026-11-18T10:00:00Z", attempt=1, usageSource="estimate", inputTokens=900),
+        event("bare", "2026-11-18T23:50:00Z"),
+        event("chain-b", f"{MIDNIGHT}:10Z", providerRequestId="p-1", attempt=1),
+        event("no-status", status=None),
+        event("gpt", "2026-11-18T10:00:00Z", provider="openai", model="gpt-5"),
+    ],
+    "2026-11-20": [
+        event("corrected", "2026-11-18T10:00:00Z", attempt=1, usageSource="provider", inputTokens=1000),
+        event("replayed", "2026-11-17T12:00:00Z", providerRequestId="p-replay", dataMode="test"),
+        event("withdrawn", "2026-11-17T12:00:00Z", attempt=1, withdrawn=True),
+        event("bare", "2026-11-19T00:00:10Z", providerRequestId="p-bare"),
+        event("reused", "2026-11-20T12:00:00Z", attempt=1),
+        event("chain-b", "2026-11-19T00:00:20Z", attempt=1),
+        event("unknown", "2026-11-20T11:00:00Z", attempt=2, **UNKNOWN),
+        event("never-happened", "2026-11-20T11:00:00Z", attempt=1, withdrawn=True),
+    ],
+    "2026-11-21": [
+        event("by-arrival", "2026-11-18T09:00:00Z", attempt=1, inputTokens=400),
+        event("late-duplicate", "2026-11-18T10:00:00Z", attempt=1),
+        event("three-days", "2026-11-19T10:00:00Z", attempt=1),
+        event("three-days", "2026-11-21T10:00:00Z", attempt=1),
+    ],
+}
+COPY = "2026-11-22"  # the file of 2026-11-19 arrives again on this day, and this story sees the copy first
+ORDER = ("2026-11-20", COPY, "2026-11-18", "2026-11-21", "2026-11-19")
+STEPS = (ORDER[:2], ORDER[2:4], ORDER[4:])  # files that arrive before each run
+
+
+@dataclass(frozen=True)
+class WithOverrides(Settings):
+    """Settings whose price overrides stand beside the data root."""
+
+    @property
+    def overrides(self) -> Path:
+        return self.data.parent / "overrides"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a root held after a run: every mart's rows, and when each model's dates were built."""
+
+    tables: dict[str, list[tuple]]
+    built: dict[tuple[str, str], str]
+    built_at: dict[tuple[str, str], datetime]
+
+    def rebuilt_after(self, before: "Moment", model: str) -> set[str]:
+        """Dates of a model that the runs in between built, or forgot."""
+        return {
+            day
+            for name, day in self.built_at.keys() | before.built_at.keys()
+            if name == model and self.built_at.get((name, day)) != before.built_at.get((name, day))
+        }
+
+
+def moment(pipeline: Pipeline) -> Moment:
+    return Moment(pipeline.tables(), pipeline.built(), pipeline.built_at())
+
+
+def random_world(seed: int, days: int = 45, per_day: int = 5) -> dict[str, list[dict]]:
+    """Events over `days` whose few ids collide in every way, by arrival day: mostly in order of time, some far too late."""
+    dice = random.Random(seed)
+    files = sorted(FILES)
+    first = datetime(2026, 11, 20, tzinfo=UTC) - timedelta(days=days - 1)
+    world = {day: [] for day in files}
+    for number in range(days * per_day):
+        day = number // per_day
+        at = first + timedelta(days=day, seconds=dice.choice([5, 40_000, 86_395]), hours=dice.choice([0, 0, 0, -1, 1]))
+        pool = dice.choice([f"always-{dice.randrange(3)}", f"week-{day // 7}-{dice.randrange(4)}"])
+        line = event(
+            pool,
+            at.isoformat(),
+            attempt=dice.choice([None, 1, 1, 2]),
+            providerRequestId=dice.choice([None, None, f"r-{day // 5}-{dice.randrange(4)}"]),
+            status=dice.choice(["success", "success", "error"]),
+            usageSource=dice.choice([None, "provider", "estimate"]),
+            inputTokens=dice.choice([None, 0, 1000, 1001]),
+            environment=dice.choice(["prod", "prod", "prod", "dev"]),
+            **dice.choice([{}, {}, {"provider": "openai", "model": "gpt-5-mini"}]),
+        )
+        if dice.random() < 0.04:
+            line["withdrawn"] = True
+        in_order = files[day * len(files) // days]
+        world[in_order if dice.random() < 0.85 else dice.choice(files)].append(line)
+    return world
+
+
+RANDOM = random_world(seed=20261123)
+
+
+def land(pipeline: Pipeline, day: str) -> None:
+    source = "2026-11-19" if day == COPY else day
+    pipeline.land("copy.jsonl" if day == COPY else "events.jsonl", FILES[source] + RANDOM[source], day)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Pipeline:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("rebuild") / "data")
+    return Pipeline(WithOverrides(**vars(pipeline.settings)))
+
+
+@pytest.fixture(scope="module")
+def shuffled(root) -> Moment:
+    """Files in shuffled order, a run after each arrival; the tests of dbt judge what the increments made."""
+    for arrivals in STEPS[:-1]:
+        for day in arrivals:
+            land(root, day)
+        root.build(*WITHOUT_TESTS)
+    for day in STEPS[-1]:
+        land(root, day)
+    root.run()
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def idle(root, shuffled) -> Moment:
+    root.run(*WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def refreshed(root, idle) -> Moment:
+    root.run("--full-refresh", *WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def at_once(root, refreshed) -> Moment:
+    """Raw zone, ledger and warehouse are deleted, and one run sees every file."""
+    root.forget()
+    root.run(*WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def with_late_file(root, at_once) -> Moment:
+    root.land("late.jsonl", [event("late", "2026-10-21T10:00:00Z")], "2026-11-22")
+    root.run(*WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def overridden(root, with_late_file) -> Moment:
+    """The unknown model, which two dates saw, gets a price."""
+    root.settings.overrides.mkdir()
+    (root.settings.overrides / "acme.yml").write_text(
+        """
+prices:
+  - provider: selfhosted
+    model: acme-internal-7b
+    from: 2026-01-01
+    per_million_tokens: {input_tokens: 2, output_tokens: 5}
+    source: a test
+    approved_by: test@example.com
+"""
+    )
+    root.run(*WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def withdrawn_override(root, overridden) -> Moment:
+    shutil.rmtree(root.settings.overrides)
+    root.run(*WITHOUT_TESTS)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def wider_window(root, withdrawn_override) -> Pipeline:
+    pipeline = Pipeline(replace(root.settings, identity_window_days=2))
+    pipeline.run(*WITHOUT_TESTS)
+    return pipeline
+
+
+def test_an_idle_run_touches_no_date(shuffled, idle):
+    assert idle.built == shuffled.built
+    assert idle.built_at == shuffled.built_at
+
+
+def test_a_full_refresh_equals_the_increments(idle, refreshed):
+    assert_same_tables(idle, refreshed)
+
+
+def test_one_run_over_everything_equals_the_increments(idle, at_once):
+    assert_same_tables(idle, at_once)
+    assert idle.built.keys() == at_once.built.keys()
+
+
+def assert_same_tables(one: Moment, other: Moment) -> None:
+    assert one.tables.keys() == other.tables.keys()
+    for name in one.tables:
+        gone, come = set(one.tables[name]) - set(other.tables[name]), set(other.tables[name]) - set(one.tables[name])
+        assert (name, gone, come) == (name, set(), set())
+        assert len(one.tables[name]) == len(other.tables[name])
+
+
+def test_the_world_has_its_cases(at_once, root):
+    """Equal tables prove little when they are empty: the cases that order could decide are there."""
+    conflicts = root.ask("select conflict, count(*) > 0 from delivery_conflicts group by conflict order by conflict")
+    assert conflicts == [("conflicting_payload", True), ("id_reused", True), ("withdrawn", True)]
+    assert root.ask("select count(*) from rejected_events") == [(1,)]
+    assert root.ask("select attempts from fct_requests where request_id = 'over-midnight'") == [(2,)]
+    [(repeats,)] = root.ask("select sum(duplicate_deliveries) from fct_attempts where request_id like 'always-%'")
+    assert repeats > 10
+
+
+def test_the_same_content_under_two_names_counts_once(root, at_once):
+    [counted] = root.ask(
+        "select count(*), sum(duplicate_deliveries), sum(cost_usd) from fct_attempts where request_id = 'copied-file'"
+    )
+    assert counted == (1, 0, PLAIN_COST)
+
+
+def test_the_later_arrival_wins_and_a_copy_arrived_when_its_content_first_did(root, at_once):
+    kept = root.ask(
+        "select request_id, input_tokens from fct_attempts where request_id like 'by-arrival%' order by request_id"
+    )
+    assert kept == [("by-arrival", 400), ("by-arrival-of-copy", 600)]
+
+
+def test_a_late_file_rebuilds_its_own_date_and_no_other(at_once, with_late_file):
+    for model in BY_DATE:
+        assert (model, with_late_file.rebuilt_after(at_once, model)) == (model, {"2026-10-21"})
+    for model, back, ahead in (("fct_requests", 1, 1), ("int_repeated_deliveries", 6, 10)):
+        near = {str(date(2026, 10, 21) + timedelta(days=offset)) for offset in range(-back, ahead + 1)}
+        assert {"2026-10-21"} <= with_late_file.rebuilt_after(at_once, model) <= near
+
+
+def test_a_late_file_adds_exactly_its_cost(at_once, with_late_file):
+    assert len(with_late_file.tables["fct_attempts"]) == len(at_once.tables["fct_attempts"]) + 1
+    assert total(with_late_file) - total(at_once) == PLAIN_COST
+
+
+def total(moment: Moment) -> Decimal:
+    costs = [row[COST_OF_TENANT] for row in moment.tables["cost_by_tenant_daily"]]
+    return sum(cost for cost in costs if cost is not None)
+
+
+COST_OF_TENANT = 12  # the column cost_usd
+
+
+def test_an_override_rebuilds_exactly_the_dates_that_saw_the_model(with_late_file, overridden):
+    for model in BY_DATE:
+        assert (model, overridden.rebuilt_after(with_late_file, model)) == (model, {"2026-11-18", "2026-11-20"})
+
+
+def test_an_override_prices_what_had_no_price(with_late_file, overridden, usd):
+    assert total(overridden) - total(with_late_file) == 2 * (usd(1000, per_million=2) + usd(200, per_million=5))
+
+
+def test_a_withdrawn_override_restores_every_table(with_late_file, withdrawn_override):
+    assert_same_tables(with_late_file, withdrawn_override)
+
+
+def test_a_wider_identity_window_is_noticed(wider_window):
+    """A setting that decides what one attempt is belongs to what a date was built from."""
+    assert wider_window.ask("select count(*) from fct_attempts where request_id = 'three-days'") == [(1,)]

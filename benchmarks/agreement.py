@@ -66,10 +66,8 @@ def _differences(database: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     sums = [_ask(database, side, table, each) for side in SIDES]
     names = [name for (name, _), one, other in zip(columns, *sums, strict=True) if one != other]
     (rows, cost, _), (rows_by_hand, cost_by_hand, _) = totals
-    return [
-        f"{table}: {rows} rows and {cost} USD in the product, {rows_by_hand} and {cost_by_hand} by hand; "
-        f"columns that differ: {', '.join(names) or 'only in their combination'}."
-    ]
+    problem = f"{table}: {rows} rows and {cost} USD in the product, {rows_by_hand} and {cost_by_hand} by hand; "
+    return [problem + f"columns that differ: {', '.join(names) or 'only in their combination'}."]
 
 
 SIDES = ("product.marts", "by_hand.main")

@@ -19,10 +19,12 @@ KIB_OR_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 class Run:
     """One run: wall seconds from the start of its process to its end, by step, and the peak of resident memory.
 
+    `cpu_seconds`: of all cores and all its processes, which other work on the machine hardly changes.
     `peak_bytes`: of all its processes together, sampled, or of its largest one as the kernel counted it, whichever is more.
     """
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     steps: dict[str, float] = field(default_factory=dict)
     peak_bytes: int = 0
     peak_by_step: dict[str, int] = field(default_factory=dict)
@@ -55,7 +57,7 @@ def run(module: str, *arguments: str, log: Path, **environment: str) -> Run:
                 done.notes |= said
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    done.seconds = time.monotonic() - began
+    done.seconds, done.cpu_seconds = time.monotonic() - began, usage.ru_utime + usage.ru_stime
     peak.stop()
     done.peak_bytes = max(usage.ru_maxrss * KIB_OR_BYTES, *done.peak_by_step.values(), 0)
     if process.returncode:

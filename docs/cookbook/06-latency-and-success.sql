@@ -5,7 +5,7 @@ select
     coalesce(fct_attempts.endpoint_tag, '(unattributed)') as endpoint_tag,
     count(*) as attempts,
     round(avg(case when status = 'success' then 1.0 else 0.0 end), 4) as success_ratio,
-    mode(error_code) as commonest_error,
+    count(*) filter (where status = 'error') as errors,
     cast(quantile_cont(latency_ms, 0.5) filter (where status = 'success') as bigint) as p50_ms,
     cast(quantile_cont(latency_ms, 0.95) filter (where status = 'success') as bigint) as p95_ms
 from fct_attempts, last_day

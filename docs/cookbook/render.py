@@ -63,19 +63,25 @@ def _rendered(match: re.Match, marts: duckdb.DuckDBPyConnection) -> str:
 
 def _table(columns: list[str], rows: list[tuple]) -> str:
     """A Markdown table of the first rows, numbers to the right, and how many are not shown."""
-    numeric = [any(isinstance(row[index], int | float | Decimal) for row in rows) for index in range(len(columns))]
+    numeric = [any(_is_number(row[index]) for row in rows) for index in range(len(columns))]
     lines = [columns, [("---:" if number else "---") for number in numeric]]
     lines += [[_text(value) for value in row] for row in rows[:MAX_ROWS]]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return table + (f"\n\n{len(rows)} rows, the first {MAX_ROWS} are shown." if len(rows) > MAX_ROWS else "")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
 def _text(value: object) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(value).lower() if isinstance(value, bool) else str(value).replace("|", "\\|")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | Decimal):
+        return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return str(value).replace("|", "\\|")
 
 
 if __name__ == "__main__":

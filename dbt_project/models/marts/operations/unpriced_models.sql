@@ -6,7 +6,7 @@ with
     owners as (select * from {{ ref("endpoint_owners") }}),
 
     unknown as (
-        select provider, model, max({{ text_list("suggestions") }}) as suggestions
+        select provider, model, nullif(max({{ text_list("suggestions") }}), '') as suggestions
         from {{ ref("stg_price_book") }}
         where resolution = 'unknown'
         group by provider, model

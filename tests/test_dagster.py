@@ -1,0 +1,165 @@
+"""The code location as Dagster sees it: what is defined, the daily job over a small root, a backfill of a range, the sensor."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.settings import PROJECT
+from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
+
+DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
+MART_GROUPS = {"attribution", "operations", "finance"}
+DAILY_AT, TIME_ZONE = "07:30", "Europe/Berlin"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Pipeline:
+    """A small root with one event a day, one of them of a model that has no price."""
+    pipeline = pipeline_at(tmp_path_factory.mktemp("dagster") / "data")
+    pipeline.land("events.jsonl", [event(f"on-{day}", f"{day}T10:00:00Z") for day in DAYS])
+    pipeline.land("unknown.jsonl", [event("unknown", provider="selfhosted", model="acme-internal-7b")])
+    return pipeline
+
+
+def environment(root: Pipeline) -> dict[str, str]:
+    """What a user exports: the code location reads it when it is loaded, and again for every run."""
+    return {
+        "TOKENTRAIL_DATA": str(root.settings.data),
+        "TOKENTRAIL_AS_OF": AS_OF.isoformat(),
+        "TOKENTRAIL_DAILY_AT": DAILY_AT,
+        "TOKENTRAIL_TIME_ZONE": TIME_ZONE,
+        "DAGSTER_HOME": str(root.settings.state / "dagster"),
+    }
+
+
+@pytest.fixture(scope="module")
+def location(root) -> dg.Definitions:
+    """The definitions, loaded anew for this root."""
+    loaded = {name for name in sys.modules if name.startswith(("orchestration.defs", "orchestration.definitions"))}
+    for name in loaded:
+        del sys.modules[name]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(root).items():
+            patch.setenv(name, value)
+        Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True)
+        from orchestration.definitions import defs
+
+        yield defs()
+
+
+@pytest.fixture(scope="module")
+def specs(location) -> dict[dg.AssetKey, dg.AssetSpec]:
+    return {spec.key: spec for spec in location.resolve_all_asset_specs()}
+
+
+@pytest.fixture(scope="module")
+def ticks(root, location) -> dict[str, list]:
+    """What the sensor says before the daily job and after it; new files come first, so this runs before `daily`."""
+    return {"before": [tick(root, location), tick(root, location)]}
+
+
+@pytest.fixture(scope="module")
+def daily(root, ticks) -> subprocess.CompletedProcess:
+    return launch(root, "daily_attribution")
+
+
+@pytest.fixture(scope="module")
+def before_backfill(root, daily) -> dict:
+    assert daily.returncode == 0, daily.stderr[-3000:]
+    return root.built_at()
+
+
+@pytest.fixture(scope="module")
+def backfill(root, before_backfill) -> subprocess.CompletedProcess:
+    return launch(root, "backfill", "--config-json", json.dumps({"from": DAYS[1], "to": DAYS[2]}))
+
+
+def launch(root: Pipeline, job: str, *arguments: str) -> subprocess.CompletedProcess:
+    """`dg launch`, as the Makefile calls it."""
+    dagster = Path(sys.executable).with_name("dg")
+    return subprocess.run(
+        [dagster, "launch", "--job", job, *arguments],
+        cwd=PROJECT,
+        env=os.environ | environment(root) | {"PATH": f"{dagster.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def tick(root: Pipeline, location: dg.Definitions) -> dg.RunRequest | dg.SkipReason:
+    sensor = location.resolve_sensor_def("new_landing_files")
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, resources={"settings": root.settings})
+        return sensor(context)
+
+
+def test_the_jobs_and_their_schedule_exist(location):
+    repository = location.get_repository_def()
+    assert {"daily_attribution", "backfill"} <= set(repository.job_names)
+    schedule = location.resolve_schedule_def("daily_attribution_schedule")
+    assert schedule.job_name == "daily_attribution"
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 7 * * *", TIME_ZONE)
+    assert {sensor.name for sensor in repository.sensor_defs} >= {"new_landing_files", "record_run_failure"}
+
+
+def test_every_asset_says_what_it_is_and_who_answers_for_it(specs):
+    own = {key: spec for key, spec in specs.items() if spec.metadata.get("dagster_dbt/manifest") or spec.kinds}
+    assert len(own) > 30
+    for key, spec in own.items():
+        lacking = [name for name in ("group_name", "owners", "kinds", "description") if not getattr(spec, name)]
+        assert (key.to_user_string(), lacking) == (key.to_user_string(), [])
+
+
+def test_every_mart_has_a_freshness_policy_and_the_name_that_analysts_query(specs):
+    marts = {key.to_user_string(): spec for key, spec in specs.items() if spec.group_name in MART_GROUPS}
+    assert {"fct_attempts", "cost_by_endpoint_daily", "unpriced_models", "price_book"} <= marts.keys()
+    for name, spec in marts.items():
+        assert (name, spec.freshness_policy is not None) == (name, True)
+    assert specs[dg.AssetKey("fct_attempts")].freshness_policy.fail_window.to_timedelta() == timedelta(hours=36)
+
+
+def test_every_test_of_dbt_is_an_asset_check(location, root):
+    manifest = json.loads((root.settings.state / "dbt" / "manifest.json").read_text())
+    tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    checks = {key.name for key in location.resolve_asset_graph().asset_check_keys}
+    assert len(tests) > 50
+    assert tests - checks == set()
+    assert {"models_missing_from_the_pricing_map", "no_line_is_lost", "load_profile", "price_book"} <= checks
+
+
+def test_the_sensor_asks_for_one_run_for_one_set_of_files(ticks):
+    first, again = ticks["before"]
+    assert isinstance(first, dg.RunRequest)
+    assert again.run_key == first.run_key
+
+
+def test_the_sensor_is_silent_when_every_file_is_known(root, location, daily):
+    assert isinstance(tick(root, location), dg.SkipReason)
+
+
+def test_the_daily_job_publishes(root, daily):
+    assert daily.returncode == 0, daily.stderr[-3000:]
+    assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
+    assert (root.settings.published / "docs" / "dbt" / "index.html").exists()
+    assert (root.settings.published / "exports" / "manifest.json").exists()
+
+
+def test_a_missing_price_is_loud_and_still_publishes(daily):
+    assert "models_missing_from_the_pricing_map" in daily.stdout + daily.stderr
+
+
+def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, backfill):
+    assert backfill.returncode == 0, backfill.stderr[-3000:]
+    after = root.built_at()
+    assert after.keys() == before_backfill.keys()
+    for model in ("fct_attempts", "cost_by_tenant_daily", "cost_by_endpoint_daily"):
+        rebuilt = {day for name, day in after if name == model and after[name, day] != before_backfill[name, day]}
+        assert (model, rebuilt) == (model, set(DAYS[1:3]))
+    assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]

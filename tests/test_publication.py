@@ -1,0 +1,236 @@
+"""What readers see: whole snapshots only, never a broken promise, and files that tie to the marts (DESIGN section 6, rules 4 and 9)."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.dbt import run_dbt
+from orchestration.exports import DAILY_MARTS
+from orchestration.publication import Publication, publish
+from orchestration.settings import PROJECT
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
+UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
+FIRST = [
+    event("october", "2026-10-31T10:00:00Z"),
+    event("plain"),
+    event(
+        "nobody", tenantId=None, userId=None, endpointTag=None, promptVersion=None, featureTag='with "quotes", commas'
+    ),
+    event("in-dev", environment="dev"),
+    event("unknown", **UNKNOWN),
+    event("replay", dataMode="test"),
+]
+SECOND = [event(f"more-{number}") for number in range(50)]
+THIRD = [event("third", "2026-11-21T10:00:00Z")]
+
+READER = """
+import json, sys, threading
+from pathlib import Path
+from orchestration.warehouse import open_marts
+from tests.pipeline import pipeline_at
+
+settings, marts = pipeline_at(Path(sys.argv[1])).settings, sys.argv[2:]
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+seen, errors, reads = set(), [], 0
+stopping = False
+while not stopping:
+    stopping = stop.is_set()  # and then one more look
+    try:
+        with open_marts(settings) as connection:
+            ask = lambda sql: connection.execute(sql).fetchone()
+            attempts, cost = ask("select count(*), sum(cost_usd) from fct_attempts")
+            sums = {mart: ask(f"select sum(attempts), sum(cost_usd) from {mart}") for mart in marts}
+        errors += [f"{mart}: {found}" for mart, found in sums.items() if found != (attempts, cost)]
+        seen.add(attempts)
+        reads += 1
+    except Exception as error:
+        errors.append(repr(error))
+    if reads == 1:
+        print("reading", flush=True)
+print(json.dumps({"seen": sorted(seen), "errors": errors[:5], "reads": reads}))
+"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A root and the modification times of its exports after a publication."""
+
+    pipeline: Pipeline
+    exports: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> Published:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("publication") / "data")
+    pipeline.land("first.jsonl", FIRST)
+    pipeline.run(*WITHOUT_TESTS)
+    return Published(pipeline, export_times(pipeline))
+
+
+@pytest.fixture(scope="module")
+def idle(first) -> tuple[Publication, int, int]:
+    """A publication of nothing new, and when marts.duckdb was written before and after it."""
+    database = first.pipeline.settings.published / "marts.duckdb"
+    before = database.stat().st_mtime_ns
+    return publish(first.pipeline.settings), before, database.stat().st_mtime_ns
+
+
+@pytest.fixture(scope="module")
+def read_meanwhile(first, idle) -> dict:
+    """What a reader saw that never paused during a run that changes data; one more connection stays open throughout."""
+    pipeline = first.pipeline
+    with duckdb.connect(str(pipeline.settings.published / "marts.duckdb"), read_only=True) as patient:
+        count = "select count(*) from marts.marts.fct_attempts"
+        before = patient.execute(count).fetchall()
+        with reader(pipeline) as process:
+            pipeline.land("second.jsonl", SECOND)
+            pipeline.run(*WITHOUT_TESTS)
+            answer, _ = process.communicate(timeout=60)
+        return json.loads(answer.splitlines()[-1]) | {"patient": (before, patient.execute(count).fetchall())}
+
+
+@contextmanager
+def reader(pipeline: Pipeline) -> Iterator[subprocess.Popen]:
+    """A process that opens the published marts again and again, until its standard input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, str(pipeline.settings.data), *COST_MARTS],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout.readline() == "reading\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def sabotaged(first, read_meanwhile) -> Pipeline:
+    """New rows are built but not yet verified, and a dollar is added to one of them behind dbt's back."""
+    pipeline = first.pipeline
+    pipeline.land("third.jsonl", THIRD)
+    pipeline.build(*WITHOUT_TESTS)
+    with duckdb.connect(str(pipeline.settings.warehouse)) as connection:
+        connection.execute(
+            "update marts.cost_by_tenant_daily set cost_usd = cost_usd + 1 where event_date = date '2026-11-21'"
+        )
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def refused(sabotaged) -> tuple[str, dict, dict]:
+    """The words of the failed run, and the publication before and after it."""
+    before = published(sabotaged)
+    with pytest.raises(RuntimeError) as failure:
+        sabotaged.run()
+    return str(failure.value), before, published(sabotaged)
+
+
+@pytest.fixture(scope="module")
+def healed(sabotaged, refused) -> Pipeline:
+    """The date is built again, as the backfill job does it, and everything is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKENTRAIL_REBUILD_FROM", "2026-11-21")
+        patch.setenv("TOKENTRAIL_REBUILD_TO", "2026-11-21")
+        sabotaged.run()
+    return sabotaged
+
+
+def published(pipeline: Pipeline) -> dict:
+    folder = pipeline.settings.published
+    return json.loads((folder / "marts.json").read_text()) | {"mtime": (folder / "marts.duckdb").stat().st_mtime_ns}
+
+
+def export_times(pipeline: Pipeline) -> dict[str, int]:
+    folder = pipeline.settings.published / "exports"
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.glob("*/*.*")}
+
+
+def exported(pipeline: Pipeline) -> list[tuple[Path, dict]]:
+    folder = pipeline.settings.published / "exports"
+    return [(folder / name, entry) for name, entry in json.loads((folder / "manifest.json").read_text()).items()]
+
+
+def test_an_idle_publication_writes_nothing(first, idle):
+    publication, before, after = idle
+    assert not publication.written
+    assert publication.exports_written == 0
+    assert before == after
+    assert export_times(first.pipeline) == first.exports
+
+
+def test_a_reader_sees_only_whole_snapshots_while_a_run_publishes(read_meanwhile):
+    assert read_meanwhile["errors"] == []
+    assert read_meanwhile["seen"] == [len(FIRST), len(FIRST) + len(SECOND)]
+    assert read_meanwhile["reads"] > 20
+
+
+def test_an_open_connection_keeps_the_snapshot_it_opened(read_meanwhile):
+    before, after = read_meanwhile["patient"]
+    assert before == after == [(len(FIRST),)]
+
+
+def test_only_exports_whose_rows_changed_are_written_again(first, read_meanwhile):
+    now = export_times(first.pipeline)
+    unchanged = {name for name, time in first.exports.items() if now[name] == time}
+    october = {name for name in now if "month=2026-10" in name}
+    assert len(october) == 2 * len(DAILY_MARTS)
+    assert october <= unchanged
+    cost_marts = {name for name in now if name.startswith("cost_by_")}
+    assert unchanged & cost_marts == october & cost_marts
+
+
+def test_each_export_ties_to_its_mart(first, read_meanwhile):
+    exports = exported(first.pipeline)
+    assert {entry["mart"] for _, entry in exports} == set(DAILY_MARTS)
+    for path, entry in exports:
+        [(rows, cost)] = first.pipeline.ask(
+            f"select count(*), sum(cost_usd) from {entry['mart']} where event_date between ?::date and ?::date",
+            entry["event_date_from"],
+            entry["event_date_to"],
+        )
+        assert (entry["rows"], Decimal(entry["cost_usd"])) == (rows, cost)
+        [inside] = duckdb.sql(f"select count(*), sum(cost_usd) from '{path}.parquet'").fetchall()
+        assert inside == (rows, cost)
+        assert len(entry["price_book_versions"]) == 1
+
+
+def test_csv_and_parquet_hold_the_same_rows(first, read_meanwhile):
+    for path, _ in exported(first.pipeline):
+        csv = duckdb.sql(f"from read_csv('{path}.csv', all_varchar = true, header = true)").fetchall()
+        parquet = duckdb.sql(f"select columns(*)::varchar from '{path}.parquet'").fetchall()
+        assert csv == parquet
+
+
+def test_a_broken_promise_publishes_nothing(refused):
+    words, before, after = refused
+    assert "assert_marts_tie_to_fact" in words
+    assert before == after
+
+
+def test_a_date_that_failed_stays_under_test(sabotaged, refused):
+    """Its fingerprint is as built, so no run would build it again: only the memory of what was verified brings it back."""
+    with pytest.raises(RuntimeError, match="assert_marts_tie_to_fact"):
+        run_dbt(sabotaged.settings, "test", "--select", "assert_marts_tie_to_fact")
+
+
+def test_a_backfill_of_the_date_heals_and_publishes(healed, refused):
+    _, before, _ = refused
+    assert published(healed)["signature"] != before["signature"]
+    [(fact,)] = healed.ask("select sum(cost_usd) from fct_attempts")
+    for mart in COST_MARTS:
+        assert healed.ask(f"select sum(cost_usd) from {mart}") == [(fact,)]
+    assert healed.ask("select sum(attempts) from cost_by_tenant_daily where event_date = '2026-11-21'") == [(1,)]

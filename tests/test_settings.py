@@ -1,0 +1,93 @@
+"""Every documented setting is read somewhere, and a value that cannot be read is a sentence that names the variable."""
+
+import re
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import PROJECT, Settings, from_environment
+from pricing.units import LEAVES
+
+CODE = ("orchestration", "dbt_project", "pricing", "expectations")
+READ_THROUGH = {"landing_address": "landing"}  # fields that the rest of the code reads by a property
+
+
+def code() -> str:
+    """Everything that could read a setting, but settings.py itself."""
+    files = [
+        path
+        for folder in CODE
+        for path in (PROJECT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".yml"} and path != PROJECT / "orchestration" / "settings.py"
+    ]
+    assert len(files) > 50
+    return "\n".join(path.read_text() for path in files)
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(Settings)])
+def test_every_setting_is_read_somewhere(name):
+    attribute = READ_THROUGH.get(name, name)
+    assert re.search(rf"\bsettings\.{attribute}\b", code(), re.IGNORECASE)
+
+
+def test_every_variable_that_is_read_is_a_documented_setting():
+    documented = {item.metadata["env"] for item in fields(Settings)}
+    of_a_run = {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_REBUILD_TO"}  # what the backfill job tells dbt
+    assert set(re.findall(r"TOKENTRAIL_[A-Z0-9_]+", code())) <= documented | of_a_run
+
+
+def test_every_setting_says_what_it_is_for():
+    for item in fields(Settings):
+        assert item.metadata["env"] == item.metadata["env"].upper()
+        assert item.metadata["help"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TOKENTRAIL_AS_OF", "yesterday"),
+        ("TOKENTRAIL_MAX_LINE_BYTES", "4 MB"),
+        ("TOKENTRAIL_IDENTITY_WINDOW_DAYS", "one"),
+        ("TOKENTRAIL_IDENTITY_WINDOW_DAYS", "0"),
+        ("TOKENTRAIL_LATENESS_HOURS", "6h"),
+        ("TOKENTRAIL_UNPRICED_ERROR_SHARE", "5 %"),
+        ("TOKENTRAIL_EXPORT_DAYS", "month"),
+        ("TOKENTRAIL_TIME_ZONE", "Mars/Olympus"),
+        ("TOKENTRAIL_TIME_ZONE", "/etc/passwd"),
+        ("TOKENTRAIL_DAILY_AT", "6"),
+        ("TOKENTRAIL_DAILY_AT", "24:00"),
+        ("TOKENTRAIL_DAILY_AT", "06:60"),
+        ("TOKENTRAIL_DAILY_AT", "6.15 am"),
+        ("TOKENTRAIL_THREADS", "many"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_sentence_that_names_the_variable(variable, value):
+    with pytest.raises(ValueError, match=rf"^{variable} is .*\.$"):
+        from_environment({variable: value})
+
+
+def test_times_of_day_and_zones_at_the_edges_are_taken():
+    for daily_at in ("00:00", "23:59", "6:05"):
+        assert from_environment({"TOKENTRAIL_DAILY_AT": daily_at}).daily_at == daily_at
+    assert from_environment({"TOKENTRAIL_TIME_ZONE": "Europe/Berlin"}).time_zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize("text", ["2026-11-23T12:00:00Z", "2026-11-23T13:00:00+01:00", "2026-11-23T12:00:00"])
+def test_an_offset_is_honoured_and_none_means_utc(text):
+    assert from_environment({"TOKENTRAIL_AS_OF": text}).as_of == datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_everything_lives_under_the_data_root(tmp_path):
+    settings = from_environment({"TOKENTRAIL_DATA": str(tmp_path)})
+    places = [settings.raw, settings.ledger, settings.warehouse, settings.published, settings.state]
+    assert all(place.is_relative_to(tmp_path) for place in [*places, Path(settings.landing)])
+    assert from_environment({}).data == PROJECT / "data"
+    assert from_environment({"TOKENTRAIL_LANDING": "s3://bucket/landing"}).landing == "s3://bucket/landing"
+
+
+def test_sql_and_python_name_the_same_leaves_in_the_same_order():
+    macro = (PROJECT / "dbt_project" / "macros" / "pricing.sql").read_text()
+    listed = macro[macro.index("macro leaves()") : macro.index("endmacro")]
+    assert re.findall(r'"name": "(\w+)"', listed) == [leaf.name for leaf in LEAVES]

@@ -129,7 +129,6 @@ def _by_hand(root: Path, last: date) -> dict:
         "price-book": book / version / "*.parquet",
         "identity-map": PROJECT / "dbt_project" / "seeds" / "identity_map.csv",
         "as-of": _as_of(last),
-        "memory-limit": os.environ.get("TOKENTRAIL_MEMORY_LIMIT", "4GB"),
         "out": root / "by_hand.duckdb",
     }
     given = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]

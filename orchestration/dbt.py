@@ -12,6 +12,7 @@ from packaging.version import Version
 from orchestration.settings import PROJECT, Settings
 
 DBT_PROJECT = PROJECT / "dbt_project"
+DBT = Path(sys.executable).with_name("dbt")  # ours, whatever stands on PATH
 BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
 
 
@@ -53,10 +54,9 @@ class InstalledDbt(DbtCliResource):
 
 def run_dbt(settings: Settings, *arguments: str) -> None:
     """Run dbt in a process of its own, which gives the warehouse back when it ends. Raises RuntimeError with dbt's last words."""
-    dbt = Path(sys.executable).with_name("dbt")
     environment = os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)}
     done = subprocess.run(
-        [dbt, *arguments], cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False
+        [DBT, *arguments], cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"dbt {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")

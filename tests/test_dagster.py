@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -35,6 +36,7 @@ def environment(root: Pipeline) -> dict[str, str]:
         "TOKENTRAIL_DAILY_AT": DAILY_AT,
         "TOKENTRAIL_TIME_ZONE": TIME_ZONE,
         "DAGSTER_HOME": str(root.settings.state / "dagster"),
+        "PYTHONPATH": str(PROJECT),
     }
 
 
@@ -48,6 +50,7 @@ def location(root) -> dg.Definitions:
         for name, value in environment(root).items():
             patch.setenv(name, value)
         Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True)
+        shutil.copy(PROJECT / "orchestration" / "dagster.yaml", os.environ["DAGSTER_HOME"])
         from orchestration.definitions import defs
 
         yield defs()
@@ -86,7 +89,7 @@ def launch(root: Pipeline, job: str, *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(
         [dagster, "launch", "--job", job, *arguments],
         cwd=PROJECT,
-        env=os.environ | environment(root) | {"PATH": f"{dagster.parent}:{os.environ['PATH']}"},
+        env=os.environ | environment(root),
         capture_output=True,
         text=True,
         check=False,
@@ -151,8 +154,13 @@ def test_the_daily_job_publishes(root, daily):
     assert (root.settings.published / "exports" / "manifest.json").exists()
 
 
-def test_a_missing_price_is_loud_and_still_publishes(daily):
-    assert "models_missing_from_the_pricing_map" in daily.stdout + daily.stderr
+def test_a_missing_price_is_a_failed_check_that_names_the_model(location, daily):
+    key = dg.AssetCheckKey(dg.AssetKey("unpriced_models"), "models_missing_from_the_pricing_map")
+    with dg.DagsterInstance.get() as instance:
+        [record] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    evaluation = record.event.dagster_event.asset_check_evaluation_data
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)  # 1 of 5, above 5 %
+    assert "acme-internal-7b" in evaluation.description
 
 
 def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, backfill):

@@ -83,7 +83,7 @@ def base(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("faults") / "data")
     pipeline.land("good.jsonl", GOOD)
     bad_files(Path(pipeline.settings.landing) / "events" / "dt=2026-11-21")
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     return pipeline
 
 
@@ -97,7 +97,7 @@ def story(base) -> Story:
         with running(base) as process:
             kill_when(process, reached(base))
         while_broken[step] = base.tables()
-    base.run()
+    base.run(*WITHOUT_TESTS)
     return Story(base, before, while_broken, base.tables())
 
 

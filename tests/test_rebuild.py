@@ -73,6 +73,8 @@ FILES = {
         event("three-days", "2026-11-21T10:00:00Z", attempt=1),
     ],
 }
+LATE = "2026-10-21"
+SAW_UNKNOWN = ("2026-11-18", "2026-11-20")
 COPY = "2026-11-22"  # the file of 2026-11-19 arrives again on this day, and this story sees the copy first
 ORDER = ("2026-11-20", COPY, "2026-11-18", "2026-11-21", "2026-11-19")
 STEPS = (ORDER[:2], ORDER[2:4], ORDER[4:])  # files that arrive before each run
@@ -184,15 +186,9 @@ def at_once(root, refreshed) -> Moment:
 
 
 @pytest.fixture(scope="module")
-def with_late_file(root, at_once) -> Moment:
-    root.land("late.jsonl", [event("late", "2026-10-21T10:00:00Z")], "2026-11-22")
-    root.run(*WITHOUT_TESTS)
-    return moment(root)
-
-
-@pytest.fixture(scope="module")
-def overridden(root, with_late_file) -> Moment:
-    """The unknown model, which two dates saw, gets a price."""
+def changed(root, at_once) -> Moment:
+    """A late file arrives, and the unknown model, which two dates saw, gets a price."""
+    root.land("late.jsonl", [event("late", f"{LATE}T10:00:00Z")], "2026-11-22")
     root.settings.overrides.mkdir()
     (root.settings.overrides / "acme.yml").write_text(
         """
@@ -210,7 +206,7 @@ prices:
 
 
 @pytest.fixture(scope="module")
-def withdrawn_override(root, overridden) -> Moment:
+def withdrawn_override(root, changed) -> Moment:
     shutil.rmtree(root.settings.overrides)
     root.run(*WITHOUT_TESTS)
     return moment(root)
@@ -269,17 +265,27 @@ def test_the_later_arrival_wins_and_a_copy_arrived_when_its_content_first_did(ro
     assert kept == [("by-arrival", 400), ("by-arrival-of-copy", 600)]
 
 
-def test_a_late_file_rebuilds_its_own_date_and_no_other(at_once, with_late_file):
+def test_a_late_file_and_a_price_rebuild_the_dates_they_touch_and_no_other(at_once, changed):
     for model in BY_DATE:
-        assert (model, with_late_file.rebuilt_after(at_once, model)) == (model, {"2026-10-21"})
+        assert (model, changed.rebuilt_after(at_once, model)) == (model, {LATE, *SAW_UNKNOWN})
+
+
+def test_models_that_look_sideways_rebuild_near_dates_at_most(at_once, changed):
+    late, first, last = (date.fromisoformat(day) for day in (LATE, *SAW_UNKNOWN))
     for model, back, ahead in (("fct_requests", 1, 1), ("int_repeated_deliveries", 6, 10)):
-        near = {str(date(2026, 10, 21) + timedelta(days=offset)) for offset in range(-back, ahead + 1)}
-        assert {"2026-10-21"} <= with_late_file.rebuilt_after(at_once, model) <= near
+        rebuilt = {date.fromisoformat(day) for day in changed.rebuilt_after(at_once, model)}
+        assert late in rebuilt
+        for day in rebuilt - {first, last}:
+            assert -back <= (day - late).days <= ahead or model == "fct_requests" and near(day, first, last)
 
 
-def test_a_late_file_adds_exactly_its_cost(at_once, with_late_file):
-    assert len(with_late_file.tables["fct_attempts"]) == len(at_once.tables["fct_attempts"]) + 1
-    assert total(with_late_file) - total(at_once) == PLAIN_COST
+def near(day: date, *others: date) -> bool:
+    return any(abs((day - other).days) <= 1 for other in others)
+
+
+def test_a_late_file_and_a_price_add_exactly_their_cost(at_once, changed, usd):
+    late, unknown = PLAIN_COST, usd(1000, per_million=2) + usd(200, per_million=5)
+    assert total(changed) - total(at_once) == late + 2 * unknown
 
 
 def total(moment: Moment) -> Decimal:
@@ -290,17 +296,31 @@ def total(moment: Moment) -> Decimal:
 COST_OF_TENANT = 12  # the column cost_usd
 
 
-def test_an_override_rebuilds_exactly_the_dates_that_saw_the_model(with_late_file, overridden):
+def test_a_withdrawn_override_restores_what_was(at_once, changed, withdrawn_override):
     for model in BY_DATE:
-        assert (model, overridden.rebuilt_after(with_late_file, model)) == (model, {"2026-11-18", "2026-11-20"})
+        assert (model, withdrawn_override.rebuilt_after(changed, model)) == (model, set(SAW_UNKNOWN))
+    for mart in ("price_book", "unpriced_models"):
+        assert withdrawn_override.tables[mart] == at_once.tables[mart]
+    before, after = set(at_once.tables["fct_attempts"]), set(withdrawn_override.tables["fct_attempts"])
+    assert before < after
+    assert len(after - before) == 1
+    assert total(withdrawn_override) - total(at_once) == PLAIN_COST
 
 
-def test_an_override_prices_what_had_no_price(with_late_file, overridden, usd):
-    assert total(overridden) - total(with_late_file) == 2 * (usd(1000, per_million=2) + usd(200, per_million=5))
-
-
-def test_a_withdrawn_override_restores_every_table(with_late_file, withdrawn_override):
-    assert_same_tables(with_late_file, withdrawn_override)
+def test_a_row_says_which_load_and_which_price_made_it(root, withdrawn_override):
+    """Of every attempt: its line, its load, and where it has a cost the price row and the version that recorded it."""
+    orphans = root.inside(
+        """
+        select fact.request_id
+        from marts.fct_attempts as fact
+        left join staging.stg_loads as loads
+            on fact.load_id = loads.load_id and fact.landing_content_hash = loads.content_hash
+        left join marts.price_book as book using (price_row_key, price_book_version)
+        where loads.load_id is null or fact.landing_line_number is null
+            or (fact.pricing_status = 'priced' and book.price_row_key is null)
+        """
+    )
+    assert orphans == []
 
 
 def test_a_wider_identity_window_is_noticed(wider_window):

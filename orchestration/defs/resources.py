@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.dbt import InstalledDbt, dbt_project
+from orchestration.dbt import DBT, InstalledDbt, dbt_project
 from orchestration.settings import from_environment
 
 
@@ -12,6 +12,6 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "settings": dg.ResourceDefinition(lambda _: from_environment()),
-            "dbt": InstalledDbt(project_dir=dbt_project(from_environment())),
+            "dbt": InstalledDbt(project_dir=dbt_project(from_environment()), dbt_executable=str(DBT)),
         }
     )

@@ -1,7 +1,6 @@
 # Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data).
 SHELL := /bin/bash
-DATA ?= $(or $(TOKENTRAIL_DATA),$(CURDIR)/data)
-export TOKENTRAIL_DATA := $(abspath $(DATA))
+export TOKENTRAIL_DATA := $(abspath $(or $(TOKENTRAIL_DATA),$(CURDIR)/data))
 export DAGSTER_HOME := $(TOKENTRAIL_DATA)/state/dagster
 export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -42,7 +41,7 @@ test: $(VENV)
 
 lint: $(VENV)
 	ruff check . && ruff format --check .
-	sqlfmt --check --quiet dbt_project
+	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
 	mkdir -p $(TOKENTRAIL_DATA)/state/lint
 	DBT_TARGET_PATH=$(TOKENTRAIL_DATA)/state/lint/target DBT_LOG_PATH=$(TOKENTRAIL_DATA)/state/lint dbt parse --quiet --project-dir dbt_project
 	DBT_PROJECT_DIR=$(TOKENTRAIL_DATA)/state/lint dbt-bouncer --config-file dbt_project/dbt-bouncer.yml

@@ -12,6 +12,8 @@ from pricing.catalogue import PLACEHOLDER_MODELS, known_provider
 # Below this likeness names share letters, not a family.
 LIKENESS = 0.7
 SAME_PROVIDER_BONUS = 0.1
+BASE_SCORE = 0.9  # of a name that the reported one extends: nearer than any likeness of letters, after the same name
+SHORTEST_BASE = 5
 _DATE_OR_VERSION = re.compile(r"[-@:](20\d{2}-?\d{2}-?\d{2}|\d{3,4}|v\d+|latest|preview|exp|beta)(?=[-@:]|$)")
 
 
@@ -36,15 +38,24 @@ def suggest(provider: str, model: str, limit: int = 3) -> list[Suggestion]:
     matcher.set_seq2(name)
     for candidate, places in _names().items():
         matcher.set_seq1(candidate)
-        if matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS or matcher.ratio() < LIKENESS:
+        # a fine-tune keeps the words of its base
+        is_base = len(candidate) >= SHORTEST_BASE and _words(candidate) < _words(name)
+        if not is_base and (
+            matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS or matcher.ratio() < LIKENESS
+        ):
             continue
         for provider_id, model_id in places:
             at_home = home is not None and provider_id == home.id
-            score = matcher.ratio() + (SAME_PROVIDER_BONUS if at_home else 0)
-            likeness = "same name" if candidate == name else "similar name"
+            likeness = "same name" if candidate == name else "its words are in the name" if is_base else "similar name"
+            ratio = BASE_SCORE + len(candidate) / 1000 if is_base else matcher.ratio()
+            score = ratio + (SAME_PROVIDER_BONUS if at_home else 0)
             where = "same provider" if at_home else "another provider"
             scored.append((-score, provider_id, model_id, f"{likeness}, {where}"))
     return [Suggestion(*rest) for _, *rest in sorted(scored)[:limit]]
+
+
+def _words(core: str) -> set[str]:
+    return set(re.split(r"[-_ ]", core))
 
 
 @cache

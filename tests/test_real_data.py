@@ -24,7 +24,9 @@ def real(tmp_path_factory, shared_data) -> Pipeline:
 
 
 def test_every_line_is_loaded_or_rejected(real):
-    [(rows_in, loaded, rejected)] = real.inside("select sum(rows_in), sum(rows_loaded), sum(rows_rejected) from staging.stg_loads")
+    [(rows_in, loaded, rejected)] = real.inside(
+        "select sum(rows_in), sum(rows_loaded), sum(rows_rejected) from staging.stg_loads"
+    )
     assert (rows_in, loaded, rejected) == (LINES, LINES, 0)
 
 

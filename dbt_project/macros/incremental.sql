@@ -6,6 +6,7 @@
 {% endmacro %}
 
 {% macro create_memory_of_built_dates() %}
+    {%- do limit_threads() -%}
     create schema if not exists {{ built().without_identifier() }};
     create table if not exists {{ built() }} (model varchar, event_date date, input_fingerprint varchar, built_at timestamp);
     -- what the integrity tests have passed: a date stays under test until a run passes them all and is published

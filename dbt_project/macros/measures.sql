@@ -46,12 +46,18 @@
     from measured
 {% endmacro %}
 
-{#- What a dimension says of its members, over all dates, environments and data modes. -#}
+{#- What a dimension says of its members: when they were seen at all, and what they took and cost in real use, all
+    environments together. The daily marts have the rest. -#}
 {% macro member_measures() %}
     min(event_date) as first_seen_date,
     max(event_date) as last_seen_date,
-    cast(sum(requests) as bigint) as requests,
-    cast(sum(attempts) as bigint) as attempts,
-    cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
-    cast(sum(unpriced_attempts) as bigint) as unpriced_attempts
+    {% for measure, kind in [
+        ("requests", "bigint"),
+        ("attempts", "bigint"),
+        ("cost_usd", "decimal(38, 12)"),
+        ("unpriced_attempts", "bigint"),
+    ] %}
+        cast(sum(case when data_mode = 'real' then {{ measure }} end) as {{ kind }}) as {{ measure }}
+        {{- "," if not loop.last }}
+    {% endfor %}
 {% endmacro %}

@@ -30,6 +30,24 @@
     }}
 {% endmacro %}
 
+{#- Registry units that are parts of the inclusive counts but have no leaf column of their own: they arrive under `usage`,
+    are taken out of the text remainder, and are priced as `other`. -#}
+{% macro other_input_token_units() %}
+    {{
+        return(
+            [
+                "cache_audio_write_tokens",
+                "cache_image_write_tokens",
+                "cache_video_read_tokens",
+                "cache_video_write_tokens",
+                "input_tool_tokens",
+            ]
+        )
+    }}
+{% endmacro %}
+
+{% macro other_output_token_units() %} {{ return(["output_citation_tokens"]) }} {% endmacro %}
+
 {% macro cost_parts() %} {{ return(leaves() | map(attribute="part") | unique | list) }} {% endmacro %}
 
 {#- USD of one leaf: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has

@@ -1,6 +1,7 @@
 """When things run: the daily job, backfills, and a sensor that runs it as soon as files land."""
 
 import hashlib
+from datetime import date
 
 import dagster as dg
 
@@ -28,8 +29,19 @@ daily_attribution = dg.define_asset_job(
     }
 )
 def _rebuild(config: dict) -> dict:
+    for name in ("from", "to"):
+        _date_or_nothing(name, config[name])
+    if bool(config["from"]) != bool(config["to"]):
+        raise ValueError("A backfill has both dates or neither: give FROM and TO, or FULL_REFRESH=true for everything.")
     rebuild = {"rebuild_from": config["from"], "rebuild_to": config["to"], "full_refresh": config["full_refresh"]}
     return {"ops": {"warehouse_models": {"config": rebuild}}}
+
+
+def _date_or_nothing(name: str, text: str) -> None:
+    try:
+        date.fromisoformat(text or "2000-01-01")
+    except ValueError:
+        raise ValueError(f"{name.upper()} is {text!r}: give a date that exists, as YYYY-MM-DD.") from None
 
 
 backfill = dg.define_asset_job(
@@ -45,13 +57,16 @@ daily_schedule = dg.ScheduleDefinition(
     job=daily_attribution,
     cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * *",
     execution_timezone=SETTINGS.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
 
-@dg.sensor(job=daily_attribution, minimum_interval_seconds=60)
+@dg.sensor(job=daily_attribution, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-    """Run when landing holds files that no manifest knows; one run for one set of files, however often the sensor ticks."""
+    """Run when landing holds files that no manifest knows: once for one set of files, and again an hour later if that run failed."""
     files = new_files(settings, "events")
     if not files:
         return dg.SkipReason("Every landing file is known.")
-    return dg.RunRequest(run_key=hashlib.sha256("\n".join(sorted(map(str, files))).encode()).hexdigest())
+    names = "\n".join(sorted(map(str, files)))
+    hour = settings.as_of.strftime("%Y-%m-%dT%H")
+    return dg.RunRequest(run_key=f"{hour}-{hashlib.sha256(names.encode()).hexdigest()}")

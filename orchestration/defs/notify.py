@@ -7,7 +7,7 @@ import dagster as dg
 from orchestration.settings import Settings, from_environment
 
 
-@dg.run_failure_sensor(monitor_all_code_locations=False)
+@dg.run_failure_sensor(monitor_all_code_locations=False, default_status=dg.DefaultSensorStatus.RUNNING)
 def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     """Append the failure to ledger/run_failures.jsonl: what failed, in which run, in the words of the error."""
     failure = describe_failure(context)

@@ -53,7 +53,7 @@ select
     - (coalesce(input_audio_tokens, 0) - coalesce(cache_audio_read_tokens, 0))
     - (coalesce(input_image_tokens, 0) - coalesce(cache_image_read_tokens, 0))
     - coalesce(input_video_tokens, 0)
-    - ({{ other_units_sum("other_usage", var("other_input_token_units")) }}) as uncached_input_tokens,
+    - ({{ other_units_sum("other_usage", other_input_token_units()) }}) as uncached_input_tokens,
     coalesce(
         cache_read_tokens - coalesce(cache_audio_read_tokens, 0) - coalesce(cache_image_read_tokens, 0),
         none_unless_missing
@@ -70,7 +70,7 @@ select
     - coalesce(output_audio_tokens, 0)
     - coalesce(output_image_tokens, 0)
     - coalesce(output_video_tokens, 0)
-    - ({{ other_units_sum("other_usage", var("other_output_token_units")) }}) as text_output_tokens,
+    - ({{ other_units_sum("other_usage", other_output_token_units()) }}) as text_output_tokens,
     coalesce(reasoning_tokens, none_unless_missing) as reasoning_tokens,
     coalesce(output_audio_tokens, none_unless_missing) as output_audio_tokens,
     coalesce(output_image_tokens, none_unless_missing) as output_image_tokens,

@@ -15,6 +15,7 @@ with
             and processing is null
             and service_tier is null
             and uncached_input_price_usd is not null
+            and output_text_price_usd is not null  -- an embedding is no kin of a model that answers
         group by provider, model
     ),
 

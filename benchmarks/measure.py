@@ -12,7 +12,6 @@ from pathlib import Path
 from orchestration.settings import PROJECT
 
 SAMPLE_SECONDS = 0.1
-KIB_OR_BYTES = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 
 
 @dataclass
@@ -20,7 +19,7 @@ class Run:
     """One run: wall seconds from the start of its process to its end, by step, and the peak of resident memory.
 
     `cpu_seconds`: of all cores and all its processes, which other work on the machine hardly changes.
-    `peak_bytes`: of all its processes together, sampled, or of its largest one as the kernel counted it, whichever is more.
+    `peak_bytes`: of all its processes together, sampled, or of its largest one as the kernel counts it, whichever is more.
     """
 
     seconds: float = 0.0
@@ -59,22 +58,25 @@ def run(module: str, *arguments: str, log: Path, **environment: str) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
     done.seconds, done.cpu_seconds = time.monotonic() - began, usage.ru_utime + usage.ru_stime
     peak.stop()
-    done.peak_bytes = max(usage.ru_maxrss * KIB_OR_BYTES, *done.peak_by_step.values(), 0)
+    done.peak_bytes = max(peak.largest, *done.peak_by_step.values(), 0)
     if process.returncode:
         raise RuntimeError(f"python -m {module} ended with {process.returncode}; {log}:\n{log.read_text()[-4000:]}")
     return done
 
 
 class _Sampler:
-    """Resident memory of a process and its descendants, looked at ten times a second (Linux; elsewhere 0)."""
+    """Resident memory of a process and its descendants, looked at ten times a second (Linux; elsewhere 0).
+
+    Not getrusage: its ru_maxrss begins with what the process that forked it held.
+    """
 
     def __init__(self, process: int):
-        self.process, self.peak, self.stopped = process, 0, threading.Event()
+        self.process, self.peak, self.largest, self.stopped = process, 0, 0, threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
     def take(self) -> int:
-        """The peak since the last call, in bytes."""
+        """The peak of all processes together since the last call, in bytes."""
         peak, self.peak = self.peak, 0
         return peak
 
@@ -84,7 +86,9 @@ class _Sampler:
 
     def _watch(self) -> None:
         while not self.stopped.wait(SAMPLE_SECONDS):
-            self.peak = max(self.peak, sum(_resident(each) for each in _family(self.process)))
+            seen = [_memory(each) for each in _family(self.process)]
+            self.peak = max(self.peak, sum(now for now, _ in seen))
+            self.largest = max(self.largest, *(highest for _, highest in seen))
 
 
 def _family(process: int) -> list[int]:
@@ -98,8 +102,13 @@ def _family(process: int) -> list[int]:
     return members
 
 
-def _resident(process: int) -> int:
+def _memory(process: int) -> tuple[int, int]:
+    """What a process holds now and the most it has held since it began, in bytes; zeros when it is gone."""
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
-        return 0
+        return 0, 0
+    held = {
+        name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if name.startswith("Vm")
+    }
+    return int(held.get("VmRSS", 0)) * 1024, int(held.get("VmHWM", 0)) * 1024

@@ -100,10 +100,10 @@ def _nodes(title: str, notes: dict) -> str:
 def _days(figures: dict) -> str:
     after = {days: figures["one_more_day"][days] for days in sorted(figures["one_more_day"], key=int)}
     steps = list(next(iter(after.values()))["run"]["steps"])
-    head = ("seconds", *(f"after {days} days" for days in after), *(f"nothing new, {days} days" for days in after))
-    runs = [entry["run"] for entry in after.values()] + [entry["idle"] for entry in after.values()]
+    head = ("seconds", *(f"after {days} days" for days in after), "and again, with nothing new")
+    runs = [*(entry["run"] for entry in after.values()), figures["idle"]]
     rows = [
-        ("events", *(f"{entry['events']:,}" for entry in after.values()), *("0" for _ in after)),
+        ("events", *(f"{entry['events']:,}" for entry in after.values()), "0"),
         *((step, *(f"{run['steps'][step]:.1f}" for run in runs)) for step in steps),
         ("whole run", *(f"{run['seconds']:.1f}" for run in runs)),
         ("CPU seconds", *(f"{run['cpu_seconds']:.1f}" for run in runs)),

@@ -88,8 +88,14 @@ def idle(first) -> tuple[Publication, int, int]:
 
 @pytest.fixture(scope="module")
 def read_meanwhile(first, idle) -> dict:
-    """What a reader saw that never paused during a run that changes data; one more connection stays open throughout."""
+    """What a reader saw that never paused during a run that changes data; one more connection stays open throughout.
+
+    A second name for the file that readers have open shows whether anybody wrote into it.
+    """
     pipeline = first.pipeline
+    held = pipeline.settings.data.parent / "held-open.duckdb"
+    held.hardlink_to(pipeline.settings.published / "marts.duckdb")
+    content = held.read_bytes()
     with duckdb.connect(str(pipeline.settings.published / "marts.duckdb"), read_only=True) as patient:
         count = "select count(*) from marts.marts.fct_attempts"
         before = patient.execute(count).fetchall()
@@ -97,7 +103,11 @@ def read_meanwhile(first, idle) -> dict:
             pipeline.land("second.jsonl", SECOND)
             pipeline.run(*WITHOUT_TESTS)
             answer, _ = process.communicate(timeout=60)
-        return json.loads(answer.splitlines()[-1]) | {"patient": (before, patient.execute(count).fetchall())}
+        seen = json.loads(answer.splitlines()[-1])
+        return seen | {
+            "patient": (before, patient.execute(count).fetchall()),
+            "untouched": held.read_bytes() == content,
+        }
 
 
 @contextmanager
@@ -181,6 +191,7 @@ def test_a_reader_sees_only_whole_snapshots_while_a_run_publishes(read_meanwhile
 def test_an_open_connection_keeps_the_snapshot_it_opened(read_meanwhile):
     before, after = read_meanwhile["patient"]
     assert before == after == [(len(FIRST),)]
+    assert read_meanwhile["untouched"]
 
 
 def test_only_exports_whose_rows_changed_are_written_again(first, read_meanwhile):

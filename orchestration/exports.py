@@ -1,5 +1,6 @@
 """Files for people without a database: each cost mart of the last days and by month, as Parquet and CSV, with a manifest."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -21,11 +22,12 @@ DAILY_MARTS = (
 FORMATS = {"parquet": "format parquet, compression zstd", "csv": "format csv, header true"}
 
 
-def write_exports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> int:
+def write_exports(connection: duckdb.DuckDBPyConnection, settings: Settings, built: list[tuple[str, str, str]]) -> int:
     """Write the exports whose rows changed; returns how many files were written.
 
-    `connection` reads the copy that is about to be published. Each export's manifest entry has its filter, row count, total and
-    price book versions, so that a file in somebody's mail can be traced to the marts it came from.
+    `connection` reads the copy that is about to be published; `built` has (model, date, what it was built from and when).
+    Each export's manifest entry has its filter, row count, total and price book versions, so that a file in somebody's
+    mail can be traced to the marts it came from.
     """
     folder = settings.published / "exports"
     before = _manifest(folder)
@@ -33,7 +35,7 @@ def write_exports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> 
     written = 0
     for mart in DAILY_MARTS:
         for name, first, last in _periods(connection, mart, settings.export_days):
-            entry = _describe(connection, mart, first, last)
+            entry = _describe(connection, mart, first, last, built)
             after[f"{mart}/{name}"] = entry
             if before.get(f"{mart}/{name}") != entry or not all(
                 (folder / mart / f"{name}.{suffix}").exists() for suffix in FORMATS
@@ -67,14 +69,20 @@ def _periods(connection: duckdb.DuckDBPyConnection, mart: str, days: int) -> lis
     ).fetchall()
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, mart: str, first: str, last: str) -> dict:
-    """What the export holds. The content hash decides whether the file is written again."""
+def _describe(
+    connection: duckdb.DuckDBPyConnection, mart: str, first: str, last: str, built: list[tuple[str, str, str]]
+) -> dict:
+    """What the export holds. `content` decides whether the file is written again: the fingerprints that its dates were built
+    from, which cost nothing to compare, or a hash of the rows for a small mart that is not built by date.
+    """
+    stamps = [f"{day} {stamp}" for model, day, stamp in built if model == mart and first <= day <= last]
     rows, cost, content = connection.execute(
         f"""
-        select count(*), cast(sum(cost_usd) as varchar), md5(cast(bit_xor(md5_number_lower(cast(marts as varchar))) as varchar))
-        from {mart} as marts where event_date between cast(? as date) and cast(? as date)
-        """,  # noqa: S608
-        [first, last],
+        select count(*), cast(sum(cost_usd) as varchar),
+            {"?" if stamps else "md5(cast(bit_xor(md5_number_lower(cast(mart as varchar))) as varchar)) || ?"}
+        from {mart} as mart where event_date between cast(? as date) and cast(? as date)
+        """,  # noqa: S608 - the mart is one of ours
+        [hashlib.md5("\n".join(stamps).encode(), usedforsecurity=False).hexdigest(), first, last],
     ).fetchone()
     versions = connection.execute("select list(distinct price_book_version order by 1) from price_book").fetchone()[0]
     return {

@@ -29,13 +29,13 @@ def publish(settings: Settings) -> Publication:
     Open readers keep the file they have; a crash leaves the former publication and a temporary file that the next run replaces.
     """
     settings.published.mkdir(parents=True, exist_ok=True)
-    signature = _mark_verified(settings)
+    signature, built = _mark_verified(settings)
     if _published_signature(settings) == signature and (settings.published / "marts.duckdb").exists():
         return Publication(signature, written=False, exports_written=0)
     copy = settings.published / ".marts.duckdb.next"
     _copy_marts(settings, copy)
     with open_marts(settings, copy) as connection:
-        exports_written = write_exports(connection, settings)
+        exports_written = write_exports(connection, settings, built)
     os.replace(copy, settings.published / "marts.duckdb")
     write_atomically(
         settings.published / "marts.json",
@@ -44,8 +44,8 @@ def publish(settings: Settings) -> Publication:
     return Publication(signature, written=True, exports_written=exports_written)
 
 
-def _mark_verified(settings: Settings) -> str:
-    """Remember that every built date has passed the integrity tests; return the signature of all that readers can see."""
+def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]:
+    """Remember that every built date has passed the tests; return the signature of all that readers can see, and what was built."""
     with warehouse(settings, read_only=False) as connection:
         connection.execute(
             """
@@ -56,14 +56,21 @@ def _mark_verified(settings: Settings) -> str:
             """
         )
         signature = connection.execute(SIGNATURE_SQL).fetchone()[0]
+        built = connection.execute(BUILT_SQL).fetchall()
         connection.execute("checkpoint")
-    return signature
+    return signature, built
 
 
-# Small marts are hashed by content; the large ones by the fingerprints they were built from.
+BUILT_SQL = """
+    select model, cast(event_date as varchar), concat_ws(' ', input_fingerprint, built_at)
+    from tokentrail.built order by model, event_date
+"""
+
+# Small marts are hashed by content; the large ones by what their dates were built from, and when: a backfill that repairs
+# rows leaves the fingerprint as it was.
 SIGNATURE_SQL = """
     select md5(concat_ws('|',
-        (select string_agg(concat_ws(' ', model, event_date, input_fingerprint), ',' order by model, event_date)
+        (select string_agg(concat_ws(' ', model, event_date, input_fingerprint, built_at), ',' order by model, event_date)
             from tokentrail.built),
         (select md5(string_agg(price_row_key || price_book_version, ',' order by price_row_key)) from marts.price_book),
         (select md5(string_agg(concat_ws(' ', landing_file, line_number, reason_code), ',' order by landing_file, line_number))

@@ -96,6 +96,7 @@ class Moment:
     tables: dict[str, list[tuple]]
     built: dict[tuple[str, str], str]
     built_at: dict[tuple[str, str], datetime]
+    oldest_published_row: datetime
 
     def rebuilt_after(self, before: "Moment", model: str) -> set[str]:
         """Dates of a model that the runs in between built, or forgot."""
@@ -107,7 +108,8 @@ class Moment:
 
 
 def moment(pipeline: Pipeline) -> Moment:
-    return Moment(pipeline.tables(), pipeline.built(), pipeline.built_at())
+    [(oldest,)] = pipeline.ask("select min(built_at) from fct_attempts")
+    return Moment(pipeline.tables(), pipeline.built(), pipeline.built_at(), oldest)
 
 
 def random_world(seed: int, days: int = 28, per_day: int = 8) -> dict[str, list[dict]]:
@@ -222,6 +224,12 @@ def wider_window(root, withdrawn_override) -> Pipeline:
 def test_an_idle_run_touches_no_date(shuffled, idle):
     assert idle.built == shuffled.built
     assert idle.built_at == shuffled.built_at
+
+
+def test_a_full_refresh_builds_and_publishes_every_row_anew(idle, refreshed):
+    """Its fingerprints are those it found: without new rows in the publication the next test would compare nothing."""
+    assert refreshed.built == idle.built
+    assert refreshed.oldest_published_row > max(idle.built_at.values())
 
 
 def test_a_full_refresh_equals_the_increments(idle, refreshed):

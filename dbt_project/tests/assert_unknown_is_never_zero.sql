@@ -6,4 +6,8 @@ from {{ to_verify("fct_attempts") }} as fact
 where
     (pricing_status = 'priced') <> (cost_usd is not null)
     or (usage_source = 'missing' and cost_usd is not null)
-    or (price_row_key is null)
+    or price_row_key is null
+    or (
+        cost_usd is not null
+        and price_row_key in (select price_row_key from {{ ref("int_price_book") }} where resolution = 'unknown')
+    )

@@ -17,7 +17,7 @@ def publish_dbt_docs(settings: Settings) -> tuple[Path, bool]:
     code = _code_hash()
     if page.exists() and stamp.exists() and stamp.read_text() == code:
         return page, False
-    run_dbt(settings, "docs", "generate", "--static", "--quiet")
+    run_dbt(settings, "docs", "generate", "--static", "--no-compile", "--quiet")  # the build has compiled everything
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(settings.state / "dbt" / "static_index.html", folder / ".index.html.next")
     os.replace(folder / ".index.html.next", page)

@@ -27,6 +27,6 @@ def publish_dbt_docs(settings: Settings) -> tuple[Path, bool]:
 
 def _code_hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv"}):
+    for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"}):
         digest.update(str(path.relative_to(DBT_PROJECT)).encode() + path.read_bytes())
     return digest.hexdigest()

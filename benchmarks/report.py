@@ -20,8 +20,8 @@ def _title(figures: dict) -> str:
     command = f"python -m benchmarks --events {asked['events']} --days {asked['days']}"
     return (
         f"# Benchmark\n\n`{command}` on {datetime.now(UTC).date()}: {_machine()}. "
-        f"Load average {figures['load_before']:.1f} before and {figures['load_after']:.1f} after: above the number of "
-        f"cores, other work slowed both sides. {runs} run{'s' if runs > 1 else ''} of each side, in turn; every ratio "
+        f"Load average {figures['load_before']:.1f} before and {figures['load_after']:.1f} after (where that is above "
+        f"the number of cores, other work slowed both sides). {runs} run{'s' if runs > 1 else ''} of each side, in turn; every ratio "
         "is of figures from this one benchmark. The landing files were in the page cache."
     )
 

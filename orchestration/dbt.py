@@ -64,4 +64,6 @@ def run_dbt(settings: Settings, *arguments: str) -> None:
 
 
 def _last_change() -> float:
-    return max(path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    return max(
+        path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"}
+    )

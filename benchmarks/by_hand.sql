@@ -288,22 +288,22 @@ with
             price.price_book_version,
             nullif(array_to_string(price.fallback_leaves, ', '), '') as fallback_leaves,
             uncached_input_price_usd,
-            output_text_price_usd,
+            text_output_price_usd,
             cost_or_unused(uncached_input_tokens, uncached_input_price_usd) as input_cost_usd,
             cost(cached_input_tokens, cached_input_price_usd) as cache_read_cost_usd,
             cost(cache_write_5m_tokens, cache_write_5m_price_usd)
             + cost(cache_write_1h_tokens, cache_write_1h_price_usd) as cache_write_cost_usd,
-            cost(uncached_audio_tokens, input_audio_price_usd)
+            cost(uncached_audio_tokens, uncached_audio_price_usd)
             + cost(cached_audio_tokens, cached_audio_price_usd)
             + cost(output_audio_tokens, output_audio_price_usd) as audio_cost_usd,
-            cost(uncached_image_tokens, input_image_price_usd)
+            cost(uncached_image_tokens, uncached_image_price_usd)
             + cost(cached_image_tokens, cached_image_price_usd)
             + cost(output_image_tokens, output_image_price_usd) as image_cost_usd,
             cost(input_video_tokens, input_video_price_usd)
             + cost(output_video_tokens, output_video_price_usd) as video_cost_usd,
-            cost_or_unused(text_output_tokens, output_text_price_usd) as output_cost_usd,
+            cost_or_unused(text_output_tokens, text_output_price_usd) as output_cost_usd,
             cost(reasoning_tokens, reasoning_price_usd) as reasoning_cost_usd,
-            cost(web_searches, web_searches_price_usd) + cost(billed_requests, requests_price_usd) as fee_cost_usd
+            cost(web_searches, web_searches_price_usd) + cost(billed_requests, billed_requests_price_usd) as fee_cost_usd
         from leaf
         left join read_parquet(getvariable('price_book')) as price
             on leaf.provider = price.provider
@@ -388,7 +388,7 @@ select
         then 'priced'
         when usage_source = 'missing'
             or (uncached_input_tokens is null and uncached_input_price_usd is not null)
-            or (text_output_tokens is null and output_text_price_usd is not null)
+            or (text_output_tokens is null and text_output_price_usd is not null)
         then 'no_usage'
         else 'unpriced'
     end as pricing_status,

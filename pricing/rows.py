@@ -53,7 +53,7 @@ def priced_columns(prices: Mapping[str, Decimal], unpriceable: frozenset[str] = 
     """
     leaves, others, fallbacks = coverage(frozenset(prices))
     columns: Row = {leaf.price_column: prices.get(leaves[leaf.name]) for leaf in LEAVES}
-    columns["requests_price_usd"] = prices.get("requests", Decimal(0).quantize(PRICE_SCALE))
+    columns["billed_requests_price_usd"] = prices.get("requests", Decimal(0).quantize(PRICE_SCALE))
     # What repeats a leaf is paid there.
     texts = {
         name: "0" if name in RESTATED else f"{prices[others[name]].normalize():f}"

@@ -33,9 +33,24 @@ class Leaf:
         return REGISTRY.units[self.unit].dimensions
 
     @property
+    def quantity(self) -> str:
+        """The fact's column with the disjoint count."""
+        return self.name if self.kind == "fee" else f"{self.name}_tokens"
+
+    @property
     def price_column(self) -> str:
-        """USD per unit, in the price book and on the fact."""
+        """USD per unit, in the price book."""
         return f"{self.name}_price_usd"
+
+    @property
+    def cost_column(self) -> str:
+        """USD, on the fact."""
+        return f"{self.name}_cost_usd"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Other units that are parts of this leaf's unit: what is counted there is not counted here."""
+        return tuple(unit for unit in OTHER_UNITS if unit not in RESTATED and self.unit in _ancestors(unit))
 
 
 # The order is the order of columns everywhere.
@@ -44,18 +59,18 @@ LEAVES = (
     Leaf("cached_input", "cache_read_tokens"),
     Leaf("cache_write_5m", "cache_write_5m_tokens"),
     Leaf("cache_write_1h", "cache_write_1h_tokens"),
-    Leaf("input_audio", "input_audio_tokens"),
+    Leaf("uncached_audio", "input_audio_tokens"),
     Leaf("cached_audio", "cache_audio_read_tokens"),
-    Leaf("input_image", "input_image_tokens"),
+    Leaf("uncached_image", "input_image_tokens"),
     Leaf("cached_image", "cache_image_read_tokens"),
     Leaf("input_video", "input_video_tokens"),
-    Leaf("output_text", "output_tokens"),
+    Leaf("text_output", "output_tokens"),
     Leaf("reasoning", "output_reasoning_tokens"),
     Leaf("output_audio", "output_audio_tokens"),
     Leaf("output_image", "output_image_tokens"),
     Leaf("output_video", "output_video_tokens"),
     Leaf("web_searches", "web_searches", "fee"),
-    Leaf("requests", "requests", "fee"),
+    Leaf("billed_requests", "requests", "fee"),
 )
 LEAF_BY_NAME = {leaf.name: leaf for leaf in LEAVES}
 
@@ -67,8 +82,12 @@ OWN_UNITS = {leaf.name: {leaf.unit} for leaf in LEAVES} | {
 # Inclusive sums are reported, but no token is left in them that is not in a leaf.
 SUMS = frozenset({"cache_write_tokens"})
 
-# Text is what remains of input and output when the other modalities are taken out, so text counts repeat a leaf.
-RESTATED = frozenset(name for name, unit in REGISTRY.units.items() if unit.dimensions.get("modality") == "text")
+# Text is what remains of input and output when the other modalities are taken out, so text tokens repeat a leaf.
+RESTATED = frozenset(
+    name
+    for name, unit in REGISTRY.units.items()
+    if unit.dimensions.get("modality") == "text" and unit.dimensions["family"] == "tokens"
+)
 
 # Every other unit of the registry arrives under `usage` by its name.
 OTHER_UNITS = tuple(name for name in REGISTRY.units if name not in SUMS | {leaf.unit for leaf in LEAVES})
@@ -156,15 +175,15 @@ def coverage(priced: frozenset[str]) -> tuple[dict[str, str | None], dict[str, s
 def leaves_from(usage: Usage) -> dict[str, int | None]:
     """Disjoint leaf counts of an attempt, by leaf name, in the order of `LEAVES`.
 
-    None: not known. A remainder (`uncached_input`, `output_text`) is unknown when its total is; every other leaf that
+    None: not known. A remainder (`uncached_input`, `text_output`) is unknown when its total is; every other leaf that
     nobody reported is 0, unless nothing was reported at all. Raises ValueError when parts exceed their total.
     """
     cells = _cells(usage)
     default = 0 if usage.is_known else None
     counts = {leaf.name: cells.get(leaf.unit, default) for leaf in LEAVES}
-    counts["uncached_input"], counts["output_text"] = cells.get("input_tokens"), cells.get("output_tokens")
+    counts["uncached_input"], counts["text_output"] = cells.get("input_tokens"), cells.get("output_tokens")
     counts["cache_write_5m"] = cells.get("cache_write_tokens", default)
-    counts["requests"] = 1 if usage.is_known else None
+    counts["billed_requests"] = 1 if usage.is_known else None
     return counts
 
 

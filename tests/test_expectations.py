@@ -71,7 +71,7 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
                 other_prices varchar, source varchar default 'genai-prices 0.2.3', {leaf_prices}
             );
             insert into marts.price_book
-                (price_row_key, uncached_input_price_usd, output_text_price_usd, requests_price_usd)
+                (price_row_key, uncached_input_price_usd, text_output_price_usd, billed_requests_price_usd)
                 values ('sound', 0.00000125, 0.00001, 0);
             insert into marts.price_book (price_row_key, model, resolution)
                 values ('nobody knows', 'acme-7b', 'unknown');
@@ -240,17 +240,17 @@ BROKEN_PRICES = [
         "'guess'",
         "1 price has a resolution that is not catalogue, override or unknown: openai/guess",
     ),
-    ("minus", "output_text_price_usd", "-0.000001", "openai/minus -0.000001 USD per unit (source genai-prices 0.2.3)"),
+    ("minus", "text_output_price_usd", "-0.000001", "openai/minus -0.000001 USD per unit (source genai-prices 0.2.3)"),
     ("minus-audio", "other_prices", """'{"audio_seconds": "-0.0001"}'""", "openai/minus-audio -0.0001 USD per unit"),
     (
         "per-million",
-        "output_text_price_usd",
+        "text_output_price_usd",
         "15",
         "1 price row asks more than 0.01 USD per token: openai/per-million 15 USD",
     ),
     (
         "per-k",
-        "requests_price_usd",
+        "billed_requests_price_usd",
         "10.01",
         "1 price row asks more than 10 USD per request or web search: openai/per-k 10.01",
     ),
@@ -268,7 +268,7 @@ BROKEN_PRICES = [
     ("tier", "input_tokens_from, input_tokens_to", "200001, 200001", "openai/tier from 200,001 to 200,001 tokens."),
     (
         "mystery",
-        "resolution, output_text_price_usd",
+        "resolution, text_output_price_usd",
         "'unknown', 0",
         "1 unknown model has a price: openai/mystery (1 price).",
     ),
@@ -287,9 +287,9 @@ def test_broken_prices_are_errors(settings):
 
 def test_what_is_just_allowed_passes(settings):
     allowed = [
-        ("dear", "output_text_price_usd", "0.01"),
-        ("fee", "requests_price_usd", "10"),
-        ("free", "output_text_price_usd", "0"),
+        ("dear", "text_output_price_usd", "0.01"),
+        ("fee", "billed_requests_price_usd", "10"),
+        ("free", "text_output_price_usd", "0"),
         ("instant", "valid_from, valid_to", "'2026-03-01', '2026-03-01 00:00:00.000001'"),
         ("open", "valid_from", "'2026-03-01'"),
         ("last second", "day_second_from, day_second_to", "86399, 86400"),

@@ -84,16 +84,16 @@ def test_one_hour_writes_cost_the_one_hour_rate():
 
 def test_a_leaf_without_its_own_rate_takes_its_parents_and_says_so():
     row = compile_key(PriceKey("anthropic", "claude-sonnet-4-5"))[0]
-    assert row["reasoning_price_usd"] == row["output_text_price_usd"] == Decimal("0.000015")
+    assert row["reasoning_price_usd"] == row["text_output_price_usd"] == Decimal("0.000015")
     assert "reasoning" in row["fallback_leaves"]
-    assert not {"uncached_input", "output_text", "cached_input", "cache_write_5m", "cache_write_1h"} & set(
+    assert not {"uncached_input", "text_output", "cached_input", "cache_write_5m", "cache_write_1h"} & set(
         row["fallback_leaves"]
     )
 
 
 def test_a_fee_per_request_is_paid_once_and_is_otherwise_zero():
     assert price(Usage(0, 0), NOON, "perplexity", "sonar").cost_usd == Decimal("0.012")
-    assert compile_key(PriceKey("openai", "gpt-5"))[0]["requests_price_usd"] == 0
+    assert compile_key(PriceKey("openai", "gpt-5"))[0]["billed_requests_price_usd"] == 0
 
 
 def test_an_unknown_pair_has_one_row_without_prices():

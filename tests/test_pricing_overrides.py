@@ -119,14 +119,14 @@ def test_an_override_replaces_every_price(load):
 
 
 def test_prices_keep_their_digits(load):
-    overrides = load(entry(prices="per_million_tokens: {input_tokens: 0.1000000000000000000001, output_text: 1e-7}"))
+    overrides = load(entry(prices="per_million_tokens: {input_tokens: 0.1000000000000000000001, text_output: 1e-7}"))
     row = price(CHAT, at("2026-03-01"), "openai", "gpt-5", overrides=overrides).row
     assert str(row["uncached_input_price_usd"]) == "1.00000000000E-7"
-    assert row["output_text_price_usd"] == Decimal("1E-13")
+    assert row["text_output_price_usd"] == Decimal("1E-13")
 
 
 def test_leaves_and_units_are_both_names(load):
-    prices = "per_million_tokens: {uncached_input: 1, cached_input: 0.1, output_text: 5, reasoning: 6}"
+    prices = "per_million_tokens: {uncached_input: 1, cached_input: 0.1, text_output: 5, reasoning: 6}"
     overrides = load(entry(prices=f"{prices}\n    per_thousand: {{web_searches: 8, requests: 2}}"))
     usage = Usage(1000, 100, cache_read_tokens=400, reasoning_tokens=60, web_searches=3)
     total = usd(600, 1) + usd(400, "0.1") + usd(40, 5) + usd(60, 6) + 3 * Decimal("0.008") + Decimal("0.002")

@@ -93,7 +93,7 @@ def _inclusive(leaves: dict[str, int], web_searches: int) -> Usage:
     inputs = [
         name
         for name in leaves
-        if name not in ("output_text", "reasoning", "output_audio", "output_image", "output_video")
+        if name not in ("text_output", "reasoning", "output_audio", "output_image", "output_video")
     ]
     return Usage(
         input_tokens=sum(map(of, inputs)),
@@ -102,10 +102,10 @@ def _inclusive(leaves: dict[str, int], web_searches: int) -> Usage:
         cache_write_tokens=of("cache_write_5m") + of("cache_write_1h"),
         cache_write_1h_tokens=of("cache_write_1h"),
         reasoning_tokens=of("reasoning"),
-        input_audio_tokens=of("input_audio") + of("cached_audio"),
+        input_audio_tokens=of("uncached_audio") + of("cached_audio"),
         cache_audio_read_tokens=of("cached_audio"),
         output_audio_tokens=of("output_audio"),
-        input_image_tokens=of("input_image") + of("cached_image"),
+        input_image_tokens=of("uncached_image") + of("cached_image"),
         cache_image_read_tokens=of("cached_image"),
         output_image_tokens=of("output_image"),
         input_video_tokens=of("input_video"),

@@ -21,7 +21,7 @@ TOKENS = st.integers(0, 1_000_000)
 def test_the_leaves_are_the_interface():
     assert " ".join(leaf.name for leaf in LEAVES) == (
         "uncached_input cached_input cache_write_5m cache_write_1h input_audio cached_audio input_image cached_image "
-        "input_video output_text reasoning output_audio output_image output_video web_searches requests"
+        "input_video text_output reasoning output_audio output_image output_video web_searches billed_requests"
     )
 
 
@@ -58,16 +58,16 @@ def test_the_leaves_of_a_request_add_up_to_its_input_and_output(data):
     assert leaves["uncached_input"] == tokens["text"]
     assert leaves["cached_input"] == tokens["cached"]
     assert leaves["cache_write_5m"] == tokens["written"]
-    assert leaves["input_audio"] == tokens["audio"]
-    assert leaves["output_text"] == reply
-    counted = sum(count for name, count in leaves.items() if name not in ("web_searches", "requests"))
+    assert leaves["uncached_audio"] == tokens["audio"]
+    assert leaves["text_output"] == reply
+    counted = sum(count for name, count in leaves.items() if name not in ("web_searches", "billed_requests"))
     assert counted + sum(others.values()) == usage.input_tokens + usage.output_tokens
 
 
 def test_a_part_reported_without_its_sum_is_still_counted_once():
     leaves = leaves_from(Usage(input_tokens=100, output_tokens=0, cache_write_1h_tokens=30, cache_audio_read_tokens=5))
     assert (leaves["cache_write_1h"], leaves["cache_write_5m"]) == (30, 0)
-    assert (leaves["cached_audio"], leaves["input_audio"], leaves["cached_input"]) == (5, 0, 0)
+    assert (leaves["cached_audio"], leaves["uncached_audio"], leaves["cached_input"]) == (5, 0, 0)
     assert leaves["uncached_input"] == 100 - 30 - 5
 
 
@@ -86,7 +86,7 @@ def test_text_counts_repeat_what_the_remainder_already_holds():
 
 def test_an_absent_total_leaves_the_remainder_unknown_and_the_parts_known():
     leaves = leaves_from(Usage(output_tokens=7, cache_read_tokens=3))
-    assert (leaves["uncached_input"], leaves["cached_input"], leaves["output_text"]) == (None, 3, 7)
+    assert (leaves["uncached_input"], leaves["cached_input"], leaves["text_output"]) == (None, 3, 7)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_an_absent_total_leaves_the_remainder_unknown_and_the_parts_known():
 )
 def test_the_missing_side_comes_from_the_total(usage, uncached, text):
     leaves = leaves_from(usage)
-    assert (leaves["uncached_input"], leaves["output_text"]) == (uncached, text)
+    assert (leaves["uncached_input"], leaves["text_output"]) == (uncached, text)
 
 
 def test_nothing_reported_is_not_zero():
     assert set(leaves_from(Usage()).values()) == {None}
-    assert leaves_from(Usage(input_tokens=0, output_tokens=0))["requests"] == 1
+    assert leaves_from(Usage(input_tokens=0, output_tokens=0))["billed_requests"] == 1
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_two_overlapping_rates_need_a_rate_for_what_they_share():
 def test_a_leaf_at_its_parents_rate_is_a_fallback():
     _, _, fallbacks = coverage(frozenset({"input_tokens", "output_tokens", "cache_write_tokens"}))
     assert {"cached_input", "cache_write_1h", "reasoning"} <= set(fallbacks)
-    assert not {"uncached_input", "output_text", "cache_write_5m", "web_searches", "requests"} & set(fallbacks)
+    assert not {"uncached_input", "text_output", "cache_write_5m", "web_searches", "billed_requests"} & set(fallbacks)

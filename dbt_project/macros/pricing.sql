@@ -1,54 +1,63 @@
-{#- The leaves in their published order: the same list as pricing/units.py (a test compares them). Each names the fact's token column
-    and the cost part it belongs to. -#}
+{#- The leaves in their published order: the same list as pricing/units.py (a test compares them). `quantity` is the fact's
+    column of disjoint counts. A leaf that is `what_is_left` of an inclusive count is unknown where that is; `may_fall_back`
+    is one that price lists may leave out, so that it takes its parent's rate. -#}
 {% macro leaves() %}
-    {{
-        return(
-            [
-                {
-                    "name": "uncached_input",
-                    "quantity": "uncached_input_tokens",
-                    "part": "input",
-                    "may_be_unknown": true,
-                },
-                {"name": "cached_input", "quantity": "cached_input_tokens", "part": "cache_read"},
-                {"name": "cache_write_5m", "quantity": "cache_write_5m_tokens", "part": "cache_write"},
-                {"name": "cache_write_1h", "quantity": "cache_write_1h_tokens", "part": "cache_write"},
-                {"name": "input_audio", "quantity": "uncached_audio_tokens", "part": "audio"},
-                {"name": "cached_audio", "quantity": "cached_audio_tokens", "part": "audio"},
-                {"name": "input_image", "quantity": "uncached_image_tokens", "part": "image"},
-                {"name": "cached_image", "quantity": "cached_image_tokens", "part": "image"},
-                {"name": "input_video", "quantity": "input_video_tokens", "part": "video"},
-                {"name": "output_text", "quantity": "text_output_tokens", "part": "output", "may_be_unknown": true},
-                {"name": "reasoning", "quantity": "reasoning_tokens", "part": "reasoning"},
-                {"name": "output_audio", "quantity": "output_audio_tokens", "part": "audio"},
-                {"name": "output_image", "quantity": "output_image_tokens", "part": "image"},
-                {"name": "output_video", "quantity": "output_video_tokens", "part": "video"},
-                {"name": "web_searches", "quantity": "web_searches", "part": "fee"},
-                {"name": "requests", "quantity": "billed_requests", "part": "fee"},
-            ]
-        )
-    }}
+    {%- set fees = ["web_searches", "billed_requests"] -%}
+    {%- set leaves = [] -%}
+    {%- for name in [
+        "uncached_input",
+        "cached_input",
+        "cache_write_5m",
+        "cache_write_1h",
+        "uncached_audio",
+        "cached_audio",
+        "uncached_image",
+        "cached_image",
+        "input_video",
+        "text_output",
+        "reasoning",
+        "output_audio",
+        "output_image",
+        "output_video",
+        "web_searches",
+        "billed_requests",
+    ] -%}
+        {%- do leaves.append(
+            {
+                "name": name,
+                "quantity": name if name in fees else name ~ "_tokens",
+                "is_what_is_left": name in ["uncached_input", "text_output"],
+                "may_fall_back": name not in fees + ["uncached_input", "text_output"],
+            }
+        ) -%}
+    {%- endfor -%}
+    {{ return(leaves) }}
 {% endmacro %}
 
-{#- Registry units that are parts of the inclusive counts but have no leaf column of their own: they arrive under `usage`,
-    are taken out of the text remainder, and are priced as `other`. -#}
-{% macro other_input_token_units() %}
-    {{
-        return(
-            [
-                "cache_audio_write_tokens",
-                "cache_image_write_tokens",
-                "cache_video_read_tokens",
-                "cache_video_write_tokens",
-                "input_tool_tokens",
-            ]
-        )
-    }}
+{#- Registry units under `usage` that are parts of a leaf's unit: their tokens are counted, and priced, there. -#}
+{% macro other_parts_of(leaf) %}
+    {%- set parts = [] -%}
+    {%- for unit, of in other_units().items() if leaf in of -%} {%- do parts.append(unit) -%} {%- endfor -%}
+    {{ return(parts) }}
 {% endmacro %}
 
-{% macro other_output_token_units() %} {{ return(["output_citation_tokens"]) }} {% endmacro %}
-
-{% macro cost_parts() %} {{ return(leaves() | map(attribute="part") | unique | list) }} {% endmacro %}
+{#- The same table as Leaf.parts in pricing/units.py (a test compares them), unit by unit. -#}
+{% macro other_units() %}
+    {%- set units = {"cache_video_read_tokens": ["uncached_input", "cached_input", "input_video"]} -%}
+    {%- for kind, leaf in [("audio", "uncached_audio"), ("image", "uncached_image"), ("video", "input_video")] -%}
+        {%- for unit, of in {
+            "cache_" ~ kind ~ "_write_tokens": ["uncached_input", "cache_write_5m", leaf],
+            "cache_" ~ kind ~ "_write_5m_tokens": ["uncached_input", "cache_write_5m", leaf],
+            "cache_" ~ kind ~ "_write_1h_tokens": ["uncached_input", "cache_write_1h", leaf],
+            "input_" ~ kind ~ "_tool_tokens": ["uncached_input", leaf],
+            "output_" ~ kind ~ "_reasoning_tokens": ["text_output", "reasoning", "output_" ~ kind],
+            "output_" ~ kind ~ "_citation_tokens": ["text_output", "output_" ~ kind],
+        }.items() -%} {%- do units.update({unit: of}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- do units.update({"input_tool_tokens": ["uncached_input"], "output_citation_tokens": ["text_output"]}) -%}
+    {{ return(units) }}
+{% endmacro %}
 
 {#- USD of one leaf: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
     no known cost. A remainder that the sender left out (an embedding has no output) costs nothing only where the model has no
@@ -57,13 +66,133 @@
     case
         when
             {{ leaf.quantity }} = 0
-            {% if leaf.may_be_unknown %}
+            {% if leaf.is_what_is_left %}
                 or ({{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is null)
             {% endif %}
         then cast(0 as decimal(38, 12))
         when {{ leaf.name }}_short_price_usd is not null
         then cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_short_price_usd as decimal(38, 12))
         else cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_price_usd as decimal(38, 12))
+    end
+{%- endmacro %}
+
+{#- Each attempt with the one price row that applies, or none (never an inner join), what each leaf costs, and what was
+    applied. `attempts` has the price key, the tenant, the instant, the inclusive input and the leaves; `prices` is shaped
+    like int_price_book. A tenant has prices of its own only where an override names it. -#}
+{% macro priced(attempts, prices) %}
+    with
+        attempts as (select * from {{ attempts }}),
+
+        prices as (select * from {{ prices }}),
+
+        tenants as (select distinct provider, model, tenant_id from prices where tenant_id is not null),
+
+        scoped as (
+            select attempts.*, tenants.tenant_id as price_tenant_id
+            from attempts
+            left join
+                tenants
+                on attempts.provider = tenants.provider
+                and attempts.model = tenants.model
+                and attempts.tenant_id = tenants.tenant_id
+        ),
+
+        matched as (
+            select
+                scoped.* exclude (price_tenant_id),
+                prices.price_row_key,
+                prices.price_model_id,
+                prices.price_book_version,
+                prices.resolution as price_resolution,
+                prices.variant as price_variant,
+                prices.missing_variant,
+                prices.input_tokens_from as price_tier_from_tokens,
+                prices.other_prices,
+                {% for leaf in leaves() %}
+                    prices.{{ leaf.name }}_price_usd,
+                    prices.{{ leaf.name }}_short_price_usd,
+                    {% if leaf.may_fall_back %} prices.{{ leaf.name }}_falls_back, {% endif %}
+                {% endfor %}
+            from scoped
+            left join
+                prices
+                on {{ same_price_key("scoped", "prices") }}
+                and scoped.price_tenant_id is not distinct from prices.tenant_id
+                and scoped.occurred_at >= prices.valid_from
+                and scoped.occurred_at < prices.valid_to
+                and {{ second_of_day("scoped.occurred_at") }} >= prices.day_second_from
+                and {{ second_of_day("scoped.occurred_at") }} < prices.day_second_to
+                and coalesce(scoped.input_tokens, 0) >= prices.input_tokens_from
+                and coalesce(scoped.input_tokens, 0) < prices.input_tokens_to
+        ),
+
+        by_leaf as (
+            select
+                *,
+                {% for leaf in leaves() %} {{ leaf_cost(leaf) }} as {{ leaf.name }}_cost_usd, {% endfor %}
+                {{ other_units_cost("other_usage", "other_prices") }} as other_cost_usd,
+                {{ fallbacks_used() }} as fallback_leaves
+            from matched
+        )
+
+    select
+        * exclude (
+            other_prices
+            {%- for leaf in leaves() -%}
+                , {{ leaf.name }}_short_price_usd {%- if leaf.may_fall_back -%}, {{ leaf.name }}_falls_back {%- endif -%}
+            {%- endfor %}
+        ),
+        {{ cost_columns() | join(" + ") }} as cost_usd
+    from by_leaf
+{% endmacro %}
+
+{#- One disjoint leaf from an inclusive count: 0 where nobody reported it, unknown where no usage is known. -#}
+{% macro leaf_of(count, parts, leaf) -%}
+    {%- set others = other_parts_of(leaf) -%}
+    coalesce(
+        {{ count }}
+        {%- for part in parts %} - coalesce({{ part }}, 0) {%- endfor -%}
+        {%- if others %} - {{ other_units_sum("other_usage", others) }} {%- endif -%},
+        none_unless_missing
+    ) as {{ leaf }}_tokens
+{%- endmacro %}
+
+{% macro cost_columns() %}
+    {%- set columns = [] -%}
+    {%- for leaf in leaves() -%} {%- do columns.append(leaf.name ~ "_cost_usd") -%} {%- endfor -%}
+    {{ return(columns + ["other_cost_usd"]) }}
+{% endmacro %}
+
+{#- Names of the leaves of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
+{% macro fallbacks_used() -%}
+    {%- set used = [] -%}
+    {%- for leaf in leaves() if leaf.may_fall_back -%}
+        {%- do used.append(leaf.name ~ "_falls_back and " ~ leaf.quantity ~ " > 0") -%}
+    {%- endfor -%}
+    case
+        when {{ used | join(" or ") }}
+        then
+            concat_ws(
+                ', '
+                {%- for leaf in leaves() if leaf.may_fall_back -%}
+                    , case when {{ leaf.name }}_falls_back and {{ leaf.quantity }} > 0 then '{{ leaf.name }}' end
+                {%- endfor %}
+            )
+    end
+{%- endmacro %}
+
+{#- priced; no_usage: a count that has a price is not known; unpriced: something used has no price. -#}
+{% macro pricing_status() -%}
+    case
+        when cost_usd is not null
+        then 'priced'
+        when usage_source = 'missing'
+        then 'no_usage'
+        {%- for leaf in leaves() if leaf.is_what_is_left %}
+            when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null
+            then 'no_usage'
+        {%- endfor %}
+        else 'unpriced'
     end
 {%- endmacro %}
 

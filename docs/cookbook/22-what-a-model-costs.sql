@@ -8,7 +8,7 @@ select
     round(cached_input_price_usd * 1000000, 4) as cached_input,
     round(cache_write_5m_price_usd * 1000000, 4) as cache_write_5m,
     round(cache_write_1h_price_usd * 1000000, 4) as cache_write_1h,
-    round(output_text_price_usd * 1000000, 4) as output,
+    round(text_output_price_usd * 1000000, 4) as output,
     resolution
 from price_book
 where provider = 'anthropic' and model = 'claude-sonnet-4-5'

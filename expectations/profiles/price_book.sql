@@ -7,7 +7,7 @@ with
             [*columns('_price_usd$')] as every_price,
             [
                 *columns(
-                    lambda name:name like '%_price_usd' and name not in ('web_searches_price_usd', 'requests_price_usd')
+                    lambda name:name like '%_price_usd' and name not in ('web_searches_price_usd', 'billed_requests_price_usd')
                 )
             ] as token_prices,
             cast(coalesce(json_extract_string(other_prices, '$.*'), []) as decimal(23, 18)[]) as unit_prices
@@ -29,7 +29,7 @@ select
     input_tokens_to,
     list_min(list_concat(every_price, unit_prices)) as lowest_price_usd,
     list_max(token_prices) as highest_token_price_usd,
-    greatest(web_searches_price_usd, requests_price_usd) as highest_fee_usd,
+    greatest(web_searches_price_usd, billed_requests_price_usd) as highest_fee_usd,
     case when resolution = 'unknown' then list_count(every_price) + list_count(unit_prices) end as prices_of_unknown
 from listed
 order by price_book_version, price_row_key, provider, model, valid_from, day_second_from, input_tokens_from

@@ -57,7 +57,7 @@
     {%- for unit in units -%}
         {%- do terms.append("coalesce(cast(json_extract_string(" ~ column ~ ", '$." ~ unit ~ "') as bigint), 0)") -%}
     {%- endfor -%}
-    {{ return("case when " ~ column ~ " is null then 0 else " ~ terms | join(" + ") ~ " end") }}
+    {{ return("(case when " ~ column ~ " is null then 0 else " ~ terms | join(" + ") ~ " end)") }}
 {% endmacro %}
 
 {#- USD of the other units in `usage` at the unit prices in `prices` (both JSON objects); NULL where a used unit has no price. -#}
@@ -101,6 +101,10 @@
 {% macro text_list(column) %} {{ return(adapter.dispatch("text_list")(column)) }} {% endmacro %}
 {% macro default__text_list(column) %} {{ missing_leaf("text_list") }} {% endmacro %}
 {% macro duckdb__text_list(column) %} {{ return("array_to_string(" ~ column ~ ", ', ')") }} {% endmacro %}
+
+{% macro in_text_list(value, column) %} {{ return(adapter.dispatch("in_text_list")(value, column)) }} {% endmacro %}
+{% macro default__in_text_list(value, column) %} {{ missing_leaf("in_text_list") }} {% endmacro %}
+{% macro duckdb__in_text_list(value, column) %} {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }} {% endmacro %}
 
 {#- When a row was built: provenance only, left out of every comparison. -#}
 {% macro now_utc() %}

@@ -61,7 +61,13 @@ with
     prices_by_day as (
         select
             keys_seen.event_date,
-            md5(string_agg(prices.price_row_key, ',' order by prices.price_row_key)) as price_fingerprint
+            md5(
+                string_agg(
+                    prices.price_row_key || prices.price_book_version,
+                    ','
+                    order by prices.price_row_key, prices.price_book_version
+                )
+            ) as price_fingerprint
         from keys_seen
         inner join
             prices

@@ -33,48 +33,54 @@ with
             and deliveries.content_hash = repeats.content_hash
             and deliveries.line_number = repeats.line_number
         where coalesce(repeats.is_attempt, not deliveries.is_withdrawn)
+    ),
+
+    -- leaves: every token stands in exactly one. What is part of a narrower leaf, or of another unit under `usage`, is
+    -- not counted again.
+    narrow_leaves as (
+        select
+            * exclude (
+                cache_write_1h_tokens,
+                reasoning_tokens,
+                input_video_tokens,
+                output_audio_tokens,
+                output_image_tokens,
+                output_video_tokens,
+                web_searches
+            ),
+            {{ leaf_of("cache_read_tokens", ["cache_audio_read_tokens", "cache_image_read_tokens"], "cached_input") }},
+            {{ leaf_of("cache_write_tokens", ["cache_write_1h_tokens"], "cache_write_5m") }},
+            {{ leaf_of("cache_write_1h_tokens", [], "cache_write_1h") }},
+            {{ leaf_of("input_audio_tokens", ["cache_audio_read_tokens"], "uncached_audio") }},
+            {{ leaf_of("cache_audio_read_tokens", [], "cached_audio") }},
+            {{ leaf_of("input_image_tokens", ["cache_image_read_tokens"], "uncached_image") }},
+            {{ leaf_of("cache_image_read_tokens", [], "cached_image") }},
+            {{ leaf_of("input_video_tokens", [], "input_video") }},
+            {{ leaf_of("reasoning_tokens", [], "reasoning") }},
+            {{ leaf_of("output_audio_tokens", [], "output_audio") }},
+            {{ leaf_of("output_image_tokens", [], "output_image") }},
+            {{ leaf_of("output_video_tokens", [], "output_video") }},
+            coalesce(web_searches, none_unless_missing) as web_searches,
+            none_unless_missing + 1 as billed_requests
+        from attempts
     )
 
 select
-    * exclude (
-        reasoning_tokens,
-        input_video_tokens,
-        output_audio_tokens,
-        output_image_tokens,
-        output_video_tokens,
-        cache_write_1h_tokens,
-        web_searches,
-        none_unless_missing
-    ),
-    -- leaves: every token stands in exactly one
+    * exclude (none_unless_missing),
     input_tokens
-    - coalesce(cache_read_tokens, 0)
-    - coalesce(cache_write_tokens, 0)
-    - (coalesce(input_audio_tokens, 0) - coalesce(cache_audio_read_tokens, 0))
-    - (coalesce(input_image_tokens, 0) - coalesce(cache_image_read_tokens, 0))
-    - coalesce(input_video_tokens, 0)
-    - ({{ other_units_sum("other_usage", other_input_token_units()) }}) as uncached_input_tokens,
-    coalesce(
-        cache_read_tokens - coalesce(cache_audio_read_tokens, 0) - coalesce(cache_image_read_tokens, 0),
-        none_unless_missing
-    ) as cached_input_tokens,
-    coalesce(cache_write_tokens - coalesce(cache_write_1h_tokens, 0), none_unless_missing) as cache_write_5m_tokens,
-    coalesce(cache_write_1h_tokens, none_unless_missing) as cache_write_1h_tokens,
-    coalesce(input_audio_tokens - coalesce(cache_audio_read_tokens, 0), none_unless_missing) as uncached_audio_tokens,
-    coalesce(cache_audio_read_tokens, none_unless_missing) as cached_audio_tokens,
-    coalesce(input_image_tokens - coalesce(cache_image_read_tokens, 0), none_unless_missing) as uncached_image_tokens,
-    coalesce(cache_image_read_tokens, none_unless_missing) as cached_image_tokens,
-    coalesce(input_video_tokens, none_unless_missing) as input_video_tokens,
+    - cached_input_tokens
+    - cache_write_5m_tokens
+    - cache_write_1h_tokens
+    - uncached_audio_tokens
+    - cached_audio_tokens
+    - uncached_image_tokens
+    - cached_image_tokens
+    - input_video_tokens
+    - {{ other_units_sum("other_usage", other_parts_of("uncached_input")) }} as uncached_input_tokens,
     output_tokens
-    - coalesce(reasoning_tokens, 0)
-    - coalesce(output_audio_tokens, 0)
-    - coalesce(output_image_tokens, 0)
-    - coalesce(output_video_tokens, 0)
-    - ({{ other_units_sum("other_usage", other_output_token_units()) }}) as text_output_tokens,
-    coalesce(reasoning_tokens, none_unless_missing) as reasoning_tokens,
-    coalesce(output_audio_tokens, none_unless_missing) as output_audio_tokens,
-    coalesce(output_image_tokens, none_unless_missing) as output_image_tokens,
-    coalesce(output_video_tokens, none_unless_missing) as output_video_tokens,
-    coalesce(web_searches, none_unless_missing) as web_searches,
-    none_unless_missing + 1 as billed_requests
-from attempts
+    - reasoning_tokens
+    - output_audio_tokens
+    - output_image_tokens
+    - output_video_tokens
+    - {{ other_units_sum("other_usage", other_parts_of("text_output")) }} as text_output_tokens
+from narrow_leaves

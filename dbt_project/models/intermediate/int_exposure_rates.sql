@@ -8,14 +8,14 @@ with
             provider,
             model,
             max(uncached_input_price_usd) as input_price_usd,
-            max(output_text_price_usd) as output_price_usd
+            max(text_output_price_usd) as output_price_usd
         from {{ ref("int_price_book") }}
         where
             resolution <> 'unknown'
             and processing is null
             and service_tier is null
             and uncached_input_price_usd is not null
-            and output_text_price_usd is not null  -- an embedding is no kin of a model that answers
+            and text_output_price_usd is not null  -- an embedding is no kin of a model that answers
         group by provider, model
     ),
 

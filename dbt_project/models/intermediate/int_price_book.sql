@@ -15,12 +15,15 @@ with
 
 select
     * exclude (
-        {% for leaf in leaves() %}{{ leaf.name }}_short_price_usd, {% endfor %} valid_from, valid_to, input_tokens_to
+        {% for leaf in leaves() %}{{ leaf.name }}_short_price_usd, {% endfor %} fallback_leaves, valid_from, valid_to, input_tokens_to
     ),
     {% for leaf in leaves() %}
         case
             when {{ leaf.name }}_short_price_usd = {{ leaf.name }}_price_usd then {{ leaf.name }}_short_price_usd
         end as {{ leaf.name }}_short_price_usd,
+        {% if leaf.may_fall_back %}
+            coalesce({{ in_text_list(text(leaf.name), "fallback_leaves") }}, false) as {{ leaf.name }}_falls_back,
+        {% endif %}
     {% endfor %}
     coalesce(valid_from, timestamp '0001-01-01') as valid_from,
     coalesce(valid_to, timestamp '9999-01-01') as valid_to,

@@ -45,6 +45,7 @@ select
     service_tier,
     requested_service_tier,
     region,
+    price_context,
     cast(try_number as integer) as try_number,
     is_first_try,
     is_last_try,
@@ -60,26 +61,20 @@ select
     other_usage,
     latency_ms,
     -- money
-    {% for part in cost_parts() %} {{ part }}_cost_usd, {% endfor %}
+    {% for column in cost_columns() %} {{ column }}, {% endfor %}
     cost_usd,
     reported_cost_usd,
     -- how it was priced
-    case
-        when cost_usd is not null
-        then 'priced'
-        when usage_source = 'missing'
-        then 'no_usage'
-        when (uncached_input_tokens is null and uncached_input_price_usd is not null)
-        then 'no_usage'
-        when (text_output_tokens is null and output_text_price_usd is not null)
-        then 'no_usage'
-        else 'unpriced'
-    end as pricing_status,
+    {{ pricing_status() }} as pricing_status,
     usage_source,
     price_row_key,
     price_model_id,
     price_book_version,
-    nullif({{ text_list("fallback_leaves") }}, '') as fallback_leaves,
+    price_resolution,
+    price_variant,
+    missing_variant,
+    price_tier_from_tokens,
+    fallback_leaves,
     -- provenance
     cast(duplicate_deliveries as integer) as duplicate_deliveries,
     cast(conflicting_deliveries as integer) as conflicting_deliveries,

@@ -9,10 +9,12 @@ select
     service_tier,
     region,
     price_context,
+    tenant_id,
     price_provider_id,
     price_model_id,
     resolution,
     variant,
+    missing_variant,
     -- when and where the price applies, half-open
     valid_from,
     valid_to,
@@ -26,6 +28,8 @@ select
     nullif({{ text_list("fallback_leaves") }}, '') as fallback_leaves,
     -- provenance
     source,
+    nullif({{ text_list("adjustments") }}, '') as adjustments,
+    approved_by,
     catalogue_version,
     recorded_at
 from {{ ref("stg_price_book") }}

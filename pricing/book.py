@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
     [
         ("price_row_key", pa.string()),
         *KEY_SCHEMA,
+        ("tenant_id", pa.string()),
         ("price_provider_id", pa.string()),
         ("price_model_id", pa.string()),
         ("resolution", pa.string()),
@@ -46,7 +47,10 @@ SCHEMA = pa.schema(
         ("other_prices", pa.string()),
         ("fallback_leaves", pa.list_(pa.string())),
         ("variant", pa.string()),
+        ("missing_variant", pa.string()),
         ("source", pa.string()),
+        ("adjustments", pa.list_(pa.string())),
+        ("approved_by", pa.string()),
         ("catalogue_version", pa.string()),
         ("price_book_version", pa.string()),
         ("recorded_at", pa.timestamp("us")),

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from genai_prices import types
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
-from pricing.rows import DAY_SECONDS, EVERYWHERE, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
+from pricing.rows import DAY_SECONDS, EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
 from pricing.units import REGISTRY
 
 CATALOGUE_VERSION = version("genai-prices")
@@ -49,6 +49,13 @@ PLACEHOLDER_MODELS = frozenset({"", "-", "none", "null", "redacted", "unknown"})
 _EDITION = re.compile(
     r"embedding|fast|flash|image|live|lite|max|micro|mini|nano|pro|realtime|transcribe|tts|ultra|\d+(\.\d+)?b"
 )
+
+# Words that ask for nothing but the standard rate.
+STANDARD = {
+    "processing": {"realtime"},
+    "service_tier": {"auto", "default", "on_demand", "standard", "standard_only"},
+    "speed": {"standard"},
+}
 
 # Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
 # the unpriced queue instead of being charged too little.
@@ -143,10 +150,10 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
         intervals(seconds, 0, DAY_SECONDS),
         intervals(tiers, 0, None),
     )
-    return coalesce([_row(resolved, context, *segment) for segment in segments])
+    return coalesce([_row(key, resolved, context, *segment) for segment in segments])
 
 
-def _row(resolved: Resolved, context: dict, valid: tuple, seconds: tuple, tokens: tuple) -> Row:
+def _row(key: PriceKey, resolved: Resolved, context: dict, valid: tuple, seconds: tuple, tokens: tuple) -> Row:
     instant = _any_instant(valid, seconds)
     prices = prices_at(resolved.model.get_prices(instant, context), tokens[0])
     if not prices and resolved.model.id.endswith(":free"):
@@ -158,9 +165,11 @@ def _row(resolved: Resolved, context: dict, valid: tuple, seconds: tuple, tokens
         "price_provider_id": resolved.provider.id,
         "price_model_id": resolved.model.id,
         "resolution": "catalogue",
+        **LISTED,
         **dict(zip(EVERYWHERE, bounds, strict=True)),
         **priced_columns(prices, AUDIO_DURATIONS if has_minimum else frozenset()),
         "variant": _variant_name(resolved.model, context, instant),
+        "missing_variant": _missing_variant(key, resolved.model, context, instant),
         "source": SOURCE,
         "suggestions": None,
     }
@@ -191,8 +200,23 @@ def _variants(model: types.ModelInfo, context: dict[str, str]) -> list[types.Pri
 
 
 def _variant_name(model: types.ModelInfo, context: dict[str, str], instant: datetime) -> str | None:
-    active = [v for v in _variants(model, context) if v.constraint is None or v.constraint.active(instant)]
-    return ", ".join(sorted({f"{key}={value}" for variant in active for key, value in variant.when.items()})) or None
+    applied = {pair for variant in _active_variants(model, context, instant) for pair in variant.when.items()}
+    return ", ".join(sorted(f"{name}={value}" for name, value in applied)) or None
+
+
+def _active_variants(model: types.ModelInfo, context: dict[str, str], instant: datetime) -> list[types.PriceVariant]:
+    return [v for v in _variants(model, context) if v.constraint is None or v.constraint.active(instant)]
+
+
+def _missing_variant(key: PriceKey, model: types.ModelInfo, context: dict[str, str], instant: datetime) -> str | None:
+    """What was asked for that no price in force looks at: such a call is priced at the standard rate, and says so."""
+    applied = {name for variant in _active_variants(model, context, instant) for name in variant.when}
+    missing = [
+        f"{name}={value}"
+        for name, value in sorted(context_of(key).items())
+        if name not in applied and value not in STANDARD.get(name, ())
+    ]
+    return ", ".join(missing) or None
 
 
 def _tiers(prices: types.ModelPrice) -> list[types.Tier]:

@@ -2,7 +2,7 @@
 
 from pricing.catalogue import Resolved, catalogue_rows, resolve
 from pricing.overrides import NO_OVERRIDES, Overrides, override_rows
-from pricing.rows import EVERYWHERE, NO_PRICES, PriceKey, Row, row_key
+from pricing.rows import EVERYWHERE, LISTED, NO_PRICES, PriceKey, Row, row_key
 from pricing.suggestions import suggest
 
 
@@ -28,9 +28,11 @@ def _unknown_row(key: PriceKey) -> Row:
         "price_provider_id": None,
         "price_model_id": None,
         "resolution": "unknown",
+        **LISTED,
         **EVERYWHERE,
         **NO_PRICES,
         "variant": None,
+        "missing_variant": None,
         "source": None,
         "suggestions": tuple(str(suggestion) for suggestion in suggest(key.provider, key.model)),
     }

@@ -28,7 +28,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pricing.catalogue import resolve
-from pricing.rows import EVERYWHERE, PriceKey, Row, coalesce, intervals, per_unit, price_name, priced_columns
+from pricing.rows import EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, price_name, priced_columns
 from pricing.suggestions import suggest
 from pricing.units import LEAF_BY_NAME, REGISTRY, RESTATED, coverage
 
@@ -229,6 +229,8 @@ def _rows_of(place: str, entry: PriceOverride, start: datetime | None, end: date
             "price_provider_id": entry.provider,
             "price_model_id": entry.model[0],
             "resolution": "override",
+            **LISTED,
+            "approved_by": entry.approved_by,
             **EVERYWHERE,
             "valid_from": start,
             "valid_to": end,
@@ -236,6 +238,7 @@ def _rows_of(place: str, entry: PriceOverride, start: datetime | None, end: date
             "input_tokens_to": tokens_to,
             **priced_columns(tiers[tokens_from]),
             "variant": variant or None,
+            "missing_variant": None,
             "source": place,
             "suggestions": None,
         }

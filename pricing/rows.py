@@ -65,6 +65,8 @@ def priced_columns(prices: Mapping[str, Decimal], unpriceable: frozenset[str] = 
     return columns
 
 
+# Of a price that no override touched.
+LISTED: Row = {"tenant_id": None, "adjustments": None, "approved_by": None}
 NO_PRICES: Row = {leaf.price_column: None for leaf in LEAVES} | {"other_prices": None, "fallback_leaves": None}
 EVERYWHERE: Row = {
     "valid_from": None,
@@ -107,12 +109,13 @@ def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
     return merged
 
 
-# Where a price was written down, and when, moves nothing on an attempt.
-NOT_IN_ROW_KEY = ("source", "catalogue_version", "suggestions")
+# Where a price was written down, and when, moves nothing on an attempt; and since the dates are no part of the key, an
+# override of five days leaves the keys of every other day as they were.
+NOT_IN_ROW_KEY = ("valid_from", "valid_to", "source", "adjustments", "approved_by", "catalogue_version", "suggestions")
 
 
 def row_key(row: Row) -> str:
-    """Content hash of a row: the price key and everything of the row that reaches an attempt."""
+    """Content hash of a row: the price key and everything of the row that reaches an attempt, its dates apart."""
     content = {name: value for name, value in sorted(row.items()) if name not in NOT_IN_ROW_KEY}
     return hashlib.sha256(json.dumps(content, default=_text).encode()).hexdigest()[:32]
 

@@ -50,7 +50,12 @@ class Leaf:
     @property
     def parts(self) -> tuple[str, ...]:
         """Other units that are parts of this leaf's unit: what is counted there is not counted here."""
-        return tuple(unit for unit in OTHER_UNITS if unit not in RESTATED and self.unit in _ancestors(unit))
+        elsewhere = "cache_write_1h_tokens" if self.name == "cache_write_5m" else None  # writes are both kinds
+        return tuple(
+            unit
+            for unit in OTHER_UNITS
+            if unit not in RESTATED and OWN_UNITS[self.name] & _ancestors(unit) and elsewhere not in _ancestors(unit)
+        )
 
 
 # The order is the order of columns everywhere.

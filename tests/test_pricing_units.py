@@ -20,7 +20,7 @@ TOKENS = st.integers(0, 1_000_000)
 
 def test_the_leaves_are_the_interface():
     assert " ".join(leaf.name for leaf in LEAVES) == (
-        "uncached_input cached_input cache_write_5m cache_write_1h input_audio cached_audio input_image cached_image "
+        "uncached_input cached_input cache_write_5m cache_write_1h uncached_audio cached_audio uncached_image cached_image "
         "input_video text_output reasoning output_audio output_image output_video web_searches billed_requests"
     )
 

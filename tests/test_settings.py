@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 
 from orchestration.settings import PROJECT, Settings, from_environment
 from pricing.units import LEAVES
@@ -89,5 +90,14 @@ def test_everything_lives_under_the_data_root(tmp_path):
 
 def test_sql_and_python_name_the_same_leaves_in_the_same_order():
     macro = (PROJECT / "dbt_project" / "macros" / "pricing.sql").read_text()
-    listed = macro[macro.index("macro leaves()") : macro.index("endmacro")]
-    assert re.findall(r'"name": "(\w+)"', listed) == [leaf.name for leaf in LEAVES]
+    environment = Environment(extensions=["jinja2.ext.do"])
+    returned = []
+    module = environment.from_string(macro, {"return": returned.append}).module
+    module.leaves()
+    assert [(leaf["name"], leaf["quantity"]) for leaf in returned.pop()] == [
+        (leaf.name, leaf.quantity) for leaf in LEAVES
+    ]
+    module.other_units()
+    units = returned.pop()
+    parts = {leaf.name: {unit for unit, of in units.items() if leaf.name in of} for leaf in LEAVES}
+    assert parts == {leaf.name: set(leaf.parts) for leaf in LEAVES}

@@ -52,7 +52,8 @@
             "input_" ~ kind ~ "_tool_tokens": ["uncached_input", leaf],
             "output_" ~ kind ~ "_reasoning_tokens": ["text_output", "reasoning", "output_" ~ kind],
             "output_" ~ kind ~ "_citation_tokens": ["text_output", "output_" ~ kind],
-        }.items() -%} {%- do units.update({unit: of}) -%}
+        }.items() -%}
+            {%- do units.update({unit: of}) -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- do units.update({"input_tool_tokens": ["uncached_input"], "output_citation_tokens": ["text_output"]}) -%}
@@ -139,7 +140,9 @@
         * exclude (
             other_prices
             {%- for leaf in leaves() -%}
-                , {{ leaf.name }}_short_price_usd {%- if leaf.may_fall_back -%}, {{ leaf.name }}_falls_back {%- endif -%}
+                ,
+                {{ leaf.name }}_short_price_usd
+                {%- if leaf.may_fall_back -%}, {{ leaf.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
         {{ cost_columns() | join(" + ") }} as cost_usd
@@ -189,8 +192,7 @@
         when usage_source = 'missing'
         then 'no_usage'
         {%- for leaf in leaves() if leaf.is_what_is_left %}
-            when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null
-            then 'no_usage'
+            when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null then 'no_usage'
         {%- endfor %}
         else 'unpriced'
     end

@@ -7,7 +7,8 @@ with
             [*columns('_price_usd$')] as every_price,
             [
                 *columns(
-                    lambda name:name like '%_price_usd' and name not in ('web_searches_price_usd', 'billed_requests_price_usd')
+                    lambda name:name like '%_price_usd'
+                    and name not in ('web_searches_price_usd', 'billed_requests_price_usd')
                 )
             ] as token_prices,
             cast(coalesce(json_extract_string(other_prices, '$.*'), []) as decimal(23, 18)[]) as unit_prices

@@ -104,7 +104,9 @@
 
 {% macro in_text_list(value, column) %} {{ return(adapter.dispatch("in_text_list")(value, column)) }} {% endmacro %}
 {% macro default__in_text_list(value, column) %} {{ missing_leaf("in_text_list") }} {% endmacro %}
-{% macro duckdb__in_text_list(value, column) %} {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }} {% endmacro %}
+{% macro duckdb__in_text_list(value, column) %}
+    {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }}
+{% endmacro %}
 
 {#- When a row was built: provenance only, left out of every comparison. -#}
 {% macro now_utc() %}

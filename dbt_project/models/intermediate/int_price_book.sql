@@ -15,7 +15,10 @@ with
 
 select
     * exclude (
-        {% for leaf in leaves() %}{{ leaf.name }}_short_price_usd, {% endfor %} fallback_leaves, valid_from, valid_to, input_tokens_to
+        {% for leaf in leaves() %}{{ leaf.name }}_short_price_usd, {% endfor %} fallback_leaves,
+        valid_from,
+        valid_to,
+        input_tokens_to
     ),
     {% for leaf in leaves() %}
         case

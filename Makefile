@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill test lint ui bench
+.PHONY: demo run backfill explain test lint ui bench
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -31,6 +31,10 @@ FULL_REFRESH ?= false
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
 	@$(HOME_READY)
 	dg launch --job backfill --config-json '{"from": "$(FROM)", "to": "$(TO)", "full_refresh": $(FULL_REFRESH)}'
+
+REQUEST ?=
+explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
+	@python -m pricing.explain "$(REQUEST)"
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY)

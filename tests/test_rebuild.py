@@ -201,6 +201,7 @@ prices:
     per_million_tokens: {input_tokens: 2, output_tokens: 5}
     source: a test
     approved_by: test@example.com
+    recorded_at: 2026-11-22
 """
     )
     root.run(*WITHOUT_TESTS)
@@ -320,7 +321,9 @@ def test_a_row_says_which_load_and_which_price_made_it(root, withdrawn_override)
         from marts.fct_attempts as fact
         left join staging.stg_loads as loads
             on fact.load_id = loads.load_id and fact.landing_content_hash = loads.content_hash
-        left join marts.price_book as book using (price_row_key, price_book_version)
+        left join marts.price_book as book
+            on fact.price_row_key = book.price_row_key and fact.price_book_version = book.price_book_version
+            and coalesce(fact.occurred_at >= book.valid_from, true) and coalesce(fact.occurred_at < book.valid_to, true)
         where loads.load_id is null or fact.landing_line_number is null
             or (fact.pricing_status = 'priced' and book.price_row_key is null)
         """

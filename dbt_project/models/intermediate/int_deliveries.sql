@@ -24,8 +24,23 @@ with
             ) as input_tokens,
             case
                 when
-                    coalesce(input_tokens, output_tokens, total_tokens, web_searches) is null
-                    and coalesce(input_audio_tokens, output_audio_tokens, input_image_tokens, output_image_tokens)
+                    coalesce(
+                        input_tokens,
+                        output_tokens,
+                        total_tokens,
+                        cache_read_tokens,
+                        cache_write_tokens,
+                        reasoning_tokens,
+                        input_audio_tokens,
+                        cache_audio_read_tokens,
+                        output_audio_tokens,
+                        input_image_tokens,
+                        cache_image_read_tokens,
+                        output_image_tokens,
+                        input_video_tokens,
+                        output_video_tokens,
+                        web_searches
+                    )
                     is null
                     and other_usage is null
                 then 'missing'

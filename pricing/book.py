@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as dataset
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -25,7 +26,7 @@ from orchestration.settings import Settings
 from pricing.catalogue import CATALOGUE_VERSION
 from pricing.compiler import compile_key
 from pricing.overrides import Overrides, load_overrides
-from pricing.rows import PriceKey
+from pricing.rows import PriceKey, Row, intervals
 from pricing.units import LEAVES
 
 KEY_SCHEMA = [(name, pa.string()) for name in PriceKey._fields]
@@ -57,6 +58,8 @@ SCHEMA = pa.schema(
         ("suggestions", pa.list_(pa.string())),
     ]
 )
+
+STRETCH = ["price_row_key", "valid_from", "valid_to", "price_book_version", "recorded_at"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def update_price_book(settings: Settings) -> PriceBook:
         known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
         new_keys = _keys_not_in(seen_price_keys(settings), known)
         if new_keys or known is None:
-            _append_part(folder, _new_rows(new_keys, overrides, version, _first_records(settings, listed)))
+            _append_part(folder, _new_rows(new_keys, overrides, version, _stretches(settings, listed, version)))
         if not listed or listed[-1]["price_book_version"] != version:
             _append_version(settings, listed, entry)
     return _described(folder, version, len(new_keys))
@@ -159,28 +162,64 @@ def version_entry(overrides: Overrides) -> dict[str, str]:
 def _compiler_version() -> str:
     """Hash of the code that makes rows: nobody has to remember to raise a number."""
     here = Path(__file__).parent
-    sources = [here / f"{name}.py" for name in ("units", "rows", "catalogue", "overrides", "compiler", "suggestions")]
+    modules = (
+        "units",
+        "rows",
+        "catalogue",
+        "overrides",
+        "override_entries",
+        "override_files",
+        "compiler",
+        "suggestions",
+    )
+    sources = [here / f"{name}.py" for name in modules]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
-def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, first: dict[str, dict]) -> pa.Table:
-    recorded = {"price_book_version": version, "recorded_at": _now()}
+def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, before: dict[str, list[Row]]) -> pa.Table:
+    now = {"price_book_version": version, "recorded_at": _now()}
     rows = [
-        {**row, "catalogue_version": CATALOGUE_VERSION, **first.get(row["price_row_key"], recorded)}
+        piece
         for key in keys
         for row in compile_key(key, overrides)
+        for piece in _recorded(
+            {**row, "catalogue_version": CATALOGUE_VERSION}, before.get(row["price_row_key"], []), now
+        )
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _first_records(settings: Settings, listed: Sequence[dict[str, str]]) -> dict[str, dict]:
-    """By row key: the version that recorded the row first, and when. Every row of every version carries it."""
-    found: dict[str, dict] = {}
-    for version in dict.fromkeys(line["price_book_version"] for line in listed):
-        rows = _read(_home(settings) / version, ["price_row_key", "price_book_version", "recorded_at"]).to_pylist()
-        for row in rows:
-            found.setdefault(row.pop("price_row_key"), row)
+def _stretches(settings: Settings, listed: Sequence[dict[str, str]], version: str) -> dict[str, list[Row]]:
+    """By row key: when the version in force until now had that price, and which version recorded it, and when."""
+    found: dict[str, list[Row]] = {}
+    if listed and listed[-1]["price_book_version"] != version:
+        for row in _read(_home(settings) / listed[-1]["price_book_version"], STRETCH).to_pylist():
+            found.setdefault(row.pop("price_row_key"), []).append(row)
     return found
+
+
+def _recorded(row: Row, before: list[Row], now: Row) -> list[Row]:
+    """A row in pieces: where the version before had the same price, who recorded it stays; elsewhere it is `now`."""
+    bounds = [bound for had in before for bound in (had["valid_from"], had["valid_to"]) if _is_within(bound, row)]
+    pieces: list[Row] = []
+    for start, end in intervals(bounds, row["valid_from"], row["valid_to"]):
+        had = next((had for had in before if _covers(had, start, end)), None)
+        record = {name: had[name] for name in now} if had else now
+        if pieces and pieces[-1].items() >= record.items():
+            pieces[-1]["valid_to"] = end
+        else:
+            pieces.append({**row, **record, "valid_from": start, "valid_to": end})
+    return pieces
+
+
+def _is_within(bound: datetime | None, row: Row) -> bool:
+    begun = bound is not None and (row["valid_from"] is None or row["valid_from"] < bound)
+    return begun and (row["valid_to"] is None or bound < row["valid_to"])
+
+
+def _covers(had: Row, start: datetime | None, end: datetime | None) -> bool:
+    begun = had["valid_from"] is None or (start is not None and had["valid_from"] <= start)
+    return begun and (had["valid_to"] is None or (end is not None and end <= had["valid_to"]))
 
 
 def _described(folder: Path, version: str, new_keys: int) -> PriceBook:
@@ -216,7 +255,11 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
-    parts = [pq.read_table(part, columns=columns, partitioning=None) for part in sorted(folder.glob("*.parquet"))]
+    # a part of an older release may lack columns, which are then NULL
+    schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+    parts = [
+        dataset.dataset(part, schema=schema, format="parquet").to_table() for part in sorted(folder.glob("*.parquet"))
+    ]
     if not parts:
         raise ValueError(
             f"{folder} has no price rows although versions.jsonl names it: restore the ledger from its backup."

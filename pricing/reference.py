@@ -39,10 +39,15 @@ def price(
     region: str | None = None,
     price_context: Mapping[str, str] | None = None,
     overrides: Overrides = NO_OVERRIDES,
+    tenant: str | None = None,
 ) -> Priced:
-    """Price one attempt made at an instant (no zone means UTC). Raises ValueError when parts of a count exceed it."""
+    """Price one attempt made at an instant (no zone means UTC), at the tenant's own prices where it has any.
+
+    Raises ValueError when parts of a count exceed it.
+    """
     key = PriceKey(provider, model, processing, service_tier, region, canonical_context(price_context))
-    row = row_at(compile_key(key, overrides), at, usage.total_input_tokens or 0)
+    rows = rows_for(compile_key(key, overrides), tenant)
+    row = row_at(rows, at, usage.total_input_tokens or 0)
     leaves = {
         leaf.name: (count, row[leaf.price_column]) for leaf in LEAVES for count in (leaves_from(usage)[leaf.name],)
     }
@@ -52,6 +57,12 @@ def price(
     parts = {name: leaf_cost(count, rate) for name, (count, rate) in used.items() if count and rate is not None}
     status = _status(usage, used)
     return Priced(sum(parts.values(), Decimal(0)) if status == "priced" else None, parts, status, row)
+
+
+def rows_for(rows: list[Row], tenant: str | None) -> list[Row]:
+    """A tenant's own rows of a key if there are any, else everybody's."""
+    own = [row for row in rows if tenant is not None and row["tenant_id"] == tenant]
+    return own or [row for row in rows if row["tenant_id"] is None]
 
 
 def row_at(rows: list[Row], at: datetime, input_tokens: int) -> Row:

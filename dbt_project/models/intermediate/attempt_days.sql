@@ -63,9 +63,16 @@ with
             keys_seen.event_date,
             md5(
                 string_agg(
-                    prices.price_row_key || prices.price_book_version,
+                    -- a price that begins or ends within the day: the instant counts, the date alone does not
+                    concat_ws(
+                        '|',
+                        prices.price_row_key,
+                        prices.price_book_version,
+                        greatest(prices.valid_from, keys_seen.event_date),
+                        least(prices.valid_to, keys_seen.event_date + 1)
+                    ),
                     ','
-                    order by prices.price_row_key, prices.price_book_version
+                    order by prices.price_row_key, prices.valid_from
                 )
             ) as price_fingerprint
         from keys_seen

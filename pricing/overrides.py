@@ -35,6 +35,7 @@ from pricing.rows import (
     PRICE_SCALE,
     PriceKey,
     Row,
+    clip,
     coalesce,
     intervals,
     priced_columns,
@@ -48,10 +49,7 @@ _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
 def tenants_of(key: PriceKey, overrides: Overrides, resolved: Resolved | None) -> list[str]:
-    """The tenants that any entry on this provider and model names.
-
-    Whatever variant it is limited to: who has rows of their own for a model has them for all its variants.
-    """
+    """The tenants that any entry on this provider and model names, whatever variant it is limited to."""
     names = _names_of(key, overrides, resolved)
     found = {entry.tenant for _, entry in overrides.prices if _closeness(entry, names) is not None}
     return sorted(found - {None})
@@ -138,7 +136,7 @@ def _winner(holding: Iterable[Found], kind: str) -> Found | None:
 def _base(base: list[Row], written: Found | None, start: datetime | None, end: datetime | None) -> list[Row]:
     if written:
         return _rows_of(*written, start, end)
-    return [clipped for row in base if (clipped := _clip(row, start, end))]
+    return [clipped for row in base if (clipped := clip(row, start, end))]
 
 
 def _applying(written: Found | None, discount: Found | None, uplift: Found | None) -> list[Found]:
@@ -220,11 +218,3 @@ def _split(variant: str | None) -> list[str]:
 
 def _listed(pairs: Iterable[str]) -> str | None:
     return ", ".join(sorted(pairs)) or None
-
-
-def _clip(row: Row, start: datetime | None, end: datetime | None) -> Row | None:
-    latest_start = max((bound for bound in (row["valid_from"], start) if bound is not None), default=None)
-    earliest_end = min((bound for bound in (row["valid_to"], end) if bound is not None), default=None)
-    if latest_start is not None and earliest_end is not None and latest_start >= earliest_end:
-        return None
-    return row | {"valid_from": latest_start, "valid_to": earliest_end}

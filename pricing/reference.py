@@ -46,8 +46,7 @@ def price(
     Raises ValueError when parts of a count exceed it.
     """
     key = PriceKey(provider, model, processing, service_tier, region, canonical_context(price_context))
-    rows = rows_for(compile_key(key, overrides), tenant)
-    row = row_at(rows, at, usage.total_input_tokens or 0)
+    row = row_at(compile_key(key, overrides), at, usage.total_input_tokens or 0, tenant)
     leaves = {
         leaf.name: (count, row[leaf.price_column]) for leaf in LEAVES for count in (leaves_from(usage)[leaf.name],)
     }
@@ -59,17 +58,11 @@ def price(
     return Priced(sum(parts.values(), Decimal(0)) if status == "priced" else None, parts, status, row)
 
 
-def rows_for(rows: list[Row], tenant: str | None) -> list[Row]:
-    """A tenant's own rows of a key if there are any, else everybody's."""
-    own = [row for row in rows if tenant is not None and row["tenant_id"] == tenant]
-    return own or [row for row in rows if row["tenant_id"] is None]
-
-
-def row_at(rows: list[Row], at: datetime, input_tokens: int) -> Row:
-    """The one row of a key that holds at an instant for a request of that much input."""
+def row_at(rows: list[Row], at: datetime, input_tokens: int, tenant: str | None = None) -> Row:
+    """The one row of a key that holds at an instant for a request of that much input: the tenant's own, or everybody's."""
     instant = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
     second = instant.hour * 3600 + instant.minute * 60 + instant.second
-    (row,) = (
+    holding = [
         row
         for row in rows
         if (row["valid_from"] is None or row["valid_from"] <= instant)
@@ -77,7 +70,9 @@ def row_at(rows: list[Row], at: datetime, input_tokens: int) -> Row:
         and row["day_second_from"] <= second < row["day_second_to"]
         and row["input_tokens_from"] <= input_tokens
         and (row["input_tokens_to"] is None or input_tokens < row["input_tokens_to"])
-    )
+    ]
+    own = [row for row in holding if tenant is not None and row["tenant_id"] == tenant]
+    (row,) = own or [row for row in holding if row["tenant_id"] is None]
     return row
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -83,6 +84,15 @@ def intervals(starts: list, first: Any, last: Any) -> list[tuple[Any, Any]]:
     """Half-open intervals from `first` to `last` that begin anew at each start."""
     inner = sorted({start for start in starts if start not in (first, last)})
     return list(pairwise([first, *inner, last]))
+
+
+def clip(row: Row, start: datetime | None, end: datetime | None) -> Row | None:
+    """A row while a stretch of time lasts (None: open); None where they do not meet."""
+    latest_start = max((bound for bound in (row["valid_from"], start) if bound is not None), default=None)
+    earliest_end = min((bound for bound in (row["valid_to"], end) if bound is not None), default=None)
+    if latest_start is not None and earliest_end is not None and latest_start >= earliest_end:
+        return None
+    return row | {"valid_from": latest_start, "valid_to": earliest_end}
 
 
 def coalesce(rows: list[Row]) -> list[Row]:

@@ -1,6 +1,7 @@
 """The price book in the ledger: append-only, idle runs write nothing, a row keeps the version that recorded it."""
 
 import json
+from datetime import datetime
 from decimal import Decimal
 
 import duckdb
@@ -20,6 +21,7 @@ prices:
     per_million_tokens: {input_tokens: 1, output_tokens: 2}
     source: order form 4711
     approved_by: finance@example.com
+    recorded_at: 2026-02-27
 """
 
 
@@ -53,7 +55,7 @@ def state(settings: Settings) -> dict[str, int]:
 
 
 def rows(settings: Settings, version: str | None = None) -> dict[str, dict]:
-    return {row["price_row_key"]: row for row in read_price_book(settings, version).to_pylist()}
+    return {(row["price_row_key"], row["valid_from"]): row for row in read_price_book(settings, version).to_pylist()}
 
 
 def test_keys_come_from_the_manifests_once(settings):
@@ -129,11 +131,18 @@ def test_an_override_makes_a_version_and_old_rows_keep_theirs(settings):
     new = rows(settings)
     assert agreed.version != catalogue_only.version
     assert agreed.unknown == (("acme", "tiny"),)  # until March
-    unchanged = old.keys() & new.keys()
-    assert {new[key]["provider"] for key in unchanged} == {"openai"}
-    assert all(new[key]["price_book_version"] == catalogue_only.version for key in unchanged)
-    assert all(new[key]["recorded_at"] == old[key]["recorded_at"] for key in unchanged)
-    assert all(new[key]["price_book_version"] == agreed.version for key in new.keys() - old.keys())
+    since = {(row["provider"], row["valid_from"]): row for row in new.values()}
+    march = datetime.fromisoformat("2026-03-01")
+    unknown_until_march, priced = since["acme", None], since["acme", march]
+    assert (unknown_until_march["price_book_version"], unknown_until_march["valid_to"]) == (
+        catalogue_only.version,
+        march,
+    )
+    assert priced["price_book_version"] == agreed.version
+    assert all(
+        row["price_book_version"] == catalogue_only.version for (name, _), row in since.items() if name == "openai"
+    )
+    assert all(new[key]["recorded_at"] == old[key]["recorded_at"] for key in old.keys() & new.keys())
     assert rows(settings, catalogue_only.version) == old
     parts = {path: changed for path, changed in before.items() if path.endswith(".parquet")}
     assert parts.items() <= state(settings).items()

@@ -195,7 +195,7 @@ def test_suggestions_name_the_nearest_models_and_never_price():
 )
 def test_the_rows_of_a_key_are_disjoint_and_cover_everything(pair, processing, service_tier):
     rows = compile_key(PriceKey(*pair, processing, service_tier))
-    assert len({row["price_row_key"] for row in rows}) == len(rows)
+    assert len({(row["price_row_key"], row["valid_from"]) for row in rows}) == len(rows)
     for instant in _corners(rows, "valid_from", datetime(2000, 1, 1, tzinfo=UTC)):
         for second in _corners(rows, "day_second_from", DAY_SECONDS - 1):
             for tokens in _corners(rows, "input_tokens_from", 10**9):

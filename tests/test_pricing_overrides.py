@@ -372,14 +372,18 @@ def test_a_tenants_prices_are_its_own(load):
     assert cost(overrides, "2026-02-28", CHAT, tenant="acme") == usd(1000, "1.25")
 
 
-def test_a_tenant_has_all_rows_of_every_variant_of_its_model(load):
-    overrides = load(entry(prices="discount_factor: 0.5", more="tenant: acme\n    processing: batch"))
-    for key in (PriceKey("openai", "gpt-5"), PriceKey("openai", "gpt-5", "batch")):
-        rows = compile_key(key, overrides)
-        everybody, own = ([row for row in rows if row["tenant_id"] == tenant] for tenant in (None, "acme"))
-        assert {row["tenant_id"] for row in rows} == {None, "acme"}
-        assert (min_start(own), max_end(own)) == (min_start(everybody), max_end(everybody)) == (True, True)
-    assert {row["tenant_id"] for row in compile_key(PriceKey("openai", "gpt-5-mini"), overrides)} == {None}
+def test_a_tenant_has_rows_of_its_own_only_while_it_pays_something_else(load):
+    text = entry(prices="discount_factor: 0.5", more="tenant: acme\n    processing: batch\n    to: 2026-03-06")
+    overrides = load(text)
+    apart = {
+        key: [(row["valid_from"], row["valid_to"]) for row in compile_key(key, overrides) if row["tenant_id"]]
+        for key in (PriceKey("openai", "gpt-5"), PriceKey("openai", "gpt-5", "batch"), PriceKey("openai", "gpt-5-mini"))
+    }
+    assert [*apart.values()] == [
+        [],
+        [(at("2026-03-01").replace(tzinfo=None), at("2026-03-06").replace(tzinfo=None))],
+        [],
+    ]
 
 
 def min_start(rows: list) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing.catalogue import context_of, get_snapshot, resolve
-from pricing.reference import leaf_cost, price, rows_for
+from pricing.reference import leaf_cost, price
 from pricing.rows import PriceKey
 from pricing.units import LEAVES, Usage
 
@@ -131,9 +131,3 @@ def test_a_cost_part_is_what_the_engine_computes(pairs):
         cost = "cast(tokens::DECIMAL(13, 0) * price_usd as DECIMAL(38, 12))"
         by_engine = [row[0] for row in engine.execute(f"select {cost} from used order by n").fetchall()]
     assert by_engine == [leaf_cost(*pair) for pair in priced]
-
-
-def test_a_tenant_pays_its_own_rows_and_all_others_everybodys():
-    rows = [{"tenant_id": tenant, "rate": rate} for tenant, rate in [(None, 3), ("acme", 1), ("acme", 2)]]
-    paid = {tenant: [row["rate"] for row in rows_for(rows, tenant)] for tenant in ("acme", "globex", None)}
-    assert paid == {"acme": [1, 2], "globex": [3], None: [3]}

@@ -79,23 +79,31 @@
 
 {#- Each attempt with the one price row that applies, or none (never an inner join), what each leaf costs, and what was
     applied. `attempts` has the price key, the tenant, the instant, the inclusive input and the leaves; `prices` is shaped
-    like int_price_book. A tenant has prices of its own only where an override names it. -#}
+    like int_price_book. A tenant has
+    prices of its own only while an override makes them differ. -#}
 {% macro priced(attempts, prices) %}
     with
         attempts as (select * from {{ attempts }}),
 
         prices as (select * from {{ prices }}),
 
-        tenants as (select distinct provider, model, tenant_id from prices where tenant_id is not null),
+        tenants as (
+            select
+                {{ price_key_columns() }}, tenant_id, min(valid_from) as own_from, max(valid_to) as own_to
+            from prices
+            where tenant_id is not null
+            group by {{ price_key_columns() }}, tenant_id
+        ),
 
         scoped as (
             select attempts.*, tenants.tenant_id as price_tenant_id
             from attempts
             left join
                 tenants
-                on attempts.provider = tenants.provider
-                and attempts.model = tenants.model
+                on {{ same_price_key("attempts", "tenants") }}
                 and attempts.tenant_id = tenants.tenant_id
+                and attempts.occurred_at >= tenants.own_from
+                and attempts.occurred_at < tenants.own_to
         ),
 
         matched as (

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill explain test lint ui bench
+.PHONY: demo run backfill explain price-diff test lint ui bench
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -35,6 +35,9 @@ backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with 
 REQUEST ?=
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
 	@python -m pricing.explain "$(REQUEST)"
+
+price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
+	@python -m pricing.diff
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY)

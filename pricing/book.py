@@ -104,25 +104,26 @@ def seen_price_keys(settings: Settings) -> list[PriceKey]:
     return sorted(found, key=_with_nulls_first)
 
 
-def update_price_book(settings: Settings) -> PriceBook:
+def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook:
     """Resolve the price keys that the current version lacks; writes nothing when there are none and it is in force.
 
-    Raises OverrideError when the overrides are wrong: the book stays as it was.
+    `home` is the folder of the book, the ledger's unless a trial is made elsewhere. Raises OverrideError when the
+    overrides are wrong: the book stays as it was.
     """
     overrides = load_overrides(settings.overrides)
-    entry = version_entry(overrides)
-    version, folder = entry["price_book_version"], _home(settings) / entry["price_book_version"]
-    _home(settings).mkdir(parents=True, exist_ok=True)
-    with FileLock(_home(settings) / ".lock"):
-        listed = versions(settings)
+    entry, home = version_entry(overrides), home or book_home(settings)
+    version, folder = entry["price_book_version"], home / entry["price_book_version"]
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / ".lock"):
+        listed = versions(home)
         if version not in [line["price_book_version"] for line in listed]:
             shutil.rmtree(folder, ignore_errors=True)  # left by a crash: never in force, so nothing refers to it
         known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
         new_keys = _keys_not_in(seen_price_keys(settings), known)
         if new_keys or known is None:
-            _append_part(folder, _new_rows(new_keys, overrides, version, _stretches(settings, listed, version)))
+            _append_part(folder, _new_rows(new_keys, overrides, version, _stretches(home, listed, version)))
         if not listed or listed[-1]["price_book_version"] != version:
-            _append_version(settings, listed, entry)
+            _append_version(home, listed, entry)
     return _described(folder, version, len(new_keys))
 
 
@@ -131,19 +132,18 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
 
     Raises ValueError when there is no such version.
     """
-    listed = [line["price_book_version"] for line in versions(settings)]
+    home = book_home(settings)
+    listed = [line["price_book_version"] for line in versions(home)]
     if version is None:
-        return _read(_home(settings) / listed[-1]) if listed else SCHEMA.empty_table()
+        return _read(home / listed[-1]) if listed else SCHEMA.empty_table()
     if version not in listed:
-        raise ValueError(
-            f"{_home(settings)} has no price book version {version!r}: it has {', '.join(listed) or 'none'}."
-        )
-    return _read(_home(settings) / version)
+        raise ValueError(f"{home} has no price book version {version!r}: it has {', '.join(listed) or 'none'}.")
+    return _read(home / version)
 
 
-def versions(settings: Settings) -> list[dict[str, str]]:
+def versions(home: Path) -> list[dict[str, str]]:
     """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored."""
-    path = _home(settings) / "versions.jsonl"
+    path = home / "versions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [entry for line in lines if (entry := _json_or_none(line)) is not None]
 
@@ -189,11 +189,11 @@ def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, befo
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _stretches(settings: Settings, listed: Sequence[dict[str, str]], version: str) -> dict[str, list[Row]]:
+def _stretches(home: Path, listed: Sequence[dict[str, str]], version: str) -> dict[str, list[Row]]:
     """By row key: when the version in force until now had that price, and which version recorded it, and when."""
     found: dict[str, list[Row]] = {}
     if listed and listed[-1]["price_book_version"] != version:
-        for row in _read(_home(settings) / listed[-1]["price_book_version"], STRETCH).to_pylist():
+        for row in _read(home / listed[-1]["price_book_version"], STRETCH).to_pylist():
             found.setdefault(row.pop("price_row_key"), []).append(row)
     return found
 
@@ -239,9 +239,9 @@ def _append_part(folder: Path, rows: pa.Table) -> None:
     _replace(part, lambda file: pq.write_table(rows, file, compression="zstd"))
 
 
-def _append_version(settings: Settings, listed: Sequence[dict[str, str]], entry: dict[str, str]) -> None:
+def _append_version(home: Path, listed: Sequence[dict[str, str]], entry: dict[str, str]) -> None:
     text = "".join(f"{json.dumps(line)}\n" for line in [*listed, entry])
-    _replace(_home(settings) / "versions.jsonl", lambda file: file.write(text.encode()))
+    _replace(home / "versions.jsonl", lambda file: file.write(text.encode()))
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -267,7 +267,8 @@ def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _home(settings: Settings) -> Path:
+def book_home(settings: Settings) -> Path:
+    """The folder of the price book in the ledger."""
     return settings.ledger / "price_book"
 
 

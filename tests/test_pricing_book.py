@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from orchestration.settings import Settings, from_environment
-from pricing.book import SCHEMA, PriceKey, read_price_book, seen_price_keys, update_price_book, versions
+from pricing.book import SCHEMA, PriceKey, book_home, read_price_book, seen_price_keys, update_price_book, versions
 from pricing.overrides import OverrideError
 
 GPT5, SONNET, NOBODY = PriceKey("openai", "gpt-5"), PriceKey("anthropic", "claude-sonnet-4-5"), PriceKey("acme", "tiny")
@@ -156,7 +156,11 @@ def test_taking_an_override_back_returns_to_the_first_version(settings):
     (settings.overrides / "acme.yml").unlink()
     see(settings, "b", GPT5)
     third = update_price_book(settings)
-    assert [line["price_book_version"] for line in versions(settings)] == [first.version, second.version, first.version]
+    assert [line["price_book_version"] for line in versions(book_home(settings))] == [
+        first.version,
+        second.version,
+        first.version,
+    ]
     assert (third.version, third.new_keys) == (first.version, 1)
 
 
@@ -175,7 +179,7 @@ def test_half_a_line_is_ignored(settings):
     book = update_price_book(settings)
     with (settings.ledger / "price_book" / "versions.jsonl").open("a") as file:
         file.write('{"price_book_version": "abc", "recor')
-    assert [line["price_book_version"] for line in versions(settings)] == [book.version]
+    assert [line["price_book_version"] for line in versions(book_home(settings))] == [book.version]
     assert update_price_book(settings).version == book.version
 
 

@@ -6,6 +6,7 @@ from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 from pricing.book import read_price_book, seen_price_keys, update_price_book
+from pricing.diff import price_diff as compare_price_books
 from pricing.rows import PriceKey
 
 
@@ -23,3 +24,28 @@ def every_price_key_has_rows(settings: dg.ResourceParam[Settings]) -> dg.AssetCh
     rows = read_price_book(settings).select(PriceKey._fields).to_pylist()
     missing = sorted(set(seen_price_keys(settings)) - {PriceKey(**row) for row in rows}, key=str)
     return dg.AssetCheckResult(passed=not missing, metadata={"missing": [str(key) for key in missing[:20]]})
+
+
+@dg.op(description="What the pending overrides, catalogue and code would move: the run's metadata has the rows.")
+def compare_pending_prices(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
+    """Writes nothing to the ledger or the warehouse."""
+    diff = compare_price_books(settings)
+    moved = [row for row in diff.changes if row["attempts"]]
+    context.add_output_metadata(
+        {
+            "price_book_in_force": diff.in_force,
+            "price_book_pending": diff.pending,
+            "changed_prices": len(diff.changes),
+            "moved_usd": str(diff.moved_usd),
+            "moved": preview(moved),
+        }
+    )
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="What a pending change of prices would move, before it is applied. Run it at any time.",
+)
+def price_diff() -> None:
+    """One step; nothing is materialised."""
+    compare_pending_prices()

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from orchestration.settings import Settings
-from pricing.catalogue import CATALOGUE_VERSION
+from pricing.catalogue import CATALOGUE_VERSION, compile_catalogue
 from pricing.compiler import compile_key
 from pricing.overrides import Overrides, load_overrides
 from pricing.rows import PriceKey, Row, intervals
@@ -108,7 +109,7 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
     """Resolve the price keys that the current version lacks; writes nothing when there are none and it is in force.
 
     `home` is the folder of the book, the ledger's unless a trial is made elsewhere. Raises OverrideError when the
-    overrides are wrong: the book stays as it was.
+    overrides are wrong, UnrepresentableError when the catalogue has what no row can say: the book stays as it was.
     """
     overrides = load_overrides(settings.overrides)
     entry, home = version_entry(overrides), home or book_home(settings)
@@ -117,6 +118,7 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
     with FileLock(home / ".lock"):
         listed = versions(home)
         if version not in [line["price_book_version"] for line in listed]:
+            deque(compile_catalogue(), maxlen=0)  # what the book cannot hold stops it, whether it was seen or not
             shutil.rmtree(folder, ignore_errors=True)  # left by a crash: never in force, so nothing refers to it
         known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
         new_keys = _keys_not_in(seen_price_keys(settings), known)

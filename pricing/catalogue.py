@@ -57,6 +57,15 @@ STANDARD = {
     "speed": {"standard"},
 }
 
+# How the catalogue says that a model without a price costs nothing; without such words its price is unknown.
+FREE_WORDS = (":free", "(free)", "free of charge", "included in the subscription")
+# Free by what the provider publishes: moderation, and Google's experimental models on OpenRouter.
+FREE = {
+    ("openai", "moderation"),
+    ("openrouter", "gemini-2.5-pro-exp-03-25"),
+    ("openrouter", "google/gemini-flash-1.5-8b-exp"),
+}
+
 # Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
 # the unpriced queue instead of being charged too little.
 MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
@@ -140,6 +149,8 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     """The catalogue's prices for a key: disjoint rows that cover all time, all hours and all input sizes."""
     context = {} if resolved.is_borrowed else context_of(key)
     prices = [*_standard_prices(resolved.model), *_variants(resolved.model, context)]
+    for price in prices:
+        _check(price)
     constraints = [price.constraint for price in prices]
     dates = [c.start_date for c in constraints if isinstance(c, types.StartDateConstraint)]
     hours = [c for c in constraints if isinstance(c, types.TimeOfDateConstraint)]
@@ -153,11 +164,62 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     return coalesce([_row(key, resolved, context, *segment) for segment in segments])
 
 
+def is_free(provider: types.Provider, model: types.ModelInfo) -> bool:
+    """Whether a model without prices is free of charge. The catalogue keeps no zero prices: its words are the price."""
+    words = f"{model.id} {model.name or ''} {model.price_comments or ''}".lower()
+    return (provider.id, model.id) in FREE or any(word in words for word in FREE_WORDS)
+
+
+class UnrepresentableError(ValueError):
+    """The catalogue says something that the price book cannot hold: each model with the reason, one per line."""
+
+
+def compile_catalogue() -> Iterator[Row]:
+    """The rows of every model at its standard prices and in every variant it has.
+
+    Raises UnrepresentableError that names each model which the price book cannot hold.
+    """
+    problems: list[str] = []
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            resolved = Resolved(provider, model, "listed")
+            try:
+                for key in _keys_of(provider, model):
+                    yield from catalogue_rows(key, resolved)
+            except (ValueError, TypeError, KeyError) as error:
+                problems.append(f"{provider.id}/{model.id}: {error}")
+    if problems:
+        raise UnrepresentableError("\n".join([f"{SOURCE} has prices that the price book cannot hold.", *problems]))
+
+
+def _keys_of(provider: types.Provider, model: types.ModelInfo) -> Iterator[PriceKey]:
+    """The standard key of a model, and one for each variant that it has."""
+    yield PriceKey(provider.id, model.id)
+    for when in {tuple(sorted(variant.when.items())): variant.when for variant in model.price_variants or ()}.values():
+        rest = {name: value for name, value in when.items() if name not in ("processing", "service_tier")}
+        context = json.dumps(rest, sort_keys=True) if rest else None
+        yield PriceKey(provider.id, model.id, when.get("processing"), when.get("service_tier"), price_context=context)
+
+
+def _check(price: types.ConditionalPrice | types.PriceVariant) -> None:
+    """Raises ValueError for a price whose terms the rows do not express, so that none is passed over in silence."""
+    known = (types.StartDateConstraint, types.TimeOfDateConstraint)
+    if price.constraint is not None and not isinstance(price.constraint, known):
+        raise ValueError(f"a price holds under {type(price.constraint).__name__}, which price rows do not have")
+    for name, value in vars(price.prices).items():
+        if value is None:
+            continue
+        if not isinstance(value, types.TieredPrices | Decimal):
+            raise ValueError(f"{name} is {value!r}, neither a price nor tiers of input tokens")
+        starts = [tier.start for tier in value.tiers] if isinstance(value, types.TieredPrices) else []
+        if starts != sorted(set(starts)):
+            raise ValueError(f"the tiers of {name} start at {starts}, not in rising order")
+
+
 def _row(key: PriceKey, resolved: Resolved, context: dict, valid: tuple, seconds: tuple, tokens: tuple) -> Row:
     instant = _any_instant(valid, seconds)
     prices = prices_at(resolved.model.get_prices(instant, context), tokens[0])
-    if not prices and resolved.model.id.endswith(":free"):
-        # The catalogue keeps no zero prices; the edition's name is the price.
+    if not prices and is_free(resolved.provider, resolved.model):
         prices = {unit: per_unit(Decimal(0), 1) for unit in ("input_tokens", "output_tokens")}
     has_minimum = (resolved.provider.id, resolved.model.id) in MINIMUM_BILLED
     bounds = (*valid, *seconds, *tokens)

@@ -140,7 +140,7 @@ class Usage:
 
 
 COUNTS = tuple(item.name for item in fields(Usage) if item.name != "other")
-_UNIT_OF_COUNT = {name: name for name in COUNTS if name != "total_tokens"} | {
+UNIT_OF_COUNT = {name: name for name in COUNTS if name != "total_tokens"} | {
     "reasoning_tokens": "output_reasoning_tokens"
 }
 
@@ -203,7 +203,7 @@ _NOT_COUNTED = RESTATED | SUMS | {leaf.unit for leaf in LEAVES}
 
 def _cells(usage: Usage) -> dict[str, Count]:
     """What is left of each reported unit when its reported parts are taken out, the narrowest units first."""
-    counts = {unit: getattr(usage, name) for name, unit in _UNIT_OF_COUNT.items()}
+    counts = {unit: getattr(usage, name) for name, unit in UNIT_OF_COUNT.items()}
     counts |= {"input_tokens": usage.total_input_tokens, "output_tokens": usage.total_output_tokens}
     counts |= {
         name: count for name, count in usage.other.items() if name in REGISTRY.units and name not in _NOT_COUNTED

@@ -274,8 +274,12 @@ REASONS = [
         "cacheReadTokens",
     ),
     ("parts_exceed_total", event("r", inputVideoTokens=600, inputImageTokens=401), "of inputTokens add up to 1001"),
-    ("parts_exceed_total", event("r", usage={"input_tool_tokens": 1001}), "of inputTokens add up to 1001"),
-    ("parts_exceed_total", event("r", usage={"output_citation_tokens": 201}), "of outputTokens add up to 201"),
+    ("parts_exceed_total", event("r", usage={"input_tool_tokens": 1001}), "input_tokens is 1000, less than its parts"),
+    (
+        "parts_exceed_total",
+        event("r", usage={"output_citation_tokens": 201}),
+        "output_tokens is 200, less than its parts",
+    ),
     (
         "parts_exceed_total",
         event("r", inputTokens=None, totalTokens=100),

@@ -122,7 +122,8 @@ def test_other_units_are_priced_at_the_nearest_rate():
 
 def test_free_editions_cost_zero_and_models_without_prices_are_unpriced():
     assert price(Usage(10, 10), NOON, "openrouter", "deepseek/deepseek-chat:free").cost_usd == 0
-    assert price(Usage(10, 10), NOON, "github-copilot", "gpt-4o").status == "unpriced"
+    assert price(Usage(10, 10), NOON, "github-copilot", "gpt-4o").cost_usd == 0  # "included in the subscription"
+    assert price(Usage(10, 10), NOON, "cerebras", "qwen-3-coder-480b").status == "unpriced"
 
 
 def test_a_billed_minimum_is_not_priced_too_low():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -70,6 +71,11 @@ create macro keyed_hash(x, inner_pad, outer_pad) as
     sha256(outer_pad || unhex(sha256(inner_pad || encode(x))));
 """
 
+KEYS = "select any_value(keys) from (select try(json_keys({event})) as keys from lines) group by keys::varchar"
+IS_RAW = "contains(line, '\"raw\"') and coalesce(try(json_type(line, '$.usage.raw')) is not null, false)"
+HAS_RAW = f"select coalesce(bool_or({IS_RAW}), false) from lines"  # noqa: S608
+EVENT_OF_RAW = f"case when {IS_RAW} then with_raw_usage(line) else line end"
+
 
 @dataclass
 class DateRows:
@@ -107,12 +113,13 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
     for name, function in (
         ("context_json", lru_cache(4096)(context_json)),
         ("usage_json", usage_json),
-        ("other_tokens", other_tokens),
+        ("disjoint_usage", disjoint_usage),
+        ("with_raw_usage", with_raw_usage),
         ("cleaned_json", lambda text: cleaned_text(text, hash_id)),
         ("unknown_fields", lambda line: unknown_fields(line, hash_id)),
     ):
-        kinds = (["VARCHAR", "VARCHAR"], "BIGINT") if name == "other_tokens" else (["VARCHAR"], "VARCHAR")
-        database.create_function(name, function, *kinds)
+        texts = ["VARCHAR"] * (2 if name == "disjoint_usage" else 1)
+        database.create_function(name, function, texts, "VARCHAR")
     return database
 
 
@@ -127,6 +134,8 @@ def context_json(text: str) -> str:
 
 def usage_json(text: str) -> str:
     """usage as JSON of unit -> number, '' when it is empty, '!' and the problem when it is refused."""
+    if text.startswith("!"):
+        return text  # what with_raw_usage found
     usage = _object(text)
     if usage is None:
         return "!usage is no object of numbers"
@@ -141,9 +150,55 @@ def usage_json(text: str) -> str:
     return json_text(kept) if kept else ""
 
 
-def other_tokens(usage: str, direction: str) -> int:
-    """Tokens of one direction ('input' or 'output') that the catalogue's units under `usage` add up to."""
-    return int(sum(value for unit, value in json.loads(usage).items() if token_direction(unit) == direction))
+def disjoint_usage(usage: str, counts: str) -> str:
+    """Units under `usage` without what narrower units of the event count, as JSON; '!!' and the problem when they exceed.
+
+    `counts` is the event's own counts by column name, with its token convention.
+    """
+    from pricing.units import COUNTS, Usage, leaves_from, other_from
+
+    fields = json.loads(counts)
+    writes = fields["cache_write_tokens"]
+    fields["cache_write_tokens"] = fields["cache_write_1h_tokens"] if writes is None else writes
+    if fields.pop("token_convention") == "exclusive" and fields["input_tokens"] is not None:
+        fields["input_tokens"] += (fields["cache_read_tokens"] or 0) + (fields["cache_write_tokens"] or 0)
+    other = {unit: round(count, 3) for unit, count in json.loads(usage, parse_float=Decimal).items()}
+    known = Usage(**{name: fields[name] for name in COUNTS}, other=other)
+    try:
+        leaves_from(known)
+    except ValueError as error:
+        return f"!!{error}"
+    cells = other_from(known)
+    return (
+        f"{{{','.join(f'{json.dumps(unit)}:{Decimal(count).normalize():f}' for unit, count in sorted(cells.items()))}}}"
+        if cells
+        else ""
+    )
+
+
+def with_raw_usage(line: str) -> str:
+    """A line whose `usage.raw` became the event's own counts; `usage` is '!' and the problem when it could not."""
+    from pricing.usage import normalise
+
+    event = json.loads(line, object_pairs_hook=_first_wins, parse_constant=lambda _: None)
+    usage = dict(event["usage"])
+    raw, flavor = usage.pop("raw"), usage.pop("apiFlavor", None)
+    try:
+        found = normalise(str(event.get("provider") or ""), raw, flavor)
+        counts = {name: count for name in TOKENS if (count := getattr(found.usage, snake_case(name))) is not None}
+        for name, count in counts.items():
+            if event.get(name) not in (None, count):
+                raise ValueError(f"{name} is {str(event[name])[:20]}, but usage.raw says {count}: send one of them")
+    except ValueError as error:
+        return json_text(event | {"usage": f"!{error}"})
+    event |= counts | {"tokenConvention": "inclusive", "usage": {**found.usage.other, **usage}}
+    if not event.get("serviceTier") and found.service_tier:
+        event["serviceTier"] = found.service_tier
+    return json_text({**event, "usage": {unit: _number(count) for unit, count in event["usage"].items()}})
+
+
+def _number(count: object) -> object:
+    return float(count) if isinstance(count, Decimal) else count
 
 
 @cache
@@ -155,15 +210,6 @@ def own_fields() -> dict[str, str]:
         "cache_write_5m_tokens": "cacheWriteTokens and cacheWrite1hTokens",
         "requests": "nothing, it is counted",
     }
-
-
-@cache
-def token_direction(unit: str) -> str | None:
-    """'input' or 'output' for a token unit of the price catalogue, else None."""
-    from genai_prices.data_units import unit_data
-
-    dimensions = unit_data.get(unit, {}).get("dimensions", {})
-    return dimensions.get("direction") if dimensions.get("family") == "tokens" else None
 
 
 def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
@@ -220,12 +266,13 @@ def joined(one: Converted, other: Converted) -> Converted:
 
 def _convert(database, lines, name_part, load_id, secret) -> Converted:
     database.register("lines", lines)
-    keys = database.execute(
-        "select any_value(keys) from (select try(json_keys(line)) as keys from lines) group by keys::varchar"
-    ).fetchall()
+    keys = database.execute(KEYS.format(event="line")).fetchall()
+    has_raw = any("usage" in (names or ()) for (names,) in keys) and database.execute(HAS_RAW).fetchone()[0]
+    if has_raw:
+        keys = database.execute(KEYS.format(event=EVENT_OF_RAW)).fetchall()
     present = {name for (names,) in keys for name in names or ()}
     all_objects = all(names for (names,) in keys)
-    statement, parameters = rows_sql(present, all_objects, secret)
+    statement, parameters = rows_sql(present, all_objects, secret, EVENT_OF_RAW if has_raw else "line")
     database.execute(f"create or replace temp table typed as {statement}", parameters)
     there = {column[0] for column in database.execute("from typed limit 0").description}
     dates = _dates(database, there)
@@ -284,10 +331,11 @@ def quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def rows_sql(present: set[str], all_objects: bool, secret: str) -> tuple[str, list]:
+def rows_sql(present: set[str], all_objects: bool, secret: str, event: str = "line") -> tuple[str, list]:
     """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
 
-    `present` are the keys that occur in the batch, `all_objects` whether every line is an object.
+    `present` are the keys that occur in the batch, `all_objects` whether every line is an object, `event` the
+    expression of the event in a line.
     """
     known = [name for name in FIELDS if name in present]
     extras = sorted(present.difference(FIELDS))
@@ -304,17 +352,25 @@ def rows_sql(present: set[str], all_objects: bool, secret: str) -> tuple[str, li
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
     with parsed as (
-        select content_hash, line_number, line, {guard}from_json(line, '{structure}'){" end" if guard else ""} as f
+        select content_hash, line_number, line, {guard}from_json({event}, '{structure}'){" end" if guard else ""} as f
         from lines
     ),
     valued as (select content_hash, line_number, line, f,
     {typed}
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
-    judged as (select * exclude (f), occurred_at::date as event_date, {_reason(text, present)} as reason from valued)
+    counted as (select * {_disjoint() if "usage" in present else ""} from valued),
+    judged as (select * exclude (f), occurred_at::date as event_date, {_reason(text, present)} as reason from counted)
     select content_hash, line_number, event_date, {there}, reason, case when reason is not null then line end as line
     from judged
     """  # noqa: S608
     return statement, pads
+
+
+def _disjoint() -> str:
+    """Units under `usage`, once they are read, without what the event's own counts or narrower units count already."""
+    counts = ", ".join(f"'{snake_case(name)}': {snake_case(name)}" for name in TOKENS)
+    counts = f"{{{counts}, 'token_convention': token_convention}}"
+    return f"replace (case when usage like '{{%' then nullif(disjoint_usage(usage, to_json({counts})), '') else usage end as usage)"
 
 
 def _is_plain(name: str) -> bool:
@@ -347,12 +403,6 @@ def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, s
         f"nullif(context_json(tidy({text['priceContext']})), '')" if has("priceContext") else "null::varchar"
     )
     values["usage"] = f"nullif(usage_json(tidy({text['usage']})), '')" if has("usage") else "null::varchar"
-    for direction in ("input", "output"):
-        values[f"other_{direction}"] = (
-            f"case when {values['usage']} like '{{%' then other_tokens({values['usage']}, '{direction}') end"
-            if has("usage")
-            else "null::bigint"
-        )
     values["latency_ms"] = f"number({text['latencyMs']})" if has("latencyMs") else "null::double"
     values["reported_cost_usd"] = f"money({text['costUsd']})" if has("costUsd") else "null::decimal(38, 12)"
     values["withdrawn"] = f"nullif(lower(tidy({text['withdrawn']})), 'false')" if has("withdrawn") else "null::varchar"
@@ -432,6 +482,7 @@ def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
         )
     for name in {"priceContext", "usage"} & present:
         column = snake_case(name)
+        rules.append(_refuse(f"starts_with({column}, '!!')", "parts_exceed_total", f"{column}[3:]"))
         rules.append(_refuse(f"starts_with({column}, '!')", "bad_value", f"{column}[2:]"))
     for name, is_bad in (
         ("latencyMs", "coalesce(latency_ms < 0 or not isfinite(latency_ms), true)"),
@@ -467,16 +518,18 @@ def _part_rules(present: set[str]) -> list[str]:
         "inputImageTokens": (count("inputImageTokens"), count(cache_image)),
         "inputTokens": (
             input_tokens,
-            f"{cache} + {own_audio} + {own_image} + {count('inputVideoTokens')} + coalesce(other_input, 0)",
+            f"{cache} + {own_audio} + {own_image} + {count('inputVideoTokens')}",
         ),
         "outputTokens": (
             "coalesce(output_tokens, total_tokens - input_tokens)",
-            f"{output_parts} + coalesce(other_output, 0)",
+            output_parts,
         ),
     }
+    # Lines with other units were judged with them: a token may stand in several of these parts.
+    alone = "usage is null and " if "usage" in present else ""
     return [
         _refuse(
-            f"{whole} < {parts}",
+            f"{alone}{whole} < {parts}",
             "parts_exceed_total",
             f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'",
         )

@@ -1,0 +1,193 @@
+"""Providers' own usage payloads: normalised to inclusive counts, priced, and landed under `usage.raw`."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pricing.reference import price
+from pricing.units import Usage
+from pricing.usage import normalise
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+CASES = Path(__file__).parents[2] / "shared" / "data" / "provider_usage_cases_sample.jsonl"
+WHERE = "recorded payloads are not part of the repository"
+
+
+def cases() -> list[dict]:
+    if not CASES.exists():
+        pytest.skip(f"{CASES} is not here: {WHERE}.")
+    return [json.loads(line) for line in CASES.read_text().splitlines()]
+
+
+# The catalogue lists the model and gives no price: that is unknown here, and 0 to the library's calculator.
+LISTED_WITHOUT_A_PRICE = {("cerebras", "qwen-3-coder-480b")}
+
+
+def cost_of(case: dict) -> Decimal | None:
+    if not case["expected"] or (case["provider"], case["model_ref"]) in LISTED_WITHOUT_A_PRICE:
+        return None
+    return Decimal(case["expected"]["total_usd"])
+
+
+def model_of(case: dict) -> str:
+    return case["model_ref"] or "not-named"
+
+
+def test_recorded_payloads_become_the_expected_counts():
+    differing = []
+    for case in cases():
+        usage = normalise(case["provider"], case["native_response_subset"], case["api_flavor"]).usage
+        ours = {name: count for name, count in vars(usage).items() if count and name != "other"} | usage.other
+        if "reasoning_tokens" in ours:
+            ours["output_reasoning_tokens"] = ours.pop("reasoning_tokens")
+        expected = {
+            name: count
+            for name, count in case["normalized_usage_inclusive"].items()
+            if count and "text" not in name and name != "cache_write_5m_tokens"
+        }
+        if ours != expected:
+            differing.append((case["case_id"], ours, expected))
+    assert differing == []
+
+
+def test_recorded_payloads_cost_what_was_expected():
+    differing = []
+    for case in cases():
+        usage = normalise(case["provider"], case["native_response_subset"], case["api_flavor"]).usage
+        cost = price(usage, datetime.fromisoformat(case["priced_at"]), case["provider"], model_of(case)).cost_usd
+        expected = cost_of(case)
+        if cost != expected:
+            differing.append((case["case_id"], cost, expected))
+    assert differing == []
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory) -> Pipeline:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("payloads") / "data")
+    lines = [
+        {
+            "externalRequestId": case["case_id"],
+            "occurredAt": case["priced_at"],
+            "provider": case["provider"],
+            "model": model_of(case),
+            "status": "success",
+            "usage": {"raw": case["native_response_subset"], "apiFlavor": case["api_flavor"]},
+        }
+        for case in cases()
+    ]
+    pipeline.land("payloads.jsonl", lines)
+    pipeline.land("own.jsonl", [OPENAI, CONFLICT, UNREADABLE, NESTED, CACHED_VIDEO, TEXT, TOO_MANY])
+    pipeline.run(*WITHOUT_TESTS)
+    return pipeline
+
+
+RAW_OPENAI = {
+    "prompt_tokens": 1_000,
+    "completion_tokens": 300,
+    "prompt_tokens_details": {"cached_tokens": 600},
+    "completion_tokens_details": {"reasoning_tokens": 100},
+}
+NO_COUNTS = {"inputTokens": None, "outputTokens": None}
+GPT5 = {"provider": "openai", "model": "gpt-5"}
+OPENAI = event("own-openai", **GPT5, **NO_COUNTS, usage={"raw": RAW_OPENAI}, metadata={"keep": "me"})
+CONFLICT = event("own-conflict", **GPT5, usage={"raw": RAW_OPENAI}) | {"inputTokens": 5, "outputTokens": 300}
+UNREADABLE = event("own-unreadable", provider="vllm", model="m", usage={"raw": {"tokens": 1}})
+NESTED = event("own-nested", usage={"audio_seconds": 10, "input_audio_seconds": 4})
+CACHED_VIDEO = event("own-video", cacheReadTokens=800, inputVideoTokens=700, usage={"cache_video_read_tokens": 600})
+TEXT = event("own-text", usage={"input_text_tokens": 1_000, "output_text_tokens": 200})
+TOO_MANY = event("own-too-many", cacheReadTokens=900, usage={"input_tool_tokens": 200})
+
+
+def test_recorded_payloads_cost_the_same_when_they_land(landed):
+    booked = dict(landed.ask("select request_id, cost_usd from fct_attempts where request_id not like 'own-%'"))
+    expected = {case["case_id"]: cost_of(case) for case in cases()}
+    assert {name for name in expected if booked.get(name, "not loaded") != expected[name]} == set()
+
+
+def test_payloads_without_a_price_are_queued(landed):
+    unpriced = {(case["provider"], model_of(case)) for case in cases() if cost_of(case) is None}
+    assert unpriced
+    queued = landed.ask("select provider, model from unpriced_models where status = 'open'")
+    assert unpriced <= set(queued)
+
+
+def test_a_payload_becomes_leaves_and_stays_out_of_the_raw_zone(landed, usd):
+    columns = "uncached_input_tokens, cached_input_tokens, text_output_tokens, reasoning_tokens, cost_usd, metadata"
+    [row] = landed.ask(f"select {columns} from fct_attempts where request_id = 'own-openai'")
+    cost = usd(400, "1.25") + usd(600, "0.125") + usd(300, 10)
+    assert row == (400, 600, 200, 100, cost, '{"keep":"me"}')
+
+
+def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(landed):
+    rejected = dict(landed.ask("select line, reason_code || ': ' || message from rejected_events"))
+    by_id = {json.loads(line)["externalRequestId"]: reason for line, reason in rejected.items()}
+    assert "bad_value: inputTokens is 5, but usage.raw says 1000: send one of them" in by_id["own-conflict"]
+    assert (
+        "bad_value: usage.raw of provider 'vllm' cannot be read: send the counts as fields" in by_id["own-unreadable"]
+    )
+    assert "parts_exceed_total: input_tokens is 1000, less than its parts together" in by_id["own-too-many"]
+    assert len(by_id) == 3
+
+
+def test_other_units_are_counted_once(landed):
+    columns = "other_usage, uncached_input_tokens, cached_input_tokens, input_video_tokens, text_output_tokens"
+    rows = {row[0]: row[1:] for row in landed.ask(f"select request_id, {columns} from fct_attempts")}
+    assert rows["own-nested"] == ('{"audio_seconds":6,"input_audio_seconds":4}', 1_000, 0, 0, 200)
+    # 1,000 input: 800 from the cache, 600 of these video; 100 video besides; 100 plain
+    assert rows["own-video"] == ('{"cache_video_read_tokens":600}', 100, 200, 100, 200)
+    assert rows["own-text"] == (None, 1_000, 0, 0, 200)
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload", "expected"),
+    [
+        ("openai", RAW_OPENAI, Usage(1_000, 300, cache_read_tokens=600, reasoning_tokens=100)),
+        (
+            "openai",
+            {"input_tokens": 50, "output_tokens": 81, "input_tokens_details": {"cached_tokens": 8}},
+            Usage(50, 81, cache_read_tokens=8),
+        ),
+        (
+            "anthropic",
+            {
+                "input_tokens": 3,
+                "output_tokens": 550,
+                "cache_read_input_tokens": 10,
+                "cache_creation_input_tokens": 12_304,
+                "cache_creation": {"ephemeral_5m_input_tokens": 10_000, "ephemeral_1h_input_tokens": 2_304},
+            },
+            Usage(12_317, 550, cache_read_tokens=10, cache_write_tokens=12_304, cache_write_1h_tokens=2_304),
+        ),
+        (
+            "google",
+            {"usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 20, "thoughtsTokenCount": 30}},
+            Usage(100, 50, reasoning_tokens=30),
+        ),
+        (
+            "aws",
+            {"inputTokens": 64, "outputTokens": 4, "cacheWriteInputTokens": 36},
+            Usage(100, 4, cache_write_tokens=36),
+        ),
+    ],
+    ids=["openai chat", "openai responses", "anthropic", "google", "bedrock"],
+)
+def test_a_payload_says_what_it_says(provider, payload, expected):
+    counts = {name: count for name, count in vars(normalise(provider, payload).usage).items() if count}
+    assert counts == {name: count for name, count in vars(expected).items() if count}
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload", "flavor", "sentence"),
+    [
+        ("vllm", {}, None, "usage.raw of provider 'vllm' cannot be read: send the counts as fields"),
+        ("openai", RAW_OPENAI, "fax", "usage.apiFlavor 'fax' is none of"),
+        ("openai", 7, None, "usage.raw is no object"),
+        ("openai", {"x": 1}, None, "usage.raw has no usage of openai"),
+    ],
+)
+def test_what_cannot_be_read_is_a_sentence(provider, payload, flavor, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        normalise(provider, payload, flavor)

@@ -286,24 +286,46 @@ with
             price.price_row_key,
             price.price_model_id,
             price.price_book_version,
-            nullif(array_to_string(price.fallback_leaves, ', '), '') as fallback_leaves,
+            price.resolution as price_resolution,
+            price.variant as price_variant,
+            price.missing_variant,
+            price.input_tokens_from as price_tier_from_tokens,
+            nullif(
+                concat_ws(
+                    ', ',
+                    case when list_contains(price.fallback_leaves, 'cached_input') and cached_input_tokens > 0 then 'cached_input' end,
+                    case when list_contains(price.fallback_leaves, 'cache_write_5m') and cache_write_5m_tokens > 0 then 'cache_write_5m' end,
+                    case when list_contains(price.fallback_leaves, 'cache_write_1h') and cache_write_1h_tokens > 0 then 'cache_write_1h' end,
+                    case when list_contains(price.fallback_leaves, 'uncached_audio') and uncached_audio_tokens > 0 then 'uncached_audio' end,
+                    case when list_contains(price.fallback_leaves, 'cached_audio') and cached_audio_tokens > 0 then 'cached_audio' end,
+                    case when list_contains(price.fallback_leaves, 'uncached_image') and uncached_image_tokens > 0 then 'uncached_image' end,
+                    case when list_contains(price.fallback_leaves, 'cached_image') and cached_image_tokens > 0 then 'cached_image' end,
+                    case when list_contains(price.fallback_leaves, 'input_video') and input_video_tokens > 0 then 'input_video' end,
+                    case when list_contains(price.fallback_leaves, 'reasoning') and reasoning_tokens > 0 then 'reasoning' end,
+                    case when list_contains(price.fallback_leaves, 'output_audio') and output_audio_tokens > 0 then 'output_audio' end,
+                    case when list_contains(price.fallback_leaves, 'output_image') and output_image_tokens > 0 then 'output_image' end,
+                    case when list_contains(price.fallback_leaves, 'output_video') and output_video_tokens > 0 then 'output_video' end
+                ),
+                ''
+            ) as fallback_leaves,
             uncached_input_price_usd,
             text_output_price_usd,
-            cost_or_unused(uncached_input_tokens, uncached_input_price_usd) as input_cost_usd,
-            cost(cached_input_tokens, cached_input_price_usd) as cache_read_cost_usd,
-            cost(cache_write_5m_tokens, cache_write_5m_price_usd)
-            + cost(cache_write_1h_tokens, cache_write_1h_price_usd) as cache_write_cost_usd,
-            cost(uncached_audio_tokens, uncached_audio_price_usd)
-            + cost(cached_audio_tokens, cached_audio_price_usd)
-            + cost(output_audio_tokens, output_audio_price_usd) as audio_cost_usd,
-            cost(uncached_image_tokens, uncached_image_price_usd)
-            + cost(cached_image_tokens, cached_image_price_usd)
-            + cost(output_image_tokens, output_image_price_usd) as image_cost_usd,
-            cost(input_video_tokens, input_video_price_usd)
-            + cost(output_video_tokens, output_video_price_usd) as video_cost_usd,
-            cost_or_unused(text_output_tokens, text_output_price_usd) as output_cost_usd,
+            cost_or_unused(uncached_input_tokens, uncached_input_price_usd) as uncached_input_cost_usd,
+            cost(cached_input_tokens, cached_input_price_usd) as cached_input_cost_usd,
+            cost(cache_write_5m_tokens, cache_write_5m_price_usd) as cache_write_5m_cost_usd,
+            cost(cache_write_1h_tokens, cache_write_1h_price_usd) as cache_write_1h_cost_usd,
+            cost(uncached_audio_tokens, uncached_audio_price_usd) as uncached_audio_cost_usd,
+            cost(cached_audio_tokens, cached_audio_price_usd) as cached_audio_cost_usd,
+            cost(uncached_image_tokens, uncached_image_price_usd) as uncached_image_cost_usd,
+            cost(cached_image_tokens, cached_image_price_usd) as cached_image_cost_usd,
+            cost(input_video_tokens, input_video_price_usd) as input_video_cost_usd,
+            cost_or_unused(text_output_tokens, text_output_price_usd) as text_output_cost_usd,
             cost(reasoning_tokens, reasoning_price_usd) as reasoning_cost_usd,
-            cost(web_searches, web_searches_price_usd) + cost(billed_requests, billed_requests_price_usd) as fee_cost_usd
+            cost(output_audio_tokens, output_audio_price_usd) as output_audio_cost_usd,
+            cost(output_image_tokens, output_image_price_usd) as output_image_cost_usd,
+            cost(output_video_tokens, output_video_price_usd) as output_video_cost_usd,
+            cost(web_searches, web_searches_price_usd) as web_searches_cost_usd,
+            cost(billed_requests, billed_requests_price_usd) as billed_requests_cost_usd
         from leaf
         left join read_parquet(getvariable('price_book')) as price
             on leaf.provider = price.provider
@@ -344,6 +366,7 @@ select
     service_tier,
     requested_service_tier,
     region,
+    price_context,
     try_number,
     is_first_try,
     is_last_try,
@@ -370,21 +393,33 @@ select
     web_searches,
     billed_requests,
     latency_ms,
-    input_cost_usd,
-    cache_read_cost_usd,
-    cache_write_cost_usd,
-    audio_cost_usd,
-    image_cost_usd,
-    video_cost_usd,
-    output_cost_usd,
+    uncached_input_cost_usd,
+    cached_input_cost_usd,
+    cache_write_5m_cost_usd,
+    cache_write_1h_cost_usd,
+    uncached_audio_cost_usd,
+    cached_audio_cost_usd,
+    uncached_image_cost_usd,
+    cached_image_cost_usd,
+    input_video_cost_usd,
+    text_output_cost_usd,
     reasoning_cost_usd,
-    fee_cost_usd,
-    input_cost_usd + cache_read_cost_usd + cache_write_cost_usd + audio_cost_usd + image_cost_usd + video_cost_usd
-    + output_cost_usd + reasoning_cost_usd + fee_cost_usd as cost_usd,
+    output_audio_cost_usd,
+    output_image_cost_usd,
+    output_video_cost_usd,
+    web_searches_cost_usd,
+    billed_requests_cost_usd,
+    0::decimal(38, 12) as other_cost_usd,
+    uncached_input_cost_usd + cached_input_cost_usd + cache_write_5m_cost_usd + cache_write_1h_cost_usd
+    + uncached_audio_cost_usd + cached_audio_cost_usd + uncached_image_cost_usd + cached_image_cost_usd
+    + input_video_cost_usd + text_output_cost_usd + reasoning_cost_usd + output_audio_cost_usd
+    + output_image_cost_usd + output_video_cost_usd + web_searches_cost_usd + billed_requests_cost_usd as cost_usd,
     reported_cost_usd,
     case
-        when input_cost_usd + cache_read_cost_usd + cache_write_cost_usd + audio_cost_usd + image_cost_usd
-            + video_cost_usd + output_cost_usd + reasoning_cost_usd + fee_cost_usd is not null
+        when uncached_input_cost_usd + cached_input_cost_usd + cache_write_5m_cost_usd + cache_write_1h_cost_usd
+            + uncached_audio_cost_usd + cached_audio_cost_usd + uncached_image_cost_usd + cached_image_cost_usd
+            + input_video_cost_usd + text_output_cost_usd + reasoning_cost_usd + output_audio_cost_usd
+            + output_image_cost_usd + output_video_cost_usd + web_searches_cost_usd + billed_requests_cost_usd is not null
         then 'priced'
         when usage_source = 'missing'
             or (uncached_input_tokens is null and uncached_input_price_usd is not null)
@@ -396,6 +431,10 @@ select
     price_row_key,
     price_model_id,
     price_book_version,
+    price_resolution,
+    price_variant,
+    missing_variant,
+    price_tier_from_tokens,
     fallback_leaves,
     duplicate_deliveries,
     conflicting_deliveries,

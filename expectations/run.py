@@ -24,7 +24,8 @@ from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config, warehouse, write_atomically
 
 FOLDER = Path(__file__).parent
-SUITES = ("load_profile", "price_book", "unpriced_models")
+SUITES = ("load_profile", "price_book", "unpriced_models", "price_coverage")
+WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
 STATE_KEYS = {"fingerprint", "about", "as_of", "outcome", "failing"}
 SEVERITIES = ("none", "warning", "error")
 SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
@@ -60,18 +61,19 @@ def profile(settings: Settings, suite: str) -> pd.DataFrame:
     process has it open.
     """
     sql = (FOLDER / "profiles" / f"{_known(suite)}.sql").read_text()
+    as_of = settings.as_of.astimezone(UTC).replace(tzinfo=None)
     if suite == "load_profile":
         manifests = settings.raw / "_loads"
         if not any(manifests.glob("*.parquet")):
             return _empty(suite)
-        as_of = settings.as_of.astimezone(UTC).replace(tzinfo=None)
         with duckdb.connect(config=duckdb_config(settings)) as connection:
             return _frame(connection, sql, {"manifests": str(manifests / "*.parquet"), "as_of": as_of})
     if not settings.warehouse.exists():
         return _empty(suite)
     with warehouse(settings) as connection:
         built = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()[0]
-        return _frame(connection, sql, {}) if built else _empty(suite)
+        recent = {"as_of": as_of, "window_days": settings.unpriced_window_days} if suite in WINDOWED else {}
+        return _frame(connection, sql, recent) if built else _empty(suite)
 
 
 def validate(settings: Settings, suite: str) -> Outcome:
@@ -130,7 +132,11 @@ def _suite(suite: str) -> dict[str, Any]:
 
 def _parameters(settings: Settings) -> dict[str, float]:
     """Settings that suites refer to as {"$PARAMETER": name}."""
-    return {"unpriced_error_share": settings.unpriced_error_share}
+    return {
+        "unpriced_error_share": settings.unpriced_error_share,
+        "unpriced_window_days": settings.unpriced_window_days,
+        "unpriced_sla_days": settings.unpriced_sla_days,
+    }
 
 
 def _state(settings: Settings) -> Path:

@@ -23,6 +23,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "TOKENTRAIL_AS_OF": settings.as_of.strftime("%Y-%m-%dT%H:%M:%S"),
         "TOKENTRAIL_IDENTITY_WINDOW_DAYS": str(settings.identity_window_days),
         "TOKENTRAIL_LATENESS_HOURS": str(settings.lateness_hours),
+        "TOKENTRAIL_UNPRICED_SLA_DAYS": str(settings.unpriced_sla_days),
         "TOKENTRAIL_MEMORY_LIMIT": settings.memory_limit,
         "TOKENTRAIL_THREADS": str(settings.threads),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -44,7 +44,11 @@ def _sections() -> list[tuple[str, str, list]]:
                 ("user", "cost_by_user_daily", "user_id || ' (' || tenant_id || ')'"),
             )
         ],
-        ("Models without a price (marts.unpriced_models): the totals above leave them out", UNPRICED, []),
+        (
+            "Models without a price, dearest first: the totals above leave them out (marts.unpriced_models has the override to paste)",
+            UNPRICED,
+            [],
+        ),
         ("Our cost against the sender's costUsd, by model, largest difference first", REPORTED, []),
     ]
 
@@ -65,10 +69,12 @@ TOP_COST = """
     from members order by cost_usd desc nulls last, member limit ?
 """
 UNPRICED = """
-    select provider, model, environment, data_mode, first_seen_date, requests,
-        coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens, exposure_likely_usd,
-        split_part(suggestions, ' (', 1) as nearest_name
-    from unpriced_models where data_mode = 'real' order by requests desc, provider, model limit 15
+    select provider, model, environment, age_days, case when is_over_sla then 'over ' || sla_days || ' days' end as sla, owner,
+        requests, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens,
+        exposure_low_usd as low_usd, exposure_likely_usd as likely_usd, exposure_high_usd as high_usd,
+        regexp_extract(suggestion_1, '^(.*) [(]', 1) as nearest_name
+    from unpriced_models where data_mode = 'real' and status = 'open'
+    order by likely_usd desc nulls last, requests desc, provider, model limit 15
 """
 REPORTED = """
     select provider, model, count(*) filter (where pricing_status = 'priced') as priced, sum(cost_usd) as cost_usd,

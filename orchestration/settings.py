@@ -42,6 +42,14 @@ class Settings:
         "0.05",
         "Share of requests without a price above which the check is an error.",
     )
+    # A week holds each weekday once; over all time a price lost today would drown in a long history.
+    unpriced_window_days: int = setting(
+        "TOKENTRAIL_UNPRICED_WINDOW_DAYS", "7", "Days, up to the last with real data, over which that share is taken."
+    )
+    # Three days let a model that appears on a Friday be priced on Monday; a price takes minutes once somebody looks.
+    unpriced_sla_days: int = setting(
+        "TOKENTRAIL_UNPRICED_SLA_DAYS", "3", "Days in which a model without a price should get one."
+    )
     export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
     time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")
     daily_at: str = setting("TOKENTRAIL_DAILY_AT", "06:15", "Local time of the daily run, HH:MM.")
@@ -121,4 +129,8 @@ def _checked(settings: Settings) -> Settings:
         raise ValueError(f"TOKENTRAIL_DAILY_AT is {settings.daily_at!r}: give a local time as HH:MM.")
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
+    if settings.unpriced_window_days < 1:
+        raise ValueError("TOKENTRAIL_UNPRICED_WINDOW_DAYS is below 1: the share of no day at all cannot be taken.")
+    if settings.unpriced_sla_days < 0:
+        raise ValueError("TOKENTRAIL_UNPRICED_SLA_DAYS is below 0: give the days in which a price should be found.")
     return settings

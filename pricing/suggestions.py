@@ -3,11 +3,12 @@
 import re
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from genai_prices.data_snapshot import get_snapshot
 
-from pricing.catalogue import PLACEHOLDER_MODELS, known_provider
+from pricing.catalogue import PLACEHOLDER_MODELS, known_provider, resolve
 
 # Below this likeness names share letters, not a family.
 LIKENESS = 0.7
@@ -18,7 +19,11 @@ _DATE_OR_VERSION = re.compile(r"[-@:](20\d{2}-?\d{2}-?\d{2}|\d{3,4}|v\d+|latest|
 
 
 class Suggestion(NamedTuple):
-    """A catalogue name that resembles what a sender reported, and in what."""
+    """A catalogue name that resembles what a sender reported, and in what.
+
+    Its text is `provider/model (reason)`: a provider has no slash and a reason no brackets, so SQL takes it apart again
+    (int_override_snippets).
+    """
 
     provider: str
     model: str
@@ -51,7 +56,9 @@ def suggest(provider: str, model: str, limit: int = 3) -> list[Suggestion]:
             score = ratio + (SAME_PROVIDER_BONUS if at_home else 0)
             where = "same provider" if at_home else "another provider"
             scored.append((-score, provider_id, model_id, f"{likeness}, {where}"))
-    return [Suggestion(*rest) for _, *rest in sorted(scored)[:limit]]
+    # a suggestion is there to be written into an alias, which must resolve: 85 of 2,330 catalogue names do not
+    nameable = (Suggestion(*rest) for _, *rest in sorted(scored) if resolve(rest[0], rest[1]))
+    return list(islice(nameable, limit))
 
 
 def _words(core: str) -> set[str]:

@@ -54,7 +54,7 @@ SOUND_LOAD = (
 )
 
 
-def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: str = "") -> None:
+def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: str = "", attempts: str = "") -> None:
     """marts with a sound price of gpt-5 and an unknown model, 100 real requests, and what else the test brings."""
     leaf_prices = ", ".join(f"{leaf.price_column} decimal(23, 18)" for leaf in LEAVES)
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -79,13 +79,22 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
                 provider varchar default 'selfhosted', model varchar, environment varchar default 'prod',
                 data_mode varchar default 'real', reason varchar default 'unknown_model',
                 first_seen_date date default '2026-10-02', last_seen_date date default '2026-11-22', requests bigint,
-                input_tokens bigint, output_tokens bigint, exposure_likely_usd decimal(38, 12), suggestions varchar
+                input_tokens bigint, output_tokens bigint, exposure_likely_usd decimal(38, 12), suggestion_1 varchar,
+                status varchar default 'open', owner varchar default 'team-a', age_days integer default 2,
+                sla_days integer default 3
             );
-            create table marts.data_quality_daily (event_date date, data_mode varchar, requests bigint);
+            create table marts.data_quality_daily
+                (event_date date, data_mode varchar, requests bigint, unpriced_requests bigint);
             insert into marts.data_quality_daily
-                values {days or "('2026-11-21', 'real', 60), ('2026-11-22', 'real', 40)"};
+                values {days or "('2026-11-21', 'real', 60, 0), ('2026-11-22', 'real', 40, 0)"};
+            create table marts.fct_attempts (
+                event_date date default '2026-11-22', data_mode varchar default 'real', provider varchar default 'openai',
+                model varchar default 'gpt-5', pricing_status varchar default 'priced', missing_variant varchar,
+                cost_usd decimal(38, 12) default 0.5
+            );
             {prices};
             {unpriced};
+            {attempts};
             """
         )
 
@@ -109,12 +118,14 @@ def test_sound_data_passes(settings):
     load(settings, "L1", *SOUND_LOAD)
     warehouse(settings)
     outcomes = [validate(settings, suite) for suite in SUITES]
-    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * 3
-    assert [outcome.rows for outcome in outcomes] == [4, 2, 0]
+    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * 4
+    assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0]
 
 
 def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
-    with pytest.raises(ValueError, match=r"no suite 'prices'.*load_profile, price_book, unpriced_models"):
+    with pytest.raises(
+        ValueError, match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage"
+    ):
         validate(settings, "prices")
 
 
@@ -303,8 +314,14 @@ def test_what_is_just_allowed_passes(settings):
 
 
 def unpriced(*rows: str) -> str:
-    columns = "model, requests, input_tokens, output_tokens, suggestions, data_mode, environment"
-    return f"insert into marts.unpriced_models ({columns}) values {', '.join(rows)}"
+    """Rows of the queue; the real requests without a price fall on the last day, where the share is taken."""
+    columns = "model, requests, input_tokens, output_tokens, suggestion_1, data_mode, environment"
+    return f"""
+        insert into marts.unpriced_models ({columns}) values {", ".join(rows)};
+        update marts.data_quality_daily
+        set unpriced_requests = (select sum(requests) from marts.unpriced_models where data_mode = 'real')
+        where data_mode = 'real' and event_date = '2026-11-22'
+    """
 
 
 def test_missing_models_are_a_warning_with_names_and_numbers(settings):
@@ -319,21 +336,25 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
     outcome = validate(settings, "unpriced_models")
     assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
     assert " ".join(outcome.sentences) == (
-        "2 models are missing from the pricing map: 4 requests (4.0% of real requests), "
-        "1,204,331 tokens since 2026-10-02: "
+        "2 models are missing from the pricing map: 4 requests, 1,204,331 tokens since 2026-10-02 "
+        "(4.0% of the real requests of the last 7 days): "
         "selfhosted/acme-7b (nearest: acme/acme-8b, acme/acme-70b); selfhosted/acme-1b (no similar name). "
         "Add them to pricing/overrides or correct the name that is sent."
     )
     lines = outcome.table.splitlines()
-    assert lines[0] == "| provider | model | first_seen_date | requests | tokens | exposure_likely_usd | suggestion |"
-    assert lines[2].startswith("| selfhosted | acme-7b | 2026-10-02 | 3 | 1,204,331 | - |")
-    assert lines[3].startswith("| selfhosted | acme-1b | 2026-10-02 | 1 | - | - |"), "unknown is never zero"
+    assert lines[0] == (
+        "| provider | model | owner | first_seen_date | age_days | requests | tokens | exposure_likely_usd | suggestion |"
+    )
+    assert lines[2].startswith("| selfhosted | acme-7b | team-a | 2026-10-02 | 2 | 3 | 1,204,331 | - |")
+    assert lines[3].startswith("| selfhosted | acme-1b | team-a | 2026-10-02 | 2 | 1 | - | - |"), (
+        "unknown is never zero"
+    )
 
 
 def test_unknown_tokens_are_not_told_as_none(settings):
     warehouse(settings, unpriced=unpriced("('acme-1b', 1, null, null, null, 'real', 'prod')"))
     assert (
-        "1 model is missing from the pricing map: 1 request (1.0% of real requests), unknown tokens"
+        "1 model is missing from the pricing map: 1 request, unknown tokens"
         in (validate(settings, "unpriced_models").sentences[0])
     )
 
@@ -347,16 +368,84 @@ def test_the_threshold_is_crossed_above_it_not_at_it(tmp_path, requests, share, 
     warehouse(settings, unpriced=unpriced(f"('acme-7b', {requests}, 1, 1, null, 'real', 'prod')"))
     outcome = validate(settings, "unpriced_models")
     assert outcome.severity == severity
-    assert ("6.00% of all real requests, more than the 5.00% of" in outcome.sentences[-1]) == (severity == "error")
+    assert ("6.00% of the real requests of the last 7 days, more than the 5.00% of" in outcome.sentences[-1]) == (
+        severity == "error"
+    )
 
 
 def test_test_and_demo_data_do_not_count(settings):
     warehouse(
         settings,
         unpriced=unpriced("('acme-7b', 90, 1, 1, null, 'test', 'prod')", "('acme-7b', 90, 1, 1, null, 'demo', 'prod')"),
-        days="('2026-11-21', 'test', 90), ('2026-11-21', 'real', 1)",
+        days="('2026-11-21', 'test', 90, 90), ('2026-11-21', 'real', 1, 0)",
     )
     assert validate(settings, "unpriced_models").passed
+
+
+@pytest.mark.parametrize(("window", "severity"), [("7", "error"), ("30", "warning")])
+def test_a_price_lost_today_is_an_error_on_a_long_history(tmp_path, window, severity):
+    history = ", ".join(f"('2026-11-{day:02}', 'real', 100, 0)" for day in range(1, 22))
+    settings = settings_at(tmp_path, TOKENTRAIL_UNPRICED_WINDOW_DAYS=window)
+    warehouse(
+        settings,
+        unpriced=unpriced("('acme-7b', 40, 1, 1, null, 'real', 'prod')"),
+        days=f"{history}, ('2026-11-22', 'real', 100, 0)",
+    )  # 40 of 700 are 5.7 %, 40 of 2,200 are 1.8 %
+    assert validate(settings, "unpriced_models").severity == severity
+
+
+def test_old_gaps_are_a_warning_and_a_date_ahead_of_now_moves_no_window(settings):
+    warehouse(
+        settings,
+        unpriced=unpriced("('acme-7b', 40, 1, 1, null, 'real', 'prod')"),
+        days="('2026-10-02', 'real', 40, 40), ('2026-11-22', 'real', 1000, 0), ('2026-12-24', 'real', 1, 1)",
+    )
+    outcome = validate(settings, "unpriced_models")
+    assert (outcome.severity, len(outcome.sentences)) == ("warning", 1)
+
+
+def test_healed_models_do_not_count(settings):
+    healed = (
+        unpriced("('acme-7b', 0, null, null, null, 'real', 'prod')")
+        + ";update marts.unpriced_models set status = 'healed'"
+    )
+    warehouse(settings, unpriced=healed)
+    assert validate(settings, "unpriced_models").passed
+
+
+@pytest.mark.parametrize(("age", "is_named"), [(3, False), (4, True)])
+def test_models_over_their_days_are_named_with_their_owner(settings, age, is_named):
+    late = (
+        unpriced("('acme-7b', 1, 1, 1, null, 'real', 'prod')") + f";update marts.unpriced_models set age_days = {age}"
+    )
+    warehouse(settings, unpriced=late)
+    sentences = validate(settings, "unpriced_models").sentences
+    named = (
+        "1 model is without a price for more than the 3 days of TOKENTRAIL_UNPRICED_SLA_DAYS: "
+        "selfhosted/acme-7b (4 days, owner team-a)."
+    )
+    assert any(named in sentence for sentence in sentences) == is_named
+
+
+# --- price_coverage ---
+
+
+def test_the_standard_rate_for_a_variant_is_a_warning_with_names(settings):
+    warehouse(
+        settings,
+        attempts="""
+            insert into marts.fct_attempts (missing_variant, event_date, data_mode, pricing_status) values
+                ('processing=batch', '2026-11-22', 'real', 'priced'), ('processing=batch', '2026-11-16', 'real', 'priced'),
+                ('processing=batch', '2026-11-15', 'real', 'priced'), ('processing=batch', '2026-11-22', 'test', 'priced'),
+                ('processing=batch', '2026-11-22', 'real', 'unpriced'), (null, '2026-11-22', 'real', 'priced')
+        """,
+    )
+    outcome = validate(settings, "price_coverage")
+    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 1)
+    assert outcome.sentences[0].startswith(
+        "1 model was priced at the standard rate although another was asked for in the last 7 days: "
+        "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD)."
+    )
 
 
 # --- an unchanged profile is not judged again ---
@@ -428,7 +517,13 @@ def test_data_docs_stand_alone_and_their_links_resolve(settings):
     index, _ = build_data_docs(settings)
     assert index == settings.published / "docs" / "data_docs" / "index.html"
     pages = {path.name: path.read_text() for path in index.parent.glob("*.html")}
-    assert set(pages) == {"index.html", "load_profile.html", "price_book.html", "unpriced_models.html"}
+    assert set(pages) == {
+        "index.html",
+        "load_profile.html",
+        "price_book.html",
+        "unpriced_models.html",
+        "price_coverage.html",
+    }
     for name, page in pages.items():
         links = Links(page)
         assert links.scripts == 0, name

@@ -8,12 +8,17 @@ with
             attempts.cached_input_tokens,
             cast(attempts.cached_input_tokens as decimal(13, 0))
             * (prices.uncached_input_price_usd - prices.cached_input_price_usd) as saved_usd,
-            attempts.cache_write_cost_usd
+            attempts.cache_write_5m_cost_usd
+            + attempts.cache_write_1h_cost_usd
             - cast(attempts.cache_write_5m_tokens + attempts.cache_write_1h_tokens as decimal(13, 0))
             * prices.uncached_input_price_usd as premium_usd,
             attempts.cost_usd
         from fct_attempts as attempts
-        left join price_book as prices using (price_row_key)
+        left join
+            price_book as prices
+            on attempts.price_row_key = prices.price_row_key
+            and attempts.occurred_at >= coalesce(prices.valid_from, timestamp '0001-01-01')
+            and attempts.occurred_at < coalesce(prices.valid_to, timestamp '9999-01-01')
         where attempts.environment = 'prod' and attempts.data_mode = 'real' and attempts.pricing_status = 'priced'
     )
 

@@ -9,7 +9,10 @@ select
     round(cache_write_5m_price_usd * 1000000, 4) as cache_write_5m,
     round(cache_write_1h_price_usd * 1000000, 4) as cache_write_1h,
     round(text_output_price_usd * 1000000, 4) as output,
-    resolution
+    missing_variant,
+    source,
+    adjustments,
+    approved_by
 from price_book
-where provider = 'anthropic' and model = 'claude-sonnet-4-5'
+where provider = 'anthropic' and model = 'claude-sonnet-4-5' and tenant_id is null
 order by processing nulls first, valid_from nulls first, input_tokens_from

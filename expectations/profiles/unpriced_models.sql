@@ -1,26 +1,43 @@
--- One row per model that real requests used and that has no price, over all environments; the totals stand beside
--- each row.
+-- One row per model that real requests used and that has no price now, over all environments; beside each row the
+-- totals, and the share of the recent days' requests: over all time a price lost today would drown in the history.
 with
     unpriced as (
         select
             provider,
             model,
             max(reason) as reason,
+            max(owner) as owner,
             min(first_seen_date) as first_seen_date,
             max(last_seen_date) as last_seen_date,
+            max(age_days) as age_days,
+            max(greatest(age_days - sla_days, 0)) as days_over_sla,
             cast(sum(requests) as bigint) as requests,
             -- a side that nobody reported adds nothing; with neither side the tokens stay unknown
             cast(
                 coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint
             ) as tokens,
             sum(exposure_likely_usd) as exposure_likely_usd,
-            max(suggestions) as suggestion
+            max(suggestion_1) as suggestion
         from marts.unpriced_models
-        where data_mode = 'real'
+        where data_mode = 'real' and status = 'open'
         group by provider, model
     ),
 
-    asked as (select sum(requests) as requests from marts.data_quality_daily where data_mode = 'real')
+    days as (select * from marts.data_quality_daily where data_mode = 'real' and requests > 0),
+
+    -- a load that lags, or data of last year, is judged by its own last days; a date in the future is no such day
+    last_day as (select max(event_date) as event_date from days where event_date <= cast($as_of as date)),
+
+    recent as (
+        select
+            cast(sum(days.requests) as bigint) as requests,
+            cast(sum(days.unpriced_requests) as bigint) as unpriced_requests
+        from days
+        inner join
+            last_day
+            on days.event_date <= last_day.event_date
+            and days.event_date > last_day.event_date - cast($window_days as integer)
+    )
 
 select
     provider,
@@ -32,16 +49,22 @@ select
         then 'no similar name'
         else 'nearest: ' || suggestion
     end as hint,
+    owner,
     first_seen_date,
     last_seen_date,
+    age_days,
+    days_over_sla,
     unpriced.requests,
     tokens,
     exposure_likely_usd,
     suggestion,
-    sum(unpriced.requests) over () as unpriced_requests,
+    sum(unpriced.requests) over () as all_unpriced_requests,
     sum(tokens) over () as unpriced_tokens,
     min(first_seen_date) over () as unpriced_since,
-    cast(sum(unpriced.requests) over () as double) / nullif(cast(asked.requests as double), 0) as share_of_requests
+    coalesce(recent.unpriced_requests, 0) as recent_unpriced_requests,
+    coalesce(
+        cast(recent.unpriced_requests as double) / nullif(cast(recent.requests as double), 0), 0
+    ) as share_of_requests
 from unpriced
-cross join asked
+cross join recent
 order by unpriced.requests desc, provider, model

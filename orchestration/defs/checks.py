@@ -22,6 +22,11 @@ SUITES = {
         asset=dg.AssetKey("unpriced_models"),
         description="Models that were called and have no price: every total that leaves them out is understated.",
     ),
+    "price_coverage": dg.AssetCheckSpec(
+        "standard_rate_for_a_variant",
+        asset=dg.AssetKey("fct_attempts"),
+        description="Batch or tiered calls priced at the standard rate, because the price book has no price of their own.",
+    ),
 }
 SEVERITY = {
     "none": dg.AssetCheckSeverity.WARN,

@@ -1,6 +1,11 @@
 -- Whose prices an unpriced model is measured by, nearest first: its own (other dates or units of it have a price); the
--- same provider's models that are used here; the models its endpoints use; every model in the book. Of each kin the
--- standard price in force when the unpriced model was last used. All inputs are small: nothing here scans the fact.
+-- same provider's models that are used here; the models its endpoints use; every model in the book. A class is joined
+-- by
+-- the next until there are five prices: one neighbour's price is no bracket. Of each kin the standard price in force
+-- when
+-- the unpriced model was last used, in each tier that its largest call reaches. All inputs are small: no scan of the
+-- fact.
+{%- set least_kin = 5 %}
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),
@@ -8,48 +13,29 @@ with
     prices as (select * from {{ ref("int_price_book") }}),
 
     unpriced as (
-        select {{ model_key | join(", ") }}, max(event_date) as last_used_date
+        select
+            {{ model_key | join(", ") }},
+            max(event_date) as last_used_date,
+            coalesce(max(unpriced_largest_input_tokens), 0) as largest_input_tokens
         from usage
         where unpriced_attempts > 0
         group by {{ model_key | join(", ") }}
     ),
 
-    priced_days as (
-        select provider, model, event_date, sum(priced_attempts) as attempts
-        from usage
-        where priced_attempts > 0
-        group by provider, model, event_date
-    ),
-
-    -- 28 days: four whole weeks, so that a model used on weekdays only weighs as it does in a month
-    used_here as (
-        select
-            unpriced.last_used_date,
-            days.provider,
-            days.model,
-            cast(
-                sum(
-                    case
-                        when days.event_date between unpriced.last_used_date - 27 and unpriced.last_used_date
-                        then days.attempts
-                        else 0
-                    end
-                ) as bigint
-            ) as attempts_28_days
-        from (select distinct last_used_date from unpriced) as unpriced
-        cross join priced_days as days
-        group by unpriced.last_used_date, days.provider, days.model
-    ),
+    used_here as (select distinct provider, model from usage where priced_attempts > 0),
 
     endpoints as (
-        select distinct {% for column in model_key %} unpriced.{{ column }}, {% endfor %}
-            unpriced.last_used_date, usage.endpoint_tag
+        select distinct
+            {% for column in model_key %} unpriced.{{ column }}, {% endfor %}
+            unpriced.last_used_date,
+            usage.endpoint_tag
         from unpriced
         inner join
             usage on usage.unpriced_attempts > 0
             {%- for column in model_key %} and unpriced.{{ column }} = usage.{{ column }} {%- endfor %}
     ),
 
+    -- 28 days: four whole weeks, so that weekdays and weekends have their say
     beside_it as (
         select distinct
             {% for column in model_key %} endpoints.{{ column }}, {% endfor %}
@@ -70,24 +56,32 @@ with
             unpriced.*,
             prices.provider as kin_provider,
             prices.model as kin_model,
+            prices.input_tokens_from,
             {% for leaf in leaves() %} prices.{{ leaf.name }}_price_usd, {% endfor %}
         from unpriced
         inner join
             prices
             on prices.uncached_input_price_usd is not null
             and prices.text_output_price_usd is not null  -- an embedding is no kin of a model that answers
-            and prices.valid_from <= unpriced.last_used_date
-            and prices.valid_to > unpriced.last_used_date
+            -- its own price counts whenever it holds
+            and (
+                (prices.valid_from <= unpriced.last_used_date and prices.valid_to > unpriced.last_used_date)
+                or (prices.provider = unpriced.provider and prices.model = unpriced.model)
+            )
+            and prices.input_tokens_from <= unpriced.largest_input_tokens
         qualify
             row_number() over (
                 partition by
-                    {% for column in model_key %} unpriced.{{ column }}, {% endfor %} prices.provider, prices.model
+                    {% for column in model_key %} unpriced.{{ column }}, {% endfor %}
+                    prices.provider,
+                    prices.model,
+                    prices.input_tokens_from
                 order by
                     prices.tenant_id nulls first,
                     prices.variant nulls first,
                     prices.missing_variant nulls first,
-                    prices.input_tokens_from,
                     prices.day_second_from,
+                    prices.valid_from,
                     prices.price_row_key
             )
             = 1
@@ -97,24 +91,32 @@ with
         select
             standard_prices.*,
             case
-                when (kin_provider, kin_model) = (standard_prices.provider, standard_prices.model)
+                when
+                    standard_prices.kin_provider = standard_prices.provider
+                    and standard_prices.kin_model = standard_prices.model
                 then 0
-                when kin_provider = standard_prices.provider and used_here.model is not null
+                when standard_prices.kin_provider = standard_prices.provider and used_here.model is not null
                 then 1
                 when beside_it.kin_model is not null
                 then 2
                 else 3
-            end as nearness,
-            coalesce(used_here.attempts_28_days, 0) as attempts_28_days
+            end as nearness
         from standard_prices
         left join
             used_here
-            on standard_prices.last_used_date = used_here.last_used_date
-            and standard_prices.kin_provider = used_here.provider
+            on standard_prices.kin_provider = used_here.provider
             and standard_prices.kin_model = used_here.model
-        left join beside_it using ({{ model_key | join(", ") }}, kin_provider, kin_model)
+        left join
+            beside_it
+            on standard_prices.kin_provider = beside_it.kin_provider
+            and standard_prices.kin_model = beside_it.kin_model
+            {%- for column in model_key %} and standard_prices.{{ column }} = beside_it.{{ column }} {%- endfor %}
     )
 
 select *
 from ranked
-qualify nearness = min(nearness) over (partition by {{ model_key | join(", ") }})
+qualify
+    nearness = 0
+    or count(*) over (partition by {{ model_key | join(", ") }} order by nearness)
+    - count(*) over (partition by {{ model_key | join(", ") }}, nearness)
+    < case when min(nearness) over (partition by {{ model_key | join(", ") }}) = 0 then 0 else {{ least_kin }} end

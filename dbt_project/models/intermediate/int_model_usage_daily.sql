@@ -23,6 +23,12 @@ select
     cast(sum(case when pricing_status = 'unpriced' and is_first_try then 1 else 0 end) as bigint) as unpriced_requests,
     cast(sum(case when pricing_status = 'unpriced' then input_tokens end) as bigint) as unpriced_input_tokens,
     cast(sum(case when pricing_status = 'unpriced' then output_tokens end) as bigint) as unpriced_output_tokens,
+    cast(max(case when pricing_status = 'unpriced' then input_tokens end) as bigint) as unpriced_largest_input_tokens,
+    {%- for leaf in leaves() %}
+        cast(
+            sum(case when pricing_status = 'unpriced' then {{ leaf.quantity }} end) as bigint
+        ) as unpriced_{{ leaf.quantity }},
+    {%- endfor %}
     cast(
         sum(case when pricing_status = 'unpriced' then reported_cost_usd end) as decimal(38, 12)
     ) as unpriced_reported_cost_usd

@@ -19,6 +19,11 @@ select
     {%- for status in ["priced", "unpriced", "no_usage"] %}
         cast(sum(case when pricing_status = '{{ status }}' then 1 else 0 end) as bigint) as {{ status }}_attempts,
     {%- endfor %}
+    cast(sum(case when pricing_status = 'unpriced' and is_first_try then 1 else 0 end) as bigint) as unpriced_requests,
+    cast(
+        sum(case when pricing_status = 'priced' and missing_variant is not null then 1 else 0 end) as bigint
+    ) as standard_rate_attempts,
+    cast(sum(case when requested_service_tier <> service_tier then 1 else 0 end) as bigint) as other_tier_attempts,
     cast(sum(case when usage_source = 'estimate' then 1 else 0 end) as bigint) as estimated_attempts,
     cast(
         sum(case when usage_source = 'missing' and status = 'success' then 1 else 0 end) as bigint

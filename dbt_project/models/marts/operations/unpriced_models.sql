@@ -1,39 +1,11 @@
+{%- set model_key = ["environment", "data_mode", "provider", "model"] %}
+{%- set sla_days = setting("TOKENTRAIL_UNPRICED_SLA_DAYS", "3") | int %}
 with
-    usage as (select * from {{ ref("int_model_usage_daily") }} where unpriced_attempts > 0),
+    usage as (select * from {{ ref("int_model_usage_daily") }}),
 
-    rates as (select * from {{ ref("int_exposure_rates") }}),
-
-    owners as (select * from {{ ref("endpoint_owners") }}),
-
-    unknown as (
-        select provider, model, nullif(max({{ text_list("suggestions") }}), '') as suggestions
-        from {{ ref("stg_price_book") }}
-        where resolution = 'unknown'
-        group by provider, model
-    ),
-
-    by_endpoint as (
-        select environment, data_mode, provider, model, endpoint_tag, sum(unpriced_attempts) as unpriced_attempts
-        from usage
-        group by environment, data_mode, provider, model, endpoint_tag
-    ),
-
-    first_endpoint as (
-        select *
-        from by_endpoint
-        qualify
-            row_number() over (
-                partition by environment, data_mode, provider, model order by unpriced_attempts desc, endpoint_tag
-            )
-            = 1
-    ),
-
-    models as (
+    unpriced as (
         select
-            environment,
-            data_mode,
-            provider,
-            model,
+            {{ model_key | join(", ") }},
             min(event_date) as first_seen_date,
             max(event_date) as last_seen_date,
             cast(sum(unpriced_requests) as bigint) as requests,
@@ -42,40 +14,101 @@ with
             cast(sum(unpriced_output_tokens) as bigint) as output_tokens,
             cast(sum(unpriced_reported_cost_usd) as decimal(38, 12)) as reported_cost_usd
         from usage
-        group by environment, data_mode, provider, model
+        where unpriced_attempts > 0
+        group by {{ model_key | join(", ") }}
+    ),
+
+    healed as (select * from {{ ref("int_healed_models") }}),
+
+    -- what is still without a price speaks for the row; what was healed stands beside it
+    models as (
+        select
+            {{ model_key | join(", ") }},
+            case when unpriced.attempts is null then 'healed' else 'open' end as status,
+            coalesce(unpriced.first_seen_date, healed.first_seen_date) as first_seen_date,
+            coalesce(unpriced.last_seen_date, healed.last_seen_date) as last_seen_date,
+            coalesce(unpriced.requests, 0) as requests,
+            coalesce(unpriced.attempts, 0) as attempts,
+            unpriced.input_tokens,
+            unpriced.output_tokens,
+            unpriced.reported_cost_usd,
+            coalesce(healed.healed_attempts, 0) as healed_attempts,
+            healed.healed_at,
+            healed.healed_by,
+            healed.healed_cost_usd
+        from unpriced
+        full join healed using ({{ model_key | join(", ") }})
+    ),
+
+    main_endpoint as (
+        select {{ model_key | join(", ") }}, endpoint_tag
+        from usage
+        group by {{ model_key | join(", ") }}, endpoint_tag
+        qualify
+            row_number() over (
+                partition by {{ model_key | join(", ") }}
+                order by sum(unpriced_attempts) desc, sum(attempts) desc, endpoint_tag
+            )
+            = 1
+    ),
+
+    aged as (
+        select
+            *,
+            cast(
+                greatest(
+                    {{
+                        dbt.datediff(
+                            "first_seen_date",
+                            "case when status = 'healed' then cast(healed_at as date) else cast("
+                            ~ as_of()
+                            ~ " as date) end",
+                            "day",
+                        )
+                    }},
+                    0
+                ) as integer
+            ) as age_days
+        from models
     )
 
 select
-    models.provider,
-    models.model,
-    models.environment,
-    models.data_mode,
-    case when unknown.model is null then 'missing_unit_price' else 'unknown_model' end as reason,
-    models.first_seen_date,
-    models.last_seen_date,
-    models.requests,
-    models.attempts,
-    models.input_tokens,
-    models.output_tokens,
-    {%- for name in ["low", "likely", "high"] %}
-        cast(
-            cast(coalesce(models.input_tokens, 0) as decimal(13, 0)) * rates.{{ name }}_input_price_usd
-            + cast(coalesce(models.output_tokens, 0) as decimal(13, 0))
-            * rates.{{ name }}_output_price_usd as decimal(38, 12)
-        ) as exposure_{{ name }}_usd,
-    {%- endfor %}
-    rates.exposure_basis,
-    models.reported_cost_usd,
-    first_endpoint.endpoint_tag as main_endpoint_tag,
+    -- keys
+    {% for column in ["provider", "model", "environment", "data_mode"] %} aged.{{ column }}, {% endfor %}
+    -- dimensions
+    aged.status,
+    case when aged.status = 'open' then snippets.reason end as reason,
+    main_endpoint.endpoint_tag as main_endpoint_tag,
     owners.owner,
-    unknown.suggestions
-from models
-left join rates on models.provider = rates.provider and models.model = rates.model
-left join unknown on models.provider = unknown.provider and models.model = unknown.model
-left join
-    first_endpoint
-    on models.environment = first_endpoint.environment
-    and models.data_mode = first_endpoint.data_mode
-    and models.provider = first_endpoint.provider
-    and models.model = first_endpoint.model
-left join owners on first_endpoint.endpoint_tag = owners.endpoint_tag
+    -- times
+    aged.first_seen_date,
+    aged.last_seen_date,
+    aged.age_days,
+    {{ sla_days }} as sla_days,
+    aged.age_days > {{ sla_days }} as is_over_sla,
+    -- quantities
+    aged.requests,
+    aged.attempts,
+    aged.input_tokens,
+    aged.output_tokens,
+    -- money
+    exposure.exposure_low_usd,
+    exposure.exposure_likely_usd,
+    exposure.exposure_high_usd,
+    exposure.exposure_basis,
+    aged.reported_cost_usd,
+    -- what to do
+    case when aged.status = 'open' then snippets.suggestion_1 end as suggestion_1,
+    case when aged.status = 'open' then snippets.suggestion_2 end as suggestion_2,
+    case when aged.status = 'open' then snippets.suggestion_3 end as suggestion_3,
+    case when aged.status = 'open' then snippets.override_snippet end as override_snippet,
+    -- what was done
+    aged.healed_attempts,
+    aged.healed_at,
+    aged.healed_by,
+    aged.healed_cost_usd
+from aged
+left join {{ ref("int_exposure") }} as exposure using ({{ model_key | join(", ") }})
+left join {{ ref("int_override_snippets") }} as snippets using (provider, model)
+left join main_endpoint using ({{ model_key | join(", ") }})
+left join {{ ref("endpoint_owners") }} as owners on main_endpoint.endpoint_tag = owners.endpoint_tag

@@ -1,0 +1,77 @@
+-- What the unpriced usage of a model, leaf by leaf, would have cost at each kin's prices; of these costs the 10 %, 50 %
+-- and 90 % quantiles. A quantile of costs is one of the costs: no division of money. Each kin counts once: on 20 months
+-- of real requests, with every priced model in turn taken for unknown, low to high held the true cost of 61 of 72
+-- models (95 % of attempts), and of 53 (70 %) with kin weighted by their attempts: it is rarely the popular model that
+-- is missing.
+{%- set model_key = ["environment", "data_mode", "provider", "model"] %}
+with
+    unpriced as (
+        select
+            {{ model_key | join(", ") }},
+            {% for leaf in leaves() %}
+                cast(coalesce(sum(unpriced_{{ leaf.quantity }}), 0) as decimal(13, 0)) as {{ leaf.quantity }}
+                {{- "," if not loop.last }}
+            {% endfor %}
+        from {{ ref("int_model_usage_daily") }}
+        where unpriced_attempts > 0
+        group by {{ model_key | join(", ") }}
+    ),
+
+    kin as (select * from {{ ref("int_kin_prices") }}),
+
+    costs as (
+        select
+            {% for column in model_key %} kin.{{ column }}, {% endfor %}
+            kin.kin_provider,
+            kin.kin_model,
+            kin.nearness,
+            kin.last_used_date,
+            {%- for leaf in leaves() %}
+                cast(
+                    unpriced.{{ leaf.quantity }} * coalesce(
+                        kin.{{ leaf.name }}_price_usd,
+                        {% if leaf.name in ["web_searches", "billed_requests"] %}
+                            cast(0 as decimal(23, 18))
+                            {% elif "output" in leaf.name or leaf.name == "reasoning" %} kin.text_output_price_usd
+                        {% else %} kin.uncached_input_price_usd
+                        {% endif %}
+                    ) as decimal(38, 12)
+                )
+                {{ "+" if not loop.last }}
+            {%- endfor %} as cost_usd
+        from unpriced
+        inner join kin on true {%- for column in model_key %} and unpriced.{{ column }} = kin.{{ column }} {%- endfor %}
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by {{ model_key | join(", ") }} order by cost_usd, kin_provider, kin_model
+            ) as place,
+            count(*) over (partition by {{ model_key | join(", ") }}) as places
+        from costs
+    )
+
+select
+    {{ model_key | join(", ") }},
+    {%- for name, percent in [("low", 10), ("likely", 50), ("high", 90)] %}
+        cast(
+            min(case when place * 100 >= places * {{ percent }} then cost_usd end) as decimal(38, 12)
+        ) as exposure_{{ name }}_usd,
+    {%- endfor %}
+    'The 10, 50 and 90 % quantiles of what its own tokens, kind by kind, would have cost at ' || case
+        max(nearness)
+        when 0
+        then 'the prices it has on other dates or for other units'
+        when 1
+        then 'the prices of ' || count(distinct kin_model) || ' models of ' || provider || ' used here'
+        when 2
+        then 'the prices of ' || count(distinct(kin_provider, kin_model)) || ' models of its provider and endpoints'
+        else 'the prices of the ' || count(distinct(kin_provider, kin_model)) || ' models in the price book'
+    end
+    || ' (prices of '
+    || max(last_used_date)
+    || ').' as exposure_basis
+from ranked
+group by {{ model_key | join(", ") }}

@@ -1,0 +1,251 @@
+"""The arithmetic of one request, for a person to follow: `python -m pricing.explain <request id>`.
+
+Reads the published marts and nothing else; what it prints is what was booked, line by line, and the lines sum to it.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import duckdb
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.settings import from_environment
+from orchestration.warehouse import open_marts
+from pricing.units import LEAVES
+
+MILLION = 1_000_000
+CENT_OF_MONEY = Decimal(1).scaleb(-12)  # costs are DECIMAL(38, 12)
+WIDTH = 120
+
+# The same price row may stand in the book more than once, for different dates.
+ATTEMPTS = f"""
+    select attempts.*, prices.source as price_source, prices.adjustments, prices.approved_by, prices.other_prices,
+        {", ".join(f"prices.{leaf.price_column}" for leaf in LEAVES)},
+        prices.valid_from, prices.valid_to
+    from fct_attempts as attempts
+    left join price_book as prices
+        on attempts.price_row_key = prices.price_row_key
+        and attempts.occurred_at >= coalesce(prices.valid_from, timestamp '0001-01-01')
+        and attempts.occurred_at < coalesce(prices.valid_to, timestamp '9999-01-01')
+    where attempts.request_id = $request_id
+    qualify row_number() over (
+        partition by attempts.source, attempts.environment, attempts.data_mode, attempts.attempt_key
+        order by prices.valid_from
+    ) = 1
+    order by attempts.environment, attempts.data_mode, attempts.source, attempts.try_number, attempts.occurred_at
+"""  # noqa: S608 (names of our columns; the id is a parameter)
+NEAREST = """
+    select request_id from fct_attempts
+    where starts_with(request_id, $request_id) or starts_with($request_id, request_id)
+    order by abs(length(request_id) - length($request_id)), request_id limit 1
+"""
+
+
+class UnknownRequestError(LookupError):
+    """No published attempt has that request id."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One product of the sum: what was used, how much of it, USD per unit and in all; None where that is unknown."""
+
+    name: str
+    quantity: Decimal
+    price_usd: Decimal | None
+    cost_usd: Decimal | None
+    per: int
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was used and has no price."""
+        return self.cost_usd is None
+
+
+def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
+    """Each attempt of a request and its arithmetic, in every environment and data mode that has the id.
+
+    Raises UnknownRequestError with a sentence, and the nearest id when one begins alike.
+    """
+    attempts = attempts_of(marts, request_id)
+    console = Console(file=io.StringIO(), width=WIDTH, force_terminal=False, color_system=None, highlight=False)
+    for part in _parts(attempts):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def attempts_of(marts: duckdb.DuckDBPyConnection, request_id: str) -> list[dict[str, Any]]:
+    """The attempts of a request with the price row that each was priced by. Raises UnknownRequestError."""
+    found = marts.execute(ATTEMPTS, {"request_id": request_id})
+    columns = [column for column, *_ in found.description]
+    attempts = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    if not attempts:
+        nearest = marts.execute(NEAREST, {"request_id": request_id}).fetchone()
+        hint = f" Did you mean {nearest[0]}?" if nearest else " Look for it in fct_requests, or in rejected_events."
+        raise UnknownRequestError(f"No published attempt has the request id {request_id}.{hint}")
+    return attempts
+
+
+def lines_of(attempt: dict[str, Any]) -> list[Line]:
+    """The products that an attempt's cost is the sum of: its leaves, then its other units."""
+    lines = [
+        Line(leaf.name, Decimal(used), attempt[leaf.price_column], attempt[leaf.cost_column], _per(leaf.kind))
+        for leaf in LEAVES
+        if (used := attempt[leaf.quantity]) and not _is_free_of_charge(leaf.name, attempt)
+    ]
+    prices = {unit: Decimal(price) for unit, price in json.loads(attempt["other_prices"] or "{}").items()}
+    for unit, used in json.loads(attempt["other_usage"] or "{}", parse_float=Decimal).items():
+        if not (used := Decimal(used)):
+            continue
+        price = prices.get(unit)
+        cost = None if price is None else (used * price).quantize(CENT_OF_MONEY, ROUND_HALF_UP)
+        lines.append(Line(unit, used, price, cost, _per("tokens" if unit.endswith("_tokens") else "fee")))
+    return lines
+
+
+def _per(kind: str) -> int:
+    return MILLION if kind == "tokens" else 1
+
+
+def _is_free_of_charge(name: str, attempt: dict[str, Any]) -> bool:
+    """Nearly nobody charges for the request itself: a line of 1 x 0 explains nothing."""
+    return name == "billed_requests" and not attempt["billed_requests_price_usd"]
+
+
+def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+    scopes = {(a["environment"], a["data_mode"], a["source"]): [] for a in attempts}
+    for attempt in attempts:
+        scopes[attempt["environment"], attempt["data_mode"], attempt["source"]].append(attempt)
+    for (environment, data_mode, source), tries in scopes.items():
+        costs = [attempt["cost_usd"] for attempt in tries]
+        known = [cost for cost in costs if cost is not None]
+        total = f"{_usd(sum(known))} USD" if known else "not known"
+        left_out = len(costs) - len(known)
+        understated = f", which leaves out {_counted(left_out, 'attempt')}" if known and left_out else ""
+        yield escape(
+            f"Request {tries[0]['request_id']} ({environment}, {data_mode}, {source}): {_counted(len(tries), 'attempt')}, "
+            f"cost {total}{understated}"
+        )
+        for attempt in tries:
+            yield Group("", *(escape(text) for text in _sentences(attempt, len(tries))), *_arithmetic(attempt))
+        yield ""
+
+
+def _sentences(attempt: dict[str, Any], tries: int) -> Iterator[str]:
+    error = f" ({attempt['error_code']})" if attempt["error_code"] else ""
+    yield (
+        f"Attempt {attempt['try_number']} of {tries}, {attempt['occurred_at']:%Y-%m-%d %H:%M:%S} UTC, {attempt['status']}"
+        f"{error}: {attempt['provider']}/{attempt['model']}"
+    )
+    if not attempt["is_last_try"]:
+        yield "  It was tried again: what this attempt cost counts as retry cost."
+    yield from (f"  {text}" for text in _how_it_was_priced(attempt))
+    yield f"  {_reported(attempt)}"
+
+
+def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
+    if attempt["price_row_key"] and attempt["price_resolution"] != "unknown":
+        tier, variant = attempt["price_tier_from_tokens"], attempt["price_variant"]
+        applies = [f"variant {variant}"] if variant else ["standard rate"]
+        applies += [f"tier from {tier:,} input tokens"] if tier else []
+        yield (
+            f"Priced as {attempt['price_model_id']} ({', '.join(applies)}), {_dates(attempt)}; source {attempt['price_source']}"
+            f"; price book version {attempt['price_book_version']}"
+        )
+        if attempt["approved_by"]:
+            yield f"Approved by {attempt['approved_by']}"
+        if attempt["adjustments"]:
+            yield f"Adjusted: {attempt['adjustments']} (the prices below include it)"
+    if attempt["missing_variant"]:
+        yield f"It asked for {attempt['missing_variant']}, which has no price of its own: the standard rate was used."
+    if attempt["fallback_leaves"]:
+        yield f"Without a rate of their own, at the rate of what they are part of: {attempt['fallback_leaves']}."
+    asked, served = attempt["requested_service_tier"], attempt["service_tier"]
+    if asked and asked != served:
+        yield f"Service tier {asked} was requested and {served or 'none named'} served: what was served is priced."
+    if attempt["usage_source"] == "estimate":
+        yield "The token counts are a tokenizer's estimate, not the provider's."
+
+
+def _dates(attempt: dict[str, Any]) -> str:
+    since, until = (attempt[name] and f"{attempt[name]:%Y-%m-%d}" for name in ("valid_from", "valid_to"))
+    return ("in force from " + since if since else "in force") + (f" to {until}, exclusive" if until else "")
+
+
+def _reported(attempt: dict[str, Any]) -> str:
+    if attempt["pricing_status"] == "no_usage":
+        return "Nobody reported what it used, so its cost is not known and stands in no total."
+    parts = [
+        f"{_count(attempt[name])} {text}"
+        for name, text in (("cache_read_tokens", "read from cache"), ("cache_write_tokens", "written to cache"))
+        if attempt[name]
+    ]
+    reasoning = f" (of it {_count(attempt['reasoning_tokens'])} reasoning)" if attempt["reasoning_tokens"] else ""
+    of_input = f" (of it {' and '.join(parts)})" if parts else ""
+    return (
+        f"Reported: input {_count(attempt['input_tokens'])}{of_input}, "
+        f"output {_count(attempt['output_tokens'])}{reasoning}; each token is counted in one line:"
+    )
+
+
+def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
+    lines = [] if attempt["pricing_status"] == "no_usage" else lines_of(attempt)
+    if lines:
+        table = Table(box=None, padding=(0, 2, 0, 2), header_style="")
+        for column in ("used for", "quantity", "USD per", "", "USD"):
+            table.add_column(column, justify="left" if column in ("used for", "") else "right", no_wrap=True)
+        for line in lines:
+            price = "no price" if line.price_usd is None else _usd(line.price_usd * line.per)
+            per = "per 1M" if line.per == MILLION else "each"
+            table.add_row(line.name, _count(line.quantity), price, per, _usd(line.cost_usd))
+        table.add_row("cost_usd", "", "", "", _usd(attempt["cost_usd"]))
+        yield table
+    if attempt["pricing_status"] == "unpriced":
+        missing = ", ".join(line.name for line in lines if line.is_missing) or "the model"
+        yield escape(
+            f"  Not priced: {attempt['provider']}/{attempt['model']} has no price for {missing}. Its row in unpriced_models has"
+            " the exposure and the override to paste into pricing/overrides; docs/pricing.md says how."
+        )
+    if attempt["reported_cost_usd"] is not None:
+        yield f"  The sender's own figure is {_usd(attempt['reported_cost_usd'])} USD: compared, never used."
+
+
+def _usd(amount: Decimal | None) -> str:
+    """Every digit that is not a closing zero: it must be possible to add them up."""
+    return "not known" if amount is None else f"{amount.normalize():,f}" if amount else "0"
+
+
+def _count(quantity: Decimal | int | None) -> str:
+    return "not known" if quantity is None else f"{Decimal(quantity).normalize():,f}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 1 with a sentence when the id is unknown or nothing is published."""
+    parser = argparse.ArgumentParser(prog="python -m pricing.explain", description="The arithmetic of one request.")
+    parser.add_argument("request_id", help="externalRequestId, as in fct_attempts.request_id")
+    settings, request_id = from_environment(), parser.parse_args(arguments).request_id
+    if not (settings.published / "marts.duckdb").exists():
+        sys.stderr.write(f"Nothing is published yet under {settings.published}: `make run` does that.\n")
+        return 1
+    with open_marts(settings) as marts:
+        try:
+            sys.stdout.write(f"{explain(marts, request_id)}\n")
+        except UnknownRequestError as unknown:
+            sys.stderr.write(f"{unknown}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

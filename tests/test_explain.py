@@ -1,0 +1,104 @@
+"""What `make explain` prints adds up to what was booked, and says in words what was applied."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from orchestration.warehouse import open_marts
+from pricing.explain import UnknownRequestError, attempts_of, explain, lines_of, main
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Pipeline:
+    """One request for each thing that there is to say."""
+    pipeline = pipeline_at(tmp_path_factory.mktemp("explain") / "data")
+    rich = {"inputTokens": 18_114, "cacheReadTokens": 17_817, "cacheWriteTokens": 211, "outputTokens": 500}
+    events = [
+        event("plain", **rich, reasoningTokens=120, webSearches=2, costUsd=0.05),
+        event("plain", environment="staging"),
+        event("retried", attempt=1, status="error", errorCode="overloaded"),
+        event("retried", "2026-11-20T10:00:05Z", attempt=2),
+        event("nobody-knows", provider="selfhosted", model="acme-internal-7b [bold]x"),
+        event("said-nothing", inputTokens=None, outputTokens=None),
+        event("batch", provider="mistral", model="mistral-large-latest", processing="batch"),
+        event("tool-tokens", usage={"input_tool_tokens": 40}),
+    ]
+    pipeline.land("events.jsonl", events)
+    pipeline.run(*WITHOUT_TESTS)
+    return pipeline
+
+
+def said(pipeline: Pipeline, request: str) -> str:
+    with open_marts(pipeline.settings) as marts:
+        return explain(marts, request)
+
+
+def test_the_lines_of_every_priced_attempt_sum_to_its_cost(published):
+    requests = {request for (request,) in published.ask("select request_id from fct_attempts")}
+    with open_marts(published.settings) as marts:
+        priced = [a for request in requests for a in attempts_of(marts, request) if a["cost_usd"] is not None]
+    assert len(priced) >= 5
+    for attempt in priced:
+        assert sum(line.cost_usd for line in lines_of(attempt)) == attempt["cost_usd"], attempt["request_id"]
+
+
+def test_the_printed_products_sum_to_the_printed_total(published):
+    text = said(published, "retried")
+    rows = re.findall(r"^ +(\w+) +([\d,.]+) +([\d,.]+) +per 1M +([\d,.]+)$", text, re.MULTILINE)
+    totals = [Decimal(total) for total in re.findall(r"^ +cost_usd +([\d.]+)$", text, re.MULTILINE)]
+    products = [Decimal(used.replace(",", "")) * Decimal(price) / 1_000_000 for _, used, price, _ in rows]
+    assert [name for name, *_ in rows][:2] == ["uncached_input", "text_output"]
+    assert products == [Decimal(cost) for *_, cost in rows]
+    assert sum(products) == sum(totals) == Decimal("0.012")
+
+
+def test_it_says_what_was_reported_and_under_which_price(published):
+    text = said(published, "plain")
+    assert (
+        "input 18,114 (of it 17,817 read from cache and 211 written to cache), output 500 (of it 120 reasoning)" in text
+    )
+    assert "Priced as claude-sonnet-4-5" in text
+    assert "source genai-prices" in text
+    assert "at the rate of what they are part of: reasoning." in text
+    assert "The sender's own figure is 0.05 USD" in text
+    assert "Request plain (prod, real, events)" in text
+    assert "Request plain (staging, real, events)" in text
+
+
+def test_a_retry_says_that_it_was_tried_again(published):
+    text = said(published, "retried")
+    assert "2 attempts, cost 0.012 USD" in text
+    assert "error (overloaded)" in text
+    assert text.count("It was tried again") == 1
+
+
+def test_an_unknown_model_says_where_to_look(published):
+    text = said(published, "nobody-knows")
+    assert "cost not known" in text
+    assert "selfhosted/acme-internal-7b [bold]x has no price for uncached_input, text_output" in " ".join(text.split())
+    assert "unpriced_models" in text
+
+
+def test_no_usage_is_said(published):
+    assert "Nobody reported what it used" in said(published, "said-nothing")
+
+
+def test_a_missing_variant_is_said(published):
+    attempt = published.ask("select missing_variant from fct_attempts where request_id = 'batch'")
+    assert attempt == [("processing=batch",)]
+    assert "It asked for processing=batch, which has no price of its own: the standard rate was used." in said(
+        published, "batch"
+    )
+
+
+def test_an_unknown_id_is_a_sentence_with_the_nearest(published, monkeypatch, capsys):
+    with pytest.raises(UnknownRequestError, match=r"has the request id retrie\. Did you mean retried\?"):
+        said(published, "retrie")
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
+    assert main(["nothing like it"]) == 1
+    assert "Look for it in fct_requests" in capsys.readouterr().err
+    assert main(["retried"]) == 0
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data / "elsewhere"))
+    assert main(["retried"]) == 1

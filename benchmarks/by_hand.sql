@@ -366,7 +366,7 @@ select
     service_tier,
     requested_service_tier,
     region,
-    price_context,
+    null::varchar as price_context,  -- nobody sends one in the simulated world
     try_number,
     is_first_try,
     is_last_try,

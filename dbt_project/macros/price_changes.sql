@@ -41,23 +41,88 @@
     >= 0
 {%- endmacro %}
 
-{#- One row per version, price key and stretch (time, hours, input size) whose price is not the one of the version before. A tenant that begins
-    or ceases to have prices of its own is compared with everybody's. Keys that the older version never saw are no change. -#}
+{#- Each version's rows by who pays them: everybody (`payer_id` NULL) and each tenant with prices of its own there or in a version beside it.
+    While a tenant has none it pays what everybody does, exactly as `priced` has it. -#}
+{% macro prices_paid(book) %}
+    with
+        own as (
+            select
+                version_sequence,
+                {{ price_key_columns() }},
+                tenant_id,
+                case when count(*) = count(valid_from) then min(valid_from) end as own_from,
+                case when count(*) = count(valid_to) then max(valid_to) end as own_to
+            from {{ book }}
+            where tenant_id is not null
+            group by version_sequence, {{ price_key_columns() }}, tenant_id
+        ),
+
+        beside as (
+            select version_sequence + 1 as version_sequence, {{ price_key_columns() }}, tenant_id
+            from own
+            union
+            select version_sequence - 1, {{ price_key_columns() }}, tenant_id
+            from own
+        ),
+
+        as_everybody as (
+            select own.* exclude (own_from, own_to), cast(null as timestamp) as since, own_from as until
+            from own
+            where own_from is not null
+            union all
+            select own.* exclude (own_from, own_to), own_to, null
+            from own
+            where own_to is not null
+            union all
+            select beside.*, null, null
+            from beside
+            left join
+                own on {{ same_price_key("beside", "own", ["version_sequence"]) }} and beside.tenant_id = own.tenant_id
+            where own.tenant_id is null
+        )
+
+    select everything.*, tenant_id as payer_id
+    from {{ book }} as everything
+    union all
+    select
+        everybody.* replace (
+            case
+                when everybody.valid_from > as_everybody.since
+                then everybody.valid_from
+                else coalesce(as_everybody.since, everybody.valid_from)
+            end as valid_from,
+            case
+                when everybody.valid_to < as_everybody.until
+                then everybody.valid_to
+                else coalesce(as_everybody.until, everybody.valid_to)
+            end as valid_to
+        ),
+        as_everybody.tenant_id
+    from {{ book }} as everybody
+    inner join
+        as_everybody
+        on {{ same_price_key("everybody", "as_everybody", ["version_sequence"]) }}
+        and everybody.tenant_id is null
+        and coalesce(everybody.valid_from < as_everybody.until, true)
+        and coalesce(as_everybody.since < everybody.valid_to, true)
+{% endmacro %}
+
+{#- One row per version, price key and stretch (time, hours, input size) whose price is not the one of the version before. Keys that the older
+    version never saw are no change. A tenant's changes are those in which its own prices stand on either side; in all others it is everybody. -#}
 {% macro price_changes(history) %}
     with
         book as (select * from {{ history }}),
 
-        own as (
-            select distinct version_sequence, {{ price_key_columns() }}, tenant_id from book where tenant_id is not null
-        ),
+        paid as ({{ prices_paid("book") }}),
 
         paired as (
-            select old.version_sequence + 1 as version_sequence, old as old_row, new as new_row
-            from book as old
+            select new.version_sequence, old as old_row, new as new_row
+            from paid as old
             inner join
-                book as new
+                paid as new
                 on new.version_sequence = old.version_sequence + 1
                 and {{ same_price_key("old", "new") }}
+                and old.payer_id is not distinct from new.payer_id
                 and old.price_row_key <> new.price_row_key
                 and coalesce(old.valid_from < new.valid_to, true)
                 and coalesce(new.valid_from < old.valid_to, true)
@@ -65,27 +130,14 @@
                 and new.day_second_from < old.day_second_to
                 and coalesce(old.input_tokens_from < new.input_tokens_to, true)
                 and coalesce(new.input_tokens_from < old.input_tokens_to, true)
-            left join
-                own as own_before
-                on old.version_sequence = own_before.version_sequence
-                and {{ same_price_key("old", "own_before") }}
-                and own_before.tenant_id = new.tenant_id
-            left join
-                own as own_after
-                on new.version_sequence = own_after.version_sequence
-                and {{ same_price_key("new", "own_after") }}
-                and own_after.tenant_id = old.tenant_id
-            where
-                old.tenant_id is not distinct from new.tenant_id
-                or (old.tenant_id is null and own_before.tenant_id is null)
-                or (new.tenant_id is null and own_after.tenant_id is null)
+            where old.payer_id is null or old.tenant_id is not null or new.tenant_id is not null
         )
 
     select
         version_sequence,
         new_row.version_recorded_at as version_recorded_at,
         {%- for column in price_key_columns().split(", ") %} new_row.{{ column }} as {{ column }}, {%- endfor %}
-        coalesce(new_row.tenant_id, old_row.tenant_id) as tenant_id,
+        new_row.payer_id as tenant_id,
         old_row.price_row_key as old_price_row_key,
         new_row.price_row_key as new_price_row_key,
         case

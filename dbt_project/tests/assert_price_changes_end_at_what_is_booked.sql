@@ -1,4 +1,4 @@
-{{ config(meta={"dagster": {"ref": {"name": "price_book_changes"}}}) }}
+{{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
 -- Fails if the last version's attempts do not cost what the fact says: then a change moved other money than it lists.
 with
     last_change as (

@@ -6,19 +6,21 @@ from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 from pricing.book import read_price_book, seen_price_keys, update_price_book
+from pricing.diff import NothingToCompareError
 from pricing.diff import price_diff as compare_price_books
+from pricing.overrides import OverrideError
 from pricing.rows import PriceKey
 
 
 @dg.asset(group_name="prices", kinds={"python", "parquet"}, owners=["team:finance"], deps=[raw_events])
-def price_book_versions(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+def price_book_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per price of a (provider, model, variant) as reported, append-only by version; unknown models are rows without prices."""
     book = update_price_book(settings)
     unknown = [{"provider": provider, "model": model} for provider, model in book.unknown]
     return dg.MaterializeResult(metadata=book.summary() | {"unknown_models": preview(unknown)})
 
 
-@dg.asset_check(asset=price_book_versions, blocking=True)
+@dg.asset_check(asset=price_book_ledger, blocking=True)
 def every_price_key_has_rows(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Every (provider, model, variant) that was seen stands in the current version, priced or as unknown."""
     rows = read_price_book(settings).select(PriceKey._fields).to_pylist()
@@ -29,7 +31,10 @@ def every_price_key_has_rows(settings: dg.ResourceParam[Settings]) -> dg.AssetCh
 @dg.op(description="What the pending overrides, catalogue and code would move: the run's metadata has the rows.")
 def compare_pending_prices(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
     """Writes nothing to the ledger or the warehouse."""
-    diff = compare_price_books(settings)
+    try:
+        diff = compare_price_books(settings)
+    except (OverrideError, NothingToCompareError) as problem:
+        raise dg.Failure(str(problem), allow_retries=False) from None
     moved = [row for row in diff.changes if row["attempts"]]
     context.add_output_metadata(
         {

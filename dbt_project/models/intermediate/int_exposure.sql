@@ -8,6 +8,7 @@ with
     unpriced as (
         select
             {{ model_key | join(", ") }},
+            sum(coalesce(unpriced_input_tokens, 0) + coalesce(unpriced_output_tokens, 0)) as tokens,
             {% for leaf in leaves() %}
                 cast(coalesce(sum(unpriced_{{ leaf.quantity }}), 0) as decimal(13, 0)) as {{ leaf.quantity }}
                 {{- "," if not loop.last }}
@@ -26,6 +27,7 @@ with
             kin.kin_model,
             kin.nearness,
             kin.last_used_date,
+            unpriced.tokens,
             {%- for leaf in leaves() %}
                 cast(
                     unpriced.{{ leaf.quantity }} * coalesce(
@@ -72,6 +74,12 @@ select
     end
     || ' (prices of '
     || max(last_used_date)
-    || ').' as exposure_basis
+    || ').' as exposure_basis,
+    -- for detection; two digits of an estimate hold still while usage grows, so that history is not judged anew every day
+    {{
+        two_digits(
+            "cast(min(case when place * 100 >= places * 50 then cost_usd end) as double) / nullif(max(tokens), 0)"
+        )
+    }} as exposure_likely_usd_per_token
 from ranked
 group by {{ model_key | join(", ") }}

@@ -1,0 +1,65 @@
+{{ config(materialized="table") }}
+-- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks, value by value.
+{%- set values = [
+    "is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend"
+] %}
+{%- set key = "alert_type, measure, environment, data_mode, scope_dimension, scope_value, event_date" %}
+with
+    judgements as (
+        select {{ key }}, usual_spend_usd, observed, expected, z, is_seasonal, cast(null as integer) as first_hour, cast(null as integer) as last_hour
+        from {{ ref("int_judgements") }}
+        union all
+        select
+            'burst_falling_success', 'attempts', bursts.environment, bursts.data_mode, bursts.scope_dimension, bursts.scope_value, bursts.event_date,
+            spend.usual_spend_usd, bursts.observed, bursts.expected, bursts.z, true, bursts.first_hour, bursts.last_hour
+        from {{ ref("int_bursts") }} as bursts
+        inner join
+            (
+                select environment, data_mode, event_date, median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd
+                from {{ ref("int_watched_series") }}
+                where scope_dimension = 'total'
+            ) as spend using (environment, data_mode, event_date)
+    ),
+
+    rules as (
+        select
+            *,
+            case when scope_value = '*' then 0 else 4 end
+            + case when environment = '*' then 0 else 2 end
+            + case when data_mode = '*' then 0 else 1 end as specificity
+        from {{ ref("alert_rules") }}
+    ),
+
+    ruled as (
+        select
+            {% for column in key.split(", ") %} judgements.{{ column }}, {% endfor %}
+            {% for value in values %}
+                max_by(rules.{{ value }}, case when rules.{{ value }} is not null then rules.specificity end) as {{ value }},
+            {% endfor %}
+            bool_or(
+                coalesce(judgements.event_date >= rules.muted_from, rules.muted_until is not null)
+                and coalesce(judgements.event_date < rules.muted_until, true)
+            ) as is_muted
+        from judgements
+        inner join
+            rules
+            on judgements.alert_type = rules.alert_type
+            and judgements.scope_dimension = rules.scope_dimension
+            and rules.environment in ('*', judgements.environment)
+            and rules.data_mode in ('*', judgements.data_mode)
+            and rules.scope_value in ('*', judgements.scope_value)
+        group by all
+    )
+
+select judgements.*, ruled.min_z, ruled.min_share_of_spend, ruled.critical_share_of_spend, ruled.is_muted
+from judgements
+inner join ruled using ({{ key }})
+where
+    ruled.is_on
+    and abs(judgements.z) >= ruled.min_z
+    and abs(judgements.observed - judgements.expected) >= greatest(
+        ruled.min_usd,
+        -- a young series has no weekdays of its own yet
+        ruled.min_share_of_spend * judgements.usual_spend_usd * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
+    )
+    and greatest(judgements.observed, judgements.expected) >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)

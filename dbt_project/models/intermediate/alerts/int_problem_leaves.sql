@@ -1,0 +1,86 @@
+{{ kept_by_signal_day() }}
+-- depends_on: {{ ref("alert_signal_days") }} {{ ref("int_alert_signals") }}
+-- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before, averaged. Days that
+-- were alerted themselves are no baseline; a scope without such weekdays is compared with its other days.
+{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set problem = "event_date, environment, data_mode, round" %}
+{%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}
+with
+    problems as (
+        select {{ problem }}, scope_dimension, scope_value from {{ ref("int_problems") }} where {{ in_dates("event_date", dates) }}
+    ),
+
+    days as (
+        select
+            {% for column in problem.split(", ") %} problems.{{ column }}, {% endfor %}
+            past.event_date as past_date,
+            extract('dayofweek' from past.event_date) = extract('dayofweek' from problems.event_date) as is_same_weekday
+        from problems
+        inner join
+            {{ ref("int_watched_series") }} as past
+            on problems.environment = past.environment
+            and problems.data_mode = past.data_mode
+            and past.scope_dimension = 'total'
+            and past.event_date between problems.event_date - 28 and problems.event_date - 1
+        left join
+            {{ ref("int_masked_days") }} as masked
+            on past.environment = masked.environment
+            and past.data_mode = masked.data_mode
+            and past.event_date = masked.event_date
+            and problems.scope_dimension = masked.scope_dimension
+            and problems.scope_value = masked.scope_value
+        where masked.event_date is null
+    ),
+
+    baseline_days as (
+        select * from days
+        qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem }}) = 0
+    ),
+
+    counted as (select *, count(*) over (partition by {{ problem }}) as baseline_days from baseline_days),
+
+    usage as (
+        select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", with_neighbours(dates, 28, 0)) }}
+    ),
+
+    sides as (
+        select
+            {% for column in problem.split(", ") %} problems.{{ column }}, {% endfor %}
+            usage.endpoint_tag,
+            usage.prompt_version,
+            usage.tenant_id,
+            usage.user_id,
+            usage.model,
+            case when usage.event_date = problems.event_date then 1 end as is_current,
+            counted.baseline_days,
+            {% for measure in measures %} usage.{{ measure }}, {% endfor %}
+        from problems
+        inner join
+            usage
+            on problems.environment = usage.environment
+            and problems.data_mode = usage.data_mode
+            and usage.event_date between problems.event_date - 28 and problems.event_date
+        left join
+            counted
+            on problems.environment = counted.environment
+            and problems.data_mode = counted.data_mode
+            and problems.event_date = counted.event_date
+            and problems.round = counted.round
+            and usage.event_date = counted.past_date
+        where (counted.past_date is not null or usage.event_date = problems.event_date) and {{ in_scope("usage", "problems") }}
+    )
+
+select
+    {{ problem }},
+    endpoint_tag,
+    prompt_version,
+    tenant_id,
+    user_id,
+    model,
+    {% for measure in measures %}
+        coalesce(sum(case when is_current = 1 then {{ measure }} end), 0) as current_{{ measure }},
+        coalesce(cast(sum(case when is_current is null then {{ measure }} end) as double) / any_value(baseline_days), 0) as baseline_{{ measure }}
+        {{- "," if not loop.last }}
+    {% endfor %}
+from sides
+group by {{ problem }}, endpoint_tag, prompt_version, tenant_id, user_id, model

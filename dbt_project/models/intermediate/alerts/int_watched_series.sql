@@ -1,0 +1,36 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="append",
+        pre_hook="{{ forget_dirty_dates(ref('costed_usage_days')) }}",
+        post_hook="{{ remember_built_dates(ref('costed_usage_days')) }}",
+    )
+}}
+-- depends_on: {{ ref("costed_usage_days") }}
+with
+    usage as (
+        select *
+        from {{ ref("int_costed_usage") }}
+        where {{ in_dates("event_date", dirty_dates(ref("costed_usage_days"))) }}
+    )
+
+{% for series in watched_series() %}
+    select
+        event_date,
+        environment,
+        data_mode,
+        '{{ series.dimension }}' as scope_dimension,
+        {{ series.columns | join(" || ' | ' || ") or "'all'" }} as scope_value,
+        cast(sum(requests) as bigint) as requests,
+        cast(sum(attempts) as bigint) as attempts,
+        cast(sum(billed_attempts) as bigint) as billed_attempts,
+        cast(sum(successes) as bigint) as successes,
+        cast(sum(tokens) as bigint) as tokens,
+        cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
+        cast(sum(exposure_usd) as decimal(38, 12)) as exposure_usd,
+        cast(sum(watched_usd) as decimal(38, 12)) as watched_usd,
+        sum(watched_usd_squares) as watched_usd_squares
+    from usage
+    group by event_date, environment, data_mode{% for column in series.columns %}, {{ column }}{% endfor %}
+    {{ "union all" if not loop.last }}
+{% endfor %}

@@ -7,7 +7,7 @@ normal prod/real spend. Later days keep the strength, so one that begins at ten 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -25,16 +25,24 @@ NEUTRAL = {
     "price_mix": 0.0,
     "unknown_model": 0.0,
 }  # strengths that do nothing
+DEAR, DEAR_NAME, DEAR_FACTOR = (
+    MODEL["claude-opus-4-5"],
+    "claude-opus-4-1",
+    3.0,
+)  # the older one costs three times as much
+FEWEST = 30  # requests a day: fewer cannot carry an incident whose size is to be true
 UNKNOWN = MODEL["globex-router-preview"]
 UNKNOWN_NAMES = ("globex-router-2", "hooli-chat-3", "initech-7b-instruct", "stark-reason-1", "umbrella-xl", "duff-2")
-LOOKS, CLOSE = 4, 0.03  # rounds of calibration; relative error that ends them
+LOOKS, CLOSE = 6, 0.03  # rounds of calibration; relative error that ends them
 FAILURES = np.linspace(0.12, 0.94, 165)  # of a try, in a retry storm
 STORM = sum((0.9 * FAILURES) ** tries for tries in range(1, 5))  # extra tries per request at each
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """An incident of a world. `price_factor`: on the rates of its unknown model, which nobody else can know."""
+    """An incident of a world. `model_name`: what senders call its model, where the demo has no such model, and
+    `price_factor`: that model's rates over those of the demo's model which stands in for it.
+    """
 
     incident: Incident
     share: float
@@ -43,7 +51,7 @@ class Planned:
     price_factor: float = 1.0
 
     @property
-    def dates(self) -> list:
+    def dates(self) -> list[date]:
         """The UTC days it touches."""
         start, end = self.incident.start, self.incident.end
         return [start.date() + timedelta(days=place) for place in range((end - start.replace(hour=0)).days)]
@@ -51,10 +59,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to strike. `ratio`: wanted cost over that of the requests concerned; `fields` of the Incident."""
+    """A way to strike. `ratio`: wanted cost over that of the requests concerned; `fields` of the Incident, and `model` as
+    in Planned.
+    """
 
     ratio: float
     fields: dict
+    model: tuple[str | None, float] = (None, 1.0)
 
 
 @dataclass(frozen=True)
@@ -85,9 +96,10 @@ def _designed(life: Life, slots: list[Slot]) -> list[Planned]:
         )
         if slot.kind == "deploy":
             incident = replace(incident, version=_bad_version(life, incident, planned))
-        unknown = sum(each.incident.kind == "unknown_model" for each in planned)
-        name = UNKNOWN_NAMES[unknown % len(UNKNOWN_NAMES)] if slot.kind == "unknown_model" else None
-        planned.append(Planned(incident, slot.share, slot.pair, name))
+        name, factor = option.model
+        if slot.kind == "unknown_model":
+            name = UNKNOWN_NAMES[sum(each.incident.kind == slot.kind for each in planned) % len(UNKNOWN_NAMES)]
+        planned.append(Planned(incident, slot.share, slot.pair, name, factor))
     return planned
 
 
@@ -120,7 +132,7 @@ def _candidates(slot: Slot, spend: Spend, world: World, share: float, draw) -> I
             yield from (
                 Candidate(share / part, at | {"only_model": model})
                 for model, part in enumerate(spend.by_model[endpoint])
-                if 0 < part < 0.9 * own and MODELS[model].name not in UNKNOWN_MODELS
+                if part < 0.9 * own and _enough(part, spend, endpoint, MODELS[model].name)
             )
         elif kind == "deploy":
             yield from (Candidate(ratio / reach, at | {"reach": reach}) for reach in (0.95, 0.95, 0.5))
@@ -132,8 +144,14 @@ def _candidates(slot: Slot, spend: Spend, world: World, share: float, draw) -> I
             yield from (
                 Candidate(share / part, at | {"tenant": tenant})
                 for tenant, part in enumerate(spend.by_tenant[endpoint, :12])
-                if part > 0
+                if _enough(part, spend, endpoint)
             )
+
+
+def _enough(part: float, spend: Spend, endpoint: int, model: str | None = None) -> bool:
+    """Whether a part of the spend is made of enough requests, of a model that has a price."""
+    requests = part * spend.usd_per_day / unit_cost(ENDPOINTS[endpoint], model)
+    return requests >= FEWEST and model not in UNKNOWN_MODELS
 
 
 def _adding(kind: str, share: float, spend: Spend, world: World, at: dict, draw) -> Iterator[Candidate]:
@@ -162,11 +180,12 @@ def _adding(kind: str, share: float, spend: Spend, world: World, at: dict, draw)
 def _moves(endpoint: int, ratio: float) -> Iterator[Candidate]:
     """A part of an endpoint's requests sent to a dearer known model."""
     own = unit_cost(ENDPOINTS[endpoint])
-    for model in MODELS:
-        gain = unit_cost(ENDPOINTS[endpoint], model.name) / own - 1
-        if model.name not in UNKNOWN_MODELS and 0.3 < gain < 12:
-            moved = ratio / gain
-            yield Candidate(moved, {"endpoint": endpoint, "model": MODEL[model.name], "strength": moved})
+    known = [(code, None, 1.0) for code, model in enumerate(MODELS) if model.name not in UNKNOWN_MODELS]
+    for code, name, factor in [*known, (DEAR, DEAR_NAME, DEAR_FACTOR)]:
+        gain = factor * unit_cost(ENDPOINTS[endpoint], MODELS[code].name) / own - 1
+        if 0.3 < gain < 30:
+            fields = {"endpoint": endpoint, "model": code, "strength": ratio / gain}
+            yield Candidate(ratio / gain, fields, (name, factor))
 
 
 # What is plausible for `ratio`: extra cost over the concerned requests' own, requests a day (abuse), or a probability.
@@ -246,21 +265,30 @@ def _strength(kind: str, ratio: float) -> float:
 
 
 def _calibrated(life: Life, planned: list[Planned]) -> list[Planned]:
-    """Looks at every onset day, corrects the strengths, looks again; keeps what came closest to the wanted share."""
+    """Looks at every onset day, corrects the strengths, looks again; keeps what came closest to the wanted share.
+
+    Overlapping incidents are kept or changed together: how many requests one adds decides which draws the other meets.
+    """
+    together = [
+        {code for code, other in enumerate(planned) if other is plan or other.pair == plan.pair is not None}
+        for plan in planned
+    ]
     best, errors = list(planned), np.full(len(planned), np.inf)
     for _ in range(LOOKS):
-        measured = _look(life, planned)
-        found = [_priced(plan, one) for plan, one in zip(planned, measured, strict=True)]
-        for place, (plan, achieved) in enumerate(found):
-            error = abs(np.log(max(achieved, 1e-6) / plan.share))
-            if error < errors[place]:
-                best[place], errors[place] = plan, error
+        unfinished = [code for code in range(len(planned)) if errors[code] >= CLOSE]
+        measured = _look(life, planned, {planned[code].incident.start.date() for code in unfinished})
+        found = {code: _priced(planned[code], one) for code, one in measured.items()}
+        missed = {code: abs(np.log(max(achieved, 1e-6) / plan.share)) for code, (plan, achieved) in found.items()}
+        for code in unfinished:
+            worst = max(missed.get(other, np.inf) for other in together[code])
+            if worst < errors[code]:
+                best[code], errors[code] = found[code][0], worst
         if errors.max() < CLOSE:
             break
-        planned = [
-            _corrected(plan, achieved) if errors[place] >= CLOSE else best[place]
-            for place, (plan, achieved) in enumerate(found)
-        ]
+        planned = list(best)
+        for code in unfinished:
+            if errors[code] >= CLOSE:
+                planned[code] = _corrected(*found[code]) if missed[code] >= CLOSE else found[code][0]
     return best
 
 
@@ -273,14 +301,11 @@ class Measured:
     normal: float
 
 
-def _look(life: Life, planned: list[Planned]) -> list[Measured]:
-    days = {plan.incident.start.date() for plan in planned}
+def _look(life: Life, planned: list[Planned], days: set[date]) -> dict[int, Measured]:
+    """What the incidents do that begin on one of the days, by their place in the plan."""
     effects = {day: Day.simulate(life, planned, day) for day in days}
-    found = []
-    for code, plan in enumerate(planned):
-        day = effects[plan.incident.start.date()]
-        found.append(Measured(*day.effect(code), day.normal()))
-    return found
+    begun = {code: effects.get(plan.incident.start.date()) for code, plan in enumerate(planned)}
+    return {code: Measured(*day.effect(code), day.normal()) for code, day in begun.items() if day}
 
 
 def _priced(plan: Planned, found: Measured) -> tuple[Planned, float]:
@@ -318,7 +343,7 @@ class Day:
     calls: pd.DataFrame
 
     @classmethod
-    def simulate(cls, life: Life, planned: list[Planned], day) -> "Day":
+    def simulate(cls, life: Life, planned: list[Planned], day: date) -> "Day":
         """The calls whose requests are first tried on `day`."""
         incidents = tuple(plan.incident for plan in planned)
         world = inhabited(life, incidents)
@@ -350,13 +375,12 @@ class Day:
 
 
 def _usd(life: Life, planned: list[Planned], calls: pd.DataFrame) -> np.ndarray:
-    """What each call really costs: the price cut, and the rates of each incident's unknown model."""
+    """What each call really costs: the price cut, and the rates of each incident's own model."""
     factors = np.array([*(plan.price_factor for plan in planned), 1.0])  # the last one: no incident
-    own_rates = np.where(calls["model"] == UNKNOWN, factors[calls["incident"]], 1.0)
-    return cost_usd(calls) * life.cost_factor(calls) * own_rates
+    return cost_usd(calls) * life.cost_factor(calls) * factors[calls["incident"]]
 
 
-def with_bursts(life: Life, calls: pd.DataFrame, day) -> pd.DataFrame:
+def with_bursts(life: Life, calls: pd.DataFrame, day: date) -> pd.DataFrame:
     """The day's calls and those of its bursts in staging and test, numbered on."""
     for burst in (each for each in life.bursts if each.day == day):
         more = burst_calls(inhabited(life), burst)

@@ -22,7 +22,7 @@ import pyarrow as pa
 from benchmarks.alerts import drivers
 from benchmarks.alerts.calendar import DAYS, REQUESTS_PER_DAY, slots
 from benchmarks.alerts.life import NEWCOMER, RAMP_DAYS, Life, build_life, inhabited
-from benchmarks.alerts.plan import UNKNOWN, Day, Planned, build_plan, with_bursts
+from benchmarks.alerts.plan import DEAR_NAME, Day, Planned, build_plan, with_bursts
 from demo.delivery import EPOCH, add_shown_fields
 from demo.incidents import ANY
 from demo.traffic import DATA_MODES, ENVIRONMENTS, ERRORS, midnight, service_account
@@ -74,9 +74,11 @@ def _calls(life: Life, plan: list[Planned], world: World) -> pd.DataFrame:
 
 
 def _shown_model(calls: pd.DataFrame, plan: list[Planned], life: Life) -> np.ndarray:
-    """Codes of _names()["model"]: each incident's unknown model has a name of its own, and so has a successor."""
-    code = calls["model"].to_numpy().astype(np.int64)
-    code = np.where(code == UNKNOWN, len(MODELS) + 1 + calls["incident"].to_numpy(), code)
+    """Codes of _names()["model"]: some incidents have a model of their own, and so has the migration to a successor."""
+    code, names = calls["model"].to_numpy().astype(np.int64), _own_models(plan)
+    own = [names.index(each.model_name) if each.model_name else -1 for each in plan]
+    of_incident = np.array([*own, -1])[calls["incident"]]
+    code = np.where(of_incident >= 0, len(MODELS) + 1 + of_incident, code)
     move = life.migration
     if move.to_model is None:
         of_endpoint = (calls["endpoint"] == move.endpoint) & (calls["model"] == move.model)
@@ -84,10 +86,13 @@ def _shown_model(calls: pd.DataFrame, plan: list[Planned], life: Life) -> np.nda
     return code
 
 
+def _own_models(plan: list[Planned]) -> list[str]:
+    return sorted({each.model_name for each in plan if each.model_name})
+
+
 def _names(plan: list[Planned], life: Life, world: World) -> dict[str, list[str]]:
     """What codes stand for."""
-    own = [each.model_name or f"({code})" for code, each in enumerate(plan)]  # names in brackets are never used
-    moved = MODELS[life.migration.model]
+    own, moved = _own_models(plan), MODELS[life.migration.model]
     return {
         "endpoint_tag": [each.name for each in ENDPOINTS],
         "feature_tag": [each.feature for each in ENDPOINTS],
@@ -98,7 +103,7 @@ def _names(plan: list[Planned], life: Life, world: World) -> dict[str, list[str]
         "provider": [
             *(each.provider for each in MODELS),
             moved.provider,
-            *(f"{name.split('-')[0]}-gateway" for name in own),
+            *("anthropic" if name == DEAR_NAME else f"{name.split('-')[0]}-gateway" for name in own),
         ],
     }
 
@@ -226,9 +231,10 @@ def _exposure_errors(seed: int, names: dict) -> np.ndarray:
 
 def _truth(life: Life, plan: list[Planned], world: World, calls: pd.DataFrame, names: dict) -> dict:
     real = calls[(calls["environment"] == 0) & (calls["data_mode"] == 0)].reset_index(drop=True)
+    dates = [str(life.first + timedelta(days=place)) for place in range(life.days)]
     named = real.assign(
         **{name: _coded(real[SHOWN[name]], names[name]).to_pandas() for name in drivers.DIMENSIONS},
-        date=real["event_day"].map(lambda day: str(EPOCH + timedelta(days=day))),
+        date=np.array(dates)[real["event_day"] - (life.first - EPOCH).days],
     )
     normal = (named["usd"] - named["extra_usd"]).groupby(named["date"]).sum()
     return {
@@ -237,7 +243,7 @@ def _truth(life: Life, plan: list[Planned], world: World, calls: pd.DataFrame, n
             "days": life.days,
             "requests_per_day": life.requests_per_day,
             "first": str(life.first),
-            "last": str(life.first + timedelta(days=life.days - 1)),
+            "last": dates[-1],
             "liveliness": round(life.liveliness, 3),
         },
         "incidents": [_incident(code, each, world, named, normal) for code, each in enumerate(plan)],

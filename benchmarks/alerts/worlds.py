@@ -269,7 +269,7 @@ def _incident(code: int, planned: Planned, world: World, named: pd.DataFrame, no
         # one tenant's volume is both: which it is called depends on the tenant's share before
         "classes": ["volume", "concentration"] if incident.kind == "volume" and of_tenant else [incident.kind],
         "share": planned.share,
-        "achieved_share": round(extra[dates[0]] / normal[dates[0]], 4),
+        "achieved_share": round(float(extra[dates[0]] / normal[dates[0]]), 4),
         "onset_date": dates[0],
         "end_date": dates[-1],
         "start": incident.start.isoformat(),

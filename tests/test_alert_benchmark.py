@@ -283,6 +283,12 @@ def test_the_rest_of_the_scores(outcome):
     assert scores.negatives == {"promotion": (1, 1), "deploy": (0, 1)}
 
 
+def test_no_alerts_at_all_is_a_recall_of_nothing(outcome):
+    silent = Outcome(outcome.truth, outcome.alerts.iloc[:0], outcome.drivers.iloc[:0])
+    scores = score([silent])
+    assert (scores.recall[1.0].same_day.value, scores.drivers["all"]["top_1"].count) == (0, 0)
+
+
 def test_the_threshold_lets_through_what_is_allowed_and_no_more():
     false = pd.DataFrame({"seed": 1, "episode": ["a", "a", "b", "c"], "margin": [1.0, 4.0, 3.0, 2.0]})
     assert threshold(false, 3) < 1

@@ -13,7 +13,11 @@ import pandas as pd
 from benchmarks.alerts.score import Outcome
 
 DIMENSIONS = ("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model")
-WATCHED = ("total", "endpoint_tag", "tenant_id", "user_id", "model")
+# Users are many and idle on most days: a threshold that suits them all suits the others less, so both are shown.
+WATCHED = {
+    "": ("total", "endpoint_tag", "tenant_id", "user_id", "model"),
+    ", no users": ("total", "endpoint_tag", "tenant_id", "model"),
+}
 FLOOR = 0.015  # of a day's median spend: smaller excesses are nobody's problem; the alerts have the same floor
 WEEKDAYS = np.array([7, 14, 21, 28])
 DAILY = """
@@ -47,13 +51,14 @@ def outcomes(database: duckdb.DuckDBPyConnection, truth: dict) -> dict[str, Outc
     """What each monitor raises in a world."""
     daily = database.execute(DAILY).df().pivot(index="date", columns=["dimension", "value"], values="usd")
     daily = daily.sort_index().sort_index(axis=1).fillna(0.0)
-    usd, watched = daily.to_numpy(), daily.columns.get_level_values("dimension").isin(WATCHED)
     usual = daily["total", "total"].rolling(28, min_periods=1).median().shift(1).to_numpy()
     causes = _causes(daily)
-    return {
-        name: _outcome(truth, daily.loc[:, watched], *monitor(usd[:, watched]), usual, causes)
-        for name, monitor in MONITORS.items()
-    }
+    found = {}
+    for name, monitor in MONITORS.items():
+        for narrowed, dimensions in WATCHED.items():
+            series = daily.loc[:, daily.columns.get_level_values("dimension").isin(dimensions)]
+            found[name + narrowed] = _outcome(truth, series, *monitor(series.to_numpy()), usual, causes)
+    return found
 
 
 def _back(usd: np.ndarray, days: np.ndarray) -> np.ndarray:

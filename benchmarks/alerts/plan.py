@@ -30,6 +30,7 @@ DEAR, DEAR_NAME, DEAR_FACTOR = (
     "claude-opus-4-1",
     3.0,
 )  # the older one costs three times as much
+USUAL = 0.7  # of the price mixes that can, at least so many move to a model that is in use already
 FEWEST = 30  # requests a day: fewer cannot carry an incident whose size is to be true
 UNKNOWN = MODEL["globex-router-preview"]
 UNKNOWN_NAMES = ("globex-router-2", "hooli-chat-3", "initech-7b-instruct", "stark-reason-1", "umbrella-xl", "duff-2")
@@ -231,6 +232,8 @@ def _choice(life: Life, slot: Slot, options: list[Candidate], planned: list[Plan
     kinds = sorted({tuple(sorted(option.fields)) for option in left})
     kind = kinds[int(draw.integers(len(kinds)))]
     same = [option for option in left if tuple(sorted(option.fields)) == kind]
+    usual = [option for option in same if option.model[0] is None]
+    same = usual if usual and draw.random() < USUAL else same
     chosen = same[int(draw.integers(len(same)))]
     extra = {} if "strength" in chosen.fields else {"strength": _strength(slot.kind, chosen.ratio)}
     if slot.kind in ("token", "deploy"):

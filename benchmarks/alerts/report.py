@@ -1,6 +1,7 @@
 """The scores as tables, and where they stand in the documentation."""
 
 import re
+from math import isfinite
 from pathlib import Path
 
 from benchmarks.alerts.score import BUDGETS, LEAST_SHARE, Figure, Scores
@@ -70,7 +71,7 @@ def _rest(scores: dict[str, Scores]) -> str:
     rows = []
     for name, each in scores.items():
         at = each.recall[BUDGETS[0]]
-        rates = (f"{at.margin:.2f}", f"{at.false_alarms_per_week:.2f}")
+        rates = (f"{at.margin:.2f}" if isfinite(at.margin) else "any", f"{at.false_alarms_per_week:.2f}")
         rows.append((name, *rates, _cell(each.dollar_error), _cell(each.alerts_per_incident), str(each.outside)))
     return table(head, rows)
 

@@ -324,16 +324,15 @@ def _negatives(facts: Facts, margin: float) -> dict[str, tuple[int, int]]:
     false = facts.false[facts.false["margin"] >= margin]
     pairs = facts.negatives.merge(false, on="seed")
     pairs = pairs[(pairs["onset_date"] <= pairs["to"]) & (pairs["alert_date"] >= pairs["from"])]
-    parts = facts.parts.groupby(["seed", "alert_id"])[["dimension", "value"]].apply(
-        lambda rows: set(map(tuple, rows.values))
-    )
-    named = parts.reindex(pd.MultiIndex.from_frame(pairs[["seed", "alert_id"]]))
-    scopes = [{item for item in scope.items() if item[0] in NAMES} for scope in pairs["scope"]]
-    fits = [
-        not scope or bool(scope & (of if isinstance(of, set) else set()))
-        for scope, of in zip(scopes, named, strict=True)
-    ]
-    fired = pairs[np.array(fits, dtype=bool)].drop_duplicates(["seed", "negative"])["kind"].value_counts()
+    scopes = [[item for item in scope.items() if item[0] in NAMES] for scope in facts.negatives["scope"]]
+    scoped = facts.negatives[["seed", "negative"]].assign(part=scopes).explode("part")
+    everything = pd.MultiIndex.from_frame(scoped.loc[scoped["part"].isna(), ["seed", "negative"]])
+    scoped = scoped.dropna(subset="part")
+    scoped = scoped.assign(dimension=scoped["part"].str[0], value=scoped["part"].str[1])
+    same = scoped.merge(facts.parts, on=["seed", "dimension", "value"])[["seed", "negative", "alert_id"]]
+    fits = pd.MultiIndex.from_frame(pairs[["seed", "negative"]]).isin(everything)
+    fits |= pd.MultiIndex.from_frame(pairs[["seed", "negative", "alert_id"]]).isin(pd.MultiIndex.from_frame(same))
+    fired = pairs[fits].drop_duplicates(["seed", "negative"])["kind"].value_counts()
     return {
         kind: (int(fired.get(kind, 0)), int(count)) for kind, count in facts.negatives["kind"].value_counts().items()
     }

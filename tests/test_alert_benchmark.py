@@ -123,7 +123,7 @@ def test_the_driver_holds_the_extra_dollars(worlds, kind):
     for dimension, value in [(incident["driver_dimension"], incident["driver_value"]), *incident["equivalents"]]:
         by_day = usd_by_day(path, truth, region(dimension, value))
         spent = sum(by_day.get(day, 0) for day in incident["extra_cost_usd"])
-        least = 0.5 if kind == "unknown_model" else 0.9  # an exposure may be half of the true cost
+        least = 0.5 if kind == "unknown_model" else 0.75  # an exposure may be half of it; some calls name no user
         assert spent >= least * sum(incident["extra_cost_usd"].values())
 
 

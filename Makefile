@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill explain price-diff test lint ui bench
+.PHONY: demo run backfill explain price-diff test lint ui bench bench-alerts
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -55,3 +55,6 @@ lint: $(VENV)
 
 bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
 	python -m benchmarks
+
+bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recall, causes, false alarms
+	python -m benchmarks.alerts

@@ -59,7 +59,7 @@ def _summary(figures: dict) -> str:
         *((f"one more day after {days} days", f"{after[days]['run']['seconds']:.1f} s", "") for days in (first, last)),
         (f"after {last} / after {first} days", f"{day_ratio:.2f}", _goal(day_ratio, GOALS["day_ratio"], "at most 1.2")),
     ]
-    return _table(("measure", "figure", "goal"), rows)
+    return table(("measure", "figure", "goal"), rows)
 
 
 def _fastest(runs: list[dict]) -> dict:
@@ -86,7 +86,7 @@ def _sides(figures: dict) -> str:
             )
             for step, seconds in spent.items()
         ]
-        parts.append(_table((name, "seconds", "share", "peak GB"), rows))
+        parts.append(table((name, "seconds", "share", "peak GB"), rows))
     parts.append(_nodes("Longest in the product's dbt build", _fastest(figures["product"])["notes"]))
     return "\n\n".join(parts)
 
@@ -115,7 +115,7 @@ def _days(figures: dict) -> str:
         ),
     ]
     nodes = [_nodes(f"Longest after {days} days", entry["run"]["notes"]) for days, entry in after.items()]
-    return "\n\n".join(["## One more day", _table(head, rows), *nodes])
+    return "\n\n".join(["## One more day", table(head, rows), *nodes])
 
 
 def _memory(figures: dict) -> str:
@@ -124,9 +124,10 @@ def _memory(figures: dict) -> str:
         (f"{events:,}", f"{run['seconds']:.1f}", f"{events / run['seconds']:,.0f}", f"{run['peak_bytes'] / 1e9:.2f}")
         for events, run in ((figures["short_events"], short), (figures["events"], full))
     ]
-    return "\n\n".join(["## As events grow", _table(("events", "seconds", "events/s", "peak GB"), rows)])
+    return "\n\n".join(["## As events grow", table(("events", "seconds", "events/s", "peak GB"), rows)])
 
 
-def _table(head: tuple, rows: list[tuple]) -> str:
+def table(head: tuple, rows: list[tuple]) -> str:
+    """A Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

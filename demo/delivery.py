@@ -29,7 +29,7 @@ def day_deliveries(world: World, day: date) -> pd.DataFrame:
     """
     attempts = day_attempts(world, day)
     draw = stream(world.seed, "delivery", day.toordinal())
-    _add_shown_fields(world, day, attempts, draw)
+    add_shown_fields(world, day, attempts, draw)
     requests = int(attempts["request"].max()) + 1
     lags = draw.choice(LATE_LAGS, 2, replace=False)
     late = draw.random(requests) < 0.008
@@ -54,7 +54,7 @@ def by_arrival(deliveries: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     return [(int(day), sent[arrival == day].copy()) for day in np.unique(arrival)]
 
 
-def _add_shown_fields(world: World, day: date, attempts: pd.DataFrame, draw) -> None:
+def add_shown_fields(world: World, day: date, attempts: pd.DataFrame, draw) -> None:
     """What senders state and what they forget, the same for every try of a request."""
     request = attempts["request"].to_numpy()
     size = int(request.max()) + 1

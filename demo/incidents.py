@@ -39,6 +39,7 @@ CLASSES = {
     "unknown_model": (0.12, ("docs.translate", "docs.extract", "support.draft")),
 }
 ADDING = ("volume", "abuse", "concentration")  # these add requests; the others change what requests there are
+ANY = -1  # instead of an endpoint: requests are added wherever requests are made
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,9 @@ class Incident:
     """One labelled incident, active in [start, end). `strength` is, by class: extra requests a day (volume, abuse,
     concentration), a token factor (token, deploy), the probability that a try fails (retry), or the share of requests
     sent elsewhere (price_mix, unknown_model).
+
+    A changing incident concerns only the requests of `tenant` or of `only_model` where these are given, and `reach` of
+    the rest: a few callers keep the version before a bad deploy.
     """
 
     name: str
@@ -58,6 +62,9 @@ class Incident:
     user: int | None = None
     model: int | None = None
     version: str | None = None
+    only_model: int | None = None
+    reach: float = 0.95
+    bloats: tuple[str, ...] = ("input", "output")
 
     @property
     def window(self) -> tuple[int, int]:
@@ -74,7 +81,7 @@ def active(world: World, day: date) -> list[tuple[int, Incident]]:
     """Incidents that touch a day, each with its place in the season's plan."""
     return [
         (code, incident)
-        for code, incident in enumerate(plan(world, season_of(day)))
+        for code, incident in enumerate(world.scenario.incidents if world.scenario else plan(world, season_of(day)))
         if incident.start.date() <= day < (incident.end - timedelta(microseconds=1)).date() + timedelta(days=1)
     ]
 
@@ -156,10 +163,14 @@ def extra_requests(world: World, day: date) -> pd.DataFrame:
         busy = 1.0 if incident.kind == "abuse" else weekday_factor(day) * growth_factor(day)
         count = draw.poisson(incident.strength * busy * curve.sum())
         user = np.full(count, -1 if incident.user is None else incident.user)
-        if incident.kind == "concentration":
+        if incident.tenant is not None and incident.user is None:
             user = draw.choice(np.flatnonzero(world.user_tenant == incident.tenant), count)
         hour = draw.choice(24, count, p=curve / curve.sum())
-        frames.append(pd.DataFrame({"endpoint": incident.endpoint, "hour": hour, "user": user, "incident": code}))
+        endpoint = np.full(count, incident.endpoint)
+        if incident.endpoint == ANY:
+            share = np.array([each.share for each in ENDPOINTS])
+            endpoint = draw.choice(len(ENDPOINTS), count, p=share / share.sum())
+        frames.append(pd.DataFrame({"endpoint": endpoint, "hour": hour, "user": user, "incident": code}))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -175,11 +186,15 @@ def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
         draw = stream(world.seed, "disturb", day.toordinal(), code)
         start, end = incident.window
         hit = ((requests.endpoint == incident.endpoint) & (requests["at"] >= start) & (requests["at"] < end)).to_numpy()
+        if incident.tenant is not None:
+            hit = hit & (world.user_tenant[requests["user"]] == incident.tenant)
+        if incident.only_model is not None:
+            hit = hit & (requests["model"] == incident.only_model).to_numpy()
         if incident.kind == "deploy":
-            hit = hit & (draw.random(len(requests)) < 0.95)  # a few callers keep the old version
+            hit = hit & (draw.random(len(requests)) < incident.reach)
             requests.loc[hit, "version"] = world.label_code(incident.version)
         if incident.kind in ("token", "deploy"):
-            for column in ("input", "output"):
+            for column in incident.bloats:
                 requests.loc[hit, column] = (requests.loc[hit, column] * incident.strength).astype(np.int64)
         if incident.kind == "retry":
             requests.loc[hit, "failure"] = incident.strength

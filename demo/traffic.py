@@ -18,6 +18,7 @@ from demo.world import (
     previous_version,
     request_rates,
     stream,
+    user_shares,
 )
 
 ABSENT = -1  # in every integer column: the sender does not state it
@@ -53,6 +54,8 @@ def day_attempts(world: World, day: date) -> pd.DataFrame:
     requests = _requests(world, day)
     _choose_version(world, day, requests)
     _choose_model_and_size(world, day, requests)
+    if world.scenario:
+        world.scenario.change(day, requests)
     incidents.disturb(world, day, requests)
     attempts = _tried(world, day, requests)
     draw = stream(world.seed, "usage", day.toordinal())
@@ -75,7 +78,7 @@ def _requests(world: World, day: date) -> pd.DataFrame:
     base = pd.DataFrame({"endpoint": endpoint, "hour": hour, "user": -1, "incident": -1})
     frame = pd.concat([base, incidents.extra_requests(world, day)], ignore_index=True)
     size = len(frame)
-    anyone = np.searchsorted(np.cumsum(world.user_share)[:-1], draw.random(size))
+    anyone = np.searchsorted(np.cumsum(user_shares(world, day))[:-1], draw.random(size))
     frame["user"] = np.where(frame["user"] < 0, anyone, frame["user"]).astype(np.int32)
     frame["at"] = midnight(day) + frame.pop("hour") * HOUR + draw.integers(0, HOUR, size)
     frame["extra"] = frame["incident"] >= 0

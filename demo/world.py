@@ -1,10 +1,12 @@
 """The demo's catalogue: models, endpoints, tenants and users, and which prompt version is live on a day."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 # The demo ends on a fixed day, so that it is the same on every machine and in every year.
 DEMO_END = date(2026, 11, 22)
@@ -167,6 +169,16 @@ TENANT_NAMES = [
 
 
 @dataclass(frozen=True, eq=False)
+class Scenario:
+    """What a benchmark puts in the place of the demo's incidents and of its everyday life (benchmarks/alerts)."""
+
+    incidents: tuple  # of demo.incidents.Incident, instead of every season's plan
+    request_factor: Callable[[date], np.ndarray]  # on the requests of each endpoint
+    user_share: Callable[[date], np.ndarray]  # of each user, of all requests; sums to one
+    change: Callable[[date, pd.DataFrame], None]  # the day's requests, routed and sized, before any incident
+
+
+@dataclass(frozen=True, eq=False)
 class World:
     """Everything that does not change from day to day. `user_tenant[u]` is the tenant of user u; the arrays align."""
 
@@ -177,6 +189,7 @@ class World:
     user_tenant: np.ndarray
     user_share: np.ndarray  # of all requests
     labels: dict[str, int] = field(default_factory=dict)  # prompt version labels met so far, by code
+    scenario: Scenario | None = None  # None: the demo
 
     def label_code(self, label: str) -> int:
         """The code of a prompt version label; it depends on what was asked before, so it never leaves the process."""
@@ -262,7 +275,13 @@ def previous_version(seed: int, endpoint: int, day: date) -> Version:
 def request_rates(world: World, day: date) -> np.ndarray:
     """Expected requests of each endpoint on a day without incidents."""
     share = np.array([endpoint.share for endpoint in ENDPOINTS])
-    return share / share.sum() * world.requests_per_day * weekday_factor(day) * growth_factor(day)
+    rates = share / share.sum() * world.requests_per_day * weekday_factor(day) * growth_factor(day)
+    return rates * world.scenario.request_factor(day) if world.scenario else rates
+
+
+def user_shares(world: World, day: date) -> np.ndarray:
+    """The share of each user in a day's requests."""
+    return world.scenario.user_share(day) if world.scenario else world.user_share
 
 
 def unit_cost(endpoint: Endpoint, model: str | None = None) -> float:

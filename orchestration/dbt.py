@@ -24,6 +24,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "TOKENTRAIL_IDENTITY_WINDOW_DAYS": str(settings.identity_window_days),
         "TOKENTRAIL_LATENESS_HOURS": str(settings.lateness_hours),
         "TOKENTRAIL_UNPRICED_SLA_DAYS": str(settings.unpriced_sla_days),
+        "TOKENTRAIL_BASE_URL": settings.base_url,
         "TOKENTRAIL_MEMORY_LIMIT": settings.memory_limit,
         "TOKENTRAIL_THREADS": str(settings.threads),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

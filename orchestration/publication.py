@@ -78,7 +78,8 @@ SIGNATURE_SQL = """
         (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),
             ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
         (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel), ',' order by endpoint_tag))
-            from marts.dim_endpoints)
+            from marts.dim_endpoints),
+        (select md5(string_agg(cast(alerts as varchar), ',' order by alert_id)) from marts.alerts)
     ))
 """
 

@@ -20,7 +20,7 @@ from benchmarks.alerts.calendar import (
     first_day,
     slots,
 )
-from benchmarks.alerts.drivers import right_drivers
+from benchmarks.alerts.drivers import PUBLISHED, right_drivers
 from benchmarks.alerts.report import markdown, write_into
 from benchmarks.alerts.score import Outcome, description, score, threshold
 from benchmarks.alerts.worlds import write_world
@@ -63,7 +63,8 @@ def usd_by_day(path, truth: dict, condition: str = "true") -> dict[str, float]:
 
 
 def region(dimension: str, value: str) -> str:
-    return " and ".join(f"{name} = '{part}'" for name, part in description(dimension, value))
+    columns = {published: column for column, published in PUBLISHED.items()}
+    return " and ".join(f"{columns[name]} = '{part}'" for name, part in description(dimension, value))
 
 
 def test_tuning_and_unseen_seeds_are_disjoint():
@@ -165,11 +166,11 @@ def test_right_drivers_cover_the_extra_dollars_and_little_else():
     best, others = right_drivers(rows, {"prompt_version": "v2"}, set(), ("prompt_version",))
     assert best.published == ("prompt_version", "v2")
     assert [each.published for each in others] == [
-        ("endpoint_tag", "search"),
-        ("endpoint_tag x prompt_version", "search | v2"),
-        ("endpoint_tag x model", "search | haiku"),
+        ("endpoint", "search"),
+        ("endpoint x prompt_version", "search | v2"),
+        ("endpoint x model", "search | haiku"),
         ("prompt_version x model", "v2 | haiku"),
-        ("endpoint_tag x prompt_version x model", "search | v2 | haiku"),
+        ("endpoint x prompt_version x model", "search | v2 | haiku"),
     ]
 
 
@@ -180,7 +181,7 @@ def an_incident(name: str, onset: str, end: str, **about) -> dict:
     days = [str(day.date()) for day in pd.date_range(onset, end)]
     return {
         "name": name, "class": "token", "classes": ["token"], "share": 0.1, "achieved_share": 0.1,
-        "onset_date": onset, "end_date": end, "driver_dimension": "endpoint_tag", "driver_value": "search",
+        "onset_date": onset, "end_date": end, "driver_dimension": "endpoint", "driver_value": "search",
         "equivalents": [], "endpoint": "search", "prompt_version": None, "tenant": None, "user": None, "model": None,
         "extra_cost_usd": dict.fromkeys(days, 10.0), "overlapping": False,
     } | about  # fmt: skip
@@ -191,7 +192,7 @@ def an_alert(alert_id: str, day: str, z: float, delta_usd: float = 10.0, **about
         "alert_id": alert_id, "alert_type": "cost_drift", "alert_date": date.fromisoformat(day),
         "onset_date": date.fromisoformat(day), "environment": "prod", "data_mode": "real", "severity": "warning",
         "scope_dimension": "total", "scope_value": "total", "z": z, "threshold": 3.0, "delta_usd": delta_usd,
-        "spike_type": "token", "top_driver_dimension": "endpoint_tag", "top_driver_value": "search",
+        "spike_type": "token", "top_driver_dimension": "endpoint", "top_driver_value": "search",
     } | about  # fmt: skip
 
 
@@ -207,7 +208,7 @@ TRUTH = {
         an_incident(
             "c", "2026-07-20", "2026-07-21", overlapping=True, endpoint="docs", **{
                 "class": "deploy", "classes": ["deploy"], "driver_dimension": "prompt_version", "driver_value": "v2.1",
-                "prompt_version": "v2.1", "equivalents": [["endpoint_tag x prompt_version", "docs | v2.1"]]}),
+                "prompt_version": "v2.1", "equivalents": [["endpoint x prompt_version", "docs | v2.1"]]}),
         an_incident("d", "2026-07-20", "2026-07-20", overlapping=True, share=0.03),
     ],
     "negatives": [
@@ -218,7 +219,7 @@ TRUTH = {
 ALERTS = [
     an_alert("a", "2026-07-01", 6, 12.0),  # right
     an_alert("b", "2026-07-11", 9),  # a day late
-    an_alert("c", "2026-07-20", 6, 40.0, **driver("prompt_version x endpoint_tag", "v2.1 | docs")),
+    an_alert("c", "2026-07-20", 6, 40.0, **driver("prompt_version x endpoint", "v2.1 | docs")),
     an_alert("false", "2026-08-01", 4.5),
     an_alert("stronger", "2026-08-05", 7.5),
     an_alert("in the warm-up", "2026-06-10", 9),
@@ -227,8 +228,8 @@ ALERTS = [
     an_alert("staging", "2026-08-03", 9, environment="staging"),
 ]
 DRIVERS = [
-    ("a", 1, "endpoint_tag", "search"),
-    ("c", 1, "endpoint_tag x model", "docs | haiku"),
+    ("a", 1, "endpoint", "search"),
+    ("c", 1, "endpoint x model", "docs | haiku"),
     ("c", 2, "prompt_version", "v2.1"),
 ]
 

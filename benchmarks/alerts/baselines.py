@@ -12,11 +12,11 @@ import pandas as pd
 
 from benchmarks.alerts.score import Outcome
 
-DIMENSIONS = ("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model")
+DIMENSIONS = ("endpoint", "prompt_version", "tenant", "user", "model")
 # Users are many and idle on most days: a threshold that suits them all suits the others less, so both are shown.
 WATCHED = {
-    "": ("total", "endpoint_tag", "tenant_id", "user_id", "model"),
-    ", no users": ("total", "endpoint_tag", "tenant_id", "model"),
+    "": ("total", "endpoint", "tenant", "user", "model"),
+    ", no users": ("total", "endpoint", "tenant", "model"),
 }
 FLOOR = 0.015  # of a day's median spend: smaller excesses are nobody's problem; the alerts have the same floor
 WEEKDAYS = np.array([7, 14, 21, 28])
@@ -38,9 +38,9 @@ DAILY = """
     select event_date::timestamp as date, dimension, coalesce(value, '(unattributed)') as value, sum(usd) as usd
     from (
         select event_date, usd, unnest(
-            [{'dimension': 'total', 'value': 'total'}, {'dimension': 'endpoint_tag', 'value': endpoint_tag},
-             {'dimension': 'prompt_version', 'value': prompt_version}, {'dimension': 'tenant_id', 'value': tenant_id},
-             {'dimension': 'user_id', 'value': user_id}, {'dimension': 'model', 'value': model}], recursive := true)
+            [{'dimension': 'total', 'value': 'total'}, {'dimension': 'endpoint', 'value': endpoint_tag},
+             {'dimension': 'prompt_version', 'value': prompt_version}, {'dimension': 'tenant', 'value': tenant_id},
+             {'dimension': 'user', 'value': user_id}, {'dimension': 'model', 'value': model}], recursive := true)
         from costs
     )
     group by all

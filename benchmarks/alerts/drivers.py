@@ -13,7 +13,7 @@ The scope is: the endpoint (volume, token, retry), narrowed to a model or tenant
 request of the user (abuse) or of the tenant (concentration); the bad prompt version (deploy); the endpoint's requests on
 the dearer model (price_mix); the unknown model. So an endpoint is right for a deploy only where the bad version took
 nearly all its traffic on all its days, a model for a price_mix only where hardly anybody else uses it, and
-`endpoint_tag x prompt_version` for a volume incident only where one version was live.
+`endpoint x prompt_version` for a volume incident only where one version was live.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,15 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-DIMENSIONS = ("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model")
+# Columns of the fact, by the names that alerts publish for them.
+PUBLISHED = {
+    "endpoint_tag": "endpoint",
+    "prompt_version": "prompt_version",
+    "tenant_id": "tenant",
+    "user_id": "user",
+    "model": "model",
+}
+DIMENSIONS = tuple(PUBLISHED)
 COVERED, PURE, DEPTH = 0.9, 0.9, 3
 TELLING = {
     "abuse": {"user_id"},
@@ -42,7 +50,7 @@ class Driver:
     def published(self) -> tuple[str, str]:
         """As `alerts` names it: dimensions joined by ` x `, values by ` | `."""
         dimensions, values = zip(*self.values, strict=True)
-        return " x ".join(dimensions), " | ".join(values)
+        return " x ".join(PUBLISHED[name] for name in dimensions), " | ".join(values)
 
 
 def primary_dimensions(kind: str, of_tenant: bool, of_model: bool) -> tuple[str, ...]:

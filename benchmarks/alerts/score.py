@@ -20,18 +20,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.alerts.calendar import WARM_UP_DAYS
+from benchmarks.alerts.drivers import PUBLISHED
 
 BUDGETS = (1.0, 0.25)  # false alarms a week
 LEAST_SHARE = 0.05  # of the incidents whose driver and class are judged
 DRAWS, TAILS = 1_000, (5, 95)
 DAY = pd.Timedelta(days=1)
-NAMES = {
-    "endpoint_tag": "endpoint",
-    "prompt_version": "prompt_version",
-    "tenant_id": "tenant",
-    "user_id": "user",
-    "model": "model",
-}
+NAMES = tuple(PUBLISHED.values())
 ALERTS = """
     select
         alert_id, alert_id as episode, alert_type, alert_date::timestamp as alert_date,
@@ -242,12 +237,12 @@ def _about(alerts: pd.DataFrame, incidents: pd.DataFrame, parts: pd.DataFrame, d
 
 def _fitting(parts: pd.DataFrame, incidents: pd.DataFrame) -> pd.MultiIndex:
     """(seed, alert, incident) where the alert names a part of the incident, and its driver no other endpoint."""
-    named = incidents.melt(["seed", "name", "endpoint"], list(NAMES.values()), "dimension").dropna(subset="value")
-    named["dimension"] = named["dimension"].map({column: dimension for dimension, column in NAMES.items()})
-    same = parts.merge(named, on=["seed", "dimension", "value"])[["seed", "alert_id", "name", "endpoint"]]
-    driver = parts[(parts["of"] == "driver") & (parts["dimension"] == "endpoint_tag")]
+    homes = incidents.assign(home=incidents["endpoint"])  # a column of its own: what is melted is no longer there
+    named = homes.melt(["seed", "name", "home"], list(NAMES), "dimension").dropna(subset="value")
+    same = parts.merge(named, on=["seed", "dimension", "value"])[["seed", "alert_id", "name", "home"]]
+    driver = parts[(parts["of"] == "driver") & (parts["dimension"] == "endpoint")]
     same = same.merge(driver[["seed", "alert_id", "value"]], on=["seed", "alert_id"], how="left")
-    elsewhere = same["value"].notna() & same["endpoint"].notna() & (same["value"] != same["endpoint"])
+    elsewhere = same["value"].notna() & same["home"].notna() & (same["value"] != same["home"])
     return pd.MultiIndex.from_frame(same.loc[~elsewhere, ["seed", "alert_id", "name"]].drop_duplicates())
 
 
@@ -324,7 +319,7 @@ def _negatives(facts: Facts, margin: float) -> dict[str, tuple[int, int]]:
     false = facts.false[facts.false["margin"] >= margin]
     pairs = facts.negatives.merge(false, on="seed")
     pairs = pairs[(pairs["onset_date"] <= pairs["to"]) & (pairs["alert_date"] >= pairs["from"])]
-    scopes = [[item for item in scope.items() if item[0] in NAMES] for scope in facts.negatives["scope"]]
+    scopes = [[(PUBLISHED[name], value) for name, value in scope.items() if name in PUBLISHED] for scope in facts.negatives["scope"]]
     scoped = facts.negatives[["seed", "negative"]].assign(part=scopes).explode("part")
     everything = pd.MultiIndex.from_frame(scoped.loc[scoped["part"].isna(), ["seed", "negative"]])
     scoped = scoped.dropna(subset="part")

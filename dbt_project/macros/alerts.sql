@@ -290,24 +290,25 @@
     round({{ value }}, cast(1 - floor(log10(nullif({{ value }}, 0))) as integer))
 {%- endmacro %}
 
-{#- What a request of every endpoint, and of every version of it, takes on `dates`: in dollars, or in calls that are billed. Judged
-    against the endpoint's own requests of the 14 days before. -#}
+{#- What a request takes on `dates` at every endpoint, version and route: in dollars, or in calls that are billed. Judged against the 14
+    days before: an endpoint and a route against themselves, a version against its endpoint's other versions. -#}
 {% macro judged_intensity(dates, measure, alerted=none, tail=0.9, normal_quantile=1.645) %}
     {%- set read_dates = with_neighbours(dates, alert_history_days(), 0) -%}
-    {%- set endpoint_key = "environment, data_mode, endpoint_tag" -%}
+    {%- set past_key = "environment, data_mode, past_dimension, past_value" -%}
     with
         calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
 
         alerted as (
-            {% if alerted %} select environment, data_mode, scope_value as endpoint_tag, event_date from {{ alerted }} where scope_dimension = 'endpoint'
-            {% else %} select '' as environment, '' as data_mode, '' as endpoint_tag, date '0001-01-01' as event_date where false
+            {% if alerted %} select environment, data_mode, scope_dimension as past_dimension, scope_value as past_value, event_date from {{ alerted }}
+            {% else %} select '' as environment, '' as data_mode, '' as past_dimension, '' as past_value, date '0001-01-01' as event_date where false
             {% endif %}
         ),
 
         series as (
             select
                 watched.*,
-                split_part(scope_value, ' | ', 1) as endpoint_tag,
+                case when scope_dimension = 'endpoint x model' then scope_dimension else 'endpoint' end as past_dimension,
+                case when scope_dimension = 'endpoint x model' then scope_value else split_part(scope_value, ' | ', 1) end as past_value,
                 cast(watched_usd as double) as observed_usd,
                 {% if measure == "cost" %}
                     cast(watched_usd as double) / requests as intensity,
@@ -319,7 +320,7 @@
             from {{ ref("int_watched_series") }} as watched
             where
                 {{ in_dates("event_date", read_dates) }}
-                and scope_dimension in ('endpoint', 'endpoint x prompt_version')
+                and scope_dimension in ('endpoint', 'endpoint x prompt_version', 'endpoint x model')
                 and requests >= 5
                 and watched_usd > 0
                 and billed_attempts > 0
@@ -328,7 +329,7 @@
         judgeable as (
             select series.*, alerted.event_date is not null as is_alerted
             from series
-            left join alerted using ({{ endpoint_key }}, event_date)
+            left join alerted using ({{ past_key }}, event_date)
         ),
 
         spend as (
@@ -341,27 +342,27 @@
             where scope_dimension = 'total' and {{ in_dates("event_date", read_dates) }}
         ),
 
-        endpoints as (
-            select *, case when not is_alerted then ln(intensity) end as log_intensity from judgeable where scope_dimension = 'endpoint'
+        pasts as (
+            select *, case when not is_alerted then ln(intensity) end as log_intensity from judgeable where scope_dimension = past_dimension
         ),
 
         usual as (
             select
                 *,
-                median(log_intensity) over {{ last_days(endpoint_key, 14) }} as usual_log_intensity,
-                count(log_intensity) over {{ last_days(endpoint_key, 14) }} as usual_days
-            from endpoints
+                median(log_intensity) over {{ last_days(past_key, 14) }} as usual_log_intensity,
+                count(log_intensity) over {{ last_days(past_key, 14) }} as usual_days
+            from pasts
         ),
 
         spreads as (
             select
-                {{ endpoint_key }},
+                {{ past_key }},
                 event_date,
                 usual_log_intensity,
                 usual_days,
-                median(abs(log_intensity - usual_log_intensity)) over {{ last_days(endpoint_key, 28) }} * 1.4826 as own_sigma,
-                median(sampling_variance) over {{ last_days(endpoint_key, 28) }} as usual_sampling_variance,
-                median(sampling_variance * requests) over {{ last_days(endpoint_key, 28) }} as variance_of_a_request
+                median(abs(log_intensity - usual_log_intensity)) over {{ last_days(past_key, 28) }} * 1.4826 as own_sigma,
+                median(sampling_variance) over {{ last_days(past_key, 28) }} as usual_sampling_variance,
+                median(sampling_variance * requests) over {{ last_days(past_key, 28) }} as variance_of_a_request
             from usual
         ),
 
@@ -382,7 +383,7 @@
                     + greatest(series.sampling_variance, spreads.variance_of_a_request / series.requests)
                 ) as surprise
             from judgeable as series
-            inner join spreads using ({{ endpoint_key }}, event_date)
+            inner join spreads using ({{ past_key }}, event_date)
             inner join spend using (environment, data_mode, event_date)
             where spreads.usual_days >= 7 and spend.usual_spend_usd > 0
         ),
@@ -761,3 +762,161 @@
         {% endif %}
     end
 {%- endmacro %}
+
+{#- A segment in words: dimensions joined by ` x `, values by ` | `. A version names its endpoint by itself. -#}
+{% macro driver_dimension(segment) -%}
+    concat_ws(
+        ' x '
+        {%- for dimension in leaf_dimensions() -%}
+            , case
+                when
+                    {{ segment }}.{{ dimension.column }} is not null
+                    {% if dimension.name == "endpoint" %} and {{ segment }}.prompt_version is null {% endif %}
+                then '{{ dimension.name }}'
+            end
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{% macro driver_value(segment) -%}
+    concat_ws(
+        ' | '
+        {%- for dimension in leaf_dimensions() -%}
+            , {% if dimension.name == "endpoint" -%}
+                case when {{ segment }}.prompt_version is null then {{ segment }}.endpoint_tag end
+            {%- else -%} {{ segment }}.{{ dimension.column }}
+            {%- endif %}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{% macro depth(segment) -%}
+    {%- for dimension in leaf_dimensions() -%}
+        cast({{ segment }}.{{ dimension.column }} is not null as integer) {{ "+" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- Quiet complete days after which an alert is over: a weekend and a day. -#}
+{% macro quiet_days() %} {{ return(3) }} {% endmacro %}
+
+{#- Alerted days in a row after which the new level is the level. -#}
+{% macro level_shift_days() %} {{ return(7) }} {% endmacro %}
+
+{#- The same in every run: what is watched, what rose, and on which day it began. -#}
+{% macro alert_id(episode, problem) -%}
+    left(
+        md5(
+            concat_ws(
+                '|',
+                {{ episode }}.environment,
+                {{ episode }}.data_mode,
+                {{ episode }}.spike_type,
+                {{ episode }}.anchor,
+                {{ episode }}.onset_date
+            )
+        ),
+        16
+    )
+{%- endmacro %}
+
+{#- What makes two alerts the same problem: it stays the same when it comes back. -#}
+{% macro problem_fingerprint(alert) -%}
+    left(
+        md5(
+            concat_ws(
+                '|',
+                {{ alert }}.environment,
+                {{ alert }}.data_mode,
+                {{ alert }}.spike_type,
+                {{ alert }}.top_driver_dimension,
+                {{ alert }}.top_driver_value
+            )
+        ),
+        16
+    )
+{%- endmacro %}
+
+{#- A drift that one identity carries is its concentration. -#}
+{% macro alert_type(problem) -%}
+    case
+        when {{ problem }}.alert_type = 'cost_drift' and {{ problem }}.spike_type = 'abuse'
+        then 'user_concentration'
+        when {{ problem }}.alert_type = 'cost_drift' and {{ problem }}.spike_type = 'concentration'
+        then 'tenant_concentration'
+        else {{ problem }}.alert_type
+    end
+{%- endmacro %}
+
+{#- By dollars and certainty; what is new but moved nothing is for information. -#}
+{% macro severity(alert) -%}
+    case
+        when {{ alert }}.delta_usd <= 0 or ({{ alert }}.alert_type = 'new_model' and {{ alert }}.round = 0)
+        then 'info'
+        when
+            {{ alert }}.z >= 5
+            and cast({{ alert }}.delta_usd as double) >= {{ alert }}.critical_share_of_spend * {{ alert }}.usual_spend_usd
+        then 'critical'
+        else 'warning'
+    end
+{%- endmacro %}
+
+{#- Up to two other classes that the evidence leaves open, likeliest first. -#}
+{% macro alternate_types(alert) -%}
+    nullif(
+        concat_ws(
+            ', ',
+            case when {{ alert }}.spike_type = 'deploy' then 'token' when {{ alert }}.spike_type in ('abuse', 'concentration') then 'volume' end,
+            case
+                when {{ alert }}.spike_type = 'price_mix' and {{ alert }}.related like '%new_model%' then 'new_model'
+                when {{ alert }}.spike_type = 'unknown_model' then 'price_mix'
+                when {{ alert }}.spike_type = 'retry' then 'volume'
+                when {{ alert }}.spike_type = 'token' then 'retry'
+            end
+        ),
+        ''
+    )
+{%- endmacro %}
+
+{#- The focused view of an alert, every filter kept: the grammar of addresses in docs/alerts.md. -#}
+{% macro drill_url(alert) -%}
+    {{ text(setting("TOKENTRAIL_BASE_URL", "http://localhost:8080") | trim("/") ~ "/alert?from=") }}
+    || {{ alert }}.onset_date
+    || '&to='
+    || ({{ alert }}.onset_date + 1)
+    || '&baseline_from='
+    || {{ alert }}.baseline_from
+    || '&baseline_to='
+    || {{ alert }}.baseline_to
+    || '&environment='
+    || {{ url_text(alert ~ ".environment") }}
+    || '&data_mode='
+    || {{ url_text(alert ~ ".data_mode") }}
+    {%- for dimension in leaf_dimensions() %}
+        || coalesce('&{{ dimension.name }}=' || {{ url_text(alert ~ "." ~ dimension.column) }}, '')
+    {%- endfor %}
+    || '&alert='
+    || {{ alert }}.alert_id
+{%- endmacro %}
+
+{#- A query to paste: the dearest calls behind the alert. -#}
+{% macro drill_query(alert) -%}
+    'select occurred_at, endpoint_tag, prompt_version, tenant_id, user_id, model, status, input_tokens, output_tokens, cost_usd, pricing_status '
+    || 'from fct_attempts where event_date = date '''
+    || {{ alert }}.onset_date
+    || ''' and environment = '
+    || {{ sql_text(alert ~ ".environment") }}
+    || ' and data_mode = '
+    || {{ sql_text(alert ~ ".data_mode") }}
+    {%- for dimension in leaf_dimensions() %}
+        || coalesce(
+            ' and coalesce({{ dimension.column }}, ''(unattributed)'') = ' || {{ sql_text(alert ~ "." ~ dimension.column) }}, ''
+        )
+    {%- endfor %}
+    || ' order by cost_usd desc nulls first limit 50'
+{%- endmacro %}
+
+{#- A value of a column as an SQL literal inside a query that a reader will run. -#}
+{% macro sql_text(column) -%} '''' || replace({{ column }}, '''', '''''') || '''' {%- endmacro %}
+
+{#- Members of each dimension that a focused view lists. -#}
+{% macro focus_members() %} {{ return(20) }} {% endmacro %}

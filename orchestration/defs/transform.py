@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
+from orchestration.seeds import SeedError, read_alert_rules
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import preview, warehouse
 
@@ -62,6 +63,10 @@ def warehouse_models(
     context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[Any]:
     """Seeds, models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
+    try:
+        read_alert_rules()
+    except SeedError as mistakes:
+        raise dg.Failure(str(mistakes), allow_retries=False) from None
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)

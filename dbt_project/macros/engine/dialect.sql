@@ -119,6 +119,11 @@
     {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }}
 {% endmacro %}
 
+{#- A value as it stands in an address. -#}
+{% macro url_text(column) %} {{ return(adapter.dispatch("url_text")(column)) }} {% endmacro %}
+{% macro default__url_text(column) %} {{ missing_leaf("url_text") }} {% endmacro %}
+{% macro duckdb__url_text(column) %} {{ return("url_encode(" ~ column ~ ")") }} {% endmacro %}
+
 {#- When a row was built: provenance only, left out of every comparison. -#}
 {% macro now_utc() %}
     {{

@@ -49,17 +49,32 @@ with
             and rules.data_mode in ('*', judgements.data_mode)
             and rules.scope_value in ('*', judgements.scope_value)
         group by all
+    ),
+
+    -- what matters in a small environment is measured by the whole bill as well
+    bills as (
+        select
+            data_mode, event_date, median(usd) over {{ last_days("data_mode", 28) }} as usual_bill_usd
+        from (
+            select data_mode, event_date, sum(cast(watched_usd as double)) as usd
+            from {{ ref("int_watched_series") }}
+            where scope_dimension = 'total'
+            group by data_mode, event_date
+        )
     )
 
 select judgements.*, ruled.min_z, ruled.min_share_of_spend, ruled.critical_share_of_spend, ruled.is_muted
 from judgements
 inner join ruled using ({{ key }})
+left join bills using (data_mode, event_date)
 where
     ruled.is_on
     and abs(judgements.z) >= ruled.min_z
     and abs(judgements.observed - judgements.expected) >= greatest(
         ruled.min_usd,
         -- a young series has no weekdays of its own yet
-        ruled.min_share_of_spend * judgements.usual_spend_usd * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
+        ruled.min_share_of_spend
+        * greatest(judgements.usual_spend_usd, 0.25 * coalesce(bills.usual_bill_usd, 0))
+        * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
     )
     and greatest(judgements.observed, judgements.expected) >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)

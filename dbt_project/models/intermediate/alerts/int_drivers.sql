@@ -58,6 +58,17 @@ with
             group by candidate_id
         ),
 
+        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price fell moved nothing
+        nets_{{ round }} as (
+            select candidates.candidate_id, sum(leaves.actual_usd - leaves.expected_usd) as net_usd
+            from candidates_{{ round }} as candidates
+            inner join
+                leaves_{{ round }} as leaves
+                on leaves.effect = 'cost' and {{ in_segment("leaves", "candidates", ["endpoint", "tenant", "user"]) }}
+            where candidates.effect in ('token', 'price_mix')
+            group by candidates.candidate_id
+        ),
+
         ranked_{{ round }} as (
             select
                 candidates.*,
@@ -65,6 +76,8 @@ with
                 row_number() over (partition by {{ scope }} order by strength desc, candidate_id) as rank
             from candidates_{{ round }} as candidates
             inner join relevant_{{ round }} using (candidate_id)
+            left join nets_{{ round }} as nets using (candidate_id)
+            where coalesce(nets.net_usd >= 0.3 * candidates.delta_usd, true)
         ),
 
         explained_{{ round }} as (

@@ -24,7 +24,11 @@ with
             explained.round is null
             and (
                 signals.alert_type in ('unknown_model', 'new_model', 'burst_falling_success')
-                or (signals.measure in ('cost', 'calls per request') and signals.z >= 8)
+                or (
+                    signals.measure in ('cost', 'calls per request')
+                    and signals.scope_dimension not in ('model', 'endpoint x model')
+                    and signals.z >= 8
+                )
             )
         qualify row_number() over (partition by {{ scope }} order by z desc, alert_type, measure, scope_dimension, scope_value) = 1
     ),

@@ -1,0 +1,50 @@
+-- Every alert with all that its row is made of: its first day speaks for it.
+with
+    episodes as (select * from {{ ref("int_alert_episodes") }}),
+
+    problems as (select * from {{ ref("int_problems") }}),
+
+    drivers as (select * from {{ ref("int_problem_drivers") }}),
+
+    compared as (select * from {{ ref("int_problem_sides") }}),
+
+    deltas as (
+        select distinct event_date, environment, data_mode, round, delta_usd from {{ ref("int_problem_effects") }}
+    ),
+
+    judged_until as (select max(event_date) as last_complete_date from {{ ref("alert_days") }})
+
+select
+    {{ alert_id("episodes", "problems") }} as alert_id,
+    {{ alert_type("problems") }} as alert_type,
+    episodes.onset_date as alert_date,
+    episodes.onset_date,
+    episodes.last_date,
+    episodes.days,
+    episodes.level_shift_date,
+    episodes.total_excess_usd,
+    problems.*,
+    drivers.driver_dimension as top_driver_dimension,
+    drivers.driver_value as top_driver_value,
+    drivers.endpoint_tag as driver_endpoint_tag,
+    drivers.share_of_strength as confidence,
+    compared.main_endpoint_tag,
+    compared.current_usd,
+    compared.baseline_usd,
+    compared.baseline_from,
+    compared.baseline_to,
+    compared.unpriced_attempts,
+    deltas.delta_usd,
+    judged_until.last_complete_date
+from episodes
+inner join
+    problems
+    on episodes.onset_date = problems.event_date
+    and episodes.environment = problems.environment
+    and episodes.data_mode = problems.data_mode
+    and episodes.round = problems.round
+    and episodes.spike_type = problems.spike_type
+inner join drivers on {{ same_scope("problems", "drivers") }} and problems.round = drivers.round and drivers.rank = 1
+inner join compared on {{ same_scope("problems", "compared") }} and problems.round = compared.round
+inner join deltas on {{ same_scope("problems", "deltas") }} and problems.round = deltas.round
+cross join judged_until

@@ -85,7 +85,14 @@ class AlertRule(BaseModel):
     @property
     def scope(self) -> tuple:
         """What the rule holds for; two rows of one scope would contradict each other."""
-        return self.alert_type, self.scope_dimension, self.environment, self.data_mode, self.scope_value, self.muted_from
+        return (
+            self.alert_type,
+            self.scope_dimension,
+            self.environment,
+            self.data_mode,
+            self.scope_value,
+            self.muted_from,
+        )
 
 
 def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
@@ -94,9 +101,15 @@ def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
     seen: dict[tuple, int] = {}
     for line, rule in rules.items():
         if rule.scope in seen:
-            problems.append(f"{path.name} lines {seen[rule.scope]} and {line} hold for the same scope: keep one of them.")
+            problems.append(
+                f"{path.name} lines {seen[rule.scope]} and {line} hold for the same scope: keep one of them."
+            )
         seen.setdefault(rule.scope, line)
-    general = {(rule.alert_type, rule.scope_dimension): rule for rule in rules.values() if rule.environment == ANY == rule.scope_value}
+    general = {
+        (rule.alert_type, rule.scope_dimension): rule
+        for rule in rules.values()
+        if rule.environment == ANY == rule.scope_value
+    }
     for kind, dimension in sorted({(rule.alert_type, rule.scope_dimension) for rule in rules.values()}):
         missing = [name for name in LIMITS if getattr(general.get((kind, dimension)), name, None) is None]
         if missing:

@@ -51,7 +51,9 @@ class Settings:
         "TOKENTRAIL_UNPRICED_SLA_DAYS", "3", "Days in which a model without a price should get one."
     )
     base_url: str = setting(
-        "TOKENTRAIL_BASE_URL", "http://localhost:8080", "Where readers open drill-down addresses: the base of every `drill_url`."
+        "TOKENTRAIL_BASE_URL",
+        "http://localhost:8080",
+        "Where readers open drill-down addresses: the base of every `drill_url`.",
     )
     export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
     time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")

@@ -319,7 +319,10 @@ def _negatives(facts: Facts, margin: float) -> dict[str, tuple[int, int]]:
     false = facts.false[facts.false["margin"] >= margin]
     pairs = facts.negatives.merge(false, on="seed")
     pairs = pairs[(pairs["onset_date"] <= pairs["to"]) & (pairs["alert_date"] >= pairs["from"])]
-    scopes = [[(PUBLISHED[name], value) for name, value in scope.items() if name in PUBLISHED] for scope in facts.negatives["scope"]]
+    scopes = [
+        [(PUBLISHED[name], value) for name, value in scope.items() if name in PUBLISHED]
+        for scope in facts.negatives["scope"]
+    ]
     scoped = facts.negatives[["seed", "negative"]].assign(part=scopes).explode("part")
     everything = pd.MultiIndex.from_frame(scoped.loc[scoped["part"].isna(), ["seed", "negative"]])
     scoped = scoped.dropna(subset="part")

@@ -48,7 +48,9 @@
                 {% for side in ["baseline", "current"] %}
                     case when has_{{ side }} then a_{{ side }} / n_{{ side }} end as own_r_{{ side }},
                     case when has_{{ side }} then greatest(k_{{ side }}, 1) / a_{{ side }} end as own_t_{{ side }},
-                    case when has_{{ side }} then cast(c_{{ side }} as double) / greatest(k_{{ side }}, 1) end as own_p_{{ side }}
+                    case
+                        when has_{{ side }} then cast(c_{{ side }} as double) / greatest(k_{{ side }}, 1)
+                    end as own_p_{{ side }}
                     {{- "," if not loop.last }}
                 {% endfor %}
             from sides
@@ -71,7 +73,8 @@
                 case when all_baseline > 0 then n_baseline / all_baseline else 0 end as s_baseline,
                 case when all_current > 0 then n_current / all_current else 0 end as s_current,
                 {% for factor in factors %}
-                    {{ shapley_bracket(factors | reject("equalto", factor) | list) }} as bracket_{{ factor }} {{- "," if not loop.last }}
+                    {{ shapley_bracket(factors | reject("equalto", factor) | list) }}
+                    as bracket_{{ factor }} {{- "," if not loop.last }}
                 {% endfor %}
             from rates
         ),
@@ -113,8 +116,8 @@
 
         listed as (
             {% for effect in effects.keys() | list + ["unpriced"] %}
-                select {{ problem }}, delta_usd, '{{ effect }}' as effect, {{ effect }} as effect_usd from summed
-                {{ "union all" if not loop.last }}
+                select {{ problem }}, delta_usd, '{{ effect }}' as effect, {{ effect }} as effect_usd
+                from summed {{ "union all" if not loop.last }}
             {% endfor %}
         ),
 
@@ -140,11 +143,20 @@
 {% macro shapley_bracket(others) -%}
     {%- set x, y, z = others[0], others[1], others[2] -%}
     (
-        ({{ x }}_baseline * {{ y }}_baseline * {{ z }}_baseline + {{ x }}_current * {{ y }}_current * {{ z }}_current) / 4
+        ({{ x }}_baseline * {{ y }}_baseline * {{ z }}_baseline + {{ x }}_current * {{ y }}_current * {{ z }}_current)
+        / 4
         + (
-            ({{ x }}_current * {{ y }}_baseline * {{ z }}_baseline + {{ x }}_baseline * {{ y }}_current * {{ z }}_current)
-            + ({{ x }}_baseline * {{ y }}_current * {{ z }}_baseline + {{ x }}_current * {{ y }}_baseline * {{ z }}_current)
-            + ({{ x }}_baseline * {{ y }}_baseline * {{ z }}_current + {{ x }}_current * {{ y }}_current * {{ z }}_baseline)
+            (
+                {{ x }}_current * {{ y }}_baseline * {{ z }}_baseline
+                + {{ x }}_baseline * {{ y }}_current * {{ z }}_current
+            ) + (
+                {{ x }}_baseline * {{ y }}_current * {{ z }}_baseline
+                + {{ x }}_current * {{ y }}_baseline * {{ z }}_current
+            )
+            + (
+                {{ x }}_baseline * {{ y }}_baseline * {{ z }}_current
+                + {{ x }}_current * {{ y }}_current * {{ z }}_baseline
+            )
         )
         / 12
     )

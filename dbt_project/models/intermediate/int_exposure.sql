@@ -75,7 +75,8 @@ select
     || ' (prices of '
     || max(last_used_date)
     || ').' as exposure_basis,
-    -- for detection; two digits of an estimate hold still while usage grows, so that history is not judged anew every day
+    -- for detection; two digits of an estimate hold still while usage grows, so that history is not judged anew every
+    -- day
     {{
         two_digits(
             "cast(min(case when place * 100 >= places * 50 then cost_usd end) as double) / nullif(max(tokens), 0)"

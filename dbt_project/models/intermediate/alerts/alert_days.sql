@@ -1,4 +1,5 @@
--- What a day's judgement was made from: the watched series of the day and of its past. Only complete days are judged; days
+-- What a day's judgement was made from: the watched series of the day and of its past. Only complete days are judged;
+-- days
 -- without events between them are days too.
 with
     inputs as (
@@ -20,7 +21,5 @@ select
         string_agg(concat_ws(' ', inputs.event_date, inputs.input_fingerprint), ',' order by inputs.event_date)
     ) as input_fingerprint
 from calendar
-inner join
-    inputs
-    on inputs.event_date between calendar.event_date - {{ alert_history_days() }} and calendar.event_date
+inner join inputs on inputs.event_date between calendar.event_date - {{ alert_history_days() }} and calendar.event_date
 group by calendar.event_date

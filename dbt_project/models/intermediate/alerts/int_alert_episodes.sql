@@ -1,4 +1,5 @@
--- Days of one problem become one alert: it opens on the first, is extended by those that follow within three quiet days, and
+-- Days of one problem become one alert: it opens on the first, is extended by those that follow within three quiet
+-- days, and
 -- closes as a new level after seven in a row.
 {%- set anchor = "environment, data_mode, spike_type, anchor" %}
 with
@@ -9,9 +10,12 @@ with
             drivers.driver_value,
             -- what stays the same while the words of a driver vary from day to day
             case
-                when problems.spike_type = 'abuse' then coalesce(drivers.user_id, problems.scope_value)
-                when problems.spike_type = 'concentration' then coalesce(drivers.tenant_id, problems.scope_value)
-                when problems.spike_type = 'unknown_model' then coalesce(drivers.model, problems.scope_value)
+                when problems.spike_type = 'abuse'
+                then coalesce(drivers.user_id, problems.scope_value)
+                when problems.spike_type = 'concentration'
+                then coalesce(drivers.tenant_id, problems.scope_value)
+                when problems.spike_type = 'unknown_model'
+                then coalesce(drivers.model, problems.scope_value)
                 else coalesce(drivers.endpoint_tag, drivers.tenant_id, drivers.model, problems.scope_value)
             end as anchor
         from {{ ref("int_problems") }} as problems
@@ -36,9 +40,9 @@ with
     marked as (
         select
             *,
-            sum(case when previous_date is null or event_date - previous_date > {{ quiet_days() }} then 1 else 0 end) over (
-                partition by {{ anchor }} order by event_date rows unbounded preceding
-            ) as episode,
+            sum(
+                case when previous_date is null or event_date - previous_date > {{ quiet_days() }} then 1 else 0 end
+            ) over (partition by {{ anchor }} order by event_date rows unbounded preceding) as episode,
             sum(case when previous_date is null or event_date - previous_date > 1 then 1 else 0 end) over (
                 partition by {{ anchor }} order by event_date rows unbounded preceding
             ) as stretch
@@ -52,7 +56,9 @@ with
     shifted as (
         select
             *,
-            max(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (partition by {{ anchor }}, episode) as shift_date
+            max(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (
+                partition by {{ anchor }}, episode
+            ) as shift_date
         from counted
     )
 

@@ -1,21 +1,45 @@
 {{ config(materialized="table") }}
--- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks, value by value.
-{%- set values = [
-    "is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend"
-] %}
+-- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks,
+-- value by value.
+{%- set values = ["is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend"] %}
 {%- set key = "alert_type, measure, environment, data_mode, scope_dimension, scope_value, event_date" %}
 with
     judgements as (
-        select {{ key }}, usual_spend_usd, observed, expected, z, is_seasonal, cast(null as integer) as first_hour, cast(null as integer) as last_hour
+        select
+            {{ key }},
+            usual_spend_usd,
+            observed,
+            expected,
+            z,
+            is_seasonal,
+            cast(null as integer) as first_hour,
+            cast(null as integer) as last_hour
         from {{ ref("int_judgements") }}
         union all
         select
-            'burst_falling_success', 'attempts', bursts.environment, bursts.data_mode, bursts.scope_dimension, bursts.scope_value, bursts.event_date,
-            spend.usual_spend_usd, bursts.observed, bursts.expected, bursts.z, true, bursts.first_hour, bursts.last_hour
+            'burst_falling_success',
+            'attempts',
+            bursts.environment,
+            bursts.data_mode,
+            bursts.scope_dimension,
+            bursts.scope_value,
+            bursts.event_date,
+            spend.usual_spend_usd,
+            bursts.observed,
+            bursts.expected,
+            bursts.z,
+            true,
+            bursts.first_hour,
+            bursts.last_hour
         from {{ ref("int_bursts") }} as bursts
         inner join
             (
-                select environment, data_mode, event_date, median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd
+                select
+                    environment,
+                    data_mode,
+                    event_date,
+                    median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }}
+                    as usual_spend_usd
                 from {{ ref("int_watched_series") }}
                 where scope_dimension = 'total'
             ) as spend using (environment, data_mode, event_date)
@@ -34,7 +58,9 @@ with
         select
             {% for column in key.split(", ") %} judgements.{{ column }}, {% endfor %}
             {% for value in values %}
-                max_by(rules.{{ value }}, case when rules.{{ value }} is not null then rules.specificity end) as {{ value }},
+                max_by(
+                    rules.{{ value }}, case when rules.{{ value }} is not null then rules.specificity end
+                ) as {{ value }},
             {% endfor %}
             bool_or(
                 coalesce(judgements.event_date >= rules.muted_from, rules.muted_until is not null)
@@ -53,14 +79,14 @@ with
 
     -- what matters in a small environment is measured by the whole bill as well
     bills as (
-        select
-            data_mode, event_date, median(usd) over {{ last_days("data_mode", 28) }} as usual_bill_usd
-        from (
-            select data_mode, event_date, sum(cast(watched_usd as double)) as usd
-            from {{ ref("int_watched_series") }}
-            where scope_dimension = 'total'
-            group by data_mode, event_date
-        )
+        select data_mode, event_date, median(usd) over {{ last_days("data_mode", 28) }} as usual_bill_usd
+        from
+            (
+                select data_mode, event_date, sum(cast(watched_usd as double)) as usd
+                from {{ ref("int_watched_series") }}
+                where scope_dimension = 'total'
+                group by data_mode, event_date
+            )
     )
 
 select judgements.*, ruled.min_z, ruled.min_share_of_spend, ruled.critical_share_of_spend, ruled.is_muted
@@ -77,4 +103,5 @@ where
         * greatest(judgements.usual_spend_usd, 0.25 * coalesce(bills.usual_bill_usd, 0))
         * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
     )
-    and greatest(judgements.observed, judgements.expected) >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)
+    and greatest(judgements.observed, judgements.expected)
+    >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)

@@ -10,9 +10,15 @@
 -- A first judgement with every day in it: what stands out here, up or down, is left out of the past in the second.
 {%- set dirty = dirty_dates(ref("alert_days")) %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
-{% for judged in [judged_drift(dirty, "cost"), judged_drift(dirty, "requests"), judged_intensity(dirty, "cost"), judged_intensity(dirty, "calls")] %}
+{% for judged in [
+    judged_drift(dirty, "cost"),
+    judged_drift(dirty, "requests"),
+    judged_intensity(dirty, "cost"),
+    judged_intensity(dirty, "calls"),
+] %}
     select {{ key }}
     from ({{ judged }})
-    where abs(z) >= 3 and abs(observed - expected) >= {{ smallest_watched_share() }} * usual_spend_usd
-    {{ "union" if not loop.last }}
+    where
+        abs(z) >= 3 and abs(observed - expected) >= {{ smallest_watched_share() }} * usual_spend_usd
+        {{ "union" if not loop.last }}
 {% endfor %}

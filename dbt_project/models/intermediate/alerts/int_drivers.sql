@@ -16,11 +16,10 @@ with
         where {{ in_dates("event_date", dates) }} and observed > expected
     ),
 
-    leaves_1 as (
-        select *, 1 as one from {{ ref("int_driver_leaves") }} where {{ in_dates("event_date", dates) }}
-    ),
+    leaves_1 as (select *, 1 as one from {{ ref("int_driver_leaves") }} where {{ in_dates("event_date", dates) }}),
 
-    -- leaves expect their mean, a series expects its median: what a segment explains of a series is counted in the series' terms
+    -- leaves expect their mean, a series expects its median: what a segment explains of a series is counted in the
+    -- series' terms
     series_leaves as (
         select signals.signal_id, sum(leaves.expected_usd) as expected_usd
         from signals
@@ -46,7 +45,8 @@ with
                 any_value(open.observed - open.expected) as excess_usd,
                 sum(leaves.actual_usd - open.leaf_scale * leaves.expected_usd) as shared_usd
             from candidates_{{ round }} as candidates
-            inner join leaves_{{ round }} as leaves on leaves.effect = 'cost' and {{ in_segment("leaves", "candidates") }}
+            inner join
+                leaves_{{ round }} as leaves on leaves.effect = 'cost' and {{ in_segment("leaves", "candidates") }}
             inner join open_{{ round }} as open on {{ in_series("leaves", "open") }}
             group by candidates.candidate_id, open.signal_id
         ),
@@ -58,13 +58,15 @@ with
             group by candidate_id
         ),
 
-        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price fell moved nothing
+        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price
+        -- fell moved nothing
         nets_{{ round }} as (
             select candidates.candidate_id, sum(leaves.actual_usd - leaves.expected_usd) as net_usd
             from candidates_{{ round }} as candidates
             inner join
                 leaves_{{ round }} as leaves
-                on leaves.effect = 'cost' and {{ in_segment("leaves", "candidates", ["endpoint", "tenant", "user"]) }}
+                on leaves.effect = 'cost'
+                and {{ in_segment("leaves", "candidates", ["endpoint", "tenant", "user"]) }}
             where candidates.effect in ('token', 'price_mix')
             group by candidates.candidate_id
         ),
@@ -85,43 +87,6 @@ with
             from overlaps_{{ round }} as shares
             inner join ranked_{{ round }} as ranked on shares.candidate_id = ranked.candidate_id and ranked.rank = 1
             where shares.shared_usd >= 0.5 * shares.excess_usd
-        ),
-
-        -- who and what carries the driver's dollars: this names the class
-        {% for who in ["tenant_id", "user_id"] %}
-            by_{{ who }}_{{ round }} as (
-                select {{ scope }}, leaves.{{ who }}, sum(leaves.actual_usd - leaves.expected_usd) as delta_usd, sum(leaves.expected_usd) as expected_usd
-                from ranked_{{ round }} as top
-                inner join leaves_{{ round }} as leaves using ({{ scope }})
-                where
-                    top.rank = 1
-                    and leaves.effect = 'volume'
-                    and {{ in_segment("leaves", "top", ["endpoint", "tenant", "user"]) }}
-                group by {{ scope }}, leaves.{{ who }}
-            ),
-
-            leading_{{ who }}_{{ round }} as (
-                select
-                    {{ scope }},
-                    {{ who }},
-                    delta_usd / nullif(sum(delta_usd) over (partition by {{ scope }}), 0) as share_of_delta,
-                    expected_usd / nullif(sum(expected_usd) over (partition by {{ scope }}), 0) as share_before
-                from by_{{ who }}_{{ round }}
-                qualify row_number() over (partition by {{ scope }} order by delta_usd desc, {{ who }}) = 1
-            ),
-        {% endfor %}
-
-        carried_{{ round }} as (
-            select
-                {{ scope }},
-                sum(case when leaves.effect = 'cost' then leaves.exposure_usd end) as exposure_usd,
-                sum(case when leaves.effect = top.effect and leaves.prompt_version <> '(settled)' then leaves.actual_usd - leaves.expected_usd end)
-                / nullif(sum(case when leaves.effect = top.effect then leaves.actual_usd - leaves.expected_usd end), 0) as new_version_share,
-                max(case when leaves.effect = 'cost' and leaves.prompt_version <> '(settled)' then leaves.prompt_version end) as new_version
-            from ranked_{{ round }} as top
-            inner join leaves_{{ round }} as leaves using ({{ scope }})
-            where top.rank = 1 and leaves.effect in ('cost', top.effect) and {{ in_segment("leaves", "top") }}
-            group by {{ scope }}
         ),
 
         open_{{ round + 1 }} as (
@@ -157,31 +122,16 @@ with
         ranked.score,
         ranked.strength,
         ranked.depth,
-        carried.exposure_usd,
-        carried.new_version_share,
-        carried.new_version,
-        {% for who in ["tenant_id", "user_id"] %}
-            leading_{{ who }}.{{ who }} as leading_{{ who }},
-            leading_{{ who }}.share_of_delta as leading_{{ who }}_share,
-            leading_{{ who }}.share_before as leading_{{ who }}_share_before,
-        {% endfor %}
         explained.signals as explained_signals
     from ranked_{{ round }} as ranked
-    left join carried_{{ round }} as carried on ranked.rank = 1 and {{ same_scope("ranked", "carried") }}
-    left join leading_tenant_id_{{ round }} as leading_tenant_id on ranked.rank = 1 and {{ same_scope("ranked", "leading_tenant_id") }}
-    left join leading_user_id_{{ round }} as leading_user_id on ranked.rank = 1 and {{ same_scope("ranked", "leading_user_id") }}
     left join
         (
-            select
-                {{ scope }},
-                list(
-                    {'alert_type': alert_type, 'measure': measure, 'scope_dimension': scope_dimension, 'scope_value': scope_value, 'shared_usd': shared_usd}
-                    order by signal_id
-                ) as signals
+            select {{ scope }}, list({{ explained_signal() }} order by signal_id) as signals
             from explained_{{ round }}
             inner join signals using (signal_id)
             group by {{ scope }}
-        ) as explained on ranked.rank = 1 and {{ same_scope("ranked", "explained") }}
-    where ranked.rank <= 5
-    {{ "union all" if not loop.last }}
+        ) as explained
+        on ranked.rank = 1
+        and {{ same_scope("ranked", "explained") }}
+    where ranked.rank <= 5 {{ "union all" if not loop.last }}
 {% endfor %}

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('alert_signal_days')) }}",
-        post_hook="{{ remember_built_dates(ref('alert_signal_days')) }}",
-    )
-}}
--- depends_on: {{ ref("alert_signal_days") }}
+{{ kept_by_signal_day() }}
 -- Everything that might be said, before any rule: the rules choose, and changing them judges nothing anew.
 {%- set dirty = dirty_dates(ref("alert_signal_days")) %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
@@ -14,12 +6,28 @@
 with
     said as (
         {% for measure in ["cost", "requests"] -%}
-            select 'cost_drift' as alert_type, '{{ measure }}' as measure, {{ key }}, usual_spend_usd, observed, expected, z, is_seasonal
+            select
+                'cost_drift' as alert_type,
+                '{{ measure }}' as measure,
+                {{ key }},
+                usual_spend_usd,
+                observed,
+                expected,
+                z,
+                is_seasonal
             from ({{ judged_drift(dirty, measure, masked, 0.995, 2.576) }})
             union all
         {% endfor %}
         {% for measure in ["cost", "calls"] -%}
-            select 'cost_per_request_drift', '{{ measure }} per request', {{ key }}, usual_spend_usd, observed, expected, z, true
+            select
+                'cost_per_request_drift',
+                '{{ measure }} per request',
+                {{ key }},
+                usual_spend_usd,
+                observed,
+                expected,
+                z,
+                true
             from ({{ judged_intensity(dirty, measure, masked, 0.995, 2.576) }})
             union all
         {% endfor %}

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- The drivers of a problem by rank. Descriptions of nearly the same dollars are one driver: the shortest names it, unless the
+-- The drivers of a problem by rank. Descriptions of nearly the same dollars are one driver: the shortest names it,
+-- unless the
 -- class is told by a longer one, and the others stand beside it as equivalents.
 {%- set problem = "event_date, environment, data_mode, round" %}
 with
@@ -43,13 +44,19 @@ with
             {{ driver_value("found") }} as driver_value,
             {{ depth("found") }} as depth,
             {% for dimension in leaf_dimensions() %}
-                coalesce(found.{{ dimension.column }} = problems.{{ dimension.column }}, found.{{ dimension.column }} is null)
+                coalesce(
+                    found.{{ dimension.column }} = problems.{{ dimension.column }}, found.{{ dimension.column }} is null
+                )
                 {{ "and" if not loop.last }}
             {% endfor %} as is_within_top,
-            case problems.spike_type
-                when 'abuse' then found.user_id is not null
-                when 'concentration' then found.tenant_id is not null
-                when 'unknown_model' then found.model is not null
+            case
+                problems.spike_type
+                when 'abuse'
+                then found.user_id is not null
+                when 'concentration'
+                then found.tenant_id is not null
+                when 'unknown_model'
+                then found.model is not null
                 else found.rank = 0
             end as tells_the_class
         from found
@@ -90,7 +97,9 @@ with
     )
 
 select
-    chosen.* exclude (rank, place, is_within_top, is_same_driver, tells_the_class, top_effect, top_delta_usd, top_score, depth),
+    chosen.* exclude (
+        rank, place, is_within_top, is_same_driver, tells_the_class, top_effect, top_delta_usd, top_score, depth
+    ),
     row_number() over (partition by {{ problem }} order by chosen.place) as rank,
     case when chosen.place = 1 then equivalents.equivalents end as equivalents,
     strength / nullif(sum(strength) over (partition by {{ problem }}), 0) as share_of_strength

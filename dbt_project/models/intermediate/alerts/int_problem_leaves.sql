@@ -1,13 +1,15 @@
 {{ kept_by_signal_day() }}
--- depends_on: {{ ref("alert_signal_days") }} {{ ref("int_alert_signals") }}
--- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before, averaged. Days that
+-- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before, averaged.
+-- Days that
 -- were alerted themselves are no baseline; a scope without such weekdays is compared with its other days.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}
 with
     problems as (
-        select {{ problem }}, scope_dimension, scope_value from {{ ref("int_problems") }} where {{ in_dates("event_date", dates) }}
+        select {{ problem }}, scope_dimension, scope_value
+        from {{ ref("int_problems") }}
+        where {{ in_dates("event_date", dates) }}
     ),
 
     days as (
@@ -33,7 +35,8 @@ with
     ),
 
     baseline_days as (
-        select * from days
+        select *
+        from days
         qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem }}) = 0
     ),
 
@@ -67,7 +70,9 @@ with
             and problems.event_date = counted.event_date
             and problems.round = counted.round
             and usage.event_date = counted.past_date
-        where (counted.past_date is not null or usage.event_date = problems.event_date) and {{ in_scope("usage", "problems") }}
+        where
+            (counted.past_date is not null or usage.event_date = problems.event_date)
+            and {{ in_scope("usage", "problems") }}
     )
 
 select
@@ -79,7 +84,9 @@ select
     model,
     {% for measure in measures %}
         coalesce(sum(case when is_current = 1 then {{ measure }} end), 0) as current_{{ measure }},
-        coalesce(cast(sum(case when is_current is null then {{ measure }} end) as double) / any_value(baseline_days), 0) as baseline_{{ measure }}
+        coalesce(
+            cast(sum(case when is_current is null then {{ measure }} end) as double) / any_value(baseline_days), 0
+        ) as baseline_{{ measure }}
         {{- "," if not loop.last }}
     {% endfor %}
 from sides

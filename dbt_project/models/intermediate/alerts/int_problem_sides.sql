@@ -1,10 +1,11 @@
 {{ kept_by_signal_day() }}
--- depends_on: {{ ref("alert_signal_days") }}
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd"] %}
 with
     leaves as (
-        select * from {{ ref("int_problem_leaves") }} where {{ in_dates("event_date", dirty_dates(ref("alert_signal_days"))) }}
+        select *
+        from {{ ref("int_problem_leaves") }}
+        where {{ in_dates("event_date", dirty_dates(ref("alert_signal_days"))) }}
     ),
 
     main_endpoints as (
@@ -14,7 +15,9 @@ with
         qualify
             row_number() over (
                 partition by {{ problem }}
-                order by sum(current_cost_usd + current_exposure_usd - baseline_cost_usd - baseline_exposure_usd) desc, endpoint_tag
+                order by
+                    sum(current_cost_usd + current_exposure_usd - baseline_cost_usd - baseline_exposure_usd) desc,
+                    endpoint_tag
             )
             = 1
     )
@@ -27,9 +30,13 @@ select
     cast(sum(current_unpriced_attempts) as bigint) as unpriced_attempts,
     {% for side in ["baseline", "current"] %}
         cast(
-            sum(cast({{ side }}_cost_usd as decimal(38, 12)) + cast({{ side }}_exposure_usd as decimal(38, 12))) as decimal(38, 12)
+            sum(
+                cast({{ side }}_cost_usd as decimal(38, 12)) + cast({{ side }}_exposure_usd as decimal(38, 12))
+            ) as decimal(38, 12)
         ) as {{ side }}_usd,
-        {% for measure in measures %} sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }}, {% endfor %}
+        {% for measure in measures %}
+            sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }},
+        {% endfor %}
     {% endfor %}
 from leaves
 inner join main_endpoints using ({{ problem }})

@@ -1,37 +1,18 @@
 {{ kept_by_signal_day() }}
--- depends_on: {{ ref("alert_signal_days") }}
 -- What stood out on a day, gathered by what drives it: a driver explains many series, and they are one problem.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with
-    signals as (
-        select * from {{ ref("int_alert_signals") }} where {{ in_dates("event_date", dates) }} and observed > expected
+    drivers as (
+        select *
+        from {{ ref("int_drivers") }}
+        left join {{ ref("int_driver_carriers") }} using ({{ scope }}, round)
+        where {{ in_dates("event_date", dates) }}
     ),
 
-    drivers as (select * from {{ ref("int_drivers") }} where {{ in_dates("event_date", dates) }}),
+    belonging as (select * from {{ ref("int_problem_signals") }} where {{ in_dates("event_date", dates) }}),
 
-    explained as (
-        select {{ scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1
-    ),
-
-    -- two opinions make a problem: a series that stands out, and a driver found among the leaves. Only what no past can
-    -- explain, or what is far out, is a problem without a driver: one a day, named by itself.
-    unexplained as (
-        select signals.*
-        from signals
-        left join explained using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
-        where
-            explained.round is null
-            and (
-                signals.alert_type in ('unknown_model', 'new_model', 'burst_falling_success')
-                or (
-                    signals.measure in ('cost', 'calls per request')
-                    and signals.scope_dimension not in ('model', 'endpoint x model')
-                    and signals.z >= 8
-                )
-            )
-        qualify row_number() over (partition by {{ scope }} order by z desc, alert_type, measure, scope_dimension, scope_value) = 1
-    ),
+    unexplained as (select * from belonging where round = 0),
 
     named as (
         select
@@ -58,45 +39,28 @@ with
         select
             {{ scope }},
             0,
-            case when alert_type in ('cost_per_request_drift') then 'token' when alert_type = 'burst_falling_success' then 'retry' else 'volume' end,
-            {% for dimension in leaf_dimensions() %}
-                {{ member_of_series(dimension.name) }},
-            {% endfor %}
+            {{ effect_of_series() }},
+            {% for dimension in leaf_dimensions() %} {{ member_of_series(dimension.name) }}, {% endfor %}
             observed,
             expected,
             observed - expected,
             0,
             0,
-            case
-                when alert_type = 'unknown_model' then 'unknown_model'
-                when alert_type = 'burst_falling_success' or measure = 'calls per request' then 'retry'
-                when alert_type = 'cost_per_request_drift' then 'token'
-                when alert_type = 'new_model' or scope_dimension in ('model', 'endpoint x model') then 'price_mix'
-                when scope_dimension = 'user' then 'abuse'
-                when scope_dimension = 'tenant' then 'concentration'
-                else 'volume'
-            end,
+            {{ spike_type_of_series() }},
             null,
             null,
             null
         from unexplained
     ),
 
-    belonging as (
-        select {{ scope }}, round, alert_type, measure, scope_dimension, scope_value, shared_usd from explained
-        union all
-        select {{ scope }}, 0, alert_type, measure, scope_dimension, scope_value, observed - expected from unexplained
-    ),
-
     -- the series that shows the problem most clearly speaks for it
     primary_signals as (
-        select belonging.round, signals.*
-        from belonging
-        inner join signals using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
+        select signals.*
+        from belonging as signals
         inner join named using ({{ scope }}, round)
         qualify
             row_number() over (
-                partition by {{ scope }}, belonging.round
+                partition by {{ scope }}, round
                 order by
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
@@ -112,34 +76,44 @@ with
     gathered as (
         select
             {{ scope }},
-            belonging.round,
-            max(signals.z) as z,
+            round,
+            max_by(z, z / min_z) as z,
+            max_by(min_z, z / min_z) as threshold,
             count(*) as series,
             string_agg(
-                distinct belonging.scope_dimension || ' ' || belonging.scope_value, '; ' order by belonging.scope_dimension || ' ' || belonging.scope_value
+                distinct scope_dimension || ' ' || scope_value, '; ' order by scope_dimension || ' ' || scope_value
             ) as related
         from belonging
-        inner join signals using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
-        group by {{ scope }}, belonging.round
+        group by {{ scope }}, round
     )
 
 select
     named.* exclude (new_version, leading_tenant_id, leading_user_id, user_id, tenant_id, prompt_version),
     -- a spike of one identity or one deploy is named by it, however the segment was found
-    case when spike_type = 'deploy' then coalesce(named.prompt_version, named.new_version) else named.prompt_version end as prompt_version,
     case
-        when spike_type = 'abuse' then null when spike_type = 'concentration' then coalesce(named.tenant_id, named.leading_tenant_id) else named.tenant_id
+        when spike_type = 'deploy' then coalesce(named.prompt_version, named.new_version) else named.prompt_version
+    end as prompt_version,
+    case
+        when spike_type = 'abuse'
+        then null
+        when spike_type = 'concentration'
+        then coalesce(named.tenant_id, named.leading_tenant_id)
+        else named.tenant_id
     end as tenant_id,
-    case when spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id end as user_id,
+    case
+        when spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id
+    end as user_id,
     primary_signals.alert_type,
     primary_signals.measure,
     case when scope_dimension = 'endpoint x prompt_version' then 'endpoint' else scope_dimension end as scope_dimension,
-    case when scope_dimension = 'endpoint x prompt_version' then split_part(scope_value, ' | ', 1) else scope_value end as scope_value,
+    case
+        when scope_dimension = 'endpoint x prompt_version' then split_part(scope_value, ' | ', 1) else scope_value
+    end as scope_value,
     primary_signals.usual_spend_usd,
     primary_signals.observed as observed_usd,
     primary_signals.expected as expected_usd,
     gathered.z,
-    primary_signals.min_z as threshold,
+    gathered.threshold,
     primary_signals.critical_share_of_spend,
     primary_signals.is_muted,
     primary_signals.first_hour,

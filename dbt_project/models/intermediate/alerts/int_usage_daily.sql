@@ -27,14 +27,17 @@ select
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
     count(*) as attempts,
     -- a call without tokens, such as one that was refused, moves no dollars
-    cast(sum(case when coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0 then 1 else 0 end) as bigint) as billed_attempts,
+    cast(
+        sum(case when coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0 then 1 else 0 end) as bigint
+    ) as billed_attempts,
     cast(sum(case when status = 'success' then 1 else 0 end) as bigint) as successes,
     cast(coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) as bigint) as tokens,
     cast(coalesce(sum(cost_usd), 0) as decimal(38, 12)) as cost_usd,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(
         coalesce(
-            sum(case when pricing_status = 'unpriced' then coalesce(input_tokens, 0) + coalesce(output_tokens, 0) end), 0
+            sum(case when pricing_status = 'unpriced' then coalesce(input_tokens, 0) + coalesce(output_tokens, 0) end),
+            0
         ) as bigint
     ) as unpriced_tokens,
     -- how lumpy the dollars are: a day of few large calls proves less than one of many small calls
@@ -43,7 +46,7 @@ select
         sum(
             case
                 when pricing_status = 'unpriced'
-                then cast(coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as double) ** 2
+                then cast(coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as double) * * 2
             end
         ),
         0

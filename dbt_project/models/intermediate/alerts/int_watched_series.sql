@@ -31,6 +31,10 @@ with
         cast(sum(watched_usd) as decimal(38, 12)) as watched_usd,
         sum(watched_usd_squares) as watched_usd_squares
     from usage
-    group by event_date, environment, data_mode{% for column in series.columns %}, {{ column }}{% endfor %}
-    {{ "union all" if not loop.last }}
+    group by
+        event_date,
+        environment,
+        data_mode
+        {% for column in series.columns %}, {{ column }}{% endfor %}
+        {{ "union all" if not loop.last }}
 {% endfor %}

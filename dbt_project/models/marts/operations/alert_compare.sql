@@ -1,4 +1,5 @@
--- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they are the
+-- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they are
+-- the
 -- change of cost_usd.
 {%- set ratios = {
     "cost_per_request_usd": ("cost_usd", "requests"),
@@ -20,13 +21,15 @@ with
     sides as (
         select alerts.alert_id, sides.*
         from {{ ref("int_problem_sides") }} as sides
-        inner join {{ ref("int_alerts") }} as alerts on {{ same_scope("sides", "alerts") }} and sides.round = alerts.round
+        inner join
+            {{ ref("int_alerts") }} as alerts on {{ same_scope("sides", "alerts") }} and sides.round = alerts.round
     ),
 
     effects as (
         select alerts.alert_id, effects.effect, effects.effect_usd
         from {{ ref("int_problem_effects") }} as effects
-        inner join {{ ref("int_alerts") }} as alerts on {{ same_scope("effects", "alerts") }} and effects.round = alerts.round
+        inner join
+            {{ ref("int_alerts") }} as alerts on {{ same_scope("effects", "alerts") }} and effects.round = alerts.round
     ),
 
     figures as (
@@ -47,7 +50,8 @@ with
                 '{{ name }}',
                 {% for side in ["baseline", "current"] %}
                     cast(
-                        cast({{ side }}_{{ parts[0] }} as double) / nullif(cast({{ side }}_{{ parts[1] }} as double), 0) as decimal(38, 12)
+                        cast({{ side }}_{{ parts[0] }} as double)
+                        / nullif(cast({{ side }}_{{ parts[1] }} as double), 0) as decimal(38, 12)
                     )
                     {{- "," if not loop.last }}
                 {% endfor %}
@@ -62,8 +66,7 @@ with
         select
             figures.*,
             case
-                metric
-                {% for metric, effect in effects.items() %} when '{{ metric }}' then '{{ effect }}' {% endfor %}
+                metric {% for metric, effect in effects.items() %} when '{{ metric }}' then '{{ effect }}' {% endfor %}
             end as effect
         from figures
     )

@@ -8,7 +8,8 @@ with
             current_cost_usd + current_exposure_usd as current_watched_usd,
             cast(baseline_cost_usd + baseline_exposure_usd as decimal(38, 12)) as baseline_watched_usd
         from {{ ref("int_problem_leaves") }} as leaves
-        inner join {{ ref("int_alerts") }} as alerts on {{ same_scope("leaves", "alerts") }} and leaves.round = alerts.round
+        inner join
+            {{ ref("int_alerts") }} as alerts on {{ same_scope("leaves", "alerts") }} and leaves.round = alerts.round
     ),
 
     members as (
@@ -16,7 +17,13 @@ with
             select
                 alert_id,
                 '{{ dimension.name }}' as dimension,
-                {{ "endpoint_tag || ' | ' || prompt_version" if dimension.name == "prompt_version" else dimension.column }} as member,
+                {{
+                    (
+                        "endpoint_tag || ' | ' || prompt_version"
+                        if dimension.name == "prompt_version"
+                        else dimension.column
+                    )
+                }} as member,
                 cast(sum(current_requests) as bigint) as current_requests,
                 cast(sum(baseline_requests) as double) as baseline_requests,
                 cast(sum(current_watched_usd) as decimal(38, 12)) as current_usd,
@@ -24,8 +31,14 @@ with
             from leaves
             group by
                 alert_id,
-                {{ "endpoint_tag || ' | ' || prompt_version" if dimension.name == "prompt_version" else dimension.column }}
-            {{ "union all" if not loop.last }}
+                {{
+                    (
+                        "endpoint_tag || ' | ' || prompt_version"
+                        if dimension.name == "prompt_version"
+                        else dimension.column
+                    )
+                }}
+                {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 
@@ -33,7 +46,11 @@ with
         select
             *,
             current_usd - baseline_usd as delta_usd,
-            cast(row_number() over (partition by alert_id, dimension order by current_usd - baseline_usd desc, member) as integer) as rank
+            cast(
+                row_number() over (
+                    partition by alert_id, dimension order by current_usd - baseline_usd desc, member
+                ) as integer
+            ) as rank
         from members
     )
 

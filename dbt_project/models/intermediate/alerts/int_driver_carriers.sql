@@ -1,0 +1,63 @@
+{{ kept_by_signal_day() }}
+-- Who and what carries the dollars of a driver: this names its class.
+{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set problem = "event_date, environment, data_mode, round" %}
+with
+    tops as (
+        select * exclude (explained_signals)
+        from {{ ref("int_drivers") }}
+        where rank = 1 and {{ in_dates("event_date", dates) }}
+    ),
+
+    leaves as (select * from {{ ref("int_driver_leaves") }} where {{ in_dates("event_date", dates) }}),
+
+    carried as (
+        select
+            {% for column in problem.split(", ") %} tops.{{ column }}, {% endfor %}
+            sum(case when leaves.effect = 'cost' then leaves.exposure_usd end) as exposure_usd,
+            sum(
+                case
+                    when leaves.effect = tops.effect and leaves.prompt_version <> '(settled)'
+                    then leaves.actual_usd - leaves.expected_usd
+                end
+            ) / nullif(
+                sum(case when leaves.effect = tops.effect then leaves.actual_usd - leaves.expected_usd end), 0
+            ) as new_version_share,
+            max(case when leaves.prompt_version <> '(settled)' then leaves.prompt_version end) as new_version
+        from tops
+        inner join leaves on leaves.effect in ('cost', tops.effect) and {{ in_segment("leaves", "tops") }}
+        group by all
+    ),
+
+    {% for who in ["tenant_id", "user_id"] %}
+        by_{{ who }} as (
+            select
+                {% for column in problem.split(", ") %} tops.{{ column }}, {% endfor %}
+                leaves.{{ who }},
+                sum(leaves.actual_usd - leaves.expected_usd) as delta_usd,
+                sum(leaves.expected_usd) as expected_usd
+            from tops
+            inner join
+                leaves
+                on leaves.effect = 'volume'
+                and {{ in_segment("leaves", "tops", ["endpoint", "tenant", "user"]) }}
+            group by all
+        ),
+
+        leading_{{ who }} as (
+            select
+                {{ problem }},
+                {{ who }} as leading_{{ who }},
+                delta_usd / nullif(sum(delta_usd) over (partition by {{ problem }}), 0) as leading_{{ who }}_share,
+                expected_usd
+                / nullif(sum(expected_usd) over (partition by {{ problem }}), 0) as leading_{{ who }}_share_before
+            from by_{{ who }}
+            qualify row_number() over (partition by {{ problem }} order by delta_usd desc, {{ who }}) = 1
+        )
+        {{- "," if not loop.last }}
+    {% endfor %}
+
+select *
+from carried
+left join leading_tenant_id using ({{ problem }})
+left join leading_user_id using ({{ problem }})

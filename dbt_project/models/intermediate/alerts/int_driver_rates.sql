@@ -1,0 +1,124 @@
+{{ kept_by_signal_day() }}
+-- What an endpoint did on an unalerted day of the 28 before, and how much of that its weekday and the growth of all
+-- make of today.
+{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set scope = "case_date, environment, data_mode" %}
+with
+    sides as (
+        select event_date as case_date, * exclude (event_date)
+        from {{ ref("int_driver_usage") }}
+        where {{ in_dates("event_date", dates) }}
+    ),
+
+    cases as (select distinct {{ scope }} from sides),
+
+    past_leaves as (select * from sides where not is_current),
+
+    current_leaves as (select * from sides where is_current),
+
+    alerted as (select * from {{ ref("int_masked_days") }}),
+
+    endpoint_days as (
+        select
+            {{ scope }},
+            days.scope_value as endpoint_tag,
+            count(*) as days,
+            avg(
+                case
+                    when extract('dayofweek' from days.event_date) = extract('dayofweek' from case_date)
+                    then days.requests
+                end
+            ) as weekday_requests
+        from cases
+        inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
+        left join
+            alerted
+            on alerted.scope_dimension = 'endpoint'
+            and days.environment = alerted.environment
+            and days.data_mode = alerted.data_mode
+            and days.event_date = alerted.event_date
+            and days.scope_value = alerted.scope_value
+        where
+            days.scope_dimension = 'endpoint'
+            and days.event_date between cases.case_date - 28 and cases.case_date - 1
+            and alerted.event_date is null
+        group by all
+    ),
+
+    calendar as (
+        select {{ scope }}, count(*) as days
+        from cases
+        inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
+        where days.scope_dimension = 'total' and days.event_date between cases.case_date - 28 and cases.case_date - 1
+        group by all
+    ),
+
+    alerted_days as (
+        select {{ scope }}, scope_value as endpoint_tag, count(*) as days
+        from cases
+        inner join alerted using (environment, data_mode)
+        where
+            alerted.scope_dimension = 'endpoint'
+            and alerted.event_date between cases.case_date - 28 and cases.case_date - 1
+        group by all
+    ),
+
+    endpoints as (
+        select
+            {{ scope }},
+            endpoint_tag,
+            {% for measure in driver_measures() %} sum(past.{{ measure.name }}) as {{ measure.name }}, {% endfor %}
+            greatest(any_value(calendar.days) - coalesce(any_value(alerted_days.days), 0), 1) as days
+        from past_leaves as past
+        inner join calendar using ({{ scope }})
+        left join alerted_days using ({{ scope }}, endpoint_tag)
+        group by {{ scope }}, endpoint_tag
+    ),
+
+    same_weekday as (
+        select {{ scope }}, endpoint_tag, weekday_requests as requests from endpoint_days where weekday_requests > 0
+    ),
+
+    endpoint_today as (
+        select {{ scope }}, endpoint_tag, sum(requests) as requests, sum(usd) as usd, sum(usd_squares) as usd_squares
+        from current_leaves
+        group by {{ scope }}, endpoint_tag
+    ),
+
+    -- all endpoints together grow or shrink: that is nobody's incident
+    growth as (
+        select
+            {{ scope }},
+            median(
+                endpoint_today.requests
+                / nullif(coalesce(same_weekday.requests, endpoints.requests / endpoints.days), 0)
+            ) as factor
+        from endpoint_today
+        inner join endpoints using ({{ scope }}, endpoint_tag)
+        left join same_weekday using ({{ scope }}, endpoint_tag)
+        group by {{ scope }}
+    )
+
+select
+    case_date as event_date,
+    environment,
+    data_mode,
+    endpoint_tag,
+    coalesce(same_weekday.requests / nullif(endpoints.requests / endpoints.days, 0), 1)
+    * greatest(0.3, least(3, coalesce(growth.factor, 1)))
+    / endpoints.days as scale,
+    coalesce(
+        endpoints.usd / nullif(endpoints.requests, 0), today.usd / nullif(today.requests, 0), 0
+    ) as usd_per_request,
+    coalesce(endpoints.attempts / nullif(endpoints.requests, 0), 1) as attempts_per_request,
+    coalesce(endpoints.tokens / nullif(endpoints.attempts, 0), 0) as tokens_per_attempt,
+    coalesce(endpoints.usd / nullif(endpoints.tokens, 0), 0) as usd_per_token,
+    endpoints.tokens as past_tokens,
+    greatest(
+        coalesce(endpoints.usd_squares / nullif(endpoints.usd, 0), 0),
+        coalesce(today.usd_squares / nullif(today.usd, 0), 0)
+    ) as usd_per_call
+from endpoint_today as today
+full join endpoints using ({{ scope }}, endpoint_tag)
+left join same_weekday using ({{ scope }}, endpoint_tag)
+left join growth using ({{ scope }})

@@ -394,8 +394,8 @@
                 series.observed_usd * exp(spreads.usual_log_intensity) / series.intensity as expected,
                 (ln(series.intensity) - spreads.usual_log_intensity) / sqrt(
                     greatest(
-                        coalesce(spreads.own_sigma, 0.1) * * 2 - coalesce(spreads.usual_sampling_variance, 0),
-                        0.03 * * 2
+                        power(coalesce(spreads.own_sigma, 0.1), 2) - coalesce(spreads.usual_sampling_variance, 0),
+                        0.03 * 0.03
                     )
                     + greatest(series.sampling_variance, spreads.variance_of_a_request / series.requests)
                 ) as surprise

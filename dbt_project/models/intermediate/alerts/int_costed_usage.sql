@@ -12,6 +12,7 @@ select
         usage.unpriced_tokens * coalesce(exposure.exposure_likely_usd_per_token, 0) as decimal(38, 12)
     ) as watched_usd,
     usage.cost_usd_squares
-    + usage.unpriced_token_squares * coalesce(exposure.exposure_likely_usd_per_token, 0) * * 2 as watched_usd_squares
+    + usage.unpriced_token_squares
+    * power(coalesce(exposure.exposure_likely_usd_per_token, 0), 2) as watched_usd_squares
 from usage
 left join exposure using (environment, data_mode, provider, model)

@@ -46,7 +46,7 @@ select
         sum(
             case
                 when pricing_status = 'unpriced'
-                then cast(coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as double) * * 2
+                then power(cast(coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as double), 2)
             end
         ),
         0

@@ -474,7 +474,12 @@
                 and scope_value <> '(unattributed)'
                 -- where everything is new, nothing is
                 and scope_days >= 14
-                and event_date - case when unpriced_attempts > 0 then first_unpriced_date else first_seen_date end < 7
+                and event_date - case
+                    when scope_dimension = 'model' and unpriced_attempts > 0
+                    then first_unpriced_date
+                    else first_seen_date
+                end
+                < 7
         )
 
     select

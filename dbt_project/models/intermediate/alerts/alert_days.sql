@@ -1,13 +1,10 @@
--- What a day's judgement was made from: the watched series of the day and of its past. Only complete days are judged;
--- days
--- without events between them are days too.
+-- What a day's judgement was made from: the watched series of the day and of its past. Only complete days are judged,
+-- and days without events between them are days too.
 with
     inputs as (
         select *
         from {{ ref("costed_usage_days") }}
-        where
-            event_date + interval 1 day + interval {{ lateness_hours() }} hours <= {{ as_of() }}
-            and event_date > date '2000-01-01'
+        where event_date + interval 1 day + interval {{ lateness_hours() }} hours <= {{ as_of() }}
     ),
 
     calendar as (

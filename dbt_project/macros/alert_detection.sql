@@ -19,8 +19,8 @@
     with
         calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
 
-        -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a request
-        -- costs
+        -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a
+        -- request costs
         series as (
             select
                 {{ series_key }},
@@ -121,8 +121,7 @@
         ),
 
         -- two forecasts, each from the past alone: `a` goes by the series' own weekday, `b` by the weekday of the
-        -- whole scope,
-        -- which is steadier where the series has no rhythm of its own
+        -- whole scope, which is steadier where the series has no rhythm of its own
         own_bases as (
             select
                 *,

@@ -1,6 +1,5 @@
 -- Days of one problem become one alert: it opens on the first, is extended by those that follow within three quiet
--- days, and
--- closes as a new level after seven in a row.
+-- days, and closes as a new level after seven in a row.
 {%- set anchor = "environment, data_mode, spike_type, anchor" %}
 with
     problems as (

@@ -1,7 +1,6 @@
 {{ kept_by_signal_day() }}
 -- What today's tokens would have cost on the routes and at the prices of before, route by route: all of what a new
--- route costs is
--- unexpected, and what the old ones no longer cost stands against it.
+-- route costs is unexpected, and what the old ones no longer cost stands against it.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with

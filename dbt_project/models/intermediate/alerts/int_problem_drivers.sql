@@ -1,7 +1,6 @@
 {{ config(materialized="view") }}
 -- The drivers of a problem by rank. Descriptions of nearly the same dollars are one driver: the shortest names it,
--- unless the
--- class is told by a longer one, and the others stand beside it as equivalents.
+-- unless the class is told by a longer one, and the others stand beside it as equivalents.
 {%- set problem = "event_date, environment, data_mode, round" %}
 with
     problems as (select * from {{ ref("int_problems") }}),

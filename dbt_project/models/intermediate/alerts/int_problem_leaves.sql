@@ -1,7 +1,7 @@
 {{ kept_by_signal_day() }}
--- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before, averaged.
--- Days that
--- were alerted themselves are no baseline; a scope without such weekdays is compared with its other days.
+-- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before,
+-- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
+-- other days.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}

@@ -12,10 +12,8 @@ with
     explained as (select {{ scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1),
 
     -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
-    -- the bar is
-    -- higher: endpoints are few and steady, tenants and users are many; what is new, or fails, needs no second
-    -- opinion. At most
-    -- one a day, named by its own series.
+    -- the bar is higher: endpoints are few and steady, tenants and users are many; what is new, or fails, needs no
+    -- second opinion. At most one a day, named by its own series.
     alone as (
         select
             signals.* replace (

@@ -1,6 +1,5 @@
--- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they are
--- the
--- change of cost_usd.
+-- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they
+-- are the change of cost_usd.
 {%- set ratios = {
     "cost_per_request_usd": ("cost_usd", "requests"),
     "tokens_per_request": ("tokens", "requests"),

@@ -31,7 +31,11 @@
                 {% else %} cast(watched_usd as double) as observed, watched_usd_squares as observed_squares
                 {% endif %}
             from {{ ref("int_watched_series") }}
-            where {{ in_dates("event_date", read_dates) }} and scope_dimension <> 'endpoint x prompt_version'
+            where
+                {{ in_dates("event_date", read_dates) }}
+                and scope_dimension <> 'endpoint x prompt_version'
+                -- who has no name is nobody: neither a tenant nor a user
+                and not (scope_dimension in ('tenant', 'user') and scope_value = '(unattributed)')
         ),
 
         scopes as (select distinct environment, data_mode from series),
@@ -265,13 +269,8 @@
             else "1"
         ) %}
         observed * {{ dollars }} as observed,
-        (expected_with_offset - offset_usd) * {{ dollars }} as expected,
+        greatest(expected_with_offset - offset_usd, 0) * {{ dollars }} as expected,
         is_seasonal,
-        own_sigma,
-        usd_per_call,
-        usd_per_unit,
-        tail_factor,
-        surprise,
         round(surprise / coalesce(tail_factor, 1), 6) as z
     from surprises
     left join pools using (environment, data_mode, scope_dimension, event_date)
@@ -474,7 +473,12 @@
                 and scope_value <> '(unattributed)'
                 -- where everything is new, nothing is
                 and scope_days >= 14
-                and event_date - case when unpriced_attempts > 0 then first_unpriced_date else first_seen_date end < 7
+                and event_date - case
+                    when scope_dimension = 'model' and unpriced_attempts > 0
+                    then first_unpriced_date
+                    else first_seen_date
+                end
+                < 7
         )
 
     select

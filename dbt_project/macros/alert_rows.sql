@@ -49,13 +49,14 @@
     end
 {%- endmacro %}
 
-{#- By dollars and certainty; what is new but moved nothing is for information. -#}
+{#- By dollars (a share of a usual day, and four times the least that is worth a word) and certainty; what is new but moved nothing is for information. -#}
 {% macro severity(alert) -%}
     case
         when {{ alert }}.delta_usd <= 0 or ({{ alert }}.alert_type = 'new_model' and {{ alert }}.round = 0)
         then 'info'
         when
             {{ alert }}.z >= 5
+            and {{ alert }}.delta_usd >= 4 * {{ alert }}.min_usd
             and cast({{ alert }}.delta_usd as double)
             >= {{ alert }}.critical_share_of_spend * {{ alert }}.usual_spend_usd
         then 'critical'

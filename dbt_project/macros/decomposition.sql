@@ -16,10 +16,11 @@
                 endpoint_tag,
                 prompt_version,
                 model,
+                -- summed as decimals, so that the order of rows decides no last digit
                 {% for side in ["baseline", "current"] %}
-                    cast(sum({{ side }}_requests) as double) as n_{{ side }},
-                    cast(sum({{ side }}_attempts) as double) as a_{{ side }},
-                    cast(sum({{ side }}_tokens) as double) as k_{{ side }},
+                    {% for name, measure in [("n", "requests"), ("a", "attempts"), ("k", "tokens")] %}
+                        cast(sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as double) as {{ name }}_{{ side }},
+                    {% endfor %}
                     cast(sum(cast({{ side }}_cost_usd as decimal(38, 12))) as decimal(38, 12)) as c_{{ side }},
                     cast(sum(cast({{ side }}_exposure_usd as decimal(38, 12))) as decimal(38, 12)) as x_{{ side }}
                     {{- "," if not loop.last }}
@@ -33,7 +34,9 @@
             select
                 *,
                 {% for side in ["baseline", "current"] %}
-                    sum(n_{{ side }}) over (partition by {{ problem }}) as all_{{ side }},
+                    cast(
+                        sum(cast(n_{{ side }} as decimal(38, 12))) over (partition by {{ problem }}) as double
+                    ) as all_{{ side }},
                     n_{{ side }} > 0 and a_{{ side }} > 0 as has_{{ side }}
                     {{- "," if not loop.last }}
                 {% endfor %},

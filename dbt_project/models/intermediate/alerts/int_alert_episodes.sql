@@ -56,7 +56,7 @@ with
     shifted as (
         select
             *,
-            max(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (
+            min(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (
                 partition by {{ anchor }}, episode
             ) as shift_date
         from counted

@@ -89,7 +89,7 @@ with
             )
     )
 
-select judgements.*, ruled.min_z, ruled.min_share_of_spend, ruled.critical_share_of_spend, ruled.is_muted
+select judgements.*, ruled.min_z, ruled.min_usd, ruled.critical_share_of_spend, ruled.is_muted
 from judgements
 inner join ruled using ({{ key }})
 left join bills using (data_mode, event_date)
@@ -100,7 +100,7 @@ where
         ruled.min_usd,
         -- a young series has no weekdays of its own yet
         ruled.min_share_of_spend
-        * greatest(judgements.usual_spend_usd, 0.25 * coalesce(bills.usual_bill_usd, 0))
+        * greatest(judgements.usual_spend_usd, 0.5 * coalesce(bills.usual_bill_usd, 0))
         * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
     )
     and greatest(judgements.observed, judgements.expected)

@@ -23,11 +23,12 @@ with
             and cases.case_date = usage.event_date
     ),
 
-    -- only who spends enough today can be a driver; the others are one crowd
+    -- only who has a name and spends enough today can be a driver; the others are one crowd
     {% for column in ["tenant_id", "user_id"] %}
         large_{{ column }} as (
             select {{ scope }}, {{ column }}
             from today
+            where {{ column }} <> '(unattributed)'
             group by {{ scope }}, {{ column }}, usual_spend_usd
             having sum(watched_usd) >= greatest(0.005 * usual_spend_usd, 0.1)
         ),
@@ -91,7 +92,9 @@ with
             {{ scope }},
             today.endpoint_tag,
             case
-                when settled_versions.case_date is null then today.prompt_version else '(settled)'
+                when settled_versions.case_date is null and today.prompt_version <> '(unattributed)'
+                then today.prompt_version
+                else '(settled)'
             end as prompt_version,
             coalesce(large_tenant_id.tenant_id, '(other)') as tenant_id,
             coalesce(large_user_id.user_id, '(other)') as user_id,

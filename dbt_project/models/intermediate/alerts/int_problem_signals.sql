@@ -11,21 +11,36 @@ with
 
     explained as (select {{ scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1),
 
-    -- two opinions make a problem: a series that stands out, and a driver found among the leaves. Only what no past can
-    -- explain, or what is far out, is a problem without a driver: one a day, named by itself.
-    unexplained as (
-        select signals.*
+    -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
+    -- the bar is
+    -- higher: endpoints are few and steady, tenants and users are many; what is new, or fails, needs no second
+    -- opinion. At most
+    -- one a day, named by its own series.
+    alone as (
+        select
+            signals.* replace (
+                case
+                    when signals.alert_type not in ('cost_drift', 'cost_per_request_drift')
+                    then signals.min_z
+                    when signals.scope_dimension = 'endpoint'
+                    then greatest(signals.min_z, 3.5)
+                    else greatest(signals.min_z, 8)
+                end as min_z
+            )
         from signals
         left join explained using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
+        where explained.round is null
+    ),
+
+    unexplained as (
+        select *
+        from alone
         where
-            explained.round is null
+            z >= min_z
+            and alert_type <> 'new_identity'
             and (
-                signals.alert_type in ('unknown_model', 'new_model', 'burst_falling_success')
-                or (
-                    signals.measure in ('cost', 'calls per request')
-                    and signals.scope_dimension not in ('model', 'endpoint x model')
-                    and signals.z >= 8
-                )
+                alert_type not in ('cost_drift', 'cost_per_request_drift')
+                or (measure in ('cost', 'calls per request') and scope_dimension not in ('model', 'endpoint x model'))
             )
         qualify
             row_number() over (

@@ -114,6 +114,7 @@ select
     primary_signals.expected as expected_usd,
     gathered.z,
     gathered.threshold,
+    primary_signals.min_usd,
     primary_signals.critical_share_of_spend,
     primary_signals.is_muted,
     primary_signals.first_hour,

@@ -9,6 +9,7 @@ from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
 
 TOP = 5
+LATEST = 8  # alerts
 WHERE_TO_GO = """Where to go next
   {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
   {published}/exports/              the last days and each month, Parquet and CSV
@@ -18,7 +19,7 @@ WHERE_TO_GO = """Where to go next
 
 
 def print_report(settings: Settings, console: Console) -> None:
-    """Totals, rejects by reason, cost by endpoint, prompt version, tenant and user, models without a price, reported against ours."""
+    """Totals, alerts, rejects, cost by endpoint, version, tenant and user, models without a price, reported against ours."""
     database = settings.published / "marts.duckdb"
     if not database.exists():
         console.print(f"Nothing is published yet under {settings.published}: `make run` says why.")
@@ -34,6 +35,11 @@ def print_report(settings: Settings, console: Console) -> None:
 def _sections() -> list[tuple[str, str, list]]:
     return [
         ("What was counted", TOTALS, []),
+        (
+            f"Alerts, open ones first, the latest {LATEST} (marts.alerts; docs/alerts.md says how to read one)",
+            ALERTS,
+            [LATEST],
+        ),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
         *[
             (f"Cost by {name}, real data, top {TOP}", TOP_COST.format(mart=mart, members=members), [TOP])
@@ -58,6 +64,15 @@ TOTALS = """
         sum(requests) as requests, sum(attempts) as attempts, sum(duplicate_deliveries) as duplicates,
         sum(cost_usd) as cost_usd, sum(unpriced_attempts) as unpriced, sum(no_usage_attempts) as no_usage
     from data_quality_daily where attempts > 0 group by data_mode, environment order by requests desc
+"""
+ALERTS = """
+    select alert_date as date, severity, status, spike_type,
+        case when environment = 'prod' then '' else environment || ': ' end
+            || case when scope_dimension = 'total' then 'total' else scope_dimension || ' ' || scope_value end as scope,
+        top_driver_dimension || ' ' || top_driver_value as driver, round(cast(delta_usd as double), 2) as delta_usd,
+        round(z, 1) as z, owner, containment_action
+    from alerts where data_mode = 'real'
+    order by status not in ('open', 'extended'), alert_date desc, alerts.delta_usd desc, alert_id limit ?
 """
 REJECTS = "select reason_code, count(*) as lines, any_value(message) as for_example from rejected_events group by 1 order by 2 desc, 1"
 TOP_COST = """

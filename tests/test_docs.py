@@ -5,10 +5,15 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import duckdb
 import pytest
+from jinja2 import Environment
+from rich.console import Console
 
 from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.landing import load_new_files
+from orchestration.report import print_report
+from orchestration.seeds import SEEDS, SeedError, read_alert_rules
 from orchestration.settings import PROJECT, Settings
 from tests.pipeline import Pipeline, event, pipeline_at
 
@@ -16,6 +21,7 @@ README = PROJECT / "README.md"
 PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
 SOURCES = PROJECT / "docs" / "sources.md"
 OPERATE = PROJECT / "docs" / "operate.md"
+ALERTS = PROJECT / "docs" / "alerts.md"
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -101,7 +107,8 @@ def published(tmp_path_factory) -> Pipeline:
         event("retried", "2026-11-20T10:00:05Z", attempt=2),
         event("conflict", attempt=1, usageSource="estimate", inputTokens=900),
         event("conflict", attempt=1),
-        event("unknown-model", provider="selfhosted", model="acme-internal-7b"),
+        event("unknown-model", provider="selfhosted", model="acme-internal-7b", inputTokens=1_000_000),
+        *(event(f"day-{day}", f"2026-11-{day:02}T10:00:00Z") for day in range(1, 20)),
         event("reported", costUsd=0.01, processing="batch", cacheReadTokens=500),
         event("refused", status="ok"),
     ]
@@ -126,6 +133,69 @@ def test_the_arithmetic_of_a_request_sums_to_its_cost(published):
 def test_the_marts_tie(published):
     _, sql = question_and_sql(next(path for path in questions() if path.stem.endswith("do-the-marts-tie")))
     assert len({row[1:] for row in published.ask(sql)}) == 1
+
+
+def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, capsys):
+    [(alert, kind, action)] = published.ask("select alert_id, spike_type, containment_action from alerts")
+    assert kind == "unknown_model"
+    for mart in ("alert_compare", "alert_drivers", "alert_focus"):
+        assert published.ask(f"select distinct alert_id from {mart}") == [(alert,)]
+    print_report(published.settings, Console(width=400, force_terminal=False))
+    shown = capsys.readouterr().out.partition("Alerts, open ones first")[2].partition("Rejected lines")[0]
+    assert re.search(rf"^2026-11-20 .* open .* unknown_model .* model acme-internal-7b .*{action}", shown, re.MULTILINE)
+
+
+def test_every_class_of_alert_is_explained_with_an_incident_in_numbers():
+    classes = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {"spike_type"}
+    page = ALERTS.read_text().partition("## One incident of each class")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == classes
+    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == classes
+
+
+def test_the_rows_for_tuning_and_muting_are_rules_that_can_be_used(tmp_path):
+    rows = next(body for kind, body in FENCE.findall(ALERTS.read_text()) if kind == "csv")
+    shipped = (SEEDS / "alert_rules.csv").read_text()
+    (tmp_path / "alert_rules.csv").write_text(shipped + rows)
+    assert len(read_alert_rules(tmp_path / "alert_rules.csv")) == len((shipped + rows).splitlines()) - 1
+
+
+def test_a_mistake_in_the_rules_is_what_the_page_says(tmp_path):
+    shown = next(body for _, body in FENCE.findall(OPERATE.read_text()) if body.startswith("alert_rules.csv line 2"))
+    header, *rows = (SEEDS / "alert_rules.csv").read_text().splitlines()
+    mistakes = [
+        rows[0].replace(",2.5,", ",0,"),
+        rows[1].replace("cost_drift", "cost_jump"),
+        rows[2].replace(",0.1,,,", ",0.1,2026-12-08,2026-12-01,"),
+    ]
+    (tmp_path / "alert_rules.csv").write_text("\n".join([header, *mistakes, rows[3], rows[3]]))
+    with pytest.raises(SeedError) as said:
+        read_alert_rules(tmp_path / "alert_rules.csv")
+    assert str(said.value).splitlines()[:4] == shown.splitlines()
+
+
+def test_the_decomposition_worked_through_is_what_the_macro_computes():
+    """Two leaves, by the weights that the macro gives each factor."""
+    before = {"small": {"n": 80, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 20, "r": 1, "t": 1, "p": 0.10}}
+    now = {"small": {"n": 90, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 60, "r": 1, "t": 2, "p": 0.10}}
+    text = (PROJECT / "dbt_project" / "macros" / "decomposition.sql").read_text()
+    bracket = Environment().from_string(text).module.shapley_bracket
+    effects = dict.fromkeys(["token", "volume", "mix"], 0.0)
+    for leaf in before:
+        sides = [
+            f"{value} as {name}_{side}"
+            for side, rates in (("baseline", before[leaf]), ("current", now[leaf]))
+            for name, value in rates.items()
+        ]
+        weights = f"{bracket(['n', 'r', 'p'])}, {bracket(['r', 't', 'p'])}"
+        of_tokens, of_requests = duckdb.sql(f"select {weights} from (select {', '.join(sides)})").fetchone()
+        shares = before[leaf]["n"] / 100, now[leaf]["n"] / 150
+        effects["token"] += (now[leaf]["t"] - before[leaf]["t"]) * of_tokens
+        effects["volume"] += (150 - 100) * sum(shares) / 2 * of_requests
+        effects["mix"] += (shares[1] - shares[0]) * (100 + 150) / 2 * of_requests
+    section = ALERTS.read_text().partition("The delta is 10.10")[2].partition("## One incident")[0]
+    for effect, usd in effects.items():
+        assert f"**{usd:.2f}** |" in next(line for line in section.splitlines() if line.startswith(f"| {effect} |"))
+    assert sum(effects.values()) == pytest.approx(12.90 - 2.80)
 
 
 def test_the_examples_of_the_event_format_load(pipeline):

@@ -57,4 +57,5 @@ def test_the_report_shows_it_to_a_person(real, capsys):
     print_report(real.settings, Console(width=160, force_terminal=False))
     shown = capsys.readouterr().out
     assert "9,990.01" in shown
+    assert "Alerts, open ones first" in shown
     assert "Models without a price" in shown

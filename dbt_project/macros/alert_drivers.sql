@@ -263,3 +263,30 @@
         'shared_usd':shared_usd
     }
 {%- endmacro %}
+
+{#- How near a series is to a driver: its own identity, its own route or endpoint, its endpoint, anything else. What a route that is new
+    costs is no measure of what routing changed, so there the endpoint speaks. -#}
+{% macro distance_from_driver(series, driver) -%}
+    case
+        when {{ series }}.scope_dimension = 'user' and {{ series }}.scope_value = {{ driver }}.user_id
+        then 0
+        when
+            {{ series }}.scope_dimension = 'tenant'
+            and {{ series }}.scope_value = {{ driver }}.tenant_id
+            and {{ driver }}.user_id is null
+        then 0
+        when
+            {{ series }}.scope_dimension = 'endpoint x model'
+            and {{ driver }}.effect <> 'price_mix'
+            and {{ series }}.scope_value = {{ driver }}.endpoint_tag || ' | ' || {{ driver }}.model
+        then 1
+        when {{ series }}.scope_dimension = 'endpoint' and {{ series }}.scope_value = {{ driver }}.endpoint_tag
+        then 2
+        when
+            {{ series }}.scope_dimension = 'model'
+            and {{ series }}.scope_value = {{ driver }}.model
+            and {{ driver }}.endpoint_tag is null
+        then 2
+        else 3
+    end
+{%- endmacro %}

@@ -49,10 +49,13 @@
     end
 {%- endmacro %}
 
-{#- By dollars (a share of a usual day, and four times the least that is worth a word) and certainty; what is new but moved nothing is for information. -#}
+{#- By dollars (a share of a usual day, and four times the least that is worth a word) and certainty; what moved (nearly) nothing is for information. -#}
 {% macro severity(alert) -%}
     case
-        when {{ alert }}.delta_usd <= 0 or ({{ alert }}.alert_type = 'new_model' and {{ alert }}.round = 0)
+        when
+            {{ alert }}.delta_usd <= 0
+            or ({{ alert }}.alert_type = 'new_model' and {{ alert }}.round = 0)
+            or {{ alert }}.delta_usd < {{ alert }}.min_usd
         then 'info'
         when
             {{ alert }}.z >= 5

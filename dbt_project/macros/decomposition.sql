@@ -1,6 +1,6 @@
 {#- Why a cost changed, in dollars by effect that sum to the change exactly (docs/alerts.md works one through).
 
-    Of each leaf (endpoint, prompt version, model) the priced cost is n * r * t * p: requests, attempts per request, tokens per
+    Of each leaf (endpoint, model; a new prompt version is a change of its endpoint's tokens, not a new leaf) the priced cost is n * r * t * p: requests, attempts per request, tokens per
     attempt, dollars per token. The Shapley value of each factor is its share of the change, averaged over every order in which
     the factors could have moved: exact, additive, safe at zero, and the same with both sides swapped but for the sign. Of the
     request effect, what all requests together did is volume and what the leaf's share of them did is mix. A leaf that is new or
@@ -14,7 +14,6 @@
             select
                 {{ problem }},
                 endpoint_tag,
-                prompt_version,
                 model,
                 -- summed as decimals, so that the order of rows decides no last digit
                 {% for side in ["baseline", "current"] %}
@@ -27,7 +26,7 @@
                 {% endfor %}
             from {{ leaves }}
             where {{ in_dates("event_date", dates) }}
-            group by {{ problem }}, endpoint_tag, prompt_version, model
+            group by {{ problem }}, endpoint_tag, model
         ),
 
         sides as (

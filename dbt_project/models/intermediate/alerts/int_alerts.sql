@@ -27,7 +27,7 @@ select
     drivers.driver_dimension as top_driver_dimension,
     drivers.driver_value as top_driver_value,
     drivers.endpoint_tag as driver_endpoint_tag,
-    drivers.share_of_strength as confidence,
+    drivers.confidence,
     compared.main_endpoint_tag,
     compared.current_usd,
     compared.baseline_usd,

@@ -52,10 +52,10 @@ with
         ),
 
         relevant_{{ round }} as (
-            select candidate_id, sum(excess_usd) as excess_usd
+            select distinct candidate_id
             from overlaps_{{ round }}
-            where shared_usd >= 0.5 * excess_usd
-            group by candidate_id
+            inner join candidates_{{ round }} using (candidate_id)
+            where shared_usd >= 0.5 * excess_usd and delta_usd >= 0.5 * excess_usd
         ),
 
         -- what the segment costs more in all, over all its models and versions: tokens that grew while their price

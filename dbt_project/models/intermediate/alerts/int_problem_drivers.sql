@@ -48,6 +48,13 @@ with
                 )
                 {{ "and" if not loop.last }}
             {% endfor %} as is_within_top,
+            {% for dimension in leaf_dimensions() %}
+                coalesce(
+                    found.{{ dimension.column }} = problems.{{ dimension.column }},
+                    problems.{{ dimension.column }} is null
+                )
+                {{ "and" if not loop.last }}
+            {% endfor %} as is_part_of_top,
             case
                 problems.spike_type
                 when 'abuse'
@@ -97,11 +104,29 @@ with
 
 select
     chosen.* exclude (
-        rank, place, is_within_top, is_same_driver, tells_the_class, top_effect, top_delta_usd, top_score, depth
+        rank,
+        place,
+        is_within_top,
+        is_part_of_top,
+        is_same_driver,
+        tells_the_class,
+        top_effect,
+        top_delta_usd,
+        top_score,
+        depth
     ),
     row_number() over (partition by {{ problem }} order by chosen.place) as rank,
     case when chosen.place = 1 then equivalents.equivalents end as equivalents,
-    strength / nullif(sum(strength) over (partition by {{ problem }}), 0) as share_of_strength
+    -- against the strongest that says something else: its own parts and parents are no rivals
+    strength / nullif(
+        strength + coalesce(
+            max(case when effect <> top_effect or not (is_within_top or is_part_of_top) then strength end) over (
+                partition by {{ problem }}
+            ),
+            0
+        ),
+        0
+    ) as confidence
 from chosen
 left join equivalents using ({{ problem }})
 where chosen.place = 1 or not is_same_driver

@@ -64,6 +64,7 @@ with
                 order by
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
+                    {{ distance_from_driver("signals", "named") }},
                     case when signals.observed - signals.expected >= 0.6 * named.driver_delta_usd then 0 else 1 end,
                     case when signals.measure = 'cost' then 0 else 1 end,
                     signals.z desc,

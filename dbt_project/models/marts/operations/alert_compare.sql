@@ -1,11 +1,11 @@
 -- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they
 -- are the change of cost_usd.
 {%- set ratios = {
-    "cost_per_request_usd": ("cost_usd", "requests"),
+    "cost_per_request_usd": ("usd", "requests"),
     "tokens_per_request": ("tokens", "requests"),
     "attempts_per_request": ("attempts", "requests"),
     "tokens_per_attempt": ("tokens", "attempts"),
-    "cost_per_token_usd": ("cost_usd", "tokens"),
+    "cost_per_token_usd": ("usd", "tokens"),
     "success_ratio": ("successes", "attempts"),
 } %}
 {%- set effects = {

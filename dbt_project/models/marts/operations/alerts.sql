@@ -29,8 +29,10 @@ select
     opened.onset_date,
     opened.last_date,
     opened.days,
-    cast(opened.onset_date as timestamp) + coalesce(opened.first_hour, 0) * interval 1 hour as window_start,
-    cast(opened.onset_date as timestamp) + (coalesce(opened.last_hour, 23) + 1) * interval 1 hour as window_end,
+    cast(opened.onset_date as timestamp) as window_start,
+    cast(opened.onset_date as timestamp) + interval 1 day as window_end,
+    cast(opened.onset_date as timestamp) + opened.first_hour * interval 1 hour as burst_start,
+    cast(opened.onset_date as timestamp) + (opened.last_hour + 1) * interval 1 hour as burst_end,
     opened.baseline_from as baseline_start,
     opened.baseline_to as baseline_end,
     -- how much, on the day of the alert

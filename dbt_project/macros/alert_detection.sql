@@ -1,6 +1,7 @@
-{#- Days that a judgement looks back: 28 to the same weekdays, 14 of drift and 28 of noise before that, and 28 to know whether a
-    series was alive then. -#}
-{% macro alert_history_days() %} {{ return(98) }} {% endmacro %}
+{#- Days that a judgement looks back, each to where the next begins: 28 of the tails of its kind, 28 of noise, 14 of a series' drift,
+    14 of the whole scope's, 28 to the same weekdays, and 28 of what was usual then. Less, and a day judged alone would differ
+    from a day judged with its past. -#}
+{% macro alert_history_days() %} {{ return(140) }} {% endmacro %}
 
 {#- Rows of the last `days` days of a series, today left out or not: every judgement looks back by date, not by row, so that a
     day's judgement is the same whatever else is judged with it. -#}
@@ -73,7 +74,9 @@
             from series
             inner join least_spend using (environment, data_mode)
             group by {{ series_key }}, least_spend.usual_spend_usd
-            having max(watched_usd) >= greatest({{ smallest_watched_share() }} * least_spend.usual_spend_usd, 0.25)
+            having
+                max(watched_usd)
+                >= greatest({{ smallest_watched_share() }} * least_spend.usual_spend_usd, {{ smallest_watched_usd() }})
         ),
 
         grid as (
@@ -115,7 +118,11 @@
         logs as (
             select
                 *,
-                case when not is_alerted and active_days_with_today > 0 then ln(observed + offset_usd) end as log_cost
+                case when not is_alerted and active_days_with_today > 0 then ln(observed + offset_usd) end as log_cost,
+                -- by date: which series are members depends on the dates that are judged together
+                largest_lately >= greatest(
+                    {{ smallest_watched_share() }} * usual_spend_usd, {{ smallest_watched_usd() }}
+                ) as is_watched
             from active
             where usual_spend_usd > 0
         ),
@@ -250,10 +257,7 @@
                 calendar
                 on pooled.event_date between calendar.event_date - 28 and calendar.event_date - 1
                 and {{ in_dates("calendar.event_date", dates) }}
-            where
-                pooled.largest_lately >= {{ smallest_watched_share() }} * pooled.usual_spend_usd
-                and pooled.is_seasonal
-                and not pooled.is_alerted
+            where pooled.is_watched and pooled.is_seasonal and not pooled.is_alerted
             group by all
         )
 
@@ -273,8 +277,11 @@
         round(surprise / coalesce(tail_factor, 1), 6) as z
     from surprises
     left join pools using (environment, data_mode, scope_dimension, event_date)
-    where {{ in_dates("event_date", dates) }}
+    where {{ in_dates("event_date", dates) }} and is_watched
 {% endmacro %}
+
+{#- Dollars of its largest day in six weeks under which a series is not looked at. -#}
+{% macro smallest_watched_usd() %} {{ return(0.25) }} {% endmacro %}
 
 {#- Share of a usual day's spend under which a series is not looked at: a third of the smallest excess that is reported. -#}
 {% macro smallest_watched_share() %} {{ return(0.01) }} {% endmacro %}
@@ -472,6 +479,7 @@
                 and scope_value <> '(unattributed)'
                 -- where everything is new, nothing is
                 and scope_days >= 14
+                -- whoever calls an unknown model is not new by that
                 and event_date - case
                     when scope_dimension = 'model' and unpriced_attempts > 0
                     then first_unpriced_date

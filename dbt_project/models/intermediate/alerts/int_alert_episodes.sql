@@ -68,7 +68,7 @@ select
     max(event_date) as last_date,
     cast(count(*) as integer) as days,
     max(shift_date) as level_shift_date,
-    cast(sum(observed_usd - expected_usd) as decimal(38, 12)) as total_excess_usd,
+    sum(cast(round(observed_usd - expected_usd, 6) as decimal(38, 12))) as total_excess_usd,
     min_by(round, event_date) as round
 from shifted
 where shift_date is null or event_date <= shift_date

@@ -9,9 +9,11 @@ select
     drivers.tenant_id,
     drivers.user_id,
     drivers.model,
-    cast(drivers.expected_usd as decimal(38, 12)) as baseline_usd,
-    cast(drivers.actual_usd as decimal(38, 12)) as current_usd,
-    cast(drivers.actual_usd as decimal(38, 12)) - cast(drivers.expected_usd as decimal(38, 12)) as delta_usd,
+    -- sums of DOUBLEs: their last digits depend on the order of rows
+    cast(round(drivers.expected_usd, 6) as decimal(38, 12)) as baseline_usd,
+    cast(round(drivers.actual_usd, 6) as decimal(38, 12)) as current_usd,
+    cast(round(drivers.actual_usd, 6) as decimal(38, 12))
+    - cast(round(drivers.expected_usd, 6) as decimal(38, 12)) as delta_usd,
     drivers.delta_usd / nullif(cast(alerts.delta_usd as double), 0) as share_of_delta,
     drivers.score,
     drivers.equivalents

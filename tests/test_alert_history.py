@@ -1,0 +1,105 @@
+"""A day is judged the same alone, as in a daily run, and together with its past, as in a full refresh: DESIGN section 1, rule 6."""
+
+import random
+from datetime import UTC, date, datetime, time, timedelta
+
+import duckdb
+import pytest
+
+from orchestration.dbt import run_dbt
+from orchestration.settings import Settings
+from tests.pipeline import pipeline_at
+
+DAYS = 190  # more than any judgement looks back
+LAST = date(2026, 11, 20)
+DAY = LAST - timedelta(days=30)  # with a long past, and days after it on which what was small has grown
+FIRST = LAST - timedelta(days=DAYS - 1)
+ENDPOINTS = 12
+JUDGED = ("int_alerted_before", "int_judgements")
+
+# Usage that grows past every dollar floor, endpoint by endpoint, with weekdays, noise and days that stand out.
+TABLES = """
+    create schema intermediate;
+    create table intermediate.costed_usage_days as
+    select event_date, md5(event_date::varchar) as input_fingerprint
+    from (select distinct event_date from usage);
+    create table intermediate.int_watched_series as
+    select
+        event_date,
+        'prod' as environment,
+        'real' as data_mode,
+        dimension as scope_dimension,
+        case dimension when 'total' then 'all' else endpoint end as scope_value,
+        sum(requests)::bigint as requests,
+        sum(requests)::bigint as attempts,
+        sum(requests)::bigint as billed_attempts,
+        sum(requests)::bigint as successes,
+        1000 * sum(requests)::bigint as tokens,
+        0::bigint as unpriced_attempts,
+        0::decimal(38, 12) as exposure_usd,
+        sum(usd)::decimal(38, 12) as watched_usd,
+        sum(usd * usd / requests) as watched_usd_squares
+    from usage
+    cross join (values ('total'), ('endpoint')) as dimensions (dimension)
+    group by all;
+"""
+
+
+def usage() -> list[tuple]:
+    dice = random.Random(20261120)
+    rows = []
+    for number in range(ENDPOINTS):
+        for place in range(DAYS):
+            day = FIRST + timedelta(days=place)
+            level = 0.001 * 1.5**number * 1.02**place * (0.6 if day.weekday() > 4 else 1)
+            stands_out = dice.choice([0.3, 2, 3]) if dice.random() < 0.04 else 1
+            requests = 20 + dice.randrange(60)
+            rows.append(
+                (day, f"endpoint-{number}", requests, round(level * stands_out * dice.lognormvariate(0, 0.15), 6))
+            )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> Settings:
+    """A warehouse in which every day was judged in one run."""
+    noon = datetime.combine(LAST + timedelta(days=1), time(12), UTC)
+    settings = pipeline_at(tmp_path_factory.mktemp("history") / "data").settings
+    settings = Settings(**vars(settings) | {"as_of": noon})
+    (settings.state / "spill").mkdir(parents=True)
+    with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute("create table usage (event_date date, endpoint varchar, requests integer, usd double)")
+        warehouse.executemany("insert into usage values (?, ?, ?, ?)", usage())
+        warehouse.execute(TABLES)
+    judge(settings)
+    return settings
+
+
+def judge(settings: Settings) -> None:
+    run_dbt(settings, "run", "--quiet", "--select", "alert_days", "alert_signal_days", "int_masked_days", *JUDGED)
+
+
+def judgements(settings: Settings) -> dict[str, list[tuple]]:
+    """Rows by model, DOUBLEs to nine places."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        return {
+            name: [
+                tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+                for row in warehouse.execute(f"select * from intermediate.{name} order by all").fetchall()
+            ]
+            for name in JUDGED
+        }
+
+
+def test_a_day_is_judged_alone_as_it_was_among_others(settings):
+    together = judgements(settings)
+    assert sum(DAY in row for row in together["int_judgements"]) > 3
+    with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute("delete from tokentrail.built where event_date = ?", [DAY])
+        for name in JUDGED:
+            warehouse.execute(f"delete from intermediate.{name} where event_date = ?", [DAY])
+    judge(settings)
+    alone = judgements(settings)
+    for name in JUDGED:
+        gone, come = set(together[name]) - set(alone[name]), set(alone[name]) - set(together[name])
+        assert (name, gone, come) == (name, set(), set())

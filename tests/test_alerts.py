@@ -1,0 +1,319 @@
+"""Alerts end to end: events land, the pipeline runs, and on-call reads one row that says what to do. One data root lives through it.
+
+45 days of three endpoints that cost 6 dollars a day, and on them: calls that move to a model without a price, a user who runs a loop
+(half of it arrives late), a change that makes every request of an endpoint three times as large; and bursts that are nobody's alert.
+"""
+
+import random
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from urllib.parse import parse_qsl
+
+import pytest
+
+from orchestration.dbt import run_dbt
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+FIRST, LAST = date(2026, 10, 9), date(2026, 11, 22)
+UNKNOWN_DAY, ABUSE_DAY, BLOAT_DAY = date(2026, 11, 12), date(2026, 11, 17), LAST
+DAYS = [FIRST + timedelta(days=place) for place in range((LAST - FIRST).days + 1)]
+MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
+ENDPOINTS = {"chat.reply": 60, "search.answer": 50, "docs.summarize": 40}  # requests a day
+USERS = {f"{tenant}-{number}": tenant for tenant in ("acme", "globex", "initech", "umbrella") for number in range(4)}
+UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
+LINEAGE = ("--select", "+alerts", "+alert_compare", "+alert_drivers", "+alert_focus")  # for the steps of the story
+ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus")
+
+
+def calls(day: date, name: str, count: int, times: int = 1, **fields: object) -> list[dict]:
+    """`count` requests of about 10,000 input and 2,000 output tokens, spread over the day, its users and both models."""
+    dice = random.Random(f"{day} {name}")
+    users = list(USERS)
+    made = []
+    for number in range(count):
+        user, size = dice.choice(users), times * dice.randrange(90, 111)
+        at = datetime.combine(day, time(), UTC) + timedelta(seconds=dice.randrange(86_400))
+        usual = {
+            "userId": user,
+            "tenantId": USERS[user],
+            "model": dice.choice(MODELS),
+            "inputTokens": 100 * size,
+            "outputTokens": 20 * size,
+        }
+        made.append(event(f"{day}-{name}-{number}", at.isoformat(), **usual | fields))
+    return made
+
+
+def ordinary(day: date) -> list[dict]:
+    dice = random.Random(day.toordinal())
+    made = []
+    for endpoint, count in ENDPOINTS.items():
+        times = 3 if (endpoint, day) == ("docs.summarize", BLOAT_DAY) else 1
+        made += calls(day, endpoint, count + dice.randrange(-3, 4), times, endpointTag=endpoint)
+    if day == UNKNOWN_DAY:
+        moved = [call for call in made if call["endpointTag"] == "search.answer"][:40]
+        made = [call | UNKNOWN if call in moved else call for call in made]
+    return made
+
+
+LOOP = calls(ABUSE_DAY, "loop", 90, endpointTag="chat.reply", userId="acme-0", tenantId="acme")
+EXTRA = {
+    ABUSE_DAY: LOOP[::2],
+    BLOAT_DAY: [
+        *calls(BLOAT_DAY, "load test", 150, endpointTag="chat.reply", dataMode="test"),
+        *calls(BLOAT_DAY, "staging", 150, endpointTag="chat.reply", environment="staging"),
+    ],
+}
+LATE = LOOP[1::2]
+# a word in staging and test every day, so that they have a past
+ASIDE = [("test", {"dataMode": "test"}), ("staging", {"environment": "staging"})]
+
+
+def land(pipeline: Pipeline, day: date) -> None:
+    aside = [call for name, its in ASIDE for call in calls(day, f"{name} daily", 10, endpointTag="chat.reply", **its)]
+    pipeline.land("events.jsonl", ordinary(day) + EXTRA.get(day, []) + aside, f"{day}")
+
+
+def at_noon_after(pipeline: Pipeline, day: date) -> Pipeline:
+    instant = datetime.combine(day + timedelta(days=1), time(12), UTC)
+    return Pipeline(replace(pipeline.settings, as_of=instant))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the root held after a run: the rows of the alert marts, and when each model's dates were built."""
+
+    marts: dict[str, list[tuple]]
+    built_at: dict[tuple[str, str], datetime]
+    delta_by_alert: dict[tuple, Decimal]
+
+    def rebuilt_after(self, before: "Moment", model: str) -> set[str]:
+        """Dates of a model that the runs in between judged."""
+        return {
+            day for (name, day), at in self.built_at.items() if name == model and before.built_at.get((name, day)) != at
+        }
+
+
+def moment(pipeline: Pipeline) -> Moment:
+    marts = {name: rows for name, rows in pipeline.tables().items() if name in ALERT_MARTS}
+    deltas = pipeline.ask("select alert_id, spike_type, onset_date, delta_usd from alerts")
+    return Moment(marts, pipeline.built_at(), {tuple(key): usd for *key, usd in deltas})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Pipeline:
+    return at_noon_after(pipeline_at(tmp_path_factory.mktemp("alerts") / "data"), LAST)
+
+
+@pytest.fixture(scope="module")
+def before_the_late_file(root) -> Moment:
+    """All but the last day, half of the loop still on its way."""
+    yesterday = at_noon_after(root, DAYS[-2])
+    for day in DAYS[:-1]:
+        land(root, day)
+    yesterday.run(*WITHOUT_TESTS)
+    return moment(yesterday)
+
+
+@pytest.fixture(scope="module")
+def grown(root, before_the_late_file) -> Moment:
+    """The late half of the loop, then the last day: a run after each."""
+    root.land("late.jsonl", LATE, f"{LAST}")
+    at_noon_after(root, DAYS[-2]).build(*WITHOUT_TESTS, *LINEAGE)
+    land(root, LAST)
+    root.run(*WITHOUT_TESTS, *LINEAGE)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def idle(root, grown) -> Moment:
+    root.build(*WITHOUT_TESTS, "--select", "costed_usage_days+")
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def refreshed(root, idle) -> Moment:
+    root.run("--full-refresh", *WITHOUT_TESTS, *LINEAGE)
+    return moment(root)
+
+
+@pytest.fixture(scope="module")
+def alert(root, grown):
+    """The one alert of prod/real that began on a day, by column."""
+
+    def of(day: date) -> dict:
+        sql = "select alerts from alerts where environment = 'prod' and data_mode = 'real' and onset_date = ?"
+        [(only,)] = root.ask(sql, day)
+        return only
+
+    return of
+
+
+def priced(root: Pipeline, condition: str) -> Decimal:
+    [(usd,)] = root.ask(f"select sum(cost_usd) from fct_attempts where data_mode = 'real' and {condition}")
+    return usd
+
+
+def test_each_incident_is_one_alert_and_nothing_else_is(root, grown):
+    found = root.ask(
+        "select onset_date, spike_type, top_driver_value from alerts where environment = 'prod' order by 1, 2"
+    )
+    assert found == [
+        (UNKNOWN_DAY, "unknown_model", "acme-internal-7b"),
+        (ABUSE_DAY, "abuse", "acme-0"),
+        (BLOAT_DAY, "token", "docs.summarize"),
+    ]
+
+
+def test_the_alert_marts_keep_what_their_twins_promise(root, grown):
+    run_dbt(
+        root.settings, "test", "--quiet", "--select", *ALERT_MARTS, "--exclude", "test_type:unit", "test_type:singular"
+    )
+
+
+def test_a_larger_request_is_a_token_spike_of_its_endpoint(root, alert):
+    found = alert(BLOAT_DAY)
+    told = (
+        "alert_type",
+        "spike_type",
+        "top_driver_dimension",
+        "top_driver_value",
+        "scope_dimension",
+        "severity",
+        "status",
+    )
+    assert [found[name] for name in told] == [
+        "cost_drift", "token", "endpoint", "docs.summarize", "endpoint", "critical", "open",
+    ]  # fmt: skip
+    assert found["observed"] == priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}'")
+    extra = found["observed"] * 2 / 3  # of what is three times as large two thirds are new
+    assert abs(found["delta_usd"] - extra) < extra / 10
+    assert abs(found["observed"] - found["expected"] - extra) < extra / 10
+    assert not found["delta_is_understated"]
+
+
+def test_an_alert_says_what_to_do_and_who(alert):
+    found = alert(BLOAT_DAY)
+    assert found["containment_action"] == "Cap output tokens and roll back the prompt version"
+    assert (found["endpoint_tag"], found["owner"]) == ("docs.summarize", "team-documents")
+    assert found["runbook_url"].endswith("/docs.summarize")
+    assert found["escalation_channel"] == "#oncall-documents"
+
+
+def test_the_address_keeps_every_filter(root, alert):
+    found = alert(BLOAT_DAY)
+    page, query = found["drill_url"].split("?")
+    assert page == f"{root.settings.base_url}/alert"
+    assert parse_qsl(query, strict_parsing=True) == [
+        ("from", "2026-11-22"),
+        ("to", "2026-11-23"),
+        ("baseline_from", "2026-10-25"),
+        ("baseline_to", "2026-11-22"),
+        ("environment", "prod"),
+        ("data_mode", "real"),
+        ("endpoint", "docs.summarize"),
+        ("alert", found["alert_id"]),
+    ]
+
+
+def test_the_query_of_an_alert_runs_and_gives_its_dearest_calls(root, alert):
+    rows = root.ask(alert(BLOAT_DAY)["drill_query"])
+    [(calls_of_the_day,)] = root.ask(
+        f"select count(*) from fct_attempts where endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}'"
+    )
+    assert len(rows) == calls_of_the_day
+    assert {(at.date(), endpoint) for at, endpoint, *_ in rows} == {(BLOAT_DAY, "docs.summarize")}
+    costs = [row[9] for row in rows]
+    assert costs == sorted(costs, reverse=True)
+    assert {row[4] for row in root.ask(alert(ABUSE_DAY)["drill_query"])} == {"acme-0"}
+
+
+def test_the_effects_are_the_change_of_cost_to_the_last_digit(root, alert):
+    compared = root.ask(
+        """
+        select alert_id, delta_usd, sum(effect_usd), sum(delta) filter (metric = 'cost_usd')
+        from alerts inner join alert_compare using (alert_id)
+        group by all
+        """
+    )
+    assert len(compared) > 3
+    for alert_id, delta, effects, change in compared:
+        assert (alert_id, effects, change) == (alert_id, delta, delta)
+    found = alert(BLOAT_DAY)
+    [(token, metric)] = root.ask(
+        "select effect_usd, metric from alert_compare where alert_id = ? and effect = 'token'", found["alert_id"]
+    )
+    assert metric == "tokens_per_attempt"
+    assert abs(token - found["delta_usd"]) < found["delta_usd"] / 10
+
+
+def test_the_first_driver_is_the_one_the_alert_names(root, grown):
+    named = root.ask("select alert_id, top_driver_dimension, top_driver_value from alerts order by 1")
+    first = root.ask("select alert_id, driver_dimension, driver_value from alert_drivers where rank = 1 order by 1")
+    assert named == first
+    [(ranks_have_gaps,)] = root.ask(
+        "select count(*) from (select alert_id from alert_drivers group by all having max(rank) <> count(*))"
+    )
+    assert ranks_have_gaps == 0
+
+
+def test_a_burst_in_test_data_is_nobodys_alert_and_one_in_staging_stays_there(root, grown):
+    found = root.ask("select environment, data_mode, spike_type from alerts where onset_date = ? order by 1", BLOAT_DAY)
+    assert found == [("prod", "real", "token"), ("staging", "real", "volume")]
+
+
+def test_an_unknown_model_raises_its_likely_cost(root, alert):
+    """Its calls cost nothing that is known: without the exposure the day would look cheap."""
+    found = alert(UNKNOWN_DAY)
+    [(exposure,)] = root.ask("select exposure_likely_usd from unpriced_models where model = 'acme-internal-7b'")
+    told = ("alert_type", "spike_type", "scope_dimension", "scope_value", "delta_is_understated")
+    assert [found[name] for name in told] == ["unknown_model", "unknown_model", "model", "acme-internal-7b", True]
+    assert abs(found["delta_usd"] - exposure) < exposure / 10
+    assert found["containment_action"] == "Add the model to the pricing map before reconciliation"
+    effects = dict(
+        root.ask(
+            "select effect, effect_usd from alert_compare where alert_id = ? and effect_usd <> 0", found["alert_id"]
+        )
+    )
+    assert effects == {"unpriced": found["delta_usd"]}
+
+
+def test_a_users_loop_is_abuse(root, alert):
+    found = alert(ABUSE_DAY)
+    told = ("alert_type", "spike_type", "scope_dimension", "scope_value", "severity", "status", "close_reason")
+    assert [found[name] for name in told] == [
+        "user_concentration", "abuse", "user", "acme-0", "critical", "closed", "quiet",
+    ]  # fmt: skip
+    loop = priced(root, "request_id like '%-loop-%'")
+    assert abs(found["delta_usd"] - loop) < loop / 10
+    assert found["containment_action"] == "Limit the user and start an abuse investigation"
+
+
+def test_a_late_file_raises_the_alert_it_belongs_to_and_renames_none(before_the_late_file, grown):
+    before, after = before_the_late_file.delta_by_alert, grown.delta_by_alert
+    assert before.keys() <= after.keys()
+    [(loop, delta)] = [(key, usd) for key, usd in before.items() if usd != after[key]]
+    assert loop[1:] == ("abuse", ABUSE_DAY)
+    assert 1.8 < after[loop] / delta < 2.2
+
+
+def test_an_idle_run_judges_no_date_anew(grown, idle):
+    for model in ("int_alerted_before", "int_judgements", "int_drivers", "int_problems", "int_problem_effects"):
+        assert (model, f"{LAST}") in grown.built_at
+        assert (model, idle.rebuilt_after(grown, model)) == (model, set())
+    assert idle.built_at.keys() == grown.built_at.keys()
+
+
+def test_a_late_file_judges_no_day_before_it_anew(before_the_late_file, grown):
+    for model in ("int_judgements", "int_problems"):
+        assert min(grown.rebuilt_after(before_the_late_file, model)) == f"{ABUSE_DAY}"
+
+
+@pytest.mark.parametrize("mart", ALERT_MARTS)
+def test_a_full_refresh_equals_the_increments(grown, refreshed, mart):
+    gone, come = (
+        set(one.marts[mart]) - set(other.marts[mart]) for one, other in [(grown, refreshed), (refreshed, grown)]
+    )
+    assert (gone, come) == (set(), set())
+    assert len(grown.marts[mart]) == len(refreshed.marts[mart]) > 3

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration import dbt
 from orchestration.settings import Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -334,3 +335,16 @@ def test_a_row_says_which_load_and_which_price_made_it(root, withdrawn_override)
 def test_a_wider_identity_window_is_noticed(wider_window):
     """A setting that decides what one attempt is belongs to what a date was built from."""
     assert wider_window.ask("select count(*) from fct_attempts where request_id = 'three-days'") == [(1,)]
+
+
+def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
+    project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
+    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    pipeline = pipeline_at(tmp_path / "data")
+    pipeline.land("a.jsonl", [event("one", "2026-11-20T10:00:00Z")])
+    pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
+    before = pipeline.built()
+    with (project / "macros" / "pricing.sql").open("a") as macros:
+        macros.write("{# changed #}\n")
+    pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
+    assert pipeline.built()["fct_attempts", "2026-11-20"] != before["fct_attempts", "2026-11-20"]

@@ -79,18 +79,17 @@
 
 {#- Each attempt with the one price row that applies, or none (never an inner join), what each leaf costs, and what was
     applied. `attempts` has the price key, the tenant, the instant, the inclusive input and the leaves; `prices` is shaped
-    like int_price_book. A tenant has
-    prices of its own only while an override makes them differ. -#}
+    like int_price_book, and a relation: named twice rather than read once as a CTE, because DuckDB would materialise that, and
+    then carries every column of every attempt past it, wanted or not. A tenant has prices of its own only while an override
+    makes them differ. -#}
 {% macro priced(attempts, prices, also=[]) %}
     {%- set key = (price_key_columns().split(", ") + also) | join(", ") -%}
     with
         attempts as (select * from {{ attempts }}),
 
-        prices as (select * from {{ prices }}),
-
         tenants as (
             select {{ key }}, tenant_id, min(valid_from) as own_from, max(valid_to) as own_to
-            from prices
+            from {{ prices }}
             where tenant_id is not null
             group by {{ key }}, tenant_id
         ),
@@ -124,7 +123,7 @@
                 {% endfor %}
             from scoped
             left join
-                prices
+                {{ prices }} as prices
                 on {{ same_price_key("scoped", "prices", also) }}
                 and scoped.price_tenant_id is not distinct from prices.tenant_id
                 and scoped.occurred_at >= prices.valid_from

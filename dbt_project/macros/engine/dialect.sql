@@ -139,12 +139,19 @@
 {% macro macros_fingerprint() %} {{ return(adapter.dispatch("macros_fingerprint")()) }} {% endmacro %}
 {% macro default__macros_fingerprint() %} {{ missing_leaf("macros_fingerprint") }} {% endmacro %}
 {% macro duckdb__macros_fingerprint() %}
-    {%- set folder = flags.PROJECT_DIR ~ "/macros/" -%}
+    {#- dbt works in the project's folder; flags.PROJECT_DIR is empty, and a pattern that matches no file is no error -#}
     {%- set code -%}
-        select md5(string_agg(content, '' order by filename))
-        from read_text([{{ text(folder ~ "*.sql") }}, {{ text(folder ~ "engine/*.sql") }}])
+        select md5(string_agg(content, '' order by filename)) from read_text(['macros/*.sql', 'macros/engine/*.sql'])
     {%- endset -%}
-    {{ return(run_query(code).columns[0].values()[0]) }}
+    {%- set fingerprint = run_query(code).columns[0].values()[0] -%}
+    {%- if not fingerprint -%}
+        {{
+            exceptions.raise_compiler_error(
+                "No macros found below the working directory: run dbt in the project's folder."
+            )
+        }}
+    {%- endif -%}
+    {{ return(fingerprint) }}
 {% endmacro %}
 
 {% macro missing_leaf(name) %}

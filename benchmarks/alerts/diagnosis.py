@@ -1,0 +1,105 @@
+"""What one diagnosis costs: `python -m benchmarks.alerts.diagnosis --leaves 100000`.
+
+A made-up workspace whose every day has so many leaves (endpoint x version x tenant x user x model) spends evenly for 42
+days; on the last, one tenant calls one endpoint ten times as much. The detection runs over all of it, then the models from
+the search of drivers to the published row are timed by dbt itself, over the one day that they have to explain.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.dbt import run_dbt
+from orchestration.settings import Settings, from_environment
+
+DAYS, LAST, MADE_UP = 42, "2026-11-20", "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily"
+DIAGNOSIS = "int_driver_usage+"
+USAGE = """
+    create schema intermediate;
+    create table intermediate.attempt_days as
+        select cast(date '{last}' - cast(day as integer) as date) as event_date, md5(cast(day as varchar)) as input_fingerprint
+        from range({days}) as days(day);
+    create table intermediate.int_exposure (
+        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_likely_usd_per_token double
+    );
+    create table intermediate.int_endpoint_hours (
+        event_date date, environment varchar, data_mode varchar, endpoint_tag varchar, hour_of_day integer, attempts bigint,
+        successes bigint, cost_usd decimal(38, 12)
+    );
+    create table intermediate.int_usage_daily as
+        select
+            event_date, 'prod' as environment, 'real' as data_mode,
+            'endpoint-' || leaf % 50 as endpoint_tag, 'v1' as prompt_version,
+            'tenant-' || cast(sqrt(leaf // 50 % 40000) as integer) as tenant_id, 'user-' || leaf // 50 as user_id,
+            'provider' as provider, 'model-' || leaf % 3 as model,
+            requests, requests as attempts, requests as billed_attempts, requests as successes, 1000 * requests as tokens,
+            cast(requests * 0.01 as decimal(38, 12)) as cost_usd, cast(0 as bigint) as unpriced_attempts,
+            cast(0 as bigint) as unpriced_tokens, requests * 0.0001 as cost_usd_squares, cast(0 as double) as unpriced_token_squares
+        from (
+            select
+                event_date, leaf,
+                cast((3 + hash(leaf, event_date) % 3) * case
+                    when event_date = date '{last}' and leaf % 50 = 7 and cast(sqrt(leaf // 50 % 40000) as integer) < 9 then 60 else 1
+                end as bigint) as requests
+            from intermediate.attempt_days, range({leaves}) as leaves(leaf)
+        );
+"""
+
+
+def main() -> int:
+    """Prints the seconds of each model and of the whole diagnosis."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.alerts.diagnosis", description=__doc__)
+    parser.add_argument("--leaves", type=int, default=100_000, help="leaves of a day (default: %(default)s)")
+    leaves = parser.parse_args().leaves
+    with tempfile.TemporaryDirectory() as folder:
+        noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        settings = replace(from_environment(), data=Path(folder), as_of=noon)
+        (settings.state / "spill").mkdir(parents=True)
+        with duckdb.connect(str(settings.warehouse)) as database:
+            database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves))
+        detection = ("int_usage_daily+", "int_endpoint_hours+", "alert_rules", "containment_map", "endpoint_owners")
+        _dbt(settings, *detection, excluding=f"{MADE_UP} {DIAGNOSIS}")
+        seconds = _dbt(settings, DIAGNOSIS, excluding=MADE_UP)
+        with duckdb.connect(str(settings.warehouse), read_only=True) as database:
+            found = database.execute(
+                "select spike_type, top_driver_dimension, top_driver_value from marts.alerts"
+            ).fetchall()
+    for model, taken in seconds.items():
+        sys.stdout.write(f"{taken:6.2f} s  {model}\n")
+    sys.stdout.write(f"{sum(seconds.values()):6.2f} s  diagnosis of {found} among {leaves:,} leaves\n")
+    return 0
+
+
+def _dbt(settings: Settings, *selected: str, excluding: str) -> dict[str, float]:
+    """Seconds of each model that a run builds."""
+    run_dbt(
+        settings,
+        "build",
+        "--quiet",
+        "--exclude-resource-type",
+        "test",
+        "--exclude-resource-type",
+        "unit_test",
+        "--select",
+        *selected,
+        "--exclude",
+        *excluding.split(),
+    )
+    with duckdb.connect(str(settings.warehouse)) as database:
+        database.execute("checkpoint")
+    results = json.loads((settings.state / "dbt" / "run_results.json").read_text())["results"]
+    return {
+        row["unique_id"].split(".")[-1]: row["execution_time"]
+        for row in results
+        if row["unique_id"].startswith("model.")
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

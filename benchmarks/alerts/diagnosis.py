@@ -18,7 +18,11 @@ import duckdb
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
 
-DAYS, LAST, MADE_UP = 42, "2026-11-20", "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily"
+DAYS, LAST, MADE_UP = (
+    42,
+    "2026-11-20",
+    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily",
+)
 DIAGNOSIS = "int_driver_usage+"
 USAGE = """
     create schema intermediate;

@@ -283,7 +283,7 @@
 {#- Dollars of its largest day in six weeks under which a series is not looked at. -#}
 {% macro smallest_watched_usd() %} {{ return(0.25) }} {% endmacro %}
 
-{#- Share of a usual day's spend under which a series is not looked at: a third of the smallest excess that is reported. -#}
+{#- Share of a usual day's spend under which a series is not looked at, and whose half is the least excess that is kept for the rules. -#}
 {% macro smallest_watched_share() %} {{ return(0.01) }} {% endmacro %}
 
 {#- A positive DOUBLE to two significant digits. -#}
@@ -432,6 +432,7 @@
     where {{ in_dates("event_date", dates) }}
 {% endmacro %}
 
+{#- Surprise under which nothing is kept for the rules. -#}
 {% macro smallest_z() %} {{ return(1) }} {% endmacro %}
 
 {#- Models, tenants and users that were not there before `dates`, and what they cost in their first week. A model without a price costs

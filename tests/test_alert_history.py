@@ -38,7 +38,10 @@ TABLES = """
         0::bigint as unpriced_attempts,
         0::decimal(38, 12) as exposure_usd,
         sum(usd)::decimal(38, 12) as watched_usd,
-        sum(usd * usd / requests) as watched_usd_squares
+        sum(usd * usd / requests) as watched_usd_squares,
+        sum(requests)::bigint as typical_calls,
+        sum(requests * ln(usd / requests)) as cost_usd_logs,
+        sum(requests * power(ln(usd / requests), 2)) as cost_usd_log_squares
     from usage
     cross join (values ('total'), ('endpoint')) as dimensions (dimension)
     group by all;

@@ -328,6 +328,10 @@
                     cast(watched_usd as double) / requests as intensity,
                     watched_usd_squares
                     / (cast(watched_usd as double) * cast(watched_usd as double)) as sampling_variance
+                {% elif measure == "typical cost" %}
+                    exp(cost_usd_logs / typical_calls) as intensity,
+                    greatest(cost_usd_log_squares / typical_calls - power(cost_usd_logs / typical_calls, 2), 0)
+                    / typical_calls as sampling_variance
                 {% else %}
                     cast(billed_attempts as double) / requests as intensity,
                     greatest(billed_attempts - requests, 1.0)
@@ -339,7 +343,7 @@
                 and scope_dimension in ('endpoint', 'endpoint x prompt_version', 'endpoint x model')
                 and requests >= 5
                 and watched_usd > 0
-                and billed_attempts > 0
+                and {{ "typical_calls >= 5" if measure == "typical cost" else "billed_attempts > 0" }}
         ),
 
         judgeable as (

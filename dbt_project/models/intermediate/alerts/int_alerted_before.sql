@@ -14,6 +14,7 @@
     judged_drift(dirty, "cost"),
     judged_drift(dirty, "requests"),
     judged_intensity(dirty, "cost"),
+    judged_intensity(dirty, "typical cost"),
     judged_intensity(dirty, "calls"),
 ] %}
     select {{ key }}

@@ -18,7 +18,7 @@ with
             from ({{ judged_drift(dirty, measure, masked, 0.995, 2.576) }})
             union all
         {% endfor %}
-        {% for measure in ["cost", "calls"] -%}
+        {% for measure in ["cost", "typical cost", "calls"] -%}
             select
                 'cost_per_request_drift',
                 '{{ measure }} per request',

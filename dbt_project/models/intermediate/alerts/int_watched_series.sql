@@ -29,7 +29,10 @@ with
         cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
         cast(sum(exposure_usd) as decimal(38, 12)) as exposure_usd,
         cast(sum(watched_usd) as decimal(38, 12)) as watched_usd,
-        sum(watched_usd_squares) as watched_usd_squares
+        sum(watched_usd_squares) as watched_usd_squares,
+        cast(sum(typical_calls) as bigint) as typical_calls,
+        sum(cost_usd_logs) as cost_usd_logs,
+        sum(cost_usd_log_squares) as cost_usd_log_squares
     from usage
     group by
         event_date,

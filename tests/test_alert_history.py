@@ -1,7 +1,9 @@
 """A day is judged the same alone, as in a daily run, and together with its past, as in a full refresh: DESIGN section 1, rule 6."""
 
+import math
 import random
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 import duckdb
 import pytest
@@ -63,6 +65,22 @@ def usage() -> list[tuple]:
     return rows
 
 
+def lumpy_endpoint() -> list[tuple]:
+    """97 small calls a day and 3 large ones that make the bill; on the last day all of them cost 80 % more."""
+    dice = random.Random(1)
+    rows = []
+    for place in range(DAYS):
+        day, factor = FIRST + timedelta(days=place), 1.8 if place == DAYS - 1 else 1
+        calls = [factor * usd for usd in [0.01 * dice.lognormvariate(0, 0.3) for _ in range(97)]]
+        calls += [factor * 2 * dice.lognormvariate(0, 0.8) for _ in range(3)]
+        squares, logs = sum(usd * usd for usd in calls), [math.log(usd) for usd in calls]
+        usage = (100, 100, 100, 100, 100_000, 0, Decimal(0), Decimal(f"{sum(calls):.12f}"), squares)
+        rows.append(
+            (day, "prod", "real", "endpoint", "lumpy", *usage, 100, sum(logs), sum(value * value for value in logs))
+        )
+    return rows
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
     """A warehouse in which every day was judged in one run."""
@@ -74,6 +92,9 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.execute("create table usage (event_date date, endpoint varchar, requests integer, usd double)")
         warehouse.executemany("insert into usage values (?, ?, ?, ?)", usage())
         warehouse.execute(TABLES)
+        warehouse.executemany(
+            f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})", lumpy_endpoint()
+        )
     judge(settings)
     return settings
 
@@ -92,6 +113,19 @@ def judgements(settings: Settings) -> dict[str, list[tuple]]:
             ]
             for name in JUDGED
         }
+
+
+def test_what_a_typical_call_costs_shows_where_the_mean_is_the_noise_of_a_few(settings):
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        z = dict(
+            warehouse.execute(
+                "select measure, z from intermediate.int_judgements where scope_value = 'lumpy' and event_date = ?",
+                [LAST],
+            ).fetchall()
+        )
+    assert z["typical cost per request"] > 3
+    assert z.get("cost per request", 0) < 2
+    assert z.get("cost", 0) < 2
 
 
 def test_a_day_is_judged_alone_as_it_was_among_others(settings):

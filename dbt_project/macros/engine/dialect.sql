@@ -161,3 +161,35 @@
         )
     }}
 {% endmacro %}
+
+{#- The quarter-hour that an instant falls into; every zone's offset is a number of them. -#}
+{% macro quarter_hour(column) %} {{ return(adapter.dispatch("quarter_hour")(column)) }} {% endmacro %}
+{% macro default__quarter_hour(column) %} {{ missing_leaf("quarter_hour") }} {% endmacro %}
+{% macro duckdb__quarter_hour(column) %} {{ return("time_bucket(interval 15 minute, " ~ column ~ ")") }} {% endmacro %}
+
+{#- A UTC timestamp as the clocks of an IANA zone show it, and back. -#}
+{% macro local_time(column, zone) %} {{ return(adapter.dispatch("local_time")(column, zone)) }} {% endmacro %}
+{% macro default__local_time(column, zone) %} {{ missing_leaf("local_time") }} {% endmacro %}
+{% macro duckdb__local_time(column, zone) %}
+    {{ return("timezone(" ~ zone ~ ", timezone('UTC', " ~ column ~ "))") }}
+{% endmacro %}
+
+{% macro utc_time(column, zone) %} {{ return(adapter.dispatch("utc_time")(column, zone)) }} {% endmacro %}
+{% macro default__utc_time(column, zone) %} {{ missing_leaf("utc_time") }} {% endmacro %}
+{% macro duckdb__utc_time(column, zone) %}
+    {{ return("timezone('UTC', timezone(" ~ zone ~ ", " ~ column ~ "))") }}
+{% endmacro %}
+
+{#- The length of a calendar period named in a column. -#}
+{% macro period_interval(column) %} {{ return(adapter.dispatch("period_interval")(column)) }} {% endmacro %}
+{% macro default__period_interval(column) %} {{ missing_leaf("period_interval") }} {% endmacro %}
+{% macro duckdb__period_interval(column) %}
+    {{
+        return(
+            "case "
+            ~ column
+            ~ " when 'day' then interval 1 day when 'week' then interval 7 day when 'month' then interval 1 month"
+            ~ " when 'quarter' then interval 3 month end"
+        )
+    }}
+{% endmacro %}

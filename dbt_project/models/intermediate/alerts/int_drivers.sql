@@ -11,7 +11,8 @@
 {%- set scope = "event_date, environment, data_mode" %}
 with
     signals as (
-        select *, row_number() over (order by {{ scope }}, alert_type, measure, scope_dimension, scope_value) as signal_id
+        select
+            *, row_number() over (order by {{ scope }}, alert_type, measure, scope_dimension, scope_value) as signal_id
         from {{ ref("int_alert_signals") }}
         where {{ in_dates("event_date", dates) }} and observed > expected
     ),

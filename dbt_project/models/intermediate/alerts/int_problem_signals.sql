@@ -38,7 +38,10 @@ with
             and alert_type <> 'new_identity'
             and (
                 alert_type not in ('cost_drift', 'cost_per_request_drift')
-                or (measure in ('cost', 'calls per request', 'typical cost per request') and scope_dimension not in ('model', 'endpoint x model'))
+                or (
+                    measure in ('cost', 'calls per request', 'typical cost per request')
+                    and scope_dimension not in ('model', 'endpoint x model')
+                )
             )
         qualify
             row_number() over (

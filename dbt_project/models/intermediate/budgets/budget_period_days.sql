@@ -1,0 +1,34 @@
+-- What the periods that begin on a local date were made from: the usage of their dates and of those before that say
+-- what
+-- is usual or what may be carried over, and the instant of the run while a period lasts.
+with
+    days as (select * from {{ ref("costed_usage_days") }}),
+
+    reads as (
+        select
+            period_start as event_date,
+            max(cast(ends_at as date)) as last_read,
+            string_agg(
+                concat_ws(' ', budget_id, least(ends_at, {{ as_of() }})), ',' order by budget_id
+            ) as period_fingerprint
+        from {{ ref("int_budget_periods") }}
+        group by period_start
+    )
+
+select
+    reads.event_date,
+    md5(
+        concat_ws(
+            '|',
+            any_value(reads.period_fingerprint),
+            coalesce(
+                string_agg(concat_ws(' ', days.event_date, days.input_fingerprint), ',' order by days.event_date), ''
+            )
+        )
+    ) as input_fingerprint
+from reads
+left join
+    days
+    on days.event_date
+    between reads.event_date - {{ budget_look_back_days() }} and reads.last_read + {{ identity_window_days() }}
+group by reads.event_date

@@ -1,0 +1,73 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="append",
+        pre_hook="{{ forget_dirty_dates(ref('costed_usage_days')) }}",
+        post_hook="{{ remember_built_dates(ref('costed_usage_days')) }}",
+    )
+}}
+-- depends_on: {{ ref("costed_usage_days") }}
+-- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
+{%- set dimensions = {
+    "endpoint": "endpoint_tag",
+    "tenant": "tenant_id",
+    "user": "user_id",
+    "model": "model",
+} %}
+with
+    usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
+
+    scopes as (
+        select distinct budget_id, time_zone, environments, data_modes, {{ budget_scope_columns() | join(", ") }}
+        from {{ ref("int_budgets") }}
+    ),
+
+    spent as (
+        select
+            usage.*,
+            scopes.budget_id,
+            {% for column in dimensions.values() %} scopes.{{ column }} is not null as is_one_{{ column }}, {% endfor %}
+            cast({{ local_time("usage.quarter_at", "scopes.time_zone") }} as date) as local_date
+        from usage
+        inner join scopes on {{ in_budget("usage", "scopes") }}
+    ),
+
+    members as (
+        -- what the scope itself fixes drives nothing
+        {% for dimension, column in dimensions.items() %}
+            select
+                event_date,
+                budget_id,
+                local_date,
+                '{{ dimension }}' as dimension,
+                coalesce({{ column }}, '(unattributed)') as member,
+                sum(cost_usd) as cost_usd
+            from spent
+            where not is_one_{{ column }}
+            group by
+                event_date,
+                budget_id,
+                local_date,
+                coalesce({{ column }}, '(unattributed)')
+                {{ "union all" if not loop.last }}
+        {% endfor %}
+    ),
+
+    sized as (
+        select
+            *,
+            cast(cost_usd as double)
+            >= 0.01
+            * cast(sum(cost_usd) over (partition by event_date, budget_id, local_date, dimension) as double) as is_large
+        from members
+    )
+
+select
+    event_date,
+    budget_id,
+    local_date,
+    dimension,
+    case when is_large then member else '(other)' end as member,
+    cast(sum(cost_usd) as decimal(38, 12)) as cost_usd
+from sized
+group by event_date, budget_id, local_date, dimension, case when is_large then member else '(other)' end

@@ -2,9 +2,12 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,6 +24,9 @@ WATCHED = {
     "burst_falling_success": {"endpoint"},
 }
 LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
+
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class SeedError(ValueError):
@@ -46,6 +52,8 @@ NotNegative = Annotated[Annotated[float, Field(ge=0)] | None, Blank]
 Ratio = Annotated[Annotated[float, Field(ge=1)] | None, Blank]
 Day = Annotated[date | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]
+Text = Annotated[str | None, Blank]
+Said = Annotated[str, Field(min_length=1)]
 
 
 class AlertRule(BaseModel):
@@ -122,7 +130,148 @@ def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
     return list(rules.values())
 
 
-def _read(path: Path, kind: type[AlertRule]) -> tuple[dict[int, AlertRule], list[str]]:
+def _a_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no IANA zone: write one such as Europe/Berlin") from None
+    return value
+
+
+def _a_quarter_hour(value: datetime | None) -> datetime | None:
+    if value and (value.tzinfo or value.minute % 15 or value.second or value.microsecond):
+        raise ValueError(
+            f"{value} is no local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's own zone"
+        )
+    return value
+
+
+Instant = Annotated[Annotated[datetime | None, AfterValidator(_a_quarter_hour)], Blank]
+Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
+
+
+class Budget(BaseModel):
+    """One row of budgets.csv: one limit (USD a period) of a budget. A blank scope column is any; times are local to the budget's zone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budget_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    environments: Words
+    data_modes: Annotated[Annotated[str, Field(pattern=r"^(real|test|demo)( (real|test|demo))*$")] | None, Blank]
+    endpoint_tag: Text
+    feature_tag: Text
+    tenant_id: Text
+    user_id: Text
+    provider: Text
+    model: Text
+    period: Literal["day", "week", "month", "quarter"]
+    time_zone: Annotated[str, AfterValidator(_a_zone)]
+    limit_usd: Annotated[Decimal, Field(ge=0, max_digits=26, decimal_places=8)]
+    warning_ratio: Annotated[Annotated[Decimal, Field(gt=0, le=1, decimal_places=4)] | None, Blank]
+    carry_over: Annotated[Literal["none", "unused"] | None, Blank]
+    valid_from: Annotated[datetime, AfterValidator(_a_quarter_hour)]
+    valid_to: Instant
+    is_spend_alert_on: Annotated[bool | None, Blank]
+    min_elapsed_share: Share
+    min_spent_share: Share
+    burn_ratio: Ratio
+    fast_burn_ratio: Ratio
+    lower_ratio: Share
+    quiet_hours: NotNegative
+    owner: Said
+    channel: Text
+    escalation_channel: Text
+    runbook_url: Text
+    muted_from: Instant
+    muted_until: Instant
+    reason: Said
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for start, end in (("valid_from", "valid_to"), ("muted_from", "muted_until")):
+            first, last = getattr(self, start), getattr(self, end)
+            if first and last and first >= last:
+                raise ValueError(f"{end} {last} is not after {start} {first}: it is the first moment outside")
+        return self
+
+    @property
+    def identity(self) -> dict:
+        """What all limits of one budget must share: another scope or period is another budget."""
+        return self.model_dump(include=set(BUDGET_IDENTITY))
+
+
+BUDGET_IDENTITY = (
+    "environments", "data_modes", "endpoint_tag", "feature_tag", "tenant_id", "user_id", "provider", "model",
+    "period", "time_zone", "carry_over",
+)  # fmt: skip
+
+
+class BudgetAdjustment(BaseModel):
+    """One row of budget_adjustments.csv: USD that a person added to a budget's spend, or took off (negative)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budget_id: Said
+    effective_at: Annotated[datetime, AfterValidator(_a_quarter_hour)]
+    amount_usd: Annotated[Decimal, Field(max_digits=38, decimal_places=12)]
+    reason: Said
+    approved_by: Said
+
+
+def read_budgets(path: Path = SEEDS / "budgets.csv") -> list[Budget]:
+    """Every limit of every budget. Raises SeedError with a sentence for each mistake, by line."""
+    rows, problems = _read(path, Budget)
+    by_id: dict[str, list[tuple[int, Budget]]] = {}
+    for line, row in rows.items():
+        by_id.setdefault(row.budget_id, []).append((line, row))
+    for name, limits in by_id.items():
+        problems += _contradictions(path, name, sorted(limits, key=lambda limit: limit[1].valid_from))
+    if problems:
+        raise SeedError("\n".join(problems))
+    return list(rows.values())
+
+
+def _contradictions(path: Path, name: str, limits: list[tuple[int, Budget]]) -> Iterable[str]:
+    for (line, earlier), (next_line, later) in pairwise(limits):
+        lines = f"{path.name} lines {line} and {next_line}, {name}:"
+        differing = [key for key, value in earlier.identity.items() if later.identity[key] != value]
+        if differing:
+            yield f"{lines} {', '.join(differing)} differ; another scope or period is another budget: give it its own budget_id."
+        if earlier.valid_to is None or earlier.valid_to > later.valid_from:
+            yield f"{lines} both hold at {later.valid_from}: let valid_to of the first be {later.valid_from} or earlier."
+        elif earlier.valid_to < later.valid_from:
+            yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or give the later another id."
+
+
+def read_budget_adjustments(
+    path: Path = SEEDS / "budget_adjustments.csv", budgets: Path = SEEDS / "budgets.csv"
+) -> list[BudgetAdjustment]:
+    """Every adjustment. Raises SeedError with a sentence for each mistake, by line."""
+    rows, problems = _read(path, BudgetAdjustment)
+    known = {budget.budget_id for budget in read_budgets(budgets)}
+    problems += [
+        f"{path.name} line {line}: {row.budget_id!r} is no budget of {budgets.name}: correct the name."
+        for line, row in rows.items()
+        if row.budget_id not in known
+    ]
+    if problems:
+        raise SeedError("\n".join(problems))
+    return list(rows.values())
+
+
+def check_seeds() -> None:
+    """Read everything a team edits. Raises SeedError with the sentences of all mistakes in all files."""
+    problems = []
+    for read in (read_alert_rules, read_budgets, read_budget_adjustments):
+        try:
+            read()
+        except SeedError as mistakes:
+            problems += str(mistakes).splitlines()
+    if problems:
+        raise SeedError("\n".join(dict.fromkeys(problems)))
+
+
+def _read(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
     """Rows by line number, and a sentence for each line that is none."""
     rows, problems = {}, []
     with path.open(newline="") as file:

@@ -1,0 +1,139 @@
+"""A warehouse that holds what the budget models read, and nothing else: spend by instant, budgets, adjustments. Real dbt and DuckDB."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.dbt import run_dbt
+from orchestration.seeds import SEEDS, Budget
+from orchestration.settings import Settings
+from tests.pipeline import pipeline_at
+
+MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
+TABLES = """
+    create schema if not exists seeds;
+    create schema if not exists marts;
+    create schema if not exists intermediate;
+    create or replace table intermediate.int_exposure as
+        select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
+            0.001::double as exposure_likely_usd_per_token;
+    create or replace table marts.fct_attempts as
+        select occurred_at::date as event_date, occurred_at, environment, data_mode, null::varchar as endpoint_tag,
+            null::varchar as feature_tag, tenant as tenant_id, null::varchar as user_id, 'lab' as provider,
+            case when usd is null then 'unknown' else 'known' end as model, usd as cost_usd, 'provider' as usage_source,
+            case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
+            0 as output_tokens, occurred_at > $as_of as is_future
+        from spend;
+    create or replace table intermediate.costed_usage_days as
+        select event_date, md5(string_agg(concat_ws(' ', occurred_at, tenant_id, cost_usd, input_tokens, is_future), ','
+            order by occurred_at, tenant_id, cost_usd, input_tokens)) as input_fingerprint
+        from marts.fct_attempts group by event_date;
+"""
+SPEND = """
+    create or replace table spend as
+    select occurred_at::timestamp as occurred_at, tenant, environment, data_mode, usd::decimal(38, 12) as usd, tokens::bigint as tokens
+    from landed
+"""
+TYPES = {
+    "limit_usd": "decimal(26, 8)", "warning_ratio": "decimal(12, 4)", "is_spend_alert_on": "boolean",
+    **dict.fromkeys(("valid_from", "valid_to", "muted_from", "muted_until"), "timestamp"),
+    **dict.fromkeys(
+        ("min_elapsed_share", "min_spent_share", "burn_ratio", "fast_burn_ratio", "lower_ratio", "quiet_hours"), "double"
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Spend:
+    """USD at a UTC instant; `usd` None is a call without a price, whose likely cost is 0.001 USD a token."""
+
+    at: str
+    usd: Decimal | str | float | None
+    tokens: int = 0
+    data_mode: str = "real"
+    environment: str = "prod"
+
+
+@dataclass
+class World:
+    """Spend by tenant, budgets by id; a budget's id is its tenant unless its row says otherwise."""
+
+    settings: Settings
+    spend: dict[str, list[Spend]] = field(default_factory=dict)
+    budgets: list[dict] = field(default_factory=list)
+    adjustments: list[dict] = field(default_factory=list)
+
+    def build(self, as_of: str, *arguments: str) -> "World":
+        """Build the budget lineage at an instant."""
+        settings = replace(self.settings, as_of=datetime.fromisoformat(as_of + "+00:00"))
+        (settings.state / "spill").mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(settings.warehouse)) as warehouse:
+            warehouse.register("landed", self._landed())
+            warehouse.execute(SPEND)
+            for statement in filter(str.strip, TABLES.split(";")):
+                warehouse.execute(statement, {"as_of": as_of} if "$as_of" in statement else None)
+            _seed(warehouse, "budgets", list(Budget.model_fields), self.budgets, TYPES)
+            _seed(
+                warehouse,
+                "budget_adjustments",
+                ["budget_id", "effective_at", "amount_usd", "reason", "approved_by"],
+                self.adjustments,
+                {"effective_at": "timestamp", "amount_usd": "decimal(38, 12)"},
+            )
+        run_dbt(settings, "build", "--quiet", "--exclude-resource-type", "unit_test", *arguments, "--select", *MODELS)
+        return self
+
+    def _landed(self) -> pa.Table:
+        rows = [
+            (
+                each.at,
+                tenant,
+                each.environment,
+                each.data_mode,
+                None if each.usd is None else str(each.usd),
+                str(each.tokens),
+            )
+            for tenant, spend in self.spend.items()
+            for each in spend
+        ]
+        names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens")
+        return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})
+
+    def ask(self, sql: str, *parameters: object) -> list[tuple]:
+        """Rows of the warehouse, schema marts first."""
+        with duckdb.connect(str(self.settings.warehouse), read_only=True) as warehouse:
+            warehouse.execute("use marts")
+            return warehouse.execute(sql, list(parameters)).fetchall()
+
+
+def world_at(root: Path) -> World:
+    """An empty world over a data root."""
+    return World(pipeline_at(root).settings)
+
+
+def budget(name: str, period: str, limit: object, **fields: object) -> dict:
+    """A row of budgets.csv, checked as the product checks it, about the tenant of its name; without spend alerts unless told."""
+    row = {key: "" for key in Budget.model_fields} | {
+        "budget_id": name, "environments": "prod", "tenant_id": name, "period": period, "time_zone": "UTC",
+        "limit_usd": str(limit), "valid_from": "2026-01-01", "is_spend_alert_on": "false", "owner": "finance", "reason": "test",
+    }  # fmt: skip
+    row |= {key: str(value) for key, value in fields.items()}
+    Budget.model_validate(row)
+    return row
+
+
+def _seed(
+    warehouse: duckdb.DuckDBPyConnection, name: str, columns: list[str], rows: Iterable[dict], types: dict[str, str]
+) -> None:
+    """As dbt would load the seed."""
+    assert (SEEDS / f"{name}.csv").read_text().splitlines()[0].split(",") == columns
+    kinds = [f"{column} {types.get(column, 'varchar')}" for column in columns]
+    warehouse.execute(f"create or replace table seeds.{name} ({', '.join(kinds)})")
+    for row in rows:
+        values = [row.get(column) or None for column in columns]
+        warehouse.execute(f"insert into seeds.{name} values ({', '.join('?' * len(columns))})", values)

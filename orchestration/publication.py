@@ -73,6 +73,8 @@ SIGNATURE_SQL = """
         (select string_agg(concat_ws(' ', model, event_date, input_fingerprint, built_at), ',' order by model, event_date)
             from tokentrail.built),
         (select md5(string_agg(price_row_key || price_book_version, ',' order by price_row_key)) from marts.price_book),
+        (select string_agg(concat_ws(' ', price_book_version, recorded_at), ',' order by version_sequence)
+            from marts.price_book_versions),
         (select md5(string_agg(concat_ws(' ', landing_file, line_number, reason_code), ',' order by landing_file, line_number))
             from marts.rejected_events),
         (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),

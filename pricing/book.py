@@ -1,9 +1,10 @@
 """The price book in the ledger: every price key seen, resolved to rows, append-only by version.
 
 A version is a catalogue release, the content of the overrides and the code that compiles them. `versions.jsonl` names
-them in the order in which they came into force, the last line is the current one; `<version>/part-*.parquet` holds the
-rows. A price key that is seen for the first time appends a part to the current version. Parts and the list are put in
-place by rename, and a version that the list does not name does not exist: a crash at any point leaves a whole book.
+them in the order in which they came into force, with the format of their rows; the last line is the current one.
+`<version>/part-*.parquet` holds the rows. A price key that is seen for the first time appends a part to the current
+version. Parts and the list are put in place by rename, and a version that the list does not name does not exist: a
+crash at any point leaves a whole book.
 """
 
 import hashlib
@@ -60,6 +61,10 @@ SCHEMA = pa.schema(
     ]
 )
 
+# Raised when rows come to mean something else than before; columns that are only added need no new number.
+FORMAT = 1
+
+Version = dict[str, str | int]
 STRETCH = ["price_row_key", "valid_from", "valid_to", "price_book_version", "recorded_at"]
 
 
@@ -143,22 +148,35 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
     return _read(home / version)
 
 
-def versions(home: Path) -> list[dict[str, str]]:
-    """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored."""
+def versions(home: Path) -> list[Version]:
+    """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored.
+
+    A line without a format is of the first. Raises ValueError when a line names a format that only later code knows.
+    """
     path = home / "versions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [entry for line in lines if (entry := _json_or_none(line)) is not None]
+    entries = [(number, entry) for number, line in enumerate(lines, 1) if (entry := _json_or_none(line)) is not None]
+    for number, entry in entries:
+        if entry.get("format", 1) > FORMAT:
+            raise ValueError(
+                f"{path}, line {number}: price book version {entry['price_book_version']} has rows of format "
+                f"{entry['format']}, written by a later release; this one reads formats up to {FORMAT}. "
+                "Install that release again, or restore the ledger from a backup of before it ran."
+            )
+    return [entry for _, entry in entries]
 
 
-def version_entry(overrides: Overrides) -> dict[str, str]:
+def version_entry(overrides: Overrides) -> Version:
     """The version that these overrides make with this catalogue and this code; `recorded_at` is now (UTC)."""
     parts = {
+        "format": FORMAT,
         "catalogue_version": CATALOGUE_VERSION,
         "overrides_hash": overrides.content_hash,
         "compiler_version": _compiler_version(),
     }
     version = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-    return {"price_book_version": version, "recorded_at": f"{_now().isoformat(timespec='microseconds')}Z", **parts}
+    recorded_at = f"{_now().isoformat(timespec='microseconds')}Z"
+    return {"price_book_version": version, "recorded_at": recorded_at, **parts}
 
 
 def _compiler_version() -> str:
@@ -191,7 +209,7 @@ def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, befo
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _stretches(home: Path, listed: Sequence[dict[str, str]], version: str) -> dict[str, list[Row]]:
+def _stretches(home: Path, listed: Sequence[Version], version: str) -> dict[str, list[Row]]:
     """By row key: when the version in force until now had that price, and which version recorded it, and when."""
     found: dict[str, list[Row]] = {}
     if listed and listed[-1]["price_book_version"] != version:
@@ -241,7 +259,7 @@ def _append_part(folder: Path, rows: pa.Table) -> None:
     _replace(part, lambda file: pq.write_table(rows, file, compression="zstd"))
 
 
-def _append_version(home: Path, listed: Sequence[dict[str, str]], entry: dict[str, str]) -> None:
+def _append_version(home: Path, listed: Sequence[Version], entry: Version) -> None:
     text = "".join(f"{json.dumps(line)}\n" for line in [*listed, entry])
     _replace(home / "versions.jsonl", lambda file: file.write(text.encode()))
 
@@ -278,7 +296,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _json_or_none(line: str) -> dict[str, str] | None:
+def _json_or_none(line: str) -> Version | None:
     try:
         entry = json.loads(line)
     except ValueError:

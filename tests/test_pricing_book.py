@@ -8,7 +8,16 @@ import duckdb
 import pytest
 
 from orchestration.settings import Settings, from_environment
-from pricing.book import SCHEMA, PriceKey, book_home, read_price_book, seen_price_keys, update_price_book, versions
+from pricing.book import (
+    FORMAT,
+    SCHEMA,
+    PriceKey,
+    book_home,
+    read_price_book,
+    seen_price_keys,
+    update_price_book,
+    versions,
+)
 from pricing.overrides import OverrideError
 
 GPT5, SONNET, NOBODY = PriceKey("openai", "gpt-5"), PriceKey("anthropic", "claude-sonnet-4-5"), PriceKey("acme", "tiny")
@@ -191,3 +200,28 @@ def test_a_crash_before_the_version_is_listed_leaves_nothing_behind(settings):
     part.with_name("part-000001.parquet").write_bytes(part.read_bytes())
     again = update_price_book(settings)
     assert (again.version, again.rows, again.new_keys) == (book.version, book.rows, 1)
+
+
+def test_a_version_of_before_there_were_formats_is_read_as_the_first(settings):
+    see(settings, "a", GPT5)
+    book = update_price_book(settings)
+    path = book_home(settings) / "versions.jsonl"
+    entry = json.loads(path.read_text())
+    assert entry.pop("format") == FORMAT
+    path.write_text(json.dumps(entry) + "\n")
+    before = state(settings)
+    assert update_price_book(settings).version == book.version
+    assert read_price_book(settings).num_rows == book.rows
+    assert state(settings) == before
+
+
+def test_a_version_of_a_later_format_is_refused_with_what_to_do(settings):
+    see(settings, "a", GPT5)
+    book = update_price_book(settings)
+    path = book_home(settings) / "versions.jsonl"
+    path.write_text(path.read_text() + json.dumps({"price_book_version": "abc", "format": FORMAT + 1}) + "\n")
+    before = state(settings)
+    for read in (update_price_book, read_price_book, lambda settings: read_price_book(settings, book.version)):
+        with pytest.raises(ValueError, match=r"versions\.jsonl, line 2: price book version abc .* later release"):
+            read(settings)
+    assert state(settings) == before

@@ -15,7 +15,7 @@ import pytest
 from orchestration.dbt import run_dbt
 from orchestration.exports import DAILY_MARTS
 from orchestration.publication import Publication, publish
-from orchestration.settings import PROJECT
+from orchestration.settings import PROJECT, Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
@@ -32,6 +32,16 @@ FIRST = [
 ]
 SECOND = [event(f"more-{number}") for number in range(50)]
 THIRD = [event("third", "2026-11-21T10:00:00Z")]
+NOBODY_USES = """
+prices:
+  - provider: acme
+    model: spare
+    from: 2026-03-01
+    per_million_tokens: {input_tokens: 1, output_tokens: 2}
+    source: order form 4711
+    approved_by: finance@example.com
+    recorded_at: 2026-02-27
+"""
 
 READER = """
 import json, sys, threading
@@ -245,3 +255,17 @@ def test_a_backfill_of_the_date_heals_and_publishes(healed, refused):
     for mart in COST_MARTS:
         assert healed.ask(f"select sum(cost_usd) from {mart}") == [(fact,)]
     assert healed.ask("select sum(attempts) from cost_by_tenant_daily where event_date = '2026-11-21'") == [(1,)]
+
+
+def test_a_price_book_version_that_changes_no_row_is_published(healed, monkeypatch, tmp_path):
+    """Nothing is rebuilt and no price moved: that the book in force has another name is news all the same."""
+    before, built = published(healed), healed.built_at()
+    (tmp_path / "spare.yml").write_text(NOBODY_USES)
+    monkeypatch.setattr(Settings, "overrides", property(lambda self: tmp_path))
+    healed.run(*WITHOUT_TESTS)
+    assert healed.built_at() == built
+    assert healed.ask("select changed_price_rows, moved_usd from price_book_versions order by version_sequence") == [
+        (0, Decimal(0)),
+        (0, Decimal(0)),
+    ]
+    assert published(healed)["signature"] != before["signature"]

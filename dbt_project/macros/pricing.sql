@@ -1,8 +1,16 @@
 {#- The leaves in their published order: the same list as pricing/units.py (a test compares them). `quantity` is the fact's
     column of disjoint counts. A leaf that is `what_is_left` of an inclusive count is unknown where that is; `may_fall_back`
-    is one that price lists may leave out, so that it takes its parent's rate. -#}
+    is one that price lists may leave out, so that it takes its parent's rate; most attempts have nothing but `everyday` leaves. -#}
 {% macro leaves() %}
     {%- set fees = ["web_searches", "billed_requests"] -%}
+    {%- set everyday = [
+        "uncached_input",
+        "cached_input",
+        "cache_write_5m",
+        "text_output",
+        "reasoning",
+        "billed_requests",
+    ] -%}
     {%- set leaves = [] -%}
     {%- for name in [
         "uncached_input",
@@ -28,6 +36,7 @@
                 "quantity": name if name in fees else name ~ "_tokens",
                 "is_what_is_left": name in ["uncached_input", "text_output"],
                 "may_fall_back": name not in fees + ["uncached_input", "text_output"],
+                "is_everyday": name in everyday,
             }
         ) -%}
     {%- endfor -%}
@@ -152,7 +161,7 @@
                 {%- if leaf.may_fall_back -%}, {{ leaf.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
-        {{ cost_columns() | join(" + ") }} as cost_usd
+        {{ sum_of_leaf_costs() }} as cost_usd
     from by_leaf
 {% endmacro %}
 
@@ -209,6 +218,18 @@
     {%- for leaf in leaves() -%} {%- do columns.append(leaf.name ~ "_cost_usd") -%} {%- endfor -%}
     {{ return(columns + ["other_cost_usd"]) }}
 {% endmacro %}
+
+{#- USD of an attempt. Where nothing but everyday leaves was used the others cost 0, and adding 38 digits eleven times for
+    nothing is the dearest part of pricing. -#}
+{% macro sum_of_leaf_costs() -%}
+    {%- set everyday, unused = [], ["other_usage is null"] -%}
+    {%- for leaf in leaves() -%}
+        {%- if leaf.is_everyday -%} {%- do everyday.append(leaf.name ~ "_cost_usd") -%}
+        {%- else -%} {%- do unused.append(leaf.quantity ~ " = 0") -%}
+        {%- endif -%}
+    {%- endfor -%}
+    case when {{ unused | join(" and ") }} then {{ everyday | join(" + ") }} else {{ cost_columns() | join(" + ") }} end
+{%- endmacro %}
 
 {#- Names of the leaves of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
 {% macro fallbacks_used() -%}

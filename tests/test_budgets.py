@@ -1,0 +1,157 @@
+"""Budgets over drawn spend: the SQL against the definitions in plain Python, hour by hour against one run, and what a status says."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.budget_world import Spend, World, budget, world_at
+from tests.reference_budgets import Drawn, changes
+
+FIRST, LAST = date(2026, 9, 20), "2026-11-10T15:30:00"
+SEVERITY = ("ok", "warning", "spend_alert", "exceeded")
+# period: first local date, and how many are drawn
+PERIODS = {
+    "day": ("2026-11-04", 6),
+    "week": ("2026-10-12", 16),
+    "month": ("2026-09-20", 12),
+    "quarter": ("2026-09-20", 2),
+}
+
+
+def drawn_budget(number: int) -> Drawn:
+    """A tenant with hours and weekdays of its own, growth, noise, and now and then a burst; a limit that it may or may not keep."""
+    dice = random.Random(number)
+    period = [name for name, (_, count) in PERIODS.items() for _ in range(count)][number]
+    zone = dice.choice(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Chatham"])
+    level, growth, busy = dice.lognormvariate(0, 1), dice.uniform(-0.01, 0.02), dice.randrange(24)
+    begins = FIRST + timedelta(days=dice.choice([0, 0, 0, 20, 40]))
+    spend: dict[datetime, Decimal] = {}
+    day = begins
+    while day <= date(2026, 11, 10):
+        burst = dice.choice([2, 5, 20]) if dice.random() < 0.08 else 1
+        factor = level * (1 + growth) ** (day - begins).days * (0.5 if day.weekday() > 4 else 1) * burst
+        for _ in range(dice.randrange(12)):
+            hour = (busy + round(dice.gauss(0, 4))) % 24
+            at = datetime(day.year, day.month, day.day, hour, 15 * dice.randrange(4), tzinfo=UTC)
+            usd = Decimal(f"{factor * dice.lognormvariate(0, 0.7):.12f}")
+            spend[at] = spend.get(at, Decimal(0)) + usd
+        day += timedelta(days=1)
+    length = {"day": 1, "week": 7, "month": 30, "quarter": 91}[period]
+    limit = round(Decimal(level * 6 * length * dice.choice([0.5, 0.8, 1, 1.2, 1.6, 3])), 4)
+    return Drawn(f"drawn-{number}", period, zone, limit, spend)
+
+
+DRAWN = [drawn_budget(number) for number in range(sum(count for _, count in PERIODS.values()))]
+
+
+def drawn_world(root, drawn: list[Drawn]) -> World:
+    world = world_at(root)
+    for each in drawn:
+        start = PERIODS[each.period][0]
+        world.spend[each.name] = [
+            Spend((at + timedelta(seconds=7)).isoformat()[:19], usd) for at, usd in each.spend.items()
+        ]
+        world.budgets.append(
+            budget(
+                each.name,
+                each.period,
+                each.limit,
+                time_zone=each.zone,
+                valid_from=start,
+                is_spend_alert_on="true",
+                min_elapsed_share=each.min_elapsed,
+                min_spent_share=each.min_spent,
+            )
+        )
+    return world
+
+
+def of(world: World, name: str) -> list[tuple]:
+    rows = world.ask(
+        "select changed_at, from_state, to_state from budget_transitions where budget_id = ? order by period_start, sequence",
+        name,
+    )
+    return [(at.replace(tzinfo=UTC), before, after) for at, before, after in rows]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return drawn_world(tmp_path_factory.mktemp("drawn") / "data", DRAWN).build(LAST)
+
+
+def test_the_states_are_those_of_the_definitions(world):
+    as_of, seen = datetime.fromisoformat(LAST + "+00:00"), set()
+    for each in DRAWN:
+        expected = changes(each, date.fromisoformat(PERIODS[each.period][0]), as_of)
+        assert of(world, each.name) == expected, each.name
+        seen |= {(before, after) for _, before, after in expected}
+    assert {after for _, after in seen} == set(SEVERITY), "the draw reaches every state"
+    assert ("spend_alert", "ok") in seen, "and some alerts end quietly"
+
+
+def test_transitions_replayed_give_the_states(world):
+    assert (
+        world.ask("""
+        with replayed as (
+            select *, lag(to_state, 1, 'ok') over (partition by budget_id order by period_start, sequence) as state_before
+            from budget_transitions
+        )
+        select * from replayed where from_state <> state_before or from_state = to_state
+    """)
+        == []
+    )
+    assert (
+        world.ask("""
+        select state, coalesce(last_change, 'ok') from budget_status
+        left join (
+            select budget_id, period_start, max_by(to_state, sequence) as last_change from budget_transitions group by all
+        ) using (budget_id, period_start)
+        where state <> coalesce(last_change, 'ok')
+    """)
+        == []
+    )
+
+
+def test_the_days_of_a_period_add_up_to_it(world):
+    """Periods tile the time, and spend is in the one that its own instant is in."""
+    assert (
+        world.ask("""
+        select * from intermediate.int_budget_periods as one
+        inner join intermediate.int_budget_periods as next using (budget_id)
+        where one.period_end = next.period_start and one.ends_at <> next.starts_at
+    """)
+        == []
+    )
+    for each in DRAWN:
+        spent = world.ask("select sum(spent_usd) from budget_status where budget_id = ?", each.name)
+        begins = min(at for (at,) in world.ask("select starts_at from budget_status where budget_id = ?", each.name))
+        expected = [
+            usd for at, usd in each.spend.items() if begins <= at.replace(tzinfo=None) < datetime.fromisoformat(LAST)
+        ]
+        assert spent == [(sum(expected),)], each.name
+
+
+def test_run_by_run_equals_one_run_over_the_whole_history(world, tmp_path):
+    """Each run's changes are the beginning of the last one's, and its tables are those of one run."""
+    some = DRAWN[::3]
+    stepwise, names = drawn_world(tmp_path / "data", some), [each.name for each in some]
+
+    def rows(of_world: World, mart: str) -> list[tuple]:
+        return of_world.ask(f"select * from {mart} where list_contains(?, budget_id) order by all", names)
+
+    final = rows(world, "budget_transitions")
+    columns = world.ask(
+        "select column_name from duckdb_columns() where table_name = 'budget_transitions' order by column_index"
+    )
+    changed_at = columns.index(("changed_at",))
+    for as_of in ("2026-11-09T00:00:00", "2026-11-09T01:00:00", "2026-11-10T14:15:00", LAST):
+        stepwise.build(as_of)
+        so_far = [row for row in final if row[changed_at] < datetime.fromisoformat(as_of)]
+        assert rows(stepwise, "budget_transitions") == so_far, as_of
+    assert rows(stepwise, "budget_status") == rows(world, "budget_status")
+    built = "select max(built_at) from tokentrail.built where model = 'int_budget_states'"
+    before = stepwise.ask(built)
+    stepwise.build(LAST)
+    assert stepwise.ask(built) == before, "an idle run judges nothing anew"

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.budget_world import Spend, World, budget, world_at
+from benchmarks.budgets.world import Spend, World, budget, world_at
 
 PICO = Decimal("0.000000000001")
 NOON = "2026-11-23T12:00:00"

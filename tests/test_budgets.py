@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.budget_world import Spend, World, budget, world_at
+from benchmarks.budgets.world import Spend, World, budget, world_at
 from tests.reference_budgets import Drawn, changes
 
 FIRST, LAST = date(2026, 9, 20), "2026-11-10T15:30:00"

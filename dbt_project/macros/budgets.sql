@@ -39,7 +39,7 @@
 {% macro budget_look_back_days() %} {{ return(93) }} {% endmacro %}
 
 {#- How much of a usual period the pace so far is weighed against: early in a period a busy morning proves little. -#}
-{% macro budget_pace_prior() %} {{ return(0.05) }} {% endmacro %}
+{% macro budget_pace_prior() %} {{ return(0.1) }} {% endmacro %}
 
 {#- Kept by the first local date of the period, and rebuilt when what the periods that begin on it read differs. -#}
 {% macro kept_by_budget_period() %}

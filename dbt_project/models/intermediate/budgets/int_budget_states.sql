@@ -13,7 +13,7 @@ with
             *,
             is_spend_alert_on
             and budget > 0
-            and number >= min_elapsed_share * quarters_in_period
+            and usual_so_far_usd >= min_elapsed_share * usual_period_usd
             and spent >= min_spent_share * budget
             and projection_usd >= budget
             -- more than usual, or, where the usual is already too much, more than would last

@@ -15,7 +15,7 @@ select
     cast(coalesce(warning_ratio, cast(0.8 as decimal(12, 4))) as decimal(12, 4)) as warning_ratio,
     coalesce(carry_over, 'none') as carry_over,
     coalesce(is_spend_alert_on, true) as is_spend_alert_on,
-    coalesce(min_elapsed_share, 0.1) as min_elapsed_share,
+    coalesce(min_elapsed_share, 0.25) as min_elapsed_share,
     coalesce(min_spent_share, 0.05) as min_spent_share,
     coalesce(burn_ratio, 1.1) as burn_ratio,
     coalesce(fast_burn_ratio, 6) as fast_burn_ratio,

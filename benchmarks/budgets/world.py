@@ -1,4 +1,7 @@
-"""A warehouse that holds what the budget models read, and nothing else: spend by instant, budgets, adjustments. Real dbt and DuckDB."""
+"""A warehouse that holds what the budget models read, and nothing else: spend by instant, budgets, adjustments. Real dbt and DuckDB.
+
+The tests and the benchmark build theirs here.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,8 +14,7 @@ import pyarrow as pa
 
 from orchestration.dbt import run_dbt
 from orchestration.seeds import SEEDS, Budget
-from orchestration.settings import Settings
-from tests.pipeline import pipeline_at
+from orchestration.settings import Settings, from_environment
 
 MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
 TABLES = """
@@ -113,7 +115,7 @@ class World:
 
 def world_at(root: Path) -> World:
     """An empty world over a data root."""
-    return World(pipeline_at(root).settings)
+    return World(from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": "2026-11-23T12:00:00"}))
 
 
 def budget(name: str, period: str, limit: object, **fields: object) -> dict:

@@ -44,8 +44,9 @@ USAGE = """
             'provider' as provider, 'model-' || leaf % 3 as model,
             requests, requests as attempts, requests as billed_attempts, requests as successes, 1000 * requests as tokens,
             cast(requests * 0.01 as decimal(38, 12)) as cost_usd, cast(0 as bigint) as unpriced_attempts,
-            cast(0 as bigint) as unpriced_tokens, requests * 0.0001 as cost_usd_squares, cast(0 as double) as unpriced_token_squares,
-            requests as typical_calls, requests * ln(0.01) as cost_usd_logs, requests * power(ln(0.01), 2) as cost_usd_log_squares
+            cast(0 as bigint) as unpriced_tokens, cast(requests * 0.0001 as double) as cost_usd_squares,
+            cast(0 as double) as unpriced_token_squares, requests as typical_calls, requests * ln(0.01) as cost_usd_logs,
+            requests * power(ln(0.01), 2) as cost_usd_log_squares
         from (
             select
                 event_date, leaf,

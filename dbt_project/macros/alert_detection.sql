@@ -12,6 +12,36 @@
     )
 {%- endmacro %}
 
+{#- What a scope usually spends on a day, by its 28 days before, and how many of those there were. -#}
+{% macro usual_spend(dates=none) %}
+    select
+        environment,
+        data_mode,
+        event_date,
+        median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
+        count(*) over {{ last_days("environment, data_mode", 28) }} as scope_days
+    from {{ ref("int_watched_series") }}
+    where scope_dimension = 'total' {% if dates is not none %} and {{ in_dates("event_date", dates) }} {% endif %}
+{% endmacro %}
+
+{#- By how much series of the same kind surprised more in the 28 days before `dates` than the formula knows: their tails are heavier.
+    `condition` says which of them count. -#}
+{% macro tails_of_kind(surprises, condition, dates, tail, normal_quantile) %}
+    select
+        environment,
+        data_mode,
+        scope_dimension,
+        calendar.event_date,
+        greatest(1, quantile_cont(abs(surprise), {{ tail }}) / {{ normal_quantile }}) as tail_factor
+    from {{ surprises }} as pooled
+    inner join
+        calendar
+        on pooled.event_date between calendar.event_date - 28 and calendar.event_date - 1
+        and {{ in_dates("calendar.event_date", dates) }}
+    where {{ condition }} and not is_alerted
+    group by environment, data_mode, scope_dimension, calendar.event_date
+{% endmacro %}
+
 {#- The cost of every watched series on `dates`, judged against its own past (docs/alerts.md has the method in words). `alerted`
     names the series' days that stood out before and are left out of the past; none in a first pass. -#}
 {% macro judged_drift(dates, measure, alerted=none, tail=0.9, normal_quantile=1.645) %}
@@ -244,22 +274,7 @@
             from deviances
         ),
 
-        -- what series of the same kind did in the 28 days before: their tails are heavier than the formula knows
-        pools as (
-            select
-                pooled.environment,
-                pooled.data_mode,
-                pooled.scope_dimension,
-                calendar.event_date,
-                greatest(1, quantile_cont(abs(pooled.surprise), {{ tail }}) / {{ normal_quantile }}) as tail_factor
-            from surprises as pooled
-            inner join
-                calendar
-                on pooled.event_date between calendar.event_date - 28 and calendar.event_date - 1
-                and {{ in_dates("calendar.event_date", dates) }}
-            where pooled.is_watched and pooled.is_seasonal and not pooled.is_alerted
-            group by all
-        )
+        pools as ({{ tails_of_kind("surprises", "is_watched and is_seasonal", dates, tail, normal_quantile) }})
 
     select
         {{ series_key }},
@@ -352,16 +367,7 @@
             left join alerted using ({{ past_key }}, event_date)
         ),
 
-        spend as (
-            select
-                environment,
-                data_mode,
-                event_date,
-                median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }}
-                as usual_spend_usd
-            from {{ ref("int_watched_series") }}
-            where scope_dimension = 'total' and {{ in_dates("event_date", read_dates) }}
-        ),
+        spend as ({{ usual_spend(read_dates) }}),
 
         pasts as (
             select *, case when not is_alerted then ln(intensity) end as log_intensity
@@ -415,19 +421,15 @@
         ),
 
         pools as (
-            select
-                pooled.environment,
-                pooled.data_mode,
-                pooled.scope_dimension,
-                calendar.event_date,
-                greatest(1, quantile_cont(abs(pooled.surprise), {{ tail }}) / {{ normal_quantile }}) as tail_factor
-            from surprises as pooled
-            inner join
-                calendar
-                on pooled.event_date between calendar.event_date - 28 and calendar.event_date - 1
-                and {{ in_dates("calendar.event_date", dates) }}
-            where pooled.expected >= {{ smallest_watched_share() }} * pooled.usual_spend_usd and not pooled.is_alerted
-            group by all
+            {{
+                tails_of_kind(
+                    "surprises",
+                    "expected >= " ~ smallest_watched_share() ~ " * usual_spend_usd",
+                    dates,
+                    tail,
+                    normal_quantile,
+                )
+            }}
         )
 
     select surprises.*, tail_factor, round(surprise / coalesce(tail_factor, 1), 6) as z
@@ -443,23 +445,19 @@
     what its calls likely cost. -#}
 {% macro judged_newcomers(dates) %}
     {%- set series_key = "environment, data_mode, scope_dimension, scope_value" -%}
+    {%- set read_dates = with_neighbours(dates, 28, 0) -%}
     with
+        spend as ({{ usual_spend(read_dates) }}),
+
         series as (
             select
                 *,
-                median(
-                    case when scope_dimension = 'total' then cast(watched_usd as double) end
-                ) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
-                count(case when scope_dimension = 'total' then 1 end) over {{ last_days("environment, data_mode", 28) }}
-                as scope_days,
                 min(event_date) over {{ last_days(series_key, 28, 0) }} as first_seen_date,
                 min(case when unpriced_attempts > 0 then event_date end) over {{ last_days(series_key, 28, 0) }}
                 as first_unpriced_date,
                 watched_usd_squares / nullif(cast(watched_usd as double), 0) as usd_per_call
             from {{ ref("int_watched_series") }}
-            where
-                {{ in_dates("event_date", with_neighbours(dates, 28, 0)) }}
-                and scope_dimension in ('total', 'tenant', 'user', 'model')
+            where {{ in_dates("event_date", read_dates) }} and scope_dimension in ('tenant', 'user', 'model')
         ),
 
         newcomers as (
@@ -478,9 +476,9 @@
                     else cast(watched_usd as double)
                 end as observed
             from series
+            inner join spend using (environment, data_mode, event_date)
             where
                 {{ in_dates("event_date", dates) }}
-                and scope_dimension <> 'total'
                 and scope_value <> '(unattributed)'
                 -- where everything is new, nothing is
                 and scope_days >= 14

@@ -33,7 +33,7 @@
 {#- Of `dates`, those on which something rose and wants a driver. -#}
 {% macro dates_with_signals(dates) %}
     {%- set signals = ref("int_alert_signals") -%}
-    {%- if not execute -%} {{ return([]) }} {%- endif -%}
+    {%- if not dates -%} {{ return([]) }} {%- endif -%}
     {%- set rising -%}
         select distinct event_date from {{ signals }} where observed > expected and {{ in_dates("event_date", dates) }} order by 1
     {%- endset -%}
@@ -80,15 +80,56 @@
     end
 {%- endmacro %}
 
-{#- Kept by date, and rebuilt when what a day was finally judged from differs: of every model from judgements to effects. -#}
-{% macro kept_by_signal_day() %}
-    {%- do ref("alert_signal_days") -%}
+{#- What a leaf's calls sum to, as far as its dollars are told from it. -#}
+{% macro usage_measures() %}
     {{
-        config(
-            materialized="incremental",
-            incremental_strategy="append",
-            pre_hook="{{ forget_dirty_dates(ref('alert_signal_days')) }}",
-            post_hook="{{ remember_built_dates(ref('alert_signal_days')) }}",
+        return(
+            [
+                "requests",
+                "billed_attempts",
+                "tokens",
+                "cost_usd",
+                "cost_usd_squares",
+                "unpriced_tokens",
+                "unpriced_token_squares",
+            ]
         )
     }}
+{% endmacro %}
+
+{#- Usage with its watched dollars: the cost that is known and what unpriced tokens likely cost. -#}
+{% macro costed(usage) %}
+    select
+        usage.*,
+        cast(
+            usage.unpriced_tokens * coalesce(exposure.exposure_likely_usd_per_token, 0) as decimal(38, 12)
+        ) as exposure_usd,
+        usage.cost_usd + cast(
+            usage.unpriced_tokens * coalesce(exposure.exposure_likely_usd_per_token, 0) as decimal(38, 12)
+        ) as watched_usd,
+        usage.cost_usd_squares
+        + usage.unpriced_token_squares
+        * power(coalesce(exposure.exposure_likely_usd_per_token, 0), 2) as watched_usd_squares
+    from {{ usage }} as usage
+    left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+{% endmacro %}
+
+{#- Usage without what was part of something alerted. A version is alerted as its endpoint. -#}
+{% macro unalerted(usage) %}
+    {%- set dimensions = leaf_dimensions() | rejectattr("name", "equalto", "prompt_version") | list %}
+    select usage.*
+    from {{ usage }} as usage
+    {%- for dimension in dimensions %}
+        left join
+            {{ ref("int_masked_days") }} as masked_{{ dimension.name }}
+            on masked_{{ dimension.name }}.scope_dimension = '{{ dimension.name }}'
+            and usage.environment = masked_{{ dimension.name }}.environment
+            and usage.data_mode = masked_{{ dimension.name }}.data_mode
+            and usage.event_date = masked_{{ dimension.name }}.event_date
+            and usage.{{ dimension.column }} = masked_{{ dimension.name }}.scope_value
+    {%- endfor %}
+    where
+        {%- for dimension in dimensions %}
+            masked_{{ dimension.name }}.event_date is null {{ "and" if not loop.last }}
+        {%- endfor %}
 {% endmacro %}

@@ -41,19 +41,6 @@
 {#- How much of a usual period the pace so far is weighed against: early in a period a busy morning proves little. -#}
 {% macro budget_pace_prior() %} {{ return(0.1) }} {% endmacro %}
 
-{#- Kept by the first local date of the period, and rebuilt when what the periods that begin on it read differs. -#}
-{% macro kept_by_budget_period() %}
-    {%- do ref("budget_period_days") -%}
-    {{
-        config(
-            materialized="incremental",
-            incremental_strategy="append",
-            pre_hook="{{ forget_dirty_dates(ref('budget_period_days')) }}",
-            post_hook="{{ remember_built_dates(ref('budget_period_days')) }}",
-        )
-    }}
-{% endmacro %}
-
 {#- Whether usage belongs to a budget. -#}
 {% macro in_budget(usage, budget) -%}
     ({{ budget }}.environments = '*' or {{ in_words(usage ~ ".environment", budget ~ ".environments") }})

@@ -22,20 +22,32 @@
 {% endmacro %}
 
 {#- Dates to rebuild, ascending: those whose fingerprint differs from the one this model was built from, gone dates included;
-    all of them in a first build or a full refresh. -#}
+    all of them in a first build or a full refresh. A model, its hooks and its materialization mean the same dates, so they
+    are asked for once. -#}
 {% macro dirty_dates(days, name=none) %}
     {%- if not execute -%} {{ return([]) }} {%- endif -%}
     {%- set name = name or this.identifier -%}
-    {% set differing %}
-        select coalesce(input.event_date, built.event_date) as event_date
-        from ({{ current_fingerprints(days, name) }}) as input
-        full join (select event_date, input_fingerprint from {{ built() }} where model = '{{ name }}') as built
-            on input.event_date = built.event_date
-        where {{ "true" if is_first_build(name) else "input.input_fingerprint is distinct from built.input_fingerprint" }}
-            or {{ forced_dates("coalesce(input.event_date, built.event_date)") }}
-        order by 1
-    {% endset %}
-    {{ return(run_query(differing).columns[0].values() | list) }}
+    {%- if name not in of_this_run("dirty dates") -%}
+        {% set differing %}
+            select coalesce(input.event_date, built.event_date) as event_date
+            from ({{ current_fingerprints(days, name) }}) as input
+            full join (select event_date, input_fingerprint from {{ built() }} where model = '{{ name }}') as built
+                on input.event_date = built.event_date
+            where {{ "true" if is_first_build(name) else "input.input_fingerprint is distinct from built.input_fingerprint" }}
+                or {{ forced_dates("coalesce(input.event_date, built.event_date)") }}
+            order by 1
+        {% endset %}
+        {%- do of_this_run("dirty dates").update({name: run_query(differing).columns[0].values() | list}) -%}
+    {%- endif -%}
+    {{ return(of_this_run("dirty dates")[name]) }}
+{% endmacro %}
+
+{#- What is known for the rest of a run, by subject: dbt hands the same graph to every model and hook of an invocation. -#}
+{% macro of_this_run(subject) %} {{ return(graph.setdefault(invocation_id ~ " " ~ subject, {})) }} {% endmacro %}
+
+{#- A model that is up to date is left alone: dbt would build, describe and append an empty table, model after model. -#}
+{% macro is_up_to_date(name) %}
+    {{ return(of_this_run("dirty dates").get(name) == [] and not is_first_build(name)) }}
 {% endmacro %}
 
 {% macro is_first_build(name) %}
@@ -55,9 +67,22 @@
     {{ return(column ~ " between date " ~ text(first) ~ " and date " ~ text(last)) }}
 {% endmacro %}
 
-{#- Dates are inlined as literals so that partitions prune. -#}
+{#- Dates are inlined as literals so that partitions prune; a run of days is one range, which prunes where a long list does not.
+    `dates` ascend. -#}
 {% macro in_dates(column, dates) -%}
-    {%- if dates -%} {{ column }} in ({% for date in dates %}date '{{ date }}'{{ ", " if not loop.last }}{% endfor %})
+    {%- set runs = [] -%}
+    {%- for date in dates -%}
+        {%- if runs and date == runs[-1][1] + modules.datetime.timedelta(days=1) -%}
+            {%- do runs.append([runs.pop()[0], date]) -%}
+        {%- else -%} {%- do runs.append([date, date]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if runs -%}
+        (
+            {%- for first, last in runs -%}
+                {{ column }} between date '{{ first }}' and date '{{ last }}' {{- " or " if not loop.last }}
+            {%- endfor -%}
+        )
     {%- else -%} false
     {%- endif -%}
 {%- endmacro %}
@@ -92,13 +117,32 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The configuration of a model that is kept by date and rebuilt where the fingerprint in `days` differs: a model that begins with this
+    needs no other. -#}
+{% macro kept_by_date(days) %}
+    {%- do ref(days) -%}
+    {{
+        config(
+            materialized="incremental",
+            incremental_strategy="append",
+            pre_hook="{{ forget_dirty_dates(ref('" ~ days ~ "')) }}",
+            post_hook="{{ remember_built_dates(ref('" ~ days ~ "')) }}",
+        )
+    }}
+{% endmacro %}
+
 {% macro model_node(name) %} {{ return(graph.nodes["model." ~ project_name ~ "." ~ name]) }} {% endmacro %}
 
 {#- Hash of the code that makes a model's rows: its own file, every upstream model and seed, and the macros. -#}
 {% macro code_fingerprint(node) %}
-    {%- set upstream = {} -%}
-    {%- do collect_checksums(node.unique_id, upstream) -%}
-    {{ return(local_md5(upstream.items() | sort | string ~ macros_fingerprint())) }}
+    {%- set known = of_this_run("code fingerprints") -%}
+    {%- if "macros" not in known -%} {%- do known.update({"macros": macros_fingerprint()}) -%} {%- endif -%}
+    {%- if node.unique_id not in known -%}
+        {%- set upstream = {} -%}
+        {%- do collect_checksums(node.unique_id, upstream) -%}
+        {%- do known.update({node.unique_id: local_md5(upstream.items() | sort | string ~ known.macros)}) -%}
+    {%- endif -%}
+    {{ return(known[node.unique_id]) }}
 {% endmacro %}
 
 {% macro collect_checksums(unique_id, found) %}

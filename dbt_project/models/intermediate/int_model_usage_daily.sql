@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('attempt_days')) }}",
-        post_hook="{{ remember_built_dates(ref('attempt_days')) }}",
-    )
-}}
--- depends_on: {{ ref("attempt_days") }}
+{{ kept_by_date("attempt_days") }}
 -- Which endpoint used which model, and how much of that has no price: small, so that questions about models never
 -- scan the fact.
 select

@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('delivery_days')) }}",
-        post_hook="{{ remember_built_dates(ref('delivery_days')) }}",
-    )
-}}
+{{ kept_by_date("delivery_days") }}
 -- The exceptions to "one delivery is one attempt is one request": small, and the only place where dates look at
 -- each other.
 -- depends_on: {{ ref("delivery_days") }}

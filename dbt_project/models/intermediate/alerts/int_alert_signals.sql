@@ -32,17 +32,7 @@ with
             bursts.first_hour,
             bursts.last_hour
         from {{ ref("int_bursts") }} as bursts
-        inner join
-            (
-                select
-                    environment,
-                    data_mode,
-                    event_date,
-                    median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }}
-                    as usual_spend_usd
-                from {{ ref("int_watched_series") }}
-                where scope_dimension = 'total'
-            ) as spend using (environment, data_mode, event_date)
+        inner join ({{ usual_spend() }}) as spend using (environment, data_mode, event_date)
     ),
 
     rules as (

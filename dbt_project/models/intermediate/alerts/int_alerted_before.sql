@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('alert_days')) }}",
-        post_hook="{{ remember_built_dates(ref('alert_days')) }}",
-    )
-}}
--- depends_on: {{ ref("alert_days") }}
+{{ kept_by_date("alert_days") }}
 -- A first judgement with every day in it: what stands out here, up or down, is left out of the past in the second.
 {%- set dirty = dirty_dates(ref("alert_days")) %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}

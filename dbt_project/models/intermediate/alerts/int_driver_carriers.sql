@@ -1,4 +1,4 @@
-{{ kept_by_signal_day() }}
+{{ kept_by_date("alert_signal_days") }}
 -- Who and what carries the dollars of a driver: this names its class.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set problem = "event_date, environment, data_mode, round" %}

@@ -1,16 +1,13 @@
-{{ kept_by_signal_day() }}
+{{ kept_by_date("alert_signal_days") }}
 -- Both sides of a day with a signal, by leaf: the day itself and the 28 days before it.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set past_dates = with_neighbours(dates, 28, -1) %}
 {%- set scope = "case_date, environment, data_mode" %}
 with
     cases as (
         select distinct event_date as case_date, environment, data_mode, usual_spend_usd
         from {{ ref("int_alert_signals") }}
         where {{ in_dates("event_date", dates) }} and observed > expected
-    ),
-
-    usage as (
-        select * from {{ ref("int_unalerted_usage") }} where {{ in_dates("event_date", with_neighbours(dates, 28, 0)) }}
     ),
 
     today as (
@@ -23,14 +20,24 @@ with
             and cases.case_date = usage.event_date
     ),
 
-    -- only who has a name and spends enough today can be a driver; the others are one crowd
-    {% for column in ["tenant_id", "user_id"] %}
-        large_{{ column }} as (
-            select {{ scope }}, {{ column }}
+    {% for dimension in leaf_dimensions() if dimension.name in ["tenant", "user"] %}
+        -- only who has a name and spends enough today can be a driver; the others are one crowd
+        large_{{ dimension.column }} as (
+            select {{ scope }}, {{ dimension.column }}
             from today
-            where {{ column }} <> '(unattributed)'
-            group by {{ scope }}, {{ column }}, usual_spend_usd
+            where {{ dimension.column }} <> '(unattributed)'
+            group by {{ scope }}, {{ dimension.column }}, usual_spend_usd
             having sum(watched_usd) >= greatest(0.005 * usual_spend_usd, 0.1)
+        ),
+
+        -- whose past is told apart: the large, and those of whom alerted days are left out below
+        named_{{ dimension.column }} as (
+            select environment, data_mode, {{ dimension.column }}
+            from large_{{ dimension.column }}
+            union
+            select environment, data_mode, scope_value
+            from {{ ref("int_masked_days") }}
+            where scope_dimension = '{{ dimension.name }}' and {{ in_dates("event_date", past_dates) }}
         ),
     {% endfor %}
 
@@ -40,37 +47,42 @@ with
             usage.environment,
             usage.data_mode,
             usage.endpoint_tag,
-            coalesce(tenants.tenant_id, '(other)') as tenant_id,
-            coalesce(users.user_id, '(other)') as user_id,
+            coalesce(named_tenant_id.tenant_id, '(other)') as tenant_id,
+            coalesce(named_user_id.user_id, '(other)') as user_id,
+            usage.provider,
             usage.model,
-            {% for measure in driver_measures() %}
-                cast(sum({{ measure.sum }}) as double) as {{ measure.name }},
+            {% for measure in usage_measures() %}
+                sum({{ measure }}) as {{ measure }} {{- "," if not loop.last }}
             {% endfor %}
-        from usage
-        left join
-            (select distinct environment, data_mode, tenant_id from large_tenant_id) as tenants using (
-                environment, data_mode, tenant_id
-            )
-        left join
-            (select distinct environment, data_mode, user_id from large_user_id) as users using (
-                environment, data_mode, user_id
-            )
+        from {{ ref("int_usage_daily") }} as usage
+        left join named_tenant_id using (environment, data_mode, tenant_id)
+        left join named_user_id using (environment, data_mode, user_id)
+        where {{ in_dates("event_date", past_dates) }}
         group by all
     ),
+
+    costed as ({{ costed("crowded") }}),
+
+    unalerted as ({{ unalerted("costed") }}),
 
     past_leaves as (
         select
             {{ scope }},
-            crowded.endpoint_tag,
+            false as is_current,
+            unalerted.endpoint_tag,
+            '(settled)' as prompt_version,
             coalesce(large_tenant_id.tenant_id, '(other)') as tenant_id,
             coalesce(large_user_id.user_id, '(other)') as user_id,
-            crowded.model,
-            {% for measure in driver_measures() %} sum({{ measure.name }}) as {{ measure.name }}, {% endfor %}
+            unalerted.model,
+            cast(0 as double) as exposure_usd,
+            {% for measure in driver_measures() %}
+                cast(sum({{ measure.sum }}) as double) as {{ measure.name }} {{- "," if not loop.last }}
+            {% endfor %}
         from cases
-        inner join crowded using (environment, data_mode)
+        inner join unalerted using (environment, data_mode)
         left join large_tenant_id using ({{ scope }}, tenant_id)
         left join large_user_id using ({{ scope }}, user_id)
-        where crowded.event_date between cases.case_date - 28 and cases.case_date - 1
+        where unalerted.event_date between cases.case_date - 28 and cases.case_date - 1
         group by all
     ),
 
@@ -90,6 +102,7 @@ with
     current_leaves as (
         select
             {{ scope }},
+            true as is_current,
             today.endpoint_tag,
             case
                 when settled_versions.case_date is null and today.prompt_version <> '(unattributed)'
@@ -110,30 +123,12 @@ with
         group by all
     )
 
-select
-    case_date as event_date,
-    environment,
-    data_mode,
-    true as is_current,
-    endpoint_tag,
-    prompt_version,
-    tenant_id,
-    user_id,
-    model,
-    exposure_usd,
-    {% for measure in driver_measures() %} {{ measure.name }} {{- "," if not loop.last }} {% endfor %}
-from current_leaves
-union all
-select
-    case_date,
-    environment,
-    data_mode,
-    false,
-    endpoint_tag,
-    '(settled)',
-    tenant_id,
-    user_id,
-    model,
-    0,
-    {% for measure in driver_measures() %} {{ measure.name }} {{- "," if not loop.last }} {% endfor %}
-from past_leaves
+select case_date as event_date, * exclude (case_date)
+from
+    (
+        select *
+        from current_leaves
+        union all
+        select *
+        from past_leaves
+    )

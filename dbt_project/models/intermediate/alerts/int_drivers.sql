@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('alert_signal_days')) }}",
-        post_hook="{{ remember_built_dates(ref('alert_signal_days')) }}",
-    )
-}}
--- depends_on: {{ ref("alert_signal_days") }}
+{{ kept_by_date("alert_signal_days") }}
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with

@@ -1,1 +1,2 @@
-{{ kept_by_signal_day() }} {{ decomposed(ref("int_problem_leaves"), dirty_dates(ref("alert_signal_days"))) }}
+{{ kept_by_date("alert_signal_days") }}
+{{ decomposed(ref("int_problem_leaves"), dirty_dates(ref("alert_signal_days"))) }}

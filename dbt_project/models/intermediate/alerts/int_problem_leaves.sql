@@ -1,4 +1,4 @@
-{{ kept_by_signal_day() }}
+{{ kept_by_date("alert_signal_days") }}
 -- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before,
 -- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
 -- other days.
@@ -14,8 +14,8 @@ with
 
     days as (
         select
-            {% for column in problem.split(", ") %} problems.{{ column }}, {% endfor %}
-            past.event_date as past_date,
+            problems.*,
+            past.event_date as compared_date,
             extract('dayofweek' from past.event_date) = extract('dayofweek' from problems.event_date) as is_same_weekday
         from problems
         inner join
@@ -34,13 +34,19 @@ with
         where masked.event_date is null
     ),
 
-    baseline_days as (
+    baseline as (
         select *
         from days
         qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem }}) = 0
     ),
 
-    counted as (select *, count(*) over (partition by {{ problem }}) as baseline_days from baseline_days),
+    compared as (
+        select problems.*, event_date as compared_date, 1 as is_current, null as baseline_days
+        from problems
+        union all
+        select * exclude (is_same_weekday), null, count(*) over (partition by {{ problem }})
+        from baseline
+    ),
 
     usage as (
         select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", with_neighbours(dates, 28, 0)) }}
@@ -48,31 +54,22 @@ with
 
     sides as (
         select
-            {% for column in problem.split(", ") %} problems.{{ column }}, {% endfor %}
+            {% for column in problem.split(", ") %} compared.{{ column }}, {% endfor %}
             usage.endpoint_tag,
             usage.prompt_version,
             usage.tenant_id,
             usage.user_id,
             usage.model,
-            case when usage.event_date = problems.event_date then 1 end as is_current,
-            counted.baseline_days,
+            compared.is_current,
+            compared.baseline_days,
             {% for measure in measures %} usage.{{ measure }}, {% endfor %}
-        from problems
+        from compared
         inner join
             usage
-            on problems.environment = usage.environment
-            and problems.data_mode = usage.data_mode
-            and usage.event_date between problems.event_date - 28 and problems.event_date
-        left join
-            counted
-            on problems.environment = counted.environment
-            and problems.data_mode = counted.data_mode
-            and problems.event_date = counted.event_date
-            and problems.round = counted.round
-            and usage.event_date = counted.past_date
-        where
-            (counted.past_date is not null or usage.event_date = problems.event_date)
-            and {{ in_scope("usage", "problems") }}
+            on compared.environment = usage.environment
+            and compared.data_mode = usage.data_mode
+            and compared.compared_date = usage.event_date
+        where {{ in_scope("usage", "compared") }}
     )
 
 select

@@ -1,4 +1,4 @@
-{{ kept_by_signal_day() }}
+{{ kept_by_date("alert_signal_days") }}
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd"] %}
 with

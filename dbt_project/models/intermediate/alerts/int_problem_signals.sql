@@ -1,4 +1,4 @@
-{{ kept_by_signal_day() }}
+{{ kept_by_date("alert_signal_days") }}
 -- Which series belong to which problem of a day: those that its driver explains.
 {%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
 {%- set scope = "event_date, environment, data_mode" %}

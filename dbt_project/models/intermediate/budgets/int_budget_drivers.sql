@@ -1,4 +1,4 @@
-{{ kept_by_budget_period() }}
+{{ kept_by_date("budget_period_days") }}
 -- Who spent more of the budget than in the four weeks before: the three members that grew most, over all dimensions.
 {%- set dates = dirty_dates(ref("budget_period_days")) %}
 {%- set days = budget_history_days() %}

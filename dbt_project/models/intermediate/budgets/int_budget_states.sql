@@ -1,4 +1,4 @@
-{{ kept_by_budget_period() }}
+{{ kept_by_date("budget_period_days") }}
 -- The state machine of docs/budgets.md over the quarter-hours of each period, causal: a quarter-hour looks back, never
 -- ahead. Kept are the quarter-hours at which the state changes, the first, and the last one that was judged.
 {%- set dates = dirty_dates(ref("budget_period_days")) %}

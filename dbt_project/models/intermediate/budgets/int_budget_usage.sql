@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('costed_usage_days')) }}",
-        post_hook="{{ remember_built_dates(ref('costed_usage_days')) }}",
-    )
-}}
--- depends_on: {{ ref("costed_usage_days") }}
+{{ kept_by_date("costed_usage_days") }}
 with
     usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
 

@@ -1,4 +1,4 @@
-{{ kept_by_budget_period() }}
+{{ kept_by_date("budget_period_days") }}
 -- The scope's own past before the period: the median of the same weekday, spread over the hours as all days were.
 {%- set dates = dirty_dates(ref("budget_period_days")) %}
 {%- set days = budget_history_days() %}

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('attempt_days')) }}",
-        post_hook="{{ remember_built_dates(ref('attempt_days')) }}",
-    )
-}}
--- depends_on: {{ ref("attempt_days") }}
+{{ kept_by_date("attempt_days") }}
 {%- set dirty = dirty_dates(ref("attempt_days")) %}
 with
     attempts as (

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('request_days')) }}",
-        post_hook="{{ remember_built_dates(ref('request_days')) }}",
-    )
-}}
--- depends_on: {{ ref("request_days") }}
+{{ kept_by_date("request_days") }}
 {%- set dirty = dirty_dates(ref("request_days")) %}
 {%- set attempts %}
     select *

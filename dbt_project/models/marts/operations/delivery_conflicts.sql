@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ forget_dirty_dates(ref('delivery_days')) }}",
-        post_hook="{{ remember_built_dates(ref('delivery_days')) }}",
-    )
-}}
--- depends_on: {{ ref("delivery_days") }}
+{{ kept_by_date("delivery_days") }}
 with
     deliveries as (
         select

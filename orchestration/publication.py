@@ -81,7 +81,15 @@ SIGNATURE_SQL = """
             ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
         (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel), ',' order by endpoint_tag))
             from marts.dim_endpoints),
-        (select md5(string_agg(cast(alerts as varchar), ',' order by alert_id)) from marts.alerts)
+        (select md5(string_agg(cast(alerts as varchar), ',' order by alert_id)) from marts.alerts),
+        -- time alone moves a projection; that is not worth another file
+        (select md5(string_agg(concat_ws(' ', budget_id, period_start, state, spent_usd, limit_usd), ',' order by budget_id, period_start))
+            from marts.budget_status),
+        (select md5(string_agg(cast(changes as varchar), ',' order by budget_id, period_start, sequence))
+            from marts.budget_transitions as changes),
+        (select md5(string_agg(announcement_id, ',' order by announcement_id)) from marts.budget_announcements),
+        (select md5(string_agg(concat_ws(' ', message_id, status, tries, acknowledged_at), ',' order by message_id))
+            from marts.notifications)
     ))
 """
 

@@ -40,6 +40,8 @@ def _sections() -> list[tuple[str, str, list]]:
             ALERTS,
             [LATEST],
         ),
+        ("Budgets in their latest period (marts.budget_status; docs/budgets.md says what the states mean)", BUDGETS, []),
+        ("How the budget that came furthest got there (marts.budget_transitions)", TIMELINE, []),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
         *[
             (f"Cost by {name}, real data, top {TOP}", TOP_COST.format(mart=mart, members=members), [TOP])
@@ -73,6 +75,29 @@ ALERTS = """
         round(z, 1) as z, owner, containment_action
     from alerts where data_mode = 'real'
     order by status not in ('open', 'extended'), alert_date desc, alerts.delta_usd desc, alert_id limit ?
+"""
+BUDGETS = """
+    select budget_id, period || ' from ' || period_start as period, state, spent_usd, limit_usd, utilisation as share,
+        case when is_open then projection_usd end as projection_usd, driver_1 as driver, unpriced_attempts as unpriced, owner
+    from budget_status
+    qualify row_number() over (partition by budget_id order by period_start desc) = 1
+    order by state = 'ok', utilisation desc nulls last, budget_id
+"""
+# The latest period that was exceeded, and its reset.
+TIMELINE = """
+    with exceeded as (
+        select budget_id, max(period_start) as period_start from budget_transitions where to_state = 'exceeded' group by budget_id
+        order by max(changed_at) desc, budget_id limit 1
+    )
+    select budget_id, strftime(changed_at_local, '%a %d %b %H:%M') as at_local, time_zone,
+        from_state || ' -> ' || to_state as change, cause, spent_usd, limit_usd, projection_usd
+    from budget_transitions inner join exceeded using (budget_id)
+    where budget_transitions.period_start = exceeded.period_start and cause <> 'reset'
+        or cause = 'reset' and budget_transitions.period_start = (
+            select min(later.period_start) from budget_transitions as later
+            where later.budget_id = exceeded.budget_id and later.period_start > exceeded.period_start
+        )
+    order by changed_at, sequence
 """
 REJECTS = "select reason_code, count(*) as lines, any_value(message) as for_example from rejected_events group by 1 order by 2 desc, 1"
 TOP_COST = """

@@ -55,3 +55,17 @@
     {%- endset -%}
     {{ return(book ~ run_query(last).columns[0].values()[0] ~ "/*.parquet") }}
 {% endmacro %}
+
+{#- A JSONL file of the ledger with declared columns; before its first line an empty relation. What a run writes at its end
+    is read by the next. -#}
+{% macro ledger_lines(file, columns) %}
+    {%- set path = data_root() ~ "/ledger/" ~ file -%}
+    {%- if execute and file_exists(path) -%} {{ return(json_lines(path, columns)) }} {%- endif -%}
+    (
+        select
+            {% for name, type in columns.items() %}
+                cast(null as {{ type }}) as {{ name }} {{- "," if not loop.last }}
+            {% endfor %}
+        where false
+    )
+{% endmacro %}

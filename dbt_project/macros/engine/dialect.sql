@@ -30,10 +30,29 @@
 {% macro default__folder_of(path) %} {{ missing_leaf("folder_of") }} {% endmacro %}
 {% macro duckdb__folder_of(path) %} {{ return("split_part(" ~ path ~ ", '/', -2)") }} {% endmacro %}
 
-{% macro json_lines(file) %} {{ return(adapter.dispatch("json_lines")(file)) }} {% endmacro %}
-{% macro default__json_lines(file) %} {{ missing_leaf("json_lines") }} {% endmacro %}
-{% macro duckdb__json_lines(file) %}
-    {{ return("read_json(" ~ text(file) ~ ", format = 'newline_delimited', ignore_errors = true)") }}
+{#- Lines of a JSONL file, with columns as they are found or as `columns` declares them by name. -#}
+{% macro json_lines(file, columns=none) %} {{ return(adapter.dispatch("json_lines")(file, columns)) }} {% endmacro %}
+{% macro default__json_lines(file, columns) %} {{ missing_leaf("json_lines") }} {% endmacro %}
+{% macro duckdb__json_lines(file, columns) %}
+    {%- set declared = [] -%}
+    {%- for name, type in (columns or {}).items() -%}
+        {%- do declared.append(name ~ ": " ~ text(type)) -%}
+    {%- endfor -%}
+    {{
+        return(
+            "read_json("
+            ~ text(file)
+            ~ ", format = 'newline_delimited', ignore_errors = true"
+            ~ (", columns = {" ~ declared | join(", ") ~ "}" if declared else "")
+            ~ ")"
+        )
+    }}
+{% endmacro %}
+
+{% macro file_exists(path) %} {{ return(adapter.dispatch("file_exists")(path)) }} {% endmacro %}
+{% macro default__file_exists(path) %} {{ missing_leaf("file_exists") }} {% endmacro %}
+{% macro duckdb__file_exists(path) %}
+    {{ return(run_query("select count(*) from glob(" ~ text(path) ~ ")").columns[0].values()[0] > 0) }}
 {% endmacro %}
 
 {% macro json_text(column, key) %} {{ return(adapter.dispatch("json_text")(column, key)) }} {% endmacro %}

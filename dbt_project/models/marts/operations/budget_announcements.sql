@@ -1,0 +1,24 @@
+-- What budgets were said to do, when it was known; the ledger's notes to itself are left out.
+select
+    announcement_id,
+    kind,
+    budget_id,
+    period_start,
+    from_state,
+    to_state,
+    cause,
+    changed_at,
+    changed_at_local,
+    time_zone,
+    spent_usd,
+    limit_usd,
+    projection_usd,
+    attempts,
+    correction_cause,
+    corrects,
+    changed_at_before,
+    is_silent,
+    is_muted,
+    known_at
+from {{ ref("stg_budget_announcements") }}
+where kind in ('news', 'added', 'moved', 'withdrawn')

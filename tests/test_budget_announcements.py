@@ -1,0 +1,142 @@
+"""What people are told of budgets: once, and when the past reads differently a correction with its cause."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from benchmarks.budgets.world import Spend, World, budget, world_at
+from orchestration.budget_announcements import announce, ledger_file, read_announcements
+from orchestration.notifications import read_outbox
+from orchestration.settings import Settings
+
+# Each step adds to what is known, and names what it must make the ledger say: kind, budget, new state, cause of a correction.
+STEPS = {
+    "2026-11-10T12:00:00": {
+        ("watched", "late", None, None),
+        ("watched", "old", None, None),
+        ("watched", "refunded", None, None),
+        ("closed", "old", None, None),
+        ("news", "old", "exceeded", None),
+        ("news", "old", "ok", None),
+        ("news", "late", "warning", None),
+        ("news", "refunded", "exceeded", None),
+    },
+    "2026-11-10T13:00:00": {("moved", "late", "warning", "late_data"), ("news", "late", "exceeded", None)},
+    "2026-11-10T14:00:00": {("withdrawn", "refunded", "exceeded", "repricing")},
+    "2026-11-10T15:00:00": {
+        ("withdrawn", "late", "exceeded", "limit_change"),
+        ("withdrawn", "late", "warning", "limit_change"),
+        ("moved", "old", "exceeded", "late_data"),
+    },
+}
+
+
+def at(world: World, as_of: str) -> Settings:
+    return replace(world.settings, as_of=datetime.fromisoformat(as_of).replace(tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict], list[dict]]]]:
+    """A month in which things become known late; by step: what was counted, the new lines, and the outbox."""
+    world = world_at(tmp_path_factory.mktemp("announced") / "data")
+    world.spend = {
+        "old": [Spend("2026-09-10T10:00:00", 20), Spend("2026-11-10T10:00:00", 1)],
+        "late": [Spend("2026-11-09T10:00:00", 5), Spend("2026-11-10T11:20:00", 4)],
+        "refunded": [Spend("2026-11-10T09:00:00", 11)],
+    }
+    named = {"valid_from": "2026-09-01", "channel": "finance"}
+    world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
+    seen = {}
+
+    def step(as_of: str, *arguments: str) -> None:
+        world.build(as_of, *arguments)
+        before = len(read_announcements(world.settings))
+        counted = announce(at(world, as_of))
+        seen[as_of] = counted, read_announcements(world.settings)[before:], read_outbox(world.settings)
+
+    first, late, repriced, changed = STEPS
+    step(first)
+    world.spend["late"].insert(1, Spend("2026-11-09T20:00:00", 3))
+    step(late)
+    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 7)]
+    step(repriced)
+    world.budgets[1] = budget("late", "month", 20, **named)
+    world.spend["old"].insert(0, Spend("2026-09-02T08:00:00", 11))
+    step(changed, "--full-refresh")  # a seed that a person edits has another checksum; this one is a table
+    return world, seen
+
+
+@pytest.mark.parametrize("as_of", STEPS)
+def test_the_ledger_says_what_became_known(story, as_of):
+    _, seen = story
+    lines = seen[as_of][1]
+    said = {(line["kind"], line["budget_id"], line.get("to_state"), line.get("correction_cause")) for line in lines}
+    assert said == STEPS[as_of]
+    assert {line["known_at"] for line in lines} == {as_of + "+00:00"}
+
+
+def test_what_was_long_over_at_the_first_run_wakes_nobody(story):
+    _, seen = story
+    first = next(iter(STEPS))
+    assert {line["budget_id"] for line in seen[first][1] if line.get("is_silent")} == {"old"}
+    titles = [message["title"] for message in seen[first][2]]
+    assert sorted(titles) == ["Budget late: warning, 9.00 of 10.00 USD", "Budget refunded: exceeded, 11.00 of 10.00 USD"]
+
+
+def test_a_correction_says_what_was_told_and_why_it_is_wrong(story):
+    _, seen = story
+    by_key = {message["event_key"]: message for message in seen["2026-11-10T14:00:00"][2]}
+    moved, withdrawn = (
+        by_key[f"budget/{next(line for line in seen[step][1] if line['kind'] == kind)['announcement_id']}"]
+        for step, kind in (("2026-11-10T13:00:00", "moved"), ("2026-11-10T14:00:00", "withdrawn"))
+    )
+    assert (moved["kind"], moved["title"]) == ("correction", "Budget late, correction: ok -> warning moved")
+    assert "It had been told for 2026-11-10 11:15 (UTC): usage arrived late." in moved["body"]
+    assert "ok -> warning at 2026-11-09 20:00 (UTC), by spend." in moved["body"]
+    assert "It had been told, and no longer holds: calls were priced anew." in withdrawn["body"]
+
+
+def test_the_ledger_adds_up_to_what_the_facts_say(story):
+    world, _ = story
+    told = {}
+    for line in read_announcements(world.settings):
+        if line["kind"] in {"news", "added", "moved", "withdrawn"}:
+            told[line["budget_id"], line["period_start"], line["to_state"], line["occurrence"]] = line
+    held = {key[:3] + (line["changed_at"],) for key, line in told.items() if line["kind"] != "withdrawn"}
+    facts = world.ask("select budget_id, period_start::varchar, to_state, strftime(changed_at, '%Y-%m-%dT%H:%M:%S') from budget_transitions")
+    assert held == set(facts)
+
+
+def test_saying_it_again_says_nothing_and_a_kill_before_the_outbox_loses_nothing(story):
+    world, seen = story
+    last = list(STEPS)[-1]
+    settings, lines = at(world, last), len(read_announcements(world.settings))
+    for _ in range(10):
+        assert set(announce(settings)) <= {"known"}
+    assert (len(read_announcements(settings)), len(read_outbox(settings))) == (lines, len(seen[last][2]))
+    log = settings.ledger / "outbox" / "log.jsonl"
+    written = log.read_bytes()
+    log.write_bytes(b"")  # as if the run had been killed after the ledger and before the outbox
+    announce(settings)
+    told_lately = {message["event_key"] for message in seen[last][2]}
+    assert {message["event_key"] for message in read_outbox(settings)} == told_lately
+    log.write_bytes(written)
+
+
+def test_money_is_kept_in_all_its_digits(story):
+    world, _ = story
+    spent = [line["spent_usd"] for line in read_announcements(world.settings) if line["kind"] == "news"]
+    assert all(isinstance(text, str) and Decimal(text).as_tuple().exponent == -12 for text in spent)
+
+
+def test_a_torn_line_was_never_written(story):
+    world, _ = story
+    lines = read_announcements(world.settings)
+    file = ledger_file(world.settings)
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"kind": "news", "budget')
+    assert read_announcements(world.settings) == lines
+    file.write_bytes(whole)

@@ -28,7 +28,7 @@ def print_report(settings: Settings, console: Console) -> None:
         for title, sql, parameters in _sections():
             rows = marts.execute(sql, parameters)
             columns = [column[0] for column in rows.description]
-            _print_table(console, title, columns, rows.fetchall())
+            print_table(console, title, columns, rows.fetchall())
     console.print(WHERE_TO_GO.format(published=settings.published))
 
 
@@ -102,7 +102,8 @@ REPORTED = """
 """
 
 
-def _print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
+def print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
+    """A titled table, numbers to the right; with no rows, a line that says so."""
     if not rows:
         console.print(f"{title}: none\n")
         return

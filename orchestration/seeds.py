@@ -2,9 +2,10 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +21,8 @@ WATCHED = {
     "new_identity": {"tenant", "user"},
     "burst_falling_success": {"endpoint"},
 }
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SEVERITIES = ("info", "warning", "critical")  # in order
 LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
 
 
@@ -46,6 +49,8 @@ NotNegative = Annotated[Annotated[float, Field(ge=0)] | None, Blank]
 Ratio = Annotated[Annotated[float, Field(ge=1)] | None, Blank]
 Day = Annotated[date | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]
+Text = Annotated[str, Field(min_length=1)]
+Row = TypeVar("Row", bound=BaseModel)
 
 
 class AlertRule(BaseModel):
@@ -67,7 +72,7 @@ class AlertRule(BaseModel):
     muted_from: Day
     muted_until: Day
     false_alarms_a_week: NotNegative
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Text
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -122,7 +127,94 @@ def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
     return list(rules.values())
 
 
-def _read(path: Path, kind: type[AlertRule]) -> tuple[dict[int, AlertRule], list[str]]:
+def _address_variable(value: str) -> str:
+    prefix, name = "TOKENTRAIL_CHANNEL_", value.removeprefix("TOKENTRAIL_CHANNEL_")
+    if name == value or not name or not set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
+        # the value is not repeated: it may be an address, and addresses are secrets
+        raise ValueError(
+            f"it is no name of an environment variable that begins with {prefix}, such as {prefix}FINANCE: "
+            "an address never stands in this file"
+        )
+    return value
+
+
+def _iana_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no IANA zone such as Europe/Berlin") from None
+    return value
+
+
+def _time_of_day(value: str) -> time | None:
+    try:
+        return datetime.strptime(value, "%H:%M").time() if value else None  # noqa: DTZ007 - a local time, whatever the day
+    except ValueError:
+        raise ValueError(f"{value!r} is no time of day: give HH:MM") from None
+
+
+class NotificationChannel(BaseModel):
+    """One row of notification_channels.csv: where messages go, when, and who is told next. The address stands in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: Text
+    address_variable: Annotated[str, AfterValidator(_address_variable)]
+    min_severity: Literal[SEVERITIES]
+    digest: Literal["immediate", "daily", "weekly"]
+    digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
+    digest_weekday: Annotated[Literal[WEEKDAYS] | None, Blank]
+    time_zone: Annotated[str, AfterValidator(_iana_zone)]
+    cooldown_minutes: Annotated[int, Field(ge=0)]
+    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0)] | None, Blank]
+    escalate_to: Annotated[str | None, Blank]
+    muted_from: Day
+    muted_until: Day
+    reason: Text
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.digest != "immediate") != (self.digest_at is not None):
+            raise ValueError(
+                f"digest is {self.digest}: give digest_at (local HH:MM) with daily and weekly, and only then"
+            )
+        if (self.digest == "weekly") != (self.digest_weekday is not None):
+            raise ValueError(f"digest is {self.digest}: give digest_weekday with weekly, and only then")
+        if (self.escalate_to is None) != (self.escalate_after_minutes is None):
+            raise ValueError("give both of escalate_after_minutes and escalate_to, or neither")
+        if self.escalate_to == self.channel:
+            raise ValueError(f"{self.channel} escalates to itself: name another channel")
+        if self.muted_until and not self.muted_from:
+            raise ValueError("muted_until has no muted_from: give the first day of silence")
+        if self.muted_from and self.muted_until and self.muted_from >= self.muted_until:
+            raise ValueError(
+                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: it is the first day that speaks again"
+            )
+        return self
+
+
+def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
+    """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
+    rows, problems = _read(path, NotificationChannel)
+    seen: dict[str, int] = {}
+    for line, row in rows.items():
+        if row.channel in seen:
+            problems.append(
+                f"{path.name} lines {seen[row.channel]} and {line} are both {row.channel}: keep one of them."
+            )
+        seen.setdefault(row.channel, line)
+    for line, row in rows.items():
+        if row.escalate_to and row.escalate_to not in seen:
+            problems.append(
+                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is no channel of this file: "
+                f"write one of {', '.join(seen)}."
+            )
+    if problems:
+        raise SeedError("\n".join(problems))
+    return {row.channel: row for row in rows.values()}
+
+
+def _read(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
     """Rows by line number, and a sentence for each line that is none."""
     rows, problems = {}, []
     with path.open(newline="") as file:
@@ -137,5 +229,6 @@ def _read(path: Path, kind: type[AlertRule]) -> tuple[dict[int, AlertRule], list
 def _sentences(error: ValidationError) -> Iterable[str]:
     for detail in error.errors():
         column = f"{detail['loc'][0]}: " if detail["loc"] else ""
-        found = "" if detail["type"] == "value_error" else f" (found {detail['input']!r})"
+        is_address = "://" in str(detail["input"])  # never repeated: it may hold a password
+        found = "" if detail["type"] == "value_error" or is_address else f" (found {detail['input']!r})"
         yield f"{column}{detail['msg'].removeprefix('Value error, ')}{found}."

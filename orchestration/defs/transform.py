@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
-from orchestration.seeds import SeedError, read_alert_rules
+from orchestration.seeds import SeedError, read_alert_rules, read_notification_channels
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import preview, warehouse
 
@@ -65,6 +65,7 @@ def warehouse_models(
     """Seeds, models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
     try:
         read_alert_rules()
+        read_notification_channels()
     except SeedError as mistakes:
         raise dg.Failure(str(mistakes), allow_retries=False) from None
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from orchestration.dbt import DBT_PROJECT
+from orchestration.settings import PROJECT
 
-SEEDS = DBT_PROJECT / "seeds"
+SEEDS = PROJECT / "dbt_project" / "seeds"
 ANY = "*"
 WATCHED = {
     "cost_drift": {"total", "endpoint", "tenant", "user", "model", "endpoint x model"},

@@ -42,8 +42,10 @@ def open_addresses(channel: NotificationChannel) -> list:
     from apprise.utils.parse import parse_urls
 
     _keep_off_the_logs()
-    # async_mode would send from a thread of its own pool, which a receiver that hangs could keep alive for ever
-    asset = apprise.AppriseAsset(storage_mode="memory", async_mode=False, app_id="Tokentrail", app_desc="Tokentrail")
+    # with async_mode or a time-out of its own apprise sends from a pool's thread, which keeps the process while a receiver hangs
+    asset = apprise.AppriseAsset(
+        storage_mode="memory", async_mode=False, service_timeout=0, app_id="Tokentrail", app_desc="Tokentrail"
+    )
     addresses = parse_urls(os.environ[channel.address_variable])
     return [apprise.Apprise.instantiate(address, asset=asset) for address in addresses]
 

@@ -179,8 +179,7 @@ def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]
             if (message.status, message.reason) != ("waiting", lacking):
                 yield about | {"step": "waiting", "reason": lacking}
         elif message.tries >= MAX_TRIES or (message.tries and is_old):
-            error = f"Given up after {message.tries} tries. {message.last_error}"
-            yield about | {"step": "given_up", "error": error}
+            yield about | _out_of_tries(message.tries, message.last_error)
         elif is_old and message.status == "waiting":
             reason = f"It waited for an address for more than {STALE_AFTER.days} days."
             yield about | _silenced({"reason": reason})
@@ -190,6 +189,10 @@ def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]
             related = outbox.of_incident(message.incident_key, message.channel)
             if silence := why_silent(message, channel, related, at):
                 yield about | _silenced(silence)
+
+
+def _out_of_tries(tries: int, error: str) -> Line:
+    return {"step": "given_up", "error": f"Given up after {tries} tries. {error}"}
 
 
 def _silenced(silence: dict) -> Line:
@@ -291,6 +294,8 @@ def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Par
                 failures += 1
     except (OSError, OutboxBusyError) as error:  # no more is sent, since it could not be remembered
         this_round.broken.append(f"{channel.channel}: the outbox cannot be written, so sending stopped. {error}")
+    except Exception as error:  # a mistake of a service must not fail a run; its text may quote the address
+        this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")
 
 
 def _silence_since(parcel: Parcel, channel: NotificationChannel, just_sent: list[Message], at: datetime) -> dict | None:
@@ -322,13 +327,16 @@ def _send_parcel(this_round: Round, services: list, parcel: Parcel, channel: str
 
     this_round.under_way[channel] = parcel
     retrying = Retrying(
-        stop=stop_after_attempt(QUICK_TRIES) | stop_before_delay(this_round.seconds_left),
+        stop=stop_after_attempt(min(QUICK_TRIES, MAX_TRIES - parcel.tries))
+        | stop_before_delay(this_round.seconds_left),
         wait=wait_exponential(multiplier=0.5),
         retry=retry_if_result(lambda outcome: outcome.error is not None and not outcome.may_have_arrived),
         retry_error_callback=_last_outcome,
     )
     outcome = retrying(one_try)
     del this_round.under_way[channel]
+    if outcome.error and parcel.tries >= MAX_TRIES:
+        this_round.record(_about(parcel, at) | _out_of_tries(parcel.tries, outcome.error))
     return outcome.error is None
 
 

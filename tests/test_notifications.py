@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,15 @@ from hypothesis import strategies as st
 
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
 from orchestration.notifications.__main__ import main
-from orchestration.notifications.delivery import LONGEST_WAIT, MAX_TRIES, STALE_AFTER
+from orchestration.notifications.addresses import open_addresses
+from orchestration.notifications.delivery import (
+    DEADLINE_SECONDS,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    MAX_TRIES,
+    QUICK_TRIES,
+    STALE_AFTER,
+)
 from orchestration.notifications.log import one_writer, outbox_folder
 from orchestration.notifications.outbox import digest_due, message_id
 from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
@@ -175,7 +184,7 @@ def test_an_event_goes_to_each_of_its_channels_once(outbox, receiver):
     assert receiver.keys() != receiver.keys("finance")
 
 
-def test_two_processes_deliver_one_message(outbox, receiver):
+def test_deliveries_at_the_same_time_send_one_message(outbox, receiver):
     enqueue(outbox, [event()], ONCALL)
     threads = [threading.Thread(target=deliver, args=(outbox,), kwargs={"channels": ONCALL}) for _ in range(4)]
     for thread in threads:
@@ -307,9 +316,10 @@ def test_an_address_set_late_brings_no_flood(outbox, receiver, monkeypatch):
     monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
     enqueue(outbox, [event(1)], ONCALL)
     enqueue(later(outbox, days=6), [event(2)], ONCALL)
+    enqueue(later(outbox, days=7.5), [event(3, title=event(1).title)], ONCALL)  # the first is too old to stand for it
     monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
     deliver(later(outbox, days=8), channels=ONCALL)
-    assert receiver.titles() == ["Budget search exceeded (2)"]
+    assert receiver.titles() == ["Budget search exceeded (2)", "Budget search exceeded (1)"]
     assert read_outbox(outbox)[0]["reason"] == "It waited for an address for more than 7 days."
 
 
@@ -750,3 +760,26 @@ def test_a_muted_day_is_a_day_of_the_seed(tmp_path):
     path.write_text("\n".join([HEADER, DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-12-24,2027-01-02")]) + "\n")
     row = read_notification_channels(path)["everyone"]
     assert (row.muted_from, row.muted_until) == (date(2026, 12, 24), date(2027, 1, 2))
+
+
+def test_the_addresses_of_the_page_are_understood(monkeypatch):
+    section = (PROJECT / "docs" / "operate.md").read_text().partition("## Notifications")[2].partition("\n## ")[0]
+    examples = re.findall(r"^(TOKENTRAIL_CHANNEL_\w+)=(.+)$", section, re.MULTILINE)
+    assert len(examples) == 4
+    for variable, address in examples:
+        monkeypatch.setenv(variable, address)
+        [service] = open_addresses(channel(address_variable=variable)["oncall"])
+        assert service is not None, variable
+
+
+def test_what_the_page_says_of_deadlines_and_tries_is_so():
+    page = (PROJECT / "docs" / "operate.md").read_text()
+    assert (DEADLINE_SECONDS, QUICK_TRIES, MAX_TRIES, STALE_AFTER.days) == (20, 3, 30, 7)
+    assert (timedelta(minutes=5), timedelta(hours=6)) == (FIRST_WAIT, LONGEST_WAIT)
+    for said in (
+        "within 20 seconds",
+        "up to three times",
+        "5 minutes at first and 6 hours at most",
+        "30 tries or a week",
+    ):
+        assert said in page

@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
 from orchestration.notifications.log import Line, OutboxBusyError, held, one_writer, outbox_folder
 from orchestration.notifications.outbox import (
+    STALE_AFTER,
     Channels,
     Message,
     Outbox,
@@ -39,7 +40,6 @@ LONGEST_WAIT = timedelta(hours=6)  # a channel that comes back is noticed the sa
 MAX_TRIES = (
     30  # ten runs: with the waits above, two days of an hourly job; longer than a weekend's outage of a daily one
 )
-STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
 
 
 @dataclass

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from orchestration.settings import Settings
 
 Line = dict[str, object]
-WRITER_WAIT_SECONDS = 30  # a writer holds the lock for milliseconds; half a minute of it is a stopped process
+WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 
 class OutboxBusyError(RuntimeError):

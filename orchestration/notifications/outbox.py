@@ -25,6 +25,7 @@ from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_
 from orchestration.settings import Settings
 
 Channels = dict[str, NotificationChannel]
+STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
 MAY_HAVE_ARRIVED = "The run ended while this was being sent: it may have arrived, and goes again under the same key."
 
 
@@ -188,7 +189,8 @@ def _take_in(outbox: Outbox, line: Line) -> None:
     if line["message_id"] in outbox.messages:
         return
     instants = {name: _instant(line[name]) for name in ("occurred_at", "queued_at", "digest_due_at")}
-    message = Message(**{name: value for name, value in line.items() if name not in NOT_OF_A_MESSAGE} | instants)
+    known = {name: value for name, value in line.items() if name in Message.__dataclass_fields__}
+    message = Message(**known | instants)
     outbox.messages[message.message_id] = message
     outbox.by_incident[message.incident_key].append(message.message_id)
     if message.escalates in outbox.messages:
@@ -196,7 +198,6 @@ def _take_in(outbox: Outbox, line: Line) -> None:
         outbox.messages[of.message_id] = replace(of, escalated_at=message.queued_at)
 
 
-NOT_OF_A_MESSAGE = {"step", "recorded_at"}
 CHANGES = {
     "waiting": lambda line, _: {"status": "waiting", "reason": line["reason"]},
     "ready": lambda line, _: {"status": "queued", "reason": None},
@@ -271,7 +272,8 @@ def new_message_line(message: Message) -> Line:
 
 def _repetition(message: Message, related: list[Message]) -> dict | None:
     for other in related:
-        if other.is_open and (other.severity, other.title) == (message.severity, message.title):
+        is_to_come = other.is_open and message.queued_at - other.queued_at <= STALE_AFTER
+        if is_to_come and (other.severity, other.title) == (message.severity, message.title):
             return {"dedupe_applied": True, "reason": "The same message about this incident is still to be sent."}
     return None
 

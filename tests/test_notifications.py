@@ -33,7 +33,7 @@ from orchestration.notifications.delivery import (
     QUICK_TRIES,
     STALE_AFTER,
 )
-from orchestration.notifications.log import one_writer, outbox_folder
+from orchestration.notifications.log import held, one_writer, outbox_folder
 from orchestration.notifications.outbox import digest_due, message_id
 from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
@@ -567,6 +567,26 @@ def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, re
         deliver(later(outbox, minutes=minutes), channels=ESCALATING)
     assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
     assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
+
+
+def test_an_escalation_that_is_still_to_be_sent_ends_with_the_acknowledgement(outbox, receiver):
+    receiver.script["finance"] = [500]
+    enqueue(outbox, [event()], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    deliver(later(outbox, minutes=30), deadline_seconds=0.3, channels=ESCALATING)
+    acknowledge(later(outbox, minutes=31), event().incident_key, "kim")
+    receiver.arrived.clear()
+    deliver(later(outbox, hours=2), channels=ESCALATING)
+    assert receiver.arrived == []
+    assert read_outbox(outbox)[1]["reason"] == "kim acknowledged it before it was sent."
+
+
+def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox, receiver):
+    enqueue(outbox, [event()], ONCALL)
+    with held(outbox_folder(outbox) / "_delivery_lock", 0):
+        [sentence] = deliver(outbox, channels=ONCALL).problems
+    assert "_delivery_lock: another process has the outbox." in sentence
+    assert receiver.arrived == []
 
 
 def test_what_a_channel_never_took_is_escalated_when_it_is_given_up(outbox, receiver):

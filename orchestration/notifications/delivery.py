@@ -37,9 +37,7 @@ QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit 
 FAILURES_A_RUN = 2  # messages that failed all their tries: the channel is down, the others keep their tries for later
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)  # a channel that comes back is noticed the same working day
-MAX_TRIES = (
-    30  # ten runs: with the waits above, two days of an hourly job; longer than a weekend's outage of a daily one
-)
+MAX_TRIES = 30  # ten runs, which with these waits are two days of an hourly job; a daily one gives up by age
 
 
 @dataclass
@@ -67,9 +65,7 @@ class Round:
     settings: Settings
     ends: float  # monotonic
     under_way: dict[str, Parcel] = field(default_factory=dict)  # by channel, from the first try to the last
-    broken: list[str] = field(
-        default_factory=list
-    )  # sentences: channels that stopped because the log cannot be written
+    broken: list[str] = field(default_factory=list)  # sentences: channels that stopped, and not at a receiver
 
     @property
     def seconds_left(self) -> float:
@@ -91,7 +87,7 @@ class Delivery:
     escalated: int = 0
     by_status: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)  # sentences: dead channels, missing addresses, unreadable lines
-    given_up: list[str] = field(default_factory=list)  # sentences: messages of the last week that nobody received
+    given_up: list[str] = field(default_factory=list)  # sentences: messages of the last two weeks that nobody received
     seconds: float = 0.0
 
 
@@ -109,10 +105,8 @@ def deliver(
             this_round = Round(settings, began + deadline_seconds)
             _send_side_by_side(this_round, channels, _prepare(settings, channels))
             return _what_happened(this_round, before, time.monotonic() - began)
-    except OutboxBusyError:
-        return Delivery(
-            problems=["Another process is sending messages at this moment: it sends these too, or the next run does."]
-        )
+    except OutboxBusyError as error:
+        return Delivery(problems=[str(error)])
 
 
 def _prepare(settings: Settings, channels: Channels) -> dict[str, list[Parcel]]:
@@ -183,6 +177,8 @@ def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]
         elif is_old and message.status == "waiting":
             reason = f"It waited for an address for more than {STALE_AFTER.days} days."
             yield about | _silenced({"reason": reason})
+        elif message.escalates and message.acknowledged_at:
+            yield about | _silenced({"reason": f"{message.acknowledged_by} acknowledged it before it was sent."})
         elif message.status == "waiting":
             yield about | {"step": "ready"}
         elif not message.tries and (message.digest_due_at or at) <= at:

@@ -45,8 +45,8 @@ def held(path: Path, wait_seconds: float) -> Iterator[None]:
         lock.acquire(timeout=wait_seconds)
     except Timeout:
         raise OutboxBusyError(
-            f"{path}: another process has been writing messages for {wait_seconds:g} s. Wait until it ends, or end it: "
-            "the lock is freed with it and the next run sends what is left."
+            f"{path}: another process has the outbox. Wait until it ends, or end it: the lock is freed with it, "
+            "and the next run sends what is left."
         ) from None
     try:
         yield

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill explain price-diff test lint ui bench bench-alerts
+.PHONY: demo run backfill explain price-diff acknowledge test lint ui bench bench-alerts
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -38,6 +38,10 @@ explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff
+
+INCIDENT ?=
+acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
+	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY)

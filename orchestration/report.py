@@ -28,7 +28,7 @@ def print_report(settings: Settings, console: Console) -> None:
         for title, sql, parameters in _sections():
             rows = marts.execute(sql, parameters)
             columns = [column[0] for column in rows.description]
-            _print_table(console, title, columns, rows.fetchall())
+            print_table(console, title, columns, rows.fetchall())
     console.print(WHERE_TO_GO.format(published=settings.published))
 
 
@@ -40,7 +40,11 @@ def _sections() -> list[tuple[str, str, list]]:
             ALERTS,
             [LATEST],
         ),
-        ("Budgets in their latest period (marts.budget_status; docs/budgets.md says what the states mean)", BUDGETS, []),
+        (
+            "Budgets in their latest period (marts.budget_status; docs/budgets.md says what the states mean)",
+            BUDGETS,
+            [],
+        ),
         ("How the budget that came furthest got there (marts.budget_transitions)", TIMELINE, []),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
         *[
@@ -127,7 +131,8 @@ REPORTED = """
 """
 
 
-def _print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
+def print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
+    """A titled table, numbers to the right; with no rows, a line that says so."""
     if not rows:
         console.print(f"{title}: none\n")
         return

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from orchestration.dbt import DBT_PROJECT
+from orchestration.settings import PROJECT
 
-SEEDS = DBT_PROJECT / "seeds"
+SEEDS = PROJECT / "dbt_project" / "seeds"
 ANY = "*"
 WATCHED = {
     "cost_drift": {"total", "endpoint", "tenant", "user", "model", "endpoint x model"},
@@ -23,10 +23,9 @@ WATCHED = {
     "new_identity": {"tenant", "user"},
     "burst_falling_success": {"endpoint"},
 }
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SEVERITIES = ("info", "warning", "critical")  # in order
 LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
-
-
-Row = TypeVar("Row", bound=BaseModel)
 
 
 class SeedError(ValueError):
@@ -52,8 +51,17 @@ NotNegative = Annotated[Annotated[float, Field(ge=0)] | None, Blank]
 Ratio = Annotated[Annotated[float, Field(ge=1)] | None, Blank]
 Day = Annotated[date | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]
-Text = Annotated[str | None, Blank]
-Said = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1)]
+MaybeText = Annotated[str | None, Blank]
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def _iana_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no IANA zone such as Europe/Berlin") from None
+    return value
 
 
 class AlertRule(BaseModel):
@@ -75,7 +83,7 @@ class AlertRule(BaseModel):
     muted_from: Day
     muted_until: Day
     false_alarms_a_week: NotNegative
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Text
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -130,18 +138,21 @@ def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
     return list(rules.values())
 
 
-def _a_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no IANA zone: write one such as Europe/Berlin") from None
-    return value
-
-
 def _a_quarter_hour(value: datetime | None) -> datetime | None:
     if value and (value.tzinfo or value.minute % 15 or value.second or value.microsecond):
         raise ValueError(
             f"{value} is no local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's own zone"
+        )
+    return value
+
+
+def _address_variable(value: str) -> str:
+    prefix, name = "TOKENTRAIL_CHANNEL_", value.removeprefix("TOKENTRAIL_CHANNEL_")
+    if name == value or not name or not set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
+        # the value is not repeated: it may be an address, and addresses are secrets
+        raise ValueError(
+            f"it is no name of an environment variable that begins with {prefix}, such as {prefix}FINANCE: "
+            "an address never stands in this file"
         )
     return value
 
@@ -158,14 +169,14 @@ class Budget(BaseModel):
     budget_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     environments: Words
     data_modes: Annotated[Annotated[str, Field(pattern=r"^(real|test|demo)( (real|test|demo))*$")] | None, Blank]
-    endpoint_tag: Text
-    feature_tag: Text
-    tenant_id: Text
-    user_id: Text
-    provider: Text
-    model: Text
+    endpoint_tag: MaybeText
+    feature_tag: MaybeText
+    tenant_id: MaybeText
+    user_id: MaybeText
+    provider: MaybeText
+    model: MaybeText
     period: Literal["day", "week", "month", "quarter"]
-    time_zone: Annotated[str, AfterValidator(_a_zone)]
+    time_zone: Annotated[str, AfterValidator(_iana_zone)]
     limit_usd: Annotated[Decimal, Field(ge=0, max_digits=26, decimal_places=8)]
     warning_ratio: Annotated[Annotated[Decimal, Field(gt=0, le=1, decimal_places=4)] | None, Blank]
     carry_over: Annotated[Literal["none", "unused"] | None, Blank]
@@ -178,13 +189,13 @@ class Budget(BaseModel):
     fast_burn_ratio: Ratio
     lower_ratio: Share
     quiet_hours: NotNegative
-    owner: Said
-    channel: Text
-    escalation_channel: Text
-    runbook_url: Text
+    owner: Text
+    channel: MaybeText
+    escalation_channel: MaybeText
+    runbook_url: MaybeText
     muted_from: Instant
     muted_until: Instant
-    reason: Said
+    reason: Text
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -211,16 +222,25 @@ class BudgetAdjustment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    budget_id: Said
+    budget_id: Text
     effective_at: Annotated[datetime, AfterValidator(_a_quarter_hour)]
     amount_usd: Annotated[Decimal, Field(max_digits=38, decimal_places=12)]
-    reason: Said
-    approved_by: Said
+    reason: Text
+    approved_by: Text
 
 
-def read_budgets(path: Path = SEEDS / "budgets.csv") -> list[Budget]:
+def read_budgets(
+    path: Path = SEEDS / "budgets.csv", channels: Path = SEEDS / "notification_channels.csv"
+) -> list[Budget]:
     """Every limit of every budget. Raises SeedError with a sentence for each mistake, by line."""
     rows, problems = _read(path, Budget)
+    known = read_notification_channels(channels)
+    problems += [
+        f"{path.name} line {line}: {column} {getattr(row, column)!r} is no channel of {channels.name}: write one of {', '.join(known)}."
+        for line, row in rows.items()
+        for column in ("channel", "escalation_channel")
+        if getattr(row, column) not in (None, *known)
+    ]
     by_id: dict[str, list[tuple[int, Budget]]] = {}
     for line, row in rows.items():
         by_id.setdefault(row.budget_id, []).append((line, row))
@@ -259,10 +279,78 @@ def read_budget_adjustments(
     return list(rows.values())
 
 
+def _time_of_day(value: str) -> time | None:
+    try:
+        return datetime.strptime(value, "%H:%M").time() if value else None  # noqa: DTZ007 - a local time, whatever the day
+    except ValueError:
+        raise ValueError(f"{value!r} is no time of day: give HH:MM") from None
+
+
+class NotificationChannel(BaseModel):
+    """One row of notification_channels.csv: where messages go, when, and who is told next. The address stands in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: Text
+    address_variable: Annotated[str, AfterValidator(_address_variable)]
+    min_severity: Literal[SEVERITIES]
+    digest: Literal["immediate", "daily", "weekly"]
+    digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
+    digest_weekday: Annotated[Literal[WEEKDAYS] | None, Blank]
+    time_zone: Annotated[str, AfterValidator(_iana_zone)]
+    cooldown_minutes: Annotated[int, Field(ge=0)]
+    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0)] | None, Blank]
+    escalate_to: Annotated[str | None, Blank]
+    muted_from: Day
+    muted_until: Day
+    reason: Text
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.digest != "immediate") != (self.digest_at is not None):
+            raise ValueError(
+                f"digest is {self.digest}: give digest_at (local HH:MM) with daily and weekly, and only then"
+            )
+        if (self.digest == "weekly") != (self.digest_weekday is not None):
+            raise ValueError(f"digest is {self.digest}: give digest_weekday with weekly, and only then")
+        if (self.escalate_to is None) != (self.escalate_after_minutes is None):
+            raise ValueError("give both of escalate_after_minutes and escalate_to, or neither")
+        if self.escalate_to == self.channel:
+            raise ValueError(f"{self.channel} escalates to itself: name another channel")
+        if self.muted_until and not self.muted_from:
+            raise ValueError("muted_until has no muted_from: give the first day of silence")
+        if self.muted_from and self.muted_until and self.muted_from >= self.muted_until:
+            raise ValueError(
+                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: it is the first day that speaks again"
+            )
+        return self
+
+
+def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
+    """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
+    rows, problems = _read(path, NotificationChannel)
+    seen: dict[str, int] = {}
+    for line, row in rows.items():
+        if row.channel in seen:
+            problems.append(
+                f"{path.name} lines {seen[row.channel]} and {line} are both {row.channel}: keep one of them."
+            )
+        seen.setdefault(row.channel, line)
+    for line, row in rows.items():
+        if row.escalate_to and row.escalate_to not in seen:
+            problems.append(
+                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is no channel of this file: "
+                f"write one of {', '.join(seen)}."
+            )
+    if problems:
+        raise SeedError("\n".join(problems))
+    return {row.channel: row for row in rows.values()}
+
+
 def check_seeds() -> None:
     """Read everything a team edits. Raises SeedError with the sentences of all mistakes in all files."""
     problems = []
-    for read in (read_alert_rules, read_budgets, read_budget_adjustments):
+    for read in (read_alert_rules, read_notification_channels, read_budgets, read_budget_adjustments):
         try:
             read()
         except SeedError as mistakes:
@@ -286,5 +374,6 @@ def _read(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
 def _sentences(error: ValidationError) -> Iterable[str]:
     for detail in error.errors():
         column = f"{detail['loc'][0]}: " if detail["loc"] else ""
-        found = "" if detail["type"] == "value_error" else f" (found {detail['input']!r})"
+        is_address = "://" in str(detail["input"])  # never repeated: it may hold a password
+        found = "" if detail["type"] == "value_error" or is_address else f" (found {detail['input']!r})"
         yield f"{column}{detail['msg'].removeprefix('Value error, ')}{found}."

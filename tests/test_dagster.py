@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration.notifications import read_outbox
 from orchestration.settings import PROJECT
 from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 
@@ -152,6 +153,43 @@ def test_the_daily_job_publishes(root, daily):
     assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
     assert (root.settings.published / "docs" / "dbt" / "index.html").exists()
     assert (root.settings.published / "exports" / "manifest.json").exists()
+
+
+def test_the_daily_job_ends_by_sending_what_is_due(daily):
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("notifications"))
+    metadata = event.asset_materialization.metadata
+    assert (metadata["sent"].value, metadata["given_up"].value) == (0, 0)
+
+
+def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL", raising=False)
+
+    @dg.op
+    def breaks():
+        raise RuntimeError("the disk is full")
+
+    @dg.job
+    def doomed():
+        breaks()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = doomed.execute_in_process(instance=instance, raise_on_error=False)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="record_run_failure",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_failure_event(),
+        ).for_run_failure()
+        for _ in range(2):
+            location.resolve_sensor_def("record_run_failure")(context)
+    assert (root.settings.ledger / "run_failures.jsonl").read_text().count(result.run_id) == 2
+    [message] = [row for row in read_outbox(root.settings) if row["kind"] == "run"]
+    assert (message["incident_key"], message["title"], message["channel"]) == ("run/doomed", "doomed failed", "oncall")
+    assert (message["status"], message["reason"]) == (
+        "waiting",
+        "oncall has no address: set TOKENTRAIL_CHANNEL_ONCALL.",
+    )
 
 
 def test_a_missing_price_is_a_failed_check_that_names_the_model(location, daily):

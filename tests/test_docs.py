@@ -13,7 +13,7 @@ from rich.console import Console
 from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.landing import load_new_files
 from orchestration.report import print_report
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules
+from orchestration.seeds import SEEDS, SeedError, read_alert_rules, read_notification_channels
 from orchestration.settings import PROJECT, Settings
 from tests.pipeline import Pipeline, event, pipeline_at
 
@@ -34,7 +34,8 @@ def test_the_settings_table_names_every_setting_with_its_default_and_no_other():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_names_a_setting_that_does_not_exist(page):
     named = set(re.findall(r"TOKENTRAIL_[A-Z_]+", page.read_text()))
-    assert named <= {item.metadata["env"] for item in fields(Settings)}
+    channels = {"TOKENTRAIL_CHANNEL_"} | {row.address_variable for row in read_notification_channels().values()}
+    assert named <= {item.metadata["env"] for item in fields(Settings)} | channels
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

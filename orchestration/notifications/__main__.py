@@ -1,0 +1,68 @@
+"""The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <incident key>` ends an escalation."""
+
+import argparse
+import getpass
+import sys
+
+from rich.console import Console
+
+from orchestration.notifications.outbox import acknowledge, read_outbox
+from orchestration.report import print_table
+from orchestration.settings import Settings, from_environment
+
+LATEST = 40  # a screen; the log has them all
+COLUMNS = ("queued_at", "channel", "severity", "status", "incident_key", "title", "tries", "what_happened")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration.notifications", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    acknowledging = commands.add_parser("acknowledge", help="say that somebody has an incident in hand")
+    acknowledging.add_argument("incident")
+    acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
+    chosen = parser.parse_args(arguments)
+    settings, console = from_environment(), Console(width=180)
+    if chosen.command != "acknowledge":
+        print_outbox(settings, console)
+        return 0
+    try:
+        changed = acknowledge(settings, chosen.incident, chosen.by)
+    except LookupError as error:
+        print(error.args[0], file=sys.stderr)
+        return 1
+    print(f"{chosen.incident}: {changed} messages acknowledged by {chosen.by}; they are not escalated.")
+    return 0
+
+
+def print_outbox(settings: Settings, console: Console) -> None:
+    """The latest messages, newest first, each with what became of it."""
+    rows = read_outbox(settings)
+    latest = [
+        tuple(_cell(row, column) for column in COLUMNS)
+        for row in sorted(rows, key=lambda row: row["queued_at"], reverse=True)[:LATEST]
+    ]
+    title = f"Messages, the latest {LATEST} of {len(rows)} (docs/operate.md#notifications says what to do about them)"
+    print_table(console, title, list(COLUMNS), latest)
+
+
+def _cell(row: dict, column: str) -> object:
+    if column == "what_happened":
+        return _what_happened(row)
+    return f"{row[column]:%Y-%m-%d %H:%M}" if column == "queued_at" else row[column]
+
+
+def _what_happened(row: dict) -> str:
+    parts = [
+        row["sent_at"] and f"sent {row['sent_at']:%Y-%m-%d %H:%M}",
+        row["reason"] or row["last_error"],
+        row["next_try_at"] and f"again after {row['next_try_at']:%Y-%m-%d %H:%M}",
+        row["status"] == "queued" and row["digest_due_at"] and f"digest {row['digest_due_at']:%Y-%m-%d %H:%M}",
+        row["acknowledged_at"] and f"acknowledged by {row['acknowledged_by']}",
+        row["escalated_at"] and f"escalated {row['escalated_at']:%Y-%m-%d %H:%M}",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

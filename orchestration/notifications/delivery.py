@@ -1,0 +1,403 @@
+"""Delivery: what is due goes out, channel beside channel, within a deadline, and what cannot go waits for a later run.
+
+Every step is in the log before the next one is taken. A run that is killed between sending and `sent` therefore leaves a
+message that is sent once more, under the same idempotency key; a kill anywhere else neither loses nor doubles one.
+"""
+
+import hashlib
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay, wait_exponential
+
+from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
+from orchestration.notifications.log import Line, OutboxBusyError, held, one_writer, outbox_folder
+from orchestration.notifications.outbox import (
+    STALE_AFTER,
+    Channels,
+    Message,
+    Outbox,
+    apply,
+    load,
+    message_id,
+    new_message_line,
+    severity_rank,
+    utc_text,
+    why_silent,
+)
+from orchestration.seeds import NotificationChannel, read_notification_channels
+from orchestration.settings import Settings
+
+DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
+QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit is over by then
+FAILURES_A_RUN = 2  # messages that failed all their tries: the channel is down, the others keep their tries for later
+FIRST_WAIT = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=6)  # a channel that comes back is noticed the same working day
+MAX_TRIES = 30  # ten runs, which with these waits are two days of an hourly job; a daily one gives up by age
+
+
+@dataclass
+class Parcel:
+    """What is sent at once: one message, or the messages of a digest under the digest's own key."""
+
+    key: str
+    messages: list[Message]
+    title: str
+    body: str
+    tries: int = 0
+    reached: tuple[int, ...] = ()
+    addresses: int = 0
+
+    @property
+    def severity(self) -> str:
+        """The worst of its messages."""
+        return max(self.messages, key=severity_rank).severity
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the threads of one call share."""
+
+    settings: Settings
+    ends: float  # monotonic
+    under_way: dict[str, Parcel] = field(default_factory=dict)  # by channel, from the first try to the last
+    broken: list[str] = field(default_factory=list)  # sentences: channels that stopped, and not at a receiver
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+        return max(0.0, self.ends - time.monotonic())
+
+    def record(self, line: Line) -> None:
+        """One line in the log, on disk."""
+        with one_writer(self.settings) as append:
+            append([line])
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one call of `deliver` did; counts are of messages, `by_status` of all the outbox holds now."""
+
+    sent: int = 0
+    failed: int = 0
+    escalated: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)  # sentences: dead channels, missing addresses, unreadable lines
+    given_up: list[str] = field(default_factory=list)  # sentences: messages of the last two weeks that nobody received
+    seconds: float = 0.0
+
+
+def deliver(
+    settings: Settings, deadline_seconds: float = DEADLINE_SECONDS, channels: Channels | None = None
+) -> Delivery:
+    """Sends what is due at `settings.as_of`. A channel that is dead, slow or wrong costs no more than the deadline, and raises nothing."""
+    began = time.monotonic()
+    channels = read_notification_channels() if channels is None else channels
+    folder = outbox_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(folder / "_delivery_lock", wait_seconds=0):
+            before = load(settings)
+            this_round = Round(settings, began + deadline_seconds)
+            _send_side_by_side(this_round, channels, _prepare(settings, channels))
+            return _what_happened(this_round, before, time.monotonic() - began)
+    except OutboxBusyError as error:
+        return Delivery(problems=[str(error)])
+
+
+def _prepare(settings: Settings, channels: Channels) -> dict[str, list[Parcel]]:
+    """Decides what every open message waits for, and returns by channel what is due, the worst of the untried first."""
+    at = settings.as_of
+    with one_writer(settings) as append:
+        outbox = load(settings)
+        lines: list[Line] = []
+        for step in (_escalations, _changes, _digests):
+            for line in step(outbox, channels, at):
+                lines.append(line)
+                apply(outbox, line)
+        append(lines)
+    due: dict[str, list[Parcel]] = defaultdict(list)
+    for parcel in _parcels(outbox, at):
+        due[parcel.messages[0].channel].append(parcel)
+    for parcels in due.values():
+        parcels.sort(key=lambda parcel: (parcel.tries, -severity_rank(parcel.messages[0])))
+    return due
+
+
+def _escalations(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
+    """A critical message that nobody acknowledged in time, or that its channel never took, goes to the next channel, once."""
+    for message in list(outbox.messages.values()):
+        channel = channels.get(message.channel)
+        if not (channel and channel.escalate_to and message.severity == "critical"):
+            continue
+        if message.escalates or message.escalated_at or message.acknowledged_at:
+            continue
+        patience = timedelta(minutes=channel.escalate_after_minutes)
+        is_unheard = message.sent_at and patience <= at - message.sent_at <= STALE_AFTER
+        if not is_unheard and message.status != "given_up":
+            continue
+        why = f"sent to {message.channel} and not acknowledged" if is_unheard else f"not delivered to {message.channel}"
+        event_key = f"{message.event_key}/escalated"
+        lacking = why_not_addressable(channel.escalate_to, channels[channel.escalate_to])
+        yield new_message_line(
+            replace(
+                message,
+                message_id=message_id(event_key, channel.escalate_to),
+                event_key=event_key,
+                channel=channel.escalate_to,
+                title=f"escalated: {message.title}",
+                body=f"{message.body}\n\nEscalated: {why}.",
+                status="waiting" if lacking else "queued",
+                reason=lacking,
+                escalates=message.message_id,
+                queued_at=at,
+                digest_due_at=None,  # at once, also where the channel is a digest
+                dedupe_applied=False,
+                cooldown_applied=False,
+            )
+        )
+
+
+def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
+    """What changed for open messages: an address gone or found, too old, out of tries, or silenced since they were queued."""
+    for message in [message for message in outbox.messages.values() if message.is_open]:
+        channel = channels.get(message.channel)
+        about = {"at": utc_text(at), "message_ids": [message.message_id]}
+        lacking = why_not_addressable(message.channel, channel)
+        is_old = at - max(message.queued_at, message.digest_due_at or message.queued_at) > STALE_AFTER
+        if lacking:
+            if (message.status, message.reason) != ("waiting", lacking):
+                yield about | {"step": "waiting", "reason": lacking}
+        elif message.tries >= MAX_TRIES or (message.tries and is_old):
+            yield about | _out_of_tries(message.tries, message.last_error)
+        elif is_old and message.status == "waiting":
+            reason = f"It waited for an address for more than {STALE_AFTER.days} days."
+            yield about | _silenced({"reason": reason})
+        elif message.escalates and message.acknowledged_at:
+            yield about | _silenced({"reason": f"{message.acknowledged_by} acknowledged it before it was sent."})
+        elif message.status == "waiting":
+            yield about | {"step": "ready"}
+        elif not message.tries and (message.digest_due_at or at) <= at:
+            related = outbox.of_incident(message.incident_key, message.channel)
+            if silence := why_silent(message, channel, related, at):
+                yield about | _silenced(silence)
+
+
+def _out_of_tries(tries: int, error: str) -> Line:
+    return {"step": "given_up", "error": f"Given up after {tries} tries. {error}"}
+
+
+def _silenced(silence: dict) -> Line:
+    return {"step": "suppressed", "cooldown_applied": False, "is_muted": False} | silence
+
+
+def _digests(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
+    """Ties the messages of a channel that are due together, once: a digest is tried again as it is, under its own key."""
+    due: dict[str, list[str]] = defaultdict(list)
+    for message in outbox.messages.values():
+        is_due = message.status == "queued" and message.digest_due_at and message.digest_due_at <= at
+        if is_due and not message.digest_id:
+            due[message.channel].append(message.message_id)
+    for channel, ids in due.items():
+        digest_id = hashlib.sha256("\n".join([channel, *ids]).encode()).hexdigest()[:32]
+        yield {"step": "collected", "at": utc_text(at), "digest_id": digest_id, "message_ids": ids}
+
+
+def _parcels(outbox: Outbox, at: datetime) -> Iterator[Parcel]:
+    digests: dict[str, list[Message]] = defaultdict(list)
+    for message in outbox.messages.values():
+        is_due = message.status in {"queued", "failed"} and (message.next_try_at is None or message.next_try_at <= at)
+        if is_due and message.digest_id:
+            digests[message.digest_id].append(message)
+        elif is_due and message.digest_due_at is None:
+            yield _single(message)
+    for digest_id, messages in digests.items():
+        yield _digest(digest_id, messages)
+
+
+def _single(message: Message) -> Parcel:
+    parts = [message.body, message.drill_url, f"Message {message.message_id}"]
+    return Parcel(
+        key=message.message_id,
+        messages=[message],
+        title=message.title,
+        body="\n\n".join(part for part in parts if part),
+        tries=message.tries,
+        reached=message.reached,
+        addresses=message.addresses,
+    )
+
+
+def _digest(digest_id: str, messages: list[Message]) -> Parcel:
+    worst_first = sorted(messages, key=severity_rank, reverse=True)
+    counts = Counter(message.severity for message in worst_first)
+    parts = [
+        f"**{message.severity}: {message.title}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
+        for message in worst_first
+    ]
+    return Parcel(
+        key=digest_id,
+        messages=worst_first,
+        title=f"Tokentrail digest: {', '.join(f'{count} {severity}' for severity, count in counts.items())}",
+        body="\n\n".join([*parts, f"Message {digest_id}"]),
+        tries=max(message.tries for message in messages),
+        reached=worst_first[0].reached,
+        addresses=worst_first[0].addresses,
+    )
+
+
+def _send_side_by_side(this_round: Round, channels: Channels, due: dict[str, list[Parcel]]) -> None:
+    """A thread per channel, so that a dead one holds up no other; what has not answered at the deadline is left behind."""
+    threads = {
+        name: threading.Thread(
+            target=_send_all,
+            args=(this_round, channels[name], parcels),
+            name=f"{SENDER}{name}",
+            daemon=True,  # a receiver that trickles bytes for ever must not keep the process
+        )
+        for name, parcels in due.items()
+    }
+    for thread in threads.values():
+        thread.start()
+    for thread in threads.values():
+        thread.join(this_round.seconds_left)
+    for name, thread in threads.items():
+        parcel = this_round.under_way.get(name)
+        if thread.is_alive() and parcel:
+            late = Outcome("Not sent: no answer before the run's deadline.", parcel.reached, may_have_arrived=True)
+            this_round.record(_failed(parcel, this_round.settings.as_of, late))
+
+
+def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Parcel]) -> None:
+    """Sends a channel's parcels one after the other. What goes wrong is in the log, and never leaves the thread."""
+    at, failures = this_round.settings.as_of, 0
+    just_sent: list[Message] = []
+    try:
+        services = open_addresses(channel)
+        pause = max((service.request_rate_per_sec for service in services if service), default=0)
+        for parcel in parcels:
+            if failures == FAILURES_A_RUN or this_round.seconds_left <= (pause if just_sent else 0):
+                return
+            if silence := _silence_since(parcel, channel, just_sent, at):
+                this_round.record(_about(parcel, at) | _silenced(silence))
+            elif _send_parcel(this_round, services, parcel, channel.channel):
+                just_sent += [replace(message, sent_at=at) for message in parcel.messages]
+            else:
+                failures += 1
+    except (OSError, OutboxBusyError) as error:  # no more is sent, since it could not be remembered
+        this_round.broken.append(f"{channel.channel}: the outbox cannot be written, so sending stopped. {error}")
+    except Exception as error:  # a mistake of a service must not fail a run; its text may quote the address
+        this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")
+
+
+def _silence_since(parcel: Parcel, channel: NotificationChannel, just_sent: list[Message], at: datetime) -> dict | None:
+    """A message of this very run may have put its incident into cooldown."""
+    message = parcel.messages[0]
+    if parcel.tries or message.digest_id:
+        return None
+    return why_silent(message, channel, [sent for sent in just_sent if sent.incident_key == message.incident_key], at)
+
+
+def _send_parcel(this_round: Round, services: list, parcel: Parcel, channel: str) -> bool:
+    """Tries a few times, as long as failures are quick and the deadline is not reached; every try is in the log."""
+    at = this_round.settings.as_of
+    if parcel.addresses != len(services):
+        parcel.reached, parcel.addresses = (), len(services)  # positions in a list that was edited mean nothing
+
+    def one_try() -> Outcome:
+        parcel.tries += 1
+        this_round.record(_about(parcel, at) | {"step": "trying", "try": parcel.tries})
+        outcome = send(
+            services, parcel.title, parcel.body, parcel.severity, parcel.key, this_round.seconds_left, parcel.reached
+        )
+        parcel.reached = outcome.reached
+        is_sent = outcome.error is None
+        this_round.record(
+            _about(parcel, at) | {"step": "sent", "try": parcel.tries} if is_sent else _failed(parcel, at, outcome)
+        )
+        return outcome
+
+    this_round.under_way[channel] = parcel
+    retrying = Retrying(
+        stop=stop_after_attempt(min(QUICK_TRIES, MAX_TRIES - parcel.tries))
+        | stop_before_delay(this_round.seconds_left),
+        wait=wait_exponential(multiplier=0.5),
+        retry=retry_if_result(lambda outcome: outcome.error is not None and not outcome.may_have_arrived),
+        retry_error_callback=_last_outcome,
+    )
+    outcome = retrying(one_try)
+    del this_round.under_way[channel]
+    if outcome.error and parcel.tries >= MAX_TRIES:
+        this_round.record(_about(parcel, at) | _out_of_tries(parcel.tries, outcome.error))
+    return outcome.error is None
+
+
+def _last_outcome(state: RetryCallState) -> Outcome:
+    return state.outcome.result()
+
+
+def _failed(parcel: Parcel, at: datetime, outcome: Outcome) -> Line:
+    wait = min(FIRST_WAIT * 2 ** min(parcel.tries - 1, 10), LONGEST_WAIT)
+    return _about(parcel, at) | {
+        "step": "failed",
+        "try": parcel.tries,
+        "error": outcome.error,
+        "reached": list(outcome.reached),
+        "addresses": parcel.addresses,
+        "may_have_arrived": outcome.may_have_arrived,
+        "next_try_at": utc_text(at + wait),
+    }
+
+
+def _about(parcel: Parcel, at: datetime) -> Line:
+    return {"at": utc_text(at), "message_ids": [message.message_id for message in parcel.messages]}
+
+
+def undelivered(settings: Settings) -> list[str]:
+    """Sentences about what did not arrive: messages of the last two weeks that were given up, and channels that refuse now."""
+    outbox = load(settings)
+    return [*_given_up(outbox, settings.as_of), *_refusing(outbox)]
+
+
+def _given_up(outbox: Outbox, at: datetime) -> list[str]:
+    return [
+        f"{message.channel}: {message.title} ({message.event_key}). {message.last_error}"
+        for message in outbox.messages.values()
+        if message.status == "given_up" and at - message.queued_at <= 2 * STALE_AFTER
+    ]
+
+
+def _refusing(outbox: Outbox) -> list[str]:
+    failing = Counter((each.channel, each.last_error) for each in outbox.messages.values() if each.status == "failed")
+    return [f"{channel}: {count} to be tried again. {error}" for (channel, error), count in failing.items()]
+
+
+def _what_happened(this_round: Round, before: Outbox, seconds: float) -> Delivery:
+    after = load(this_round.settings)
+    changed = [message for known, message in after.messages.items() if message != before.messages.get(known)]
+    waiting = Counter(each.reason for each in after.messages.values() if each.status == "waiting")
+    problems = [*_refusing(after), *this_round.broken, *(f"{reason} Waiting: {n}." for reason, n in waiting.items())]
+    if after.unreadable_lines:
+        problems.append(
+            f"{outbox_folder(this_round.settings)}/log.jsonl: {after.unreadable_lines} lines cannot be read and were "
+            "passed over: compare the file with its backup."
+        )
+    return Delivery(
+        sent=sum(message.status == "sent" for message in changed if not _was_sent(before, message)),
+        failed=sum(message.status in {"failed", "given_up"} for message in changed),
+        escalated=sum(
+            message.escalates is not None for message in changed if message.message_id not in before.messages
+        ),
+        by_status=dict(Counter(message.status for message in after.messages.values())),
+        problems=problems,
+        given_up=_given_up(after, this_round.settings.as_of),
+        seconds=round(seconds, 3),
+    )
+
+
+def _was_sent(before: Outbox, message: Message) -> bool:
+    return message.message_id in before.messages and before.messages[message.message_id].status == "sent"

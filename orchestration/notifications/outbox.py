@@ -1,0 +1,338 @@
+"""The outbox: events become one message per channel, and every message is sent, suppressed for a reason, or given up aloud.
+
+The log is the truth and `Message` is what it adds up to. Its lines have a `step`:
+
+  queued, escalated    a new message: every field of it, with its status (queued, waiting, suppressed) and the reason
+  waiting, ready       its channel has no address, and which variable to set; has one again
+  suppressed           found to be too much just before it would have been sent
+  collected            messages of a channel that go together as the digest `digest_id`
+  trying               is about to be sent; if nothing follows, the process ended here and it may have arrived
+  failed, given_up     was not taken, with the error, and when it is tried again; is not tried again
+  sent                 was taken by the channel; nothing but an acknowledgement or an escalation changes it any more
+  acknowledged         somebody has the incident: its messages so far are not escalated
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from orchestration.notifications.addresses import why_not_addressable
+from orchestration.notifications.log import Line, one_writer, read_log
+from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
+from orchestration.settings import Settings
+
+Channels = dict[str, NotificationChannel]
+STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
+MAY_HAVE_ARRIVED = "The run ended while this was being sent: it may have arrived, and goes again under the same key."
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that people should hear of, once for ever by its `event_key`."""
+
+    event_key: str
+    incident_key: str  # what cooldown, dedupe and acknowledgement go by
+    kind: str  # budget, alert, weekly, correction, run
+    severity: str
+    title: str
+    body: str  # markdown, plain enough for chat
+    drill_url: str
+    occurred_at: datetime
+    channels: tuple[str, ...]
+    is_muted: bool = False  # by its own budget or rule
+
+    def __post_init__(self):
+        if self.severity not in SEVERITIES:
+            raise ValueError(f"{self.event_key}: severity is {self.severity!r}: give one of {', '.join(SEVERITIES)}.")
+        if self.occurred_at.tzinfo is None:
+            raise ValueError(f"{self.event_key}: occurred_at has no time zone: give an instant.")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event on its way to one channel."""
+
+    message_id: str  # also the idempotency key that receivers see
+    event_key: str
+    incident_key: str
+    kind: str
+    severity: str
+    title: str
+    body: str
+    drill_url: str
+    occurred_at: datetime
+    channel: str
+    status: str  # queued, waiting, failed (is tried again), sent, suppressed, given_up
+    queued_at: datetime
+    reason: str | None = None  # why it is suppressed or waiting
+    dedupe_applied: bool = False
+    cooldown_applied: bool = False
+    is_muted: bool = False
+    escalates: str | None = None  # the message_id that nobody acknowledged
+    digest_due_at: datetime | None = None
+    digest_id: str | None = None
+    tries: int = 0
+    next_try_at: datetime | None = None
+    last_error: str | None = None
+    reached: tuple[int, ...] = ()  # which of the channel's addresses took it in a try that failed as a whole
+    addresses: int = 0  # how many it had then
+    may_have_arrived: bool = False  # the last try ended without an answer
+    may_have_doubled: bool = False  # was tried again after such a try: receivers know a copy by the message_id
+    sent_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    escalated_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be sent."""
+        return self.status in {"queued", "waiting", "failed"}
+
+
+@dataclass
+class Outbox:
+    """What the log adds up to."""
+
+    messages: dict[str, Message] = field(default_factory=dict)
+    by_incident: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    unreadable_lines: int = 0
+
+    def of_incident(self, incident_key: str, channel: str) -> list[Message]:
+        """A channel's messages about an incident, oldest first."""
+        messages = (self.messages[message_id] for message_id in self.by_incident.get(incident_key, ()))
+        return [message for message in messages if message.channel == channel]
+
+
+def message_id(event_key: str, channel: str) -> str:
+    """The same event on the same channel is the same message, whoever computes it and when."""
+    return hashlib.sha256(f"{event_key}\n{channel}".encode()).hexdigest()[:32]
+
+
+def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | None = None) -> Counter:
+    """Puts a message per event and channel into the outbox, and counts what became of them by status; `known` ones were there.
+
+    Whatever is too much (a repetition, a cooldown, muted, below the channel's severity) is there too, suppressed, with the reason.
+    """
+    channels = read_notification_channels() if channels is None else channels
+    counts: Counter = Counter()
+    with one_writer(settings) as append:
+        outbox, lines = load(settings), []
+        for event, name in [(each, name) for each in events for name in dict.fromkeys(each.channels)]:
+            if message_id(event.event_key, name) in outbox.messages:
+                counts["known"] += 1
+                continue
+            lines.append(_queued(event, name, channels, outbox, settings.as_of))
+            apply(outbox, lines[-1])
+            counts[lines[-1]["status"]] += 1
+        append(lines)
+    return counts
+
+
+def acknowledge(settings: Settings, incident_key: str, by: str) -> int:
+    """Marks an incident's messages so far: they are not escalated any more. Returns how many this changed; raises LookupError."""
+    with one_writer(settings) as append:
+        outbox = load(settings)
+        messages = [outbox.messages[known] for known in outbox.by_incident.get(incident_key, ())]
+        if not messages:
+            unheard = {
+                message.incident_key
+                for message in outbox.messages.values()
+                if message.status == "sent" and not message.acknowledged_at
+            }
+            raise LookupError(
+                f"No message is about the incident {incident_key!r}. Sent and not acknowledged: "
+                f"{', '.join(sorted(unheard)) or 'none'}."
+            )
+        open_messages = [message for message in messages if not message.acknowledged_at]
+        if open_messages:
+            append([{"step": "acknowledged", "at": utc_text(settings.as_of), "incident_key": incident_key, "by": by}])
+    return len(open_messages)
+
+
+def read_outbox(settings: Settings) -> list[dict]:
+    """One row per (event, channel), in the order in which they were queued; instants are UTC."""
+    return [asdict(message) for message in load(settings).messages.values()]
+
+
+def load(settings: Settings) -> Outbox:
+    """The log, added up."""
+    lines, unreadable = read_log(settings)
+    outbox = Outbox(unreadable_lines=unreadable)
+    for line in lines:
+        apply(outbox, line)
+    return outbox
+
+
+def apply(outbox: Outbox, line: Line) -> None:
+    """Takes one line in. What was sent stays sent, whatever a slower process writes later."""
+    step = line.get("step")
+    if step in {"queued", "escalated"}:
+        _take_in(outbox, line)
+    elif step == "acknowledged":
+        for known in outbox.by_incident.get(line["incident_key"], ()):
+            message = outbox.messages[known]
+            if not message.acknowledged_at:
+                outbox.messages[known] = replace(
+                    message, acknowledged_at=_instant(line["at"]), acknowledged_by=line["by"]
+                )
+    elif step in CHANGES:
+        for known in line["message_ids"]:
+            message = outbox.messages.get(known)
+            if message and message.status != "sent":
+                outbox.messages[known] = replace(message, **CHANGES[step](line, message))
+
+
+def _take_in(outbox: Outbox, line: Line) -> None:
+    if line["message_id"] in outbox.messages:
+        return
+    instants = {name: _instant(line[name]) for name in ("occurred_at", "queued_at", "digest_due_at")}
+    known = {name: value for name, value in line.items() if name in Message.__dataclass_fields__}
+    message = Message(**known | instants)
+    outbox.messages[message.message_id] = message
+    outbox.by_incident[message.incident_key].append(message.message_id)
+    if message.escalates in outbox.messages:
+        of = outbox.messages[message.escalates]
+        outbox.messages[of.message_id] = replace(of, escalated_at=message.queued_at)
+
+
+CHANGES = {
+    "waiting": lambda line, _: {"status": "waiting", "reason": line["reason"]},
+    "ready": lambda line, _: {"status": "queued", "reason": None},
+    "suppressed": lambda line, _: (
+        {"status": "suppressed"} | {name: line[name] for name in ("reason", "cooldown_applied", "is_muted")}
+    ),
+    "collected": lambda line, _: {"digest_id": line["digest_id"]},
+    "trying": lambda line, message: {
+        "status": "failed",
+        "last_error": MAY_HAVE_ARRIVED,
+        "next_try_at": None,
+        "tries": max(message.tries, line["try"]),
+        "may_have_arrived": True,
+        "may_have_doubled": message.may_have_doubled or message.may_have_arrived,
+    },
+    "failed": lambda line, message: {
+        "status": "failed",
+        "last_error": line["error"],
+        "next_try_at": _instant(line["next_try_at"]),
+        "reached": tuple(line["reached"]),
+        "addresses": line["addresses"],
+        "may_have_arrived": line["may_have_arrived"],
+        "tries": max(message.tries, line["try"]),
+    },
+    "given_up": lambda line, _: {"status": "given_up", "last_error": line["error"], "next_try_at": None},
+    "sent": lambda line, message: {
+        "status": "sent",
+        "sent_at": _instant(line["at"]),
+        "next_try_at": None,
+        "last_error": None,
+        "may_have_arrived": False,
+        "tries": max(message.tries, line["try"]),
+    },
+}
+
+
+def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: datetime) -> Line:
+    """The line that puts an event into the outbox of a channel, decided by the channel's rules at this instant."""
+    channel = channels.get(name)
+    message = Message(
+        message_id=message_id(event.event_key, name),
+        event_key=event.event_key,
+        incident_key=event.incident_key,
+        kind=event.kind,
+        severity=event.severity,
+        title=event.title,
+        body=event.body,
+        drill_url=event.drill_url,
+        occurred_at=event.occurred_at.astimezone(UTC),
+        channel=name,
+        status="queued",
+        queued_at=at,
+        is_muted=event.is_muted,
+        digest_due_at=digest_due(channel, at) if channel else None,
+    )
+    related = outbox.of_incident(event.incident_key, name)
+    silence = _repetition(message, related) or (channel and why_silent(message, channel, related, at))
+    if silence:
+        return new_message_line(replace(message, status="suppressed", **silence))
+    lacking = why_not_addressable(name, channel)
+    return new_message_line(replace(message, status="waiting", reason=lacking) if lacking else message)
+
+
+def new_message_line(message: Message) -> Line:
+    """A queued (or escalated) line: the message as it begins."""
+    names = tuple(Message.__dataclass_fields__)
+    begins = names[: names.index("digest_due_at") + 1]
+    fields = {name: getattr(message, name) for name in begins}
+    texts = {name: utc_text(value) if isinstance(value, datetime) else value for name, value in fields.items()}
+    return {"step": "escalated" if message.escalates else "queued"} | texts
+
+
+def _repetition(message: Message, related: list[Message]) -> dict | None:
+    for other in related:
+        is_to_come = other.is_open and message.queued_at - other.queued_at <= STALE_AFTER
+        if is_to_come and (other.severity, other.title) == (message.severity, message.title):
+            return {"dedupe_applied": True, "reason": "The same message about this incident is still to be sent."}
+    return None
+
+
+def why_silent(message: Message, channel: NotificationChannel, related: Iterable[Message], at: datetime) -> dict | None:
+    """What suppresses a message at an instant, with the reason; None when it may go."""
+    if message.is_muted:
+        return {"is_muted": True, "reason": "Muted by its own rule."}
+    if _is_muted(channel, at):
+        until = f"until {channel.muted_until}" if channel.muted_until else "with no end"
+        return {"is_muted": True, "reason": f"{channel.channel} is muted from {channel.muted_from} {until}."}
+    if message.escalates:
+        return None  # somebody must hear of it, whatever this channel was told before
+    if severity_rank(message) < SEVERITIES.index(channel.min_severity):
+        return {"reason": f"{channel.channel} takes messages from {channel.min_severity} on."}
+    for other in related:
+        is_recent = other.sent_at and at - other.sent_at < timedelta(minutes=channel.cooldown_minutes)
+        if is_recent and severity_rank(other) >= severity_rank(message):
+            return {
+                "cooldown_applied": True,
+                "reason": f"{channel.channel} heard of this incident within {channel.cooldown_minutes} minutes, no less severely.",
+            }
+    return None
+
+
+def severity_rank(message: Message) -> int:
+    """0 for info, 2 for critical."""
+    return SEVERITIES.index(message.severity)
+
+
+def _is_muted(channel: NotificationChannel, at: datetime) -> bool:
+    if not channel.muted_from:
+        return False
+    today = at.astimezone(ZoneInfo(channel.time_zone)).date()
+    return channel.muted_from <= today and (channel.muted_until is None or today < channel.muted_until)
+
+
+def digest_due(channel: NotificationChannel, at: datetime) -> datetime | None:
+    """When a message of this instant goes out: the next local digest time at or after it (UTC); None is at once.
+
+    A local time that the clocks skip is taken after the gap, one that comes twice the first time.
+    """
+    if channel.digest == "immediate":
+        return None
+    zone = ZoneInfo(channel.time_zone)
+    today = at.astimezone(zone).date()
+    days = (today + timedelta(days=ahead) for ahead in range(9))
+    due = (
+        datetime.combine(day, channel.digest_at, zone).astimezone(UTC)
+        for day in days
+        if channel.digest == "daily" or WEEKDAYS[day.weekday()] == channel.digest_weekday
+    )
+    return next(instant for instant in due if instant >= at)
+
+
+def utc_text(instant: datetime) -> str:
+    """An instant as the log has it."""
+    return instant.astimezone(UTC).isoformat()
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,805 @@
+"""The outbox against a real HTTP receiver that also fails, hangs, closes the line and kills the sender."""
+
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
+from orchestration.notifications.__main__ import main
+from orchestration.notifications.addresses import open_addresses
+from orchestration.notifications.delivery import (
+    DEADLINE_SECONDS,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    MAX_TRIES,
+    QUICK_TRIES,
+    STALE_AFTER,
+)
+from orchestration.notifications.log import held, one_writer, outbox_folder
+from orchestration.notifications.outbox import digest_due, message_id
+from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
+from orchestration.settings import PROJECT, Settings, from_environment
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PASSWORD, WEBHOOK = "hunter2secret", "T0123webhooksecret"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what arrives; answers what the path's script says next: a status, `hang`, `trickle`, `close` or `kill` (its sender)."""
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.arrived: list[tuple[str, str, dict]] = []  # (path, idempotency key, JSON)
+        self.script: dict[str, list] = {}
+        self.victim: int | None = None
+        self.is_over = threading.Event()
+
+    def handle_error(self, request, client_address):
+        """A sender that went away is what these tests are about."""
+
+    def address(self, path: str = "ok", login: str = "") -> str:
+        return f"json://{login}127.0.0.1:{self.server_port}/{path}"
+
+    def keys(self, path: str = "ok") -> list[str]:
+        return [key for at, key, _ in self.arrived if at == path]
+
+    def titles(self, path: str = "ok") -> list[str]:
+        return [message["title"] for at, _, message in self.arrived if at == path]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        path = self.path.strip("/")
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.arrived.append((path, self.headers["Idempotency-Key"], message))
+        script = self.server.script.get(path) or [200]
+        answer = script.pop(0) if len(script) > 1 else script[0]
+        if answer == "kill":
+            os.kill(self.server.victim, signal.SIGKILL)
+        if answer == "hang":
+            self.server.is_over.wait(30)
+        elif answer == "trickle":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not self.server.is_over.wait(0.1):
+                self.wfile.write(b".")
+        elif isinstance(answer, int):
+            self.send_response(answer)
+            self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.is_over.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def outbox(tmp_path, receiver, monkeypatch) -> Settings:
+    """An empty data root at noon, with the channel `oncall` at the receiver."""
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_FINANCE", receiver.address("finance"))
+    return replace(from_environment({"TOKENTRAIL_DATA": str(tmp_path)}), as_of=NOON)
+
+
+def channel(name: str = "oncall", **fields) -> dict[str, NotificationChannel]:
+    base = {
+        "channel": name,
+        "address_variable": f"TOKENTRAIL_CHANNEL_{name.upper()}",
+        "min_severity": "info",
+        "digest": "immediate",
+        "digest_at": "",
+        "digest_weekday": "",
+        "time_zone": "UTC",
+        "cooldown_minutes": 0,
+        "escalate_after_minutes": "",
+        "escalate_to": "",
+        "muted_from": "",
+        "muted_until": "",
+        "reason": "a test",
+    }
+    return {name: NotificationChannel.model_validate(base | fields)}
+
+
+ONCALL = channel()
+BOTH = ONCALL | channel("finance")
+
+
+def event(number: int = 1, channels: tuple[str, ...] = ("oncall",), **fields) -> Event:
+    base = {
+        "event_key": f"budget/search/2026-11-01/{number}/exceeded",
+        "incident_key": "budget/search/2026-11-01",
+        "kind": "budget",
+        "severity": "critical",
+        "title": f"Budget search exceeded ({number})",
+        "body": "Spend **12.34 USD** of 10.00.",
+        "drill_url": "http://localhost:8080/budget?data_mode=real&endpoint=search.answer",
+        "occurred_at": NOON,
+        "channels": channels,
+    }
+    return Event(**base | fields)
+
+
+def later(settings: Settings, **time_passed: float) -> Settings:
+    return replace(settings, as_of=settings.as_of + timedelta(**time_passed))
+
+
+def statuses(settings: Settings) -> list[str]:
+    return [row["status"] for row in read_outbox(settings)]
+
+
+# One message, once
+
+
+def test_a_message_carries_title_body_link_and_key(outbox, receiver):
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    [(_, key, message)] = receiver.arrived
+    assert (message["title"], message["type"]) == ("Budget search exceeded (1)", "failure")
+    assert message["message"].split("\n\n") == [event().body, event().drill_url, f"Message {key}"]
+    assert key == message_id(event().event_key, "oncall")
+
+
+def test_ten_runs_send_one_message(outbox, receiver):
+    for run in range(10):
+        enqueue(later(outbox, hours=run), [event()], ONCALL)
+        deliver(later(outbox, hours=run), channels=ONCALL)
+    assert len(receiver.arrived) == 1
+    [row] = read_outbox(outbox)
+    assert (row["status"], row["tries"], row["sent_at"]) == ("sent", 1, NOON)
+
+
+def test_an_event_goes_to_each_of_its_channels_once(outbox, receiver):
+    enqueue(outbox, [event(channels=("oncall", "finance", "oncall"))], BOTH)
+    assert enqueue(outbox, [event(channels=("finance", "oncall"))], BOTH) == {"known": 2}
+    deliver(outbox, channels=BOTH)
+    assert len(receiver.keys()) == len(receiver.keys("finance")) == 1
+    assert receiver.keys() != receiver.keys("finance")
+
+
+def test_deliveries_at_the_same_time_send_one_message(outbox, receiver):
+    enqueue(outbox, [event()], ONCALL)
+    threads = [threading.Thread(target=deliver, args=(outbox,), kwargs={"channels": ONCALL}) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(receiver.arrived) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [({"severity": "fatal"}, "severity is 'fatal'"), ({"occurred_at": NOON.replace(tzinfo=None)}, "has no time zone")],
+)
+def test_an_event_that_cannot_be_is_a_sentence(fields, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        event(**fields)
+
+
+# Channels that fail
+
+
+def test_a_500_is_tried_again_within_the_run(outbox, receiver):
+    receiver.script["ok"] = [500, 200]
+    enqueue(outbox, [event()], ONCALL)
+    assert deliver(outbox, channels=ONCALL).sent == 1
+    assert len(set(receiver.keys())) == 1
+    assert len(receiver.keys()) == read_outbox(outbox)[0]["tries"] == 2
+
+
+def test_what_fails_is_tried_in_later_runs_ever_more_rarely_and_given_up_aloud(outbox, receiver):
+    receiver.script["ok"] = [503]
+    enqueue(outbox, [event()], ONCALL)
+    waits = []
+    while statuses(outbox) != ["given_up"] and len(waits) <= MAX_TRIES:
+        delivery = deliver(outbox, deadline_seconds=0.3, channels=ONCALL)
+        [row] = read_outbox(outbox)
+        if row["next_try_at"]:
+            assert delivery.problems == ["oncall: 1 to be tried again. Not sent: it answered with HTTP status 503."]
+            waits.append(row["next_try_at"] - outbox.as_of)
+            early = replace(outbox, as_of=row["next_try_at"] - timedelta(seconds=1))
+            assert deliver(early, channels=ONCALL).failed == 0  # not yet due
+            outbox = replace(outbox, as_of=row["next_try_at"])
+    assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert max(waits) == LONGEST_WAIT
+    assert len(receiver.keys()) == MAX_TRIES
+    [sentence] = undelivered(outbox)
+    assert sentence.startswith("oncall: Budget search exceeded (1)")
+    assert f"Given up after {len(receiver.keys())} tries." in sentence
+    assert deliver(later(outbox, days=1), channels=ONCALL).given_up == [sentence]
+    assert undelivered(later(outbox, days=30)) == []
+
+
+def test_a_line_that_breaks_is_a_failed_try(outbox, receiver):
+    receiver.script["ok"] = ["close", 200]
+    enqueue(outbox, [event()], ONCALL)
+    assert deliver(outbox, channels=ONCALL).sent == 1
+    assert len(set(receiver.keys())) == 1
+
+
+def test_a_dead_a_hanging_and_a_trickling_channel_hold_up_nobody(outbox, receiver, monkeypatch):
+    with closing(socket.create_server(("127.0.0.1", 0))) as unused:
+        dead = unused.getsockname()[1]
+    names = ("dead", "hang", "trickle", "oncall")
+    channels = {key: row for name in names for key, row in channel(name).items()}
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_DEAD", f"json://127.0.0.1:{dead}/")
+    for name in ("hang", "trickle"):
+        monkeypatch.setenv(f"TOKENTRAIL_CHANNEL_{name.upper()}", receiver.address(name))
+        receiver.script[name] = [name]
+    enqueue(outbox, [event(number, channels=names) for number in (1, 2)], channels)
+    began = time.monotonic()
+    delivery = deliver(outbox, deadline_seconds=2, channels=channels)
+    assert time.monotonic() - began < 2.5
+    assert len(receiver.keys()) == 2
+    by_channel = {(row["channel"], row["status"]) for row in read_outbox(outbox)}
+    assert by_channel >= {("oncall", "sent"), ("dead", "failed"), ("hang", "failed"), ("trickle", "failed")}
+    said = "\n".join(delivery.problems)
+    assert "dead: 2 to be tried again. Not sent: it could not be reached, or broke the connection." in said
+    assert "hang: 1 to be tried again. Not sent: no answer" in said
+    assert "trickle: 1 to be tried again. Not sent: no answer before the run's deadline." in said
+    assert len(receiver.keys("hang")) == 1  # silence may mean that it arrived: not again in this run
+
+
+def test_a_silent_receiver_is_marked_as_possibly_told_twice(outbox, receiver):
+    receiver.script["ok"] = ["hang", 200]
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, deadline_seconds=0.5, channels=ONCALL)
+    assert [(row["status"], row["may_have_arrived"]) for row in read_outbox(outbox)] == [("failed", True)]
+    deliver(later(outbox, minutes=5), channels=ONCALL)
+    assert [(row["status"], row["may_have_doubled"]) for row in read_outbox(outbox)] == [("sent", True)]
+    assert len(receiver.keys()) == 2
+    assert len(set(receiver.keys())) == 1
+
+
+def test_a_channel_that_is_down_does_not_use_up_every_messages_tries(outbox, receiver):
+    receiver.script["ok"] = [500]
+    enqueue(outbox, [event(number) for number in range(5)], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    assert [row["tries"] for row in read_outbox(outbox)] == [3, 3, 0, 0, 0]
+    receiver.arrived.clear()
+    receiver.script["ok"] = [200]
+    deliver(later(outbox, hours=1), channels=ONCALL)
+    assert [title[-2] for title in receiver.titles()] == list("23401")  # those that were not tried come first
+
+
+def test_of_two_addresses_the_living_one_is_told_once(outbox, receiver, monkeypatch):
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", f"{receiver.address('a')}, {receiver.address('b')}")
+    receiver.script["b"] = [500]
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, deadline_seconds=1, channels=ONCALL)
+    assert read_outbox(outbox)[0]["last_error"] == "Not sent: address 2 of 2: it answered with HTTP status 500."
+    receiver.script["b"] = [200]
+    deliver(later(outbox, hours=1), channels=ONCALL)
+    assert statuses(outbox) == ["sent"]
+    assert len(receiver.keys("a")) == 1
+
+
+def test_a_missing_address_waits_and_says_what_to_set(outbox, receiver, monkeypatch):
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
+    assert enqueue(outbox, [event()], ONCALL) == {"waiting": 1}
+    for _ in range(2):
+        delivery = deliver(outbox, channels=ONCALL)
+    assert delivery.problems == ["oncall has no address: set TOKENTRAIL_CHANNEL_ONCALL. Waiting: 1."]
+    assert len(log(outbox)) == 1
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
+    assert deliver(later(outbox, days=1), channels=ONCALL).sent == 1
+
+
+def test_an_address_set_late_brings_no_flood(outbox, receiver, monkeypatch):
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
+    enqueue(outbox, [event(1)], ONCALL)
+    enqueue(later(outbox, days=6), [event(2)], ONCALL)
+    enqueue(later(outbox, days=7.5), [event(3, title=event(1).title)], ONCALL)  # the first is too old to stand for it
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
+    deliver(later(outbox, days=8), channels=ONCALL)
+    assert receiver.titles() == ["Budget search exceeded (2)", "Budget search exceeded (1)"]
+    assert read_outbox(outbox)[0]["reason"] == "It waited for an address for more than 7 days."
+
+
+def test_a_channel_that_nobody_defined_waits_too(outbox):
+    enqueue(outbox, [event(channels=("#oncall-search",))], ONCALL)
+    assert deliver(outbox, channels=ONCALL).problems == [
+        "No channel is called '#oncall-search': add it to dbt_project/seeds/notification_channels.csv. Waiting: 1."
+    ]
+
+
+# A sender that is killed
+
+SEND = """
+import sys
+from datetime import datetime
+from orchestration.notifications import deliver, enqueue
+from orchestration.settings import from_environment
+from tests.test_notifications import ONCALL, event
+import os, signal
+settings = from_environment()
+enqueue(settings, [event(number) for number in range(3)], ONCALL)
+if sys.argv[1] == "before":
+    os.kill(os.getpid(), signal.SIGKILL)
+deliver(settings, channels=ONCALL)
+"""
+
+
+def sender(settings: Settings, when: str) -> subprocess.Popen:
+    environment = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_AS_OF": settings.as_of.isoformat()}
+    return subprocess.Popen([sys.executable, "-c", SEND, when], cwd=PROJECT, env=os.environ | environment)
+
+
+def test_a_kill_before_the_first_message_loses_nothing(outbox, receiver):
+    assert sender(outbox, "before").wait() == -signal.SIGKILL
+    assert receiver.arrived == []
+    deliver(outbox, channels=ONCALL)
+    assert len(set(receiver.keys())) == len(receiver.keys()) == 3
+
+
+def test_a_kill_between_send_and_commit_doubles_one_at_most_under_the_same_key(outbox, receiver):
+    receiver.script["ok"] = [200, "kill", 200]
+    process = sender(outbox, "while sending")
+    receiver.victim = process.pid
+    assert process.wait() == -signal.SIGKILL
+    killed_with = receiver.keys()[-1]
+    assert statuses(outbox) == ["sent", "failed", "queued"]
+    for _ in range(3):
+        deliver(outbox, channels=ONCALL)
+    arrived = set(receiver.keys())
+    assert set(Counter(receiver.keys()).items()) == {(key, 1 + (key == killed_with)) for key in arrived}
+    assert len(arrived) == 3
+    assert [row["may_have_doubled"] for row in read_outbox(outbox)] == [False, True, False]
+
+
+def log(settings: Settings) -> list[str]:
+    return (outbox_folder(settings) / "log.jsonl").read_text().splitlines()
+
+
+@pytest.mark.parametrize("cut", [1, 20, -2])
+def test_a_torn_last_line_was_not_written(outbox, receiver, cut):
+    enqueue(outbox, [event(1)], ONCALL)
+    path = outbox_folder(outbox) / "log.jsonl"
+    whole = path.read_bytes()
+    enqueue(outbox, [event(2)], ONCALL)
+    path.write_bytes(whole + path.read_bytes()[len(whole) :][:cut])
+    assert len(read_outbox(outbox)) == 1
+    enqueue(outbox, [event(1), event(2)], ONCALL)
+    assert deliver(outbox, channels=ONCALL).problems == []
+    assert receiver.titles() == ["Budget search exceeded (1)", "Budget search exceeded (2)"]
+
+
+def test_a_last_line_that_lacks_only_its_line_feed_counts(outbox, receiver):
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    path = outbox_folder(outbox) / "log.jsonl"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert statuses(outbox) == ["sent"]
+    enqueue(outbox, [event(2)], ONCALL)
+    assert statuses(outbox) == ["sent", "queued"]
+
+
+def test_a_line_that_cannot_be_read_is_passed_over_and_said(outbox):
+    enqueue(outbox, [event(1)], ONCALL)
+    with (outbox_folder(outbox) / "log.jsonl").open("a") as file:
+        file.write("\x00\x00\n")
+    enqueue(outbox, [event(2)], ONCALL)
+    delivery = deliver(outbox, channels=ONCALL)
+    assert delivery.sent == 2
+    assert "log.jsonl: 1 lines cannot be read and were passed over" in delivery.problems[0]
+
+
+# Quiet
+
+
+def test_the_same_message_is_not_queued_beside_one_that_is_still_to_be_sent(outbox, receiver):
+    same = {"title": "Budget search exceeded"}
+    enqueue(outbox, [event(1, **same), event(2, **same), event(3, **same, incident_key="another")], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    enqueue(outbox, [event(4, **same)], ONCALL)
+    assert [(row["status"], row["dedupe_applied"]) for row in read_outbox(outbox)] == [
+        ("sent", False),
+        ("suppressed", True),
+        ("sent", False),
+        ("queued", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "minutes", "goes"),
+    [
+        ("warning", "warning", 59, False),
+        ("warning", "warning", 60, True),
+        ("warning", "info", 59, False),
+        ("warning", "critical", 1, True),
+        ("critical", "warning", 1, False),
+    ],
+)
+def test_within_a_cooldown_only_worse_news_of_an_incident_goes(outbox, receiver, first, second, minutes, goes):
+    channels = channel(cooldown_minutes=60)
+    enqueue(outbox, [event(1, severity=first)], channels)
+    deliver(outbox, channels=channels)
+    outbox = later(outbox, minutes=minutes)
+    enqueue(outbox, [event(2, severity=second), event(3, severity=second, incident_key="another")], channels)
+    deliver(outbox, channels=channels)
+    rows = read_outbox(outbox)
+    assert [(row["status"] == "sent", row["cooldown_applied"]) for row in rows[1:]] == [(goes, not goes), (True, False)]
+
+
+def test_one_run_sends_the_worst_and_is_quiet_about_the_rest(outbox, receiver):
+    channels = channel(cooldown_minutes=60)
+    enqueue(outbox, [event(1, severity="warning"), event(2, severity="critical"), event(3, severity="info")], channels)
+    deliver(outbox, channels=channels)
+    assert receiver.titles() == ["Budget search exceeded (2)"]
+    rows = read_outbox(outbox)
+    assert [(row["status"], row["cooldown_applied"]) for row in rows] == [
+        ("suppressed", True),
+        ("sent", False),
+        ("suppressed", True),
+    ]
+    assert rows[0]["reason"] == "oncall heard of this incident within 60 minutes, no less severely."
+
+
+def test_muted_messages_stand_in_the_outbox_and_go_nowhere(outbox, receiver):
+    days = {"muted_from": "2026-11-23", "muted_until": "2026-11-25", "time_zone": "Pacific/Auckland"}  # UTC+13
+    channels = channel(**days)
+    for hour, number in ((-26, 1), (-25, 2), (22, 3), (23, 4)):  # midnight there is 11:00 UTC
+        enqueue(later(outbox, hours=hour), [event(number)], channels)
+        deliver(later(outbox, hours=hour), channels=channels)
+    enqueue(later(outbox, days=5), [event(5, is_muted=True)], channels)
+    deliver(later(outbox, days=5), channels=channels)
+    assert receiver.titles() == ["Budget search exceeded (1)", "Budget search exceeded (4)"]
+    assert [row["is_muted"] for row in read_outbox(outbox)] == [False, True, True, False, True]
+    assert "muted from 2026-11-23 until 2026-11-25" in read_outbox(outbox)[1]["reason"]
+
+
+def test_a_channel_takes_messages_from_its_severity_on(outbox, receiver):
+    channels = channel(min_severity="warning")
+    enqueue(outbox, [event(1, severity="info"), event(2, severity="warning")], channels)
+    deliver(outbox, channels=channels)
+    assert statuses(outbox) == ["suppressed", "sent"]
+
+
+# Digests
+
+
+@pytest.mark.parametrize(
+    ("local", "due"),
+    [
+        ("2026-03-28T09:00", "2026-03-28T08:00"),  # at the minute: still that day's
+        ("2026-03-28T09:01", "2026-03-29T07:00"),  # the night of the change is 23 hours long
+        ("2026-10-24T09:01", "2026-10-25T08:00"),  # and 25
+    ],
+)
+def test_a_daily_digest_keeps_its_local_time_over_a_change_of_clocks(local, due):
+    from zoneinfo import ZoneInfo
+
+    berlin = channel(digest="daily", digest_at="09:00", time_zone="Europe/Berlin")["oncall"]
+    at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    assert digest_due(berlin, at) == datetime.fromisoformat(due).replace(tzinfo=UTC)
+
+
+def test_a_local_time_that_is_skipped_or_comes_twice_is_one_instant():
+    berlin = channel(digest="daily", digest_at="02:30", time_zone="Europe/Berlin")["oncall"]
+    skipped = [digest_due(berlin, datetime(2026, 3, 29, hour, tzinfo=UTC)) for hour in (0, 1)]
+    assert skipped == [datetime(2026, 3, 29, 1, 30, tzinfo=UTC)] * 2
+    twice = [digest_due(berlin, datetime(2026, 10, 25, hour, tzinfo=UTC)) for hour in (0, 1)]
+    assert twice == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
+
+
+def test_a_weekly_digest_waits_for_its_weekday():
+    weekly = channel(digest="weekly", digest_at="08:00", digest_weekday="monday", time_zone="Asia/Kathmandu")["oncall"]
+    assert digest_due(weekly, NOON) == datetime(2026, 11, 30, 2, 15, tzinfo=UTC)
+
+
+def test_a_digest_is_one_message_with_a_row_for_each_event(outbox, receiver):
+    channels = channel(digest="daily", digest_at="09:00", time_zone="Europe/Berlin")
+    outbox = replace(outbox, as_of=datetime(2026, 3, 28, 12, tzinfo=UTC))
+    enqueue(outbox, [event(1, severity="info"), event(2)], channels)
+    early, due = (replace(outbox, as_of=datetime(2026, 3, 29, *at, tzinfo=UTC)) for at in ((6, 59), (7, 0)))
+    deliver(early, channels=channels)
+    assert receiver.arrived == []
+    enqueue(due, [event(3, severity="warning")], channels)
+    receiver.script["ok"] = [500]
+    deliver(due, deadline_seconds=0.3, channels=channels)
+    receiver.script["ok"] = [200]
+    again = later(due, minutes=5)
+    enqueue(again, [event(4)], channels)
+    deliver(again, channels=channels)
+    [(_, key, message), (_, same_key, _)] = receiver.arrived
+    assert key == same_key  # tried again as it was: the newcomer is in the next one
+    assert message["title"] == "Tokentrail digest: 1 critical, 1 warning, 1 info"
+    assert message["message"].index("(2)") < message["message"].index("(3)") < message["message"].index("(1)")
+    rows = read_outbox(outbox)
+    assert [row["digest_id"] for row in rows] == [key, key, key, None]
+    assert [row["status"] for row in rows] == ["sent", "sent", "sent", "queued"]
+    assert message["message"].endswith(f"Message {key}")
+
+
+# Escalation
+
+ESCALATING = channel(escalate_after_minutes=30, escalate_to="finance") | channel(
+    "finance", cooldown_minutes=600, digest="daily", digest_at="09:00", min_severity="critical"
+)
+
+
+def test_what_nobody_acknowledges_is_escalated_once(outbox, receiver):
+    enqueue(outbox, [event(1), event(2, severity="warning", incident_key="another")], ESCALATING)
+    for minutes in (0, 29, 30, 90, 1000):
+        delivery = deliver(later(outbox, minutes=minutes), channels=ESCALATING)
+        assert delivery.escalated == (minutes == 30)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+    assert "Escalated: sent to oncall and not acknowledged." in receiver.arrived[-1][2]["message"]
+    rows = read_outbox(outbox)
+    assert rows[0]["escalated_at"] == NOON + timedelta(minutes=30)
+    assert rows[2]["escalates"] == rows[0]["message_id"]
+
+
+def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, receiver):
+    enqueue(outbox, [event(1)], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    assert acknowledge(later(outbox, minutes=10), event().incident_key, "kim") == 1
+    assert acknowledge(later(outbox, minutes=11), event().incident_key, "lee") == 0
+    enqueue(later(outbox, minutes=20), [event(2)], ESCALATING)
+    for minutes in (20, 49, 50):
+        deliver(later(outbox, minutes=minutes), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
+    assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
+
+
+def test_an_escalation_that_is_still_to_be_sent_ends_with_the_acknowledgement(outbox, receiver):
+    receiver.script["finance"] = [500]
+    enqueue(outbox, [event()], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    deliver(later(outbox, minutes=30), deadline_seconds=0.3, channels=ESCALATING)
+    acknowledge(later(outbox, minutes=31), event().incident_key, "kim")
+    receiver.arrived.clear()
+    deliver(later(outbox, hours=2), channels=ESCALATING)
+    assert receiver.arrived == []
+    assert read_outbox(outbox)[1]["reason"] == "kim acknowledged it before it was sent."
+
+
+def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox, receiver):
+    enqueue(outbox, [event()], ONCALL)
+    with held(outbox_folder(outbox) / "_delivery_lock", 0):
+        [sentence] = deliver(outbox, channels=ONCALL).problems
+    assert "_delivery_lock: another process has the outbox." in sentence
+    assert receiver.arrived == []
+
+
+def test_what_a_channel_never_took_is_escalated_when_it_is_given_up(outbox, receiver):
+    receiver.script["ok"] = [500]
+    enqueue(outbox, [event()], ESCALATING)
+    deliver(outbox, deadline_seconds=0.3, channels=ESCALATING)
+    late = later(outbox, seconds=STALE_AFTER.total_seconds() + 1)
+    for _ in range(2):
+        deliver(late, channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+
+
+def test_a_person_acknowledges_and_looks(outbox, receiver, monkeypatch, capsys):
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(outbox.data))
+    enqueue(outbox, [event(), event(2, is_muted=True)], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    assert main(["acknowledge", "no/such"]) == 1
+    said = capsys.readouterr().err
+    assert "No message is about the incident 'no/such'. Sent and not acknowledged: budget/search/2026-11-01." in said
+    assert main(["acknowledge", "budget/search/2026-11-01", "--by", "kim"]) == 0
+    capsys.readouterr()
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert "acknowledged by kim" in shown
+    assert "Muted by its own rule." in shown
+
+
+# Secrets
+
+
+def test_an_address_is_written_nowhere(outbox, receiver, monkeypatch, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    names = ("oncall", "refusing", "dead", "odd")
+    channels = {key: row for name in names for key, row in channel(name).items()}
+    login = f"user:{PASSWORD}@"
+    addresses = {
+        "oncall": receiver.address(WEBHOOK, login),
+        "refusing": receiver.address(f"500{WEBHOOK}", login),
+        "dead": f"json://{login}127.0.0.1:1/{WEBHOOK}",
+        "odd": f"slakc://{login}{WEBHOOK}",
+    }
+    receiver.script[f"500{WEBHOOK}"] = [500]
+    for name, address in addresses.items():
+        monkeypatch.setenv(f"TOKENTRAIL_CHANNEL_{name.upper()}", address)
+    enqueue(outbox, [event(channels=names)], channels)
+    delivery = deliver(outbox, deadline_seconds=3, channels=channels)
+    assert [row["status"] for row in read_outbox(outbox)] == ["sent", "failed", "failed", "failed"]
+    assert "odd: 1 to be tried again. Not sent: the address cannot be understood: docs/operate.md" in str(delivery)
+    written = "".join(path.read_text() for path in outbox.data.rglob("*") if path.is_file())
+    everything = f"{caplog.text}{capfd.readouterr()}{written}{delivery!r}{read_outbox(outbox)!r}{channels!r}"
+    assert WEBHOOK not in everything
+    assert PASSWORD not in everything
+
+
+# Any cut of the log
+
+CHANNELS = (
+    channel(cooldown_minutes=30, escalate_after_minutes=30, escalate_to="finance")
+    | channel("finance")
+    | channel("digest", digest="daily", digest_at="09:00")
+)
+EVENTS = [
+    event(
+        number,
+        channels=("oncall", "digest"),
+        severity=("info", "warning", "critical")[number % 3],
+        incident_key=f"incident/{number % 2}",
+        title=f"Title {number % 4}",
+        body=f"<{number}>",
+    )
+    for number in range(6)
+]
+STEPS = st.one_of(
+    st.tuples(st.just("enqueue"), st.integers(0, 5)),
+    st.tuples(st.just("deliver"), st.sampled_from([200, 500])),
+    st.tuples(st.just("acknowledge"), st.integers(0, 5)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 45, 60 * 24])),
+)
+
+
+@given(steps=st.lists(STEPS, min_size=4, max_size=14), cut=st.floats(0, 1))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_any_cut_of_the_log_nothing_is_lost_and_nothing_sent_is_sent_again(receiver, steps, cut):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for name in CHANNELS:
+            patch.setenv(f"TOKENTRAIL_CHANNEL_{name.upper()}", receiver.address(name))
+        before = replace(from_environment({"TOKENTRAIL_DATA": f"{folder}/before"}), as_of=NOON)
+        for verb, what in [("enqueue", 0), *steps]:
+            before = walk(before, receiver, verb, what)
+        whole = (outbox_folder(before) / "log.jsonl").read_bytes()
+        after = replace(from_environment({"TOKENTRAIL_DATA": f"{folder}/after"}), as_of=before.as_of)
+        outbox_folder(after).mkdir(parents=True)
+        (outbox_folder(after) / "log.jsonl").write_bytes(whole[: int(len(whole) * cut)])
+        sent = {said(row) for row in read_outbox(after) if row["status"] == "sent"}
+        receiver.arrived.clear()
+        receiver.script.clear()
+        for _ in range(2):
+            enqueue(after, EVENTS, CHANNELS)
+            for _ in range(3):
+                deliver(after, channels=CHANNELS)
+            after = later(after, days=2)
+        arrived = Counter(
+            (path, message["title"].startswith("escalated"), f"<{number}>")
+            for path, _, message in receiver.arrived
+            for number in range(6)
+            if f"<{number}>" in message["message"]
+        )
+        assert max(arrived.values(), default=1) == 1
+        assert not sent & arrived.keys()
+        assert {row["status"] for row in read_outbox(after)} <= {"sent", "suppressed"}
+        assert {said(row) for row in read_outbox(after) if row["status"] == "sent"} == sent | arrived.keys()
+        assert {(row["event_key"], row["channel"]) for row in read_outbox(after)} >= {
+            (each.event_key, name) for each in EVENTS for name in each.channels
+        }
+
+
+def walk(settings: Settings, receiver: Receiver, verb: str, what: int) -> Settings:
+    if verb == "wait":
+        return later(settings, minutes=what)
+    if verb == "enqueue":
+        enqueue(settings, EVENTS[: what + 1], CHANNELS)
+    elif verb == "deliver":
+        receiver.script.update({name: [what] for name in CHANNELS})
+        deliver(settings, deadline_seconds=5 if what == 200 else 0.2, channels=CHANNELS)
+    elif any(row["incident_key"] == EVENTS[what].incident_key for row in read_outbox(settings)):
+        acknowledge(settings, EVENTS[what].incident_key, "kim")
+    return settings
+
+
+def said(row: dict) -> tuple[str, bool, str]:
+    return row["channel"], bool(row["escalates"]), row["body"].partition("\n")[0]
+
+
+def test_what_was_sent_stays_sent_whatever_a_slower_process_writes_later(outbox):
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    about = {"at": NOON.isoformat(), "message_ids": [message_id(event().event_key, "oncall")]}
+    with one_writer(outbox) as append:
+        append([about | {"step": "given_up", "error": "late"}, about | {"step": "of a newer release"}])
+    assert statuses(outbox) == ["sent"]
+
+
+# The seed
+
+HEADER, *ROWS = (SEEDS / "notification_channels.csv").read_text().splitlines()
+DAILY = ROWS[2]
+
+
+def test_the_channels_we_ship_work_without_addresses(outbox, monkeypatch):
+    shipped = read_notification_channels()
+    assert list(shipped) == ["oncall", "finance", "everyone"]
+    for row in shipped.values():
+        monkeypatch.delenv(row.address_variable, raising=False)
+    enqueue(outbox, [event(channels=tuple(shipped))])
+    delivery = deliver(outbox)
+    assert delivery.by_status == {"waiting": 3}
+    assert len(delivery.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (DAILY.replace("TOKENTRAIL_CHANNEL_EVERYONE", f"slack://{WEBHOOK}"), "line 3: address_variable: it is no name of an"),
+        (DAILY.replace(",info,", f",json://user:{PASSWORD}@host,"), "min_severity: Input should be 'info', 'warning' or 'critical'."),
+        (DAILY.replace(",info,", ",all,"), "line 3: min_severity: Input should be 'info', 'warning' or 'critical' (found 'all')."),
+        (DAILY.replace("09:00", ""), "line 3: digest is daily: give digest_at (local HH:MM) with daily and weekly, and only then."),
+        (DAILY.replace("09:00", "9 am"), "line 3: digest_at: '9 am' is no time of day: give HH:MM."),
+        (DAILY.replace("daily", "weekly"), "line 3: digest is weekly: give digest_weekday with weekly, and only then."),
+        (DAILY.replace("09:00,,UTC", "09:00,,Mars/Olympus"), "line 3: time_zone: 'Mars/Olympus' is no IANA zone such as Europe/Berlin."),
+        (DAILY.replace("UTC,0,,,", "UTC,0,30,,"), "line 3: give both of escalate_after_minutes and escalate_to, or neither."),
+        (DAILY.replace("UTC,0,,,", "UTC,0,30,everyone,"), "line 3: everyone escalates to itself: name another channel."),
+        (DAILY.replace("UTC,0,,,", "UTC,0,30,cfo,"), "escalate_to: 'cfo' is no channel of this file: write one of finance, everyone."),
+        (DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-11-02,2026-11-02"), "is not after muted_from 2026-11-02: it is the first day that"),
+        (DAILY.replace("UTC,0,,,,", "UTC,0,,,,2026-11-02"), "line 3: muted_until has no muted_from: give the first day of silence."),
+        (DAILY.replace("UTC,0", "UTC,-5"), "line 3: cooldown_minutes: Input should be greater than or equal to 0 (found '-5')."),
+        (DAILY.replace("everyone,", "finance,"), "lines 2 and 3 are both finance: keep one of them."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_a_sentence_that_names_its_line_and_quotes_no_address(tmp_path, row, sentence):
+    path = tmp_path / "notification_channels.csv"
+    path.write_text("\n".join([HEADER, ROWS[1], row]) + "\n")
+    with pytest.raises(SeedError) as mistake:
+        read_notification_channels(path)
+    assert sentence in str(mistake.value)
+    assert WEBHOOK not in str(mistake.value)
+    assert PASSWORD not in str(mistake.value)
+
+
+def test_a_muted_day_is_a_day_of_the_seed(tmp_path):
+    path = tmp_path / "notification_channels.csv"
+    path.write_text("\n".join([HEADER, DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-12-24,2027-01-02")]) + "\n")
+    row = read_notification_channels(path)["everyone"]
+    assert (row.muted_from, row.muted_until) == (date(2026, 12, 24), date(2027, 1, 2))
+
+
+def test_the_addresses_of_the_page_are_understood(monkeypatch):
+    section = (PROJECT / "docs" / "operate.md").read_text().partition("## Notifications")[2].partition("\n## ")[0]
+    examples = re.findall(r"^(TOKENTRAIL_CHANNEL_\w+)=(.+)$", section, re.MULTILINE)
+    assert len(examples) == 4
+    for variable, address in examples:
+        monkeypatch.setenv(variable, address)
+        [service] = open_addresses(channel(address_variable=variable)["oncall"])
+        assert service is not None, variable
+
+
+def test_what_the_page_says_of_deadlines_and_tries_is_so():
+    page = (PROJECT / "docs" / "operate.md").read_text()
+    assert (DEADLINE_SECONDS, QUICK_TRIES, MAX_TRIES, STALE_AFTER.days) == (20, 3, 30, 7)
+    assert (timedelta(minutes=5), timedelta(hours=6)) == (FIRST_WAIT, LONGEST_WAIT)
+    for said in (
+        "within 20 seconds",
+        "up to three times",
+        "5 minutes at first and 6 hours at most",
+        "30 tries or a week",
+    ):
+        assert said in page

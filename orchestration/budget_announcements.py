@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ledger import Line, one_writer, read_lines
+from orchestration.ledger import Line, one_writer, read_log
 from orchestration.notifications import Event, enqueue
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
@@ -63,7 +63,7 @@ class Told:
 def announce(settings: Settings) -> Counter:
     """Writes to the ledger what today's facts changed and puts its messages into the outbox; counts both. A repetition says nothing."""
     told = Told()
-    with one_writer(ledger_file(settings).parent) as append:
+    with one_writer(announcements_folder(settings)) as append:
         for line in read_announcements(settings):
             told.apply(line)
         with warehouse(settings) as connection:
@@ -83,14 +83,14 @@ def announce(settings: Settings) -> Counter:
     return Counter(line["kind"] for line in new) + queued
 
 
-def ledger_file(settings: Settings) -> Path:
-    """Where announcements are kept."""
-    return settings.ledger / "budget_announcements" / "log.jsonl"
+def announcements_folder(settings: Settings) -> Path:
+    """Where announcements are kept: in the ledger, because what was known on a day cannot be computed again."""
+    return settings.ledger / "budget_announcements"
 
 
 def read_announcements(settings: Settings) -> list[Line]:
     """Every line, oldest first; a line that a kill left torn was never written."""
-    return read_lines(ledger_file(settings))[0]
+    return read_log(announcements_folder(settings))[0]
 
 
 class _Facts:

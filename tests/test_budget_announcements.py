@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
-from orchestration.budget_announcements import announce, ledger_file, read_announcements
+from orchestration.budget_announcements import announce, announcements_folder, read_announcements
+from orchestration.ledger import log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import Settings
 
@@ -47,8 +48,9 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
         "late": [Spend("2026-11-09T10:00:00", 5), Spend("2026-11-10T11:20:00", 4)],
         "refunded": [Spend("2026-11-10T09:00:00", 11)],
     }
-    named = {"valid_from": "2026-09-01", "channel": "finance"}
+    named = {"valid_from": "2026-11-01", "channel": "finance"}
     world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
+    world.budgets[0]["valid_from"] = "2026-09-01"
     seen = {}
 
     def step(as_of: str, *arguments: str) -> None:
@@ -83,7 +85,10 @@ def test_what_was_long_over_at_the_first_run_wakes_nobody(story):
     first = next(iter(STEPS))
     assert {line["budget_id"] for line in seen[first][1] if line.get("is_silent")} == {"old"}
     titles = [message["title"] for message in seen[first][2]]
-    assert sorted(titles) == ["Budget late: warning, 9.00 of 10.00 USD", "Budget refunded: exceeded, 11.00 of 10.00 USD"]
+    assert sorted(titles) == [
+        "Budget late: warning, 9.00 of 10.00 USD",
+        "Budget refunded: exceeded, 11.00 of 10.00 USD",
+    ]
 
 
 def test_a_correction_says_what_was_told_and_why_it_is_wrong(story):
@@ -105,8 +110,10 @@ def test_the_ledger_adds_up_to_what_the_facts_say(story):
     for line in read_announcements(world.settings):
         if line["kind"] in {"news", "added", "moved", "withdrawn"}:
             told[line["budget_id"], line["period_start"], line["to_state"], line["occurrence"]] = line
-    held = {key[:3] + (line["changed_at"],) for key, line in told.items() if line["kind"] != "withdrawn"}
-    facts = world.ask("select budget_id, period_start::varchar, to_state, strftime(changed_at, '%Y-%m-%dT%H:%M:%S') from budget_transitions")
+    held = {(*key[:3], line["changed_at"]) for key, line in told.items() if line["kind"] != "withdrawn"}
+    facts = world.ask(
+        "select budget_id, period_start::varchar, to_state, strftime(changed_at, '%Y-%m-%dT%H:%M:%S') from budget_transitions"
+    )
     assert held == set(facts)
 
 
@@ -135,7 +142,7 @@ def test_money_is_kept_in_all_its_digits(story):
 def test_a_torn_line_was_never_written(story):
     world, _ = story
     lines = read_announcements(world.settings)
-    file = ledger_file(world.settings)
+    file = log_file(announcements_folder(world.settings))
     whole = file.read_bytes()
     file.write_bytes(whole + b'{"kind": "news", "budget')
     assert read_announcements(world.settings) == lines

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from orchestration.ledger import held, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
 from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
@@ -33,8 +34,7 @@ from orchestration.notifications.delivery import (
     QUICK_TRIES,
     STALE_AFTER,
 )
-from orchestration.notifications.log import held, one_writer, outbox_folder
-from orchestration.notifications.outbox import digest_due, message_id
+from orchestration.notifications.outbox import digest_due, message_id, outbox_folder
 from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
 
@@ -724,7 +724,7 @@ def test_what_was_sent_stays_sent_whatever_a_slower_process_writes_later(outbox)
     enqueue(outbox, [event()], ONCALL)
     deliver(outbox, channels=ONCALL)
     about = {"at": NOON.isoformat(), "message_ids": [message_id(event().event_key, "oncall")]}
-    with one_writer(outbox) as append:
+    with one_writer(outbox_folder(outbox)) as append:
         append([about | {"step": "given_up", "error": "late"}, about | {"step": "of a newer release"}])
     assert statuses(outbox) == ["sent"]
 

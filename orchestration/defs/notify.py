@@ -5,7 +5,8 @@ import json
 import dagster as dg
 
 from orchestration.defs.publish import published_marts
-from orchestration.notifications import Event, OutboxBusyError, deliver, enqueue, undelivered
+from orchestration.ledger import LedgerBusyError
+from orchestration.notifications import Event, deliver, enqueue, undelivered
 from orchestration.seeds import SeedError
 from orchestration.settings import Settings, from_environment
 
@@ -52,7 +53,7 @@ def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     try:
         enqueue(settings, [failure_event(settings, failure)])
         deliver(settings)  # the run's own delivery comes last in a run, so a failed one never reached it
-    except (SeedError, OutboxBusyError, OSError) as error:
+    except (SeedError, LedgerBusyError, OSError) as error:
         context.log.error(f"On-call was not told of it. {error}")
 
 

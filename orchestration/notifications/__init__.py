@@ -1,12 +1,11 @@
 """Messages to people, through an outbox: whatever happens, each is sent once, and what is not sent stands there with the reason.
 
 Producers (budgets, alerts, summaries, failed runs) call `enqueue` with events; runs call `deliver` at their end. outbox.py has
-the rules and what the log adds up to, log.py the file, delivery.py one round of sending, addresses.py the channels' secrets.
+the rules and what the log (orchestration/ledger.py) adds up to, delivery.py one round of sending, addresses.py the channels' secrets.
 Channels are rows of dbt_project/seeds/notification_channels.csv; docs/operate.md explains them to people.
 """
 
 from orchestration.notifications.delivery import Delivery, deliver, undelivered
-from orchestration.notifications.log import OutboxBusyError
 from orchestration.notifications.outbox import Event, acknowledge, enqueue, read_outbox
 
-__all__ = ["Delivery", "Event", "OutboxBusyError", "acknowledge", "deliver", "enqueue", "read_outbox", "undelivered"]
+__all__ = ["Delivery", "Event", "acknowledge", "deliver", "enqueue", "read_outbox", "undelivered"]

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay, wait_exponential
 
+from orchestration.ledger import LedgerBusyError, Line, held, log_file, one_writer
 from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
-from orchestration.notifications.log import Line, OutboxBusyError, held, one_writer, outbox_folder
 from orchestration.notifications.outbox import (
     STALE_AFTER,
     Channels,
@@ -25,6 +25,7 @@ from orchestration.notifications.outbox import (
     load,
     message_id,
     new_message_line,
+    outbox_folder,
     severity_rank,
     utc_text,
     why_silent,
@@ -74,7 +75,7 @@ class Round:
 
     def record(self, line: Line) -> None:
         """One line in the log, on disk."""
-        with one_writer(self.settings) as append:
+        with one_writer(outbox_folder(self.settings)) as append:
             append([line])
 
 
@@ -105,14 +106,14 @@ def deliver(
             this_round = Round(settings, began + deadline_seconds)
             _send_side_by_side(this_round, channels, _prepare(settings, channels))
             return _what_happened(this_round, before, time.monotonic() - began)
-    except OutboxBusyError as error:
+    except LedgerBusyError as error:
         return Delivery(problems=[str(error)])
 
 
 def _prepare(settings: Settings, channels: Channels) -> dict[str, list[Parcel]]:
     """Decides what every open message waits for, and returns by channel what is due, the worst of the untried first."""
     at = settings.as_of
-    with one_writer(settings) as append:
+    with one_writer(outbox_folder(settings)) as append:
         outbox = load(settings)
         lines: list[Line] = []
         for step in (_escalations, _changes, _digests):
@@ -288,7 +289,7 @@ def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Par
                 just_sent += [replace(message, sent_at=at) for message in parcel.messages]
             else:
                 failures += 1
-    except (OSError, OutboxBusyError) as error:  # no more is sent, since it could not be remembered
+    except (OSError, LedgerBusyError) as error:  # no more is sent, since it could not be remembered
         this_round.broken.append(f"{channel.channel}: the outbox cannot be written, so sending stopped. {error}")
     except Exception as error:  # a mistake of a service must not fail a run; its text may quote the address
         this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")
@@ -383,7 +384,7 @@ def _what_happened(this_round: Round, before: Outbox, seconds: float) -> Deliver
     problems = [*_refusing(after), *this_round.broken, *(f"{reason} Waiting: {n}." for reason, n in waiting.items())]
     if after.unreadable_lines:
         problems.append(
-            f"{outbox_folder(this_round.settings)}/log.jsonl: {after.unreadable_lines} lines cannot be read and were "
+            f"{log_file(outbox_folder(this_round.settings))}: {after.unreadable_lines} lines cannot be read and were "
             "passed over: compare the file with its backup."
         )
     return Delivery(

@@ -17,10 +17,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from orchestration.ledger import Line, one_writer, read_log
 from orchestration.notifications.addresses import why_not_addressable
-from orchestration.notifications.log import Line, one_writer, read_log
 from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
 
@@ -106,6 +107,11 @@ class Outbox:
         return [message for message in messages if message.channel == channel]
 
 
+def outbox_folder(settings: Settings) -> Path:
+    """Where the outbox is: in the ledger, because what was sent cannot be computed again."""
+    return settings.ledger / "outbox"
+
+
 def message_id(event_key: str, channel: str) -> str:
     """The same event on the same channel is the same message, whoever computes it and when."""
     return hashlib.sha256(f"{event_key}\n{channel}".encode()).hexdigest()[:32]
@@ -118,7 +124,7 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
     """
     channels = read_notification_channels() if channels is None else channels
     counts: Counter = Counter()
-    with one_writer(settings) as append:
+    with one_writer(outbox_folder(settings)) as append:
         outbox, lines = load(settings), []
         for event, name in [(each, name) for each in events for name in dict.fromkeys(each.channels)]:
             if message_id(event.event_key, name) in outbox.messages:
@@ -133,7 +139,7 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
 
 def acknowledge(settings: Settings, incident_key: str, by: str) -> int:
     """Marks an incident's messages so far: they are not escalated any more. Returns how many this changed; raises LookupError."""
-    with one_writer(settings) as append:
+    with one_writer(outbox_folder(settings)) as append:
         outbox = load(settings)
         messages = [outbox.messages[known] for known in outbox.by_incident.get(incident_key, ())]
         if not messages:
@@ -159,7 +165,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 def load(settings: Settings) -> Outbox:
     """The log, added up."""
-    lines, unreadable = read_log(settings)
+    lines, unreadable = read_log(outbox_folder(settings))
     outbox = Outbox(unreadable_lines=unreadable)
     for line in lines:
         apply(outbox, line)

@@ -1,7 +1,7 @@
-"""The outbox's log: one JSON object a line, only ever appended, on disk before the next step is taken.
+"""Logs of the ledger: one JSON object a line, only ever appended, on disk before the next step is taken.
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
-the next writer cuts it off. What the lines say is in outbox.py.
+the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py, budget_announcements.py.
 """
 
 import json
@@ -13,40 +13,32 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from orchestration.settings import Settings
-
 Line = dict[str, object]
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 
-class OutboxBusyError(RuntimeError):
-    """Another process holds the outbox; the message says what to do."""
-
-
-def outbox_folder(settings: Settings) -> Path:
-    """Where the outbox is: in the ledger, because what was sent cannot be computed again."""
-    return settings.ledger / "outbox"
+class LedgerBusyError(RuntimeError):
+    """Another process holds a part of the ledger; the message says what to do."""
 
 
 @contextmanager
-def one_writer(settings: Settings) -> Iterator[Callable[[Iterable[Line]], None]]:
-    """Holds the outbox and yields the function that appends lines to it. The kernel frees the lock with its owner."""
-    path = outbox_folder(settings) / "log.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with held(path.with_name("_lock"), WRITER_WAIT_SECONDS):
-        yield lambda lines: _append(path, lines)
+def one_writer(folder: Path) -> Iterator[Callable[[Iterable[Line]], None]]:
+    """Holds the log of a folder and yields the function that appends lines to it. The kernel frees the lock with its owner."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder / "_lock", WRITER_WAIT_SECONDS):
+        yield lambda lines: _append(log_file(folder), lines)
 
 
 @contextmanager
 def held(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Holds a lock file. Raises OutboxBusyError when another process has it for longer than `wait_seconds`."""
+    """Holds a lock file. Raises LedgerBusyError when another process has it for longer than `wait_seconds`."""
     lock = FileLock(path, poll_interval=0.01)
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout:
-        raise OutboxBusyError(
-            f"{path}: another process has the outbox. Wait until it ends, or end it: the lock is freed with it, "
-            "and the next run sends what is left."
+        raise LedgerBusyError(
+            f"{path}: another process writes here. Wait until it ends, or end it: the lock is freed with it, "
+            "and the next run does what is left."
         ) from None
     try:
         yield
@@ -54,9 +46,14 @@ def held(path: Path, wait_seconds: float) -> Iterator[None]:
         lock.release()
 
 
-def read_log(settings: Settings) -> tuple[list[Line], int]:
+def log_file(folder: Path) -> Path:
+    """The log of a folder of the ledger."""
+    return folder / "log.jsonl"
+
+
+def read_log(folder: Path) -> tuple[list[Line], int]:
     """The lines, oldest first, and how many cannot be read (a torn last line counts as not written)."""
-    path = outbox_folder(settings) / "log.jsonl"
+    path = log_file(folder)
     if not path.exists():
         return [], 0
     *whole, last = path.read_bytes().split(b"\n")

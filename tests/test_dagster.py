@@ -106,7 +106,8 @@ def tick(root: Pipeline, location: dg.Definitions) -> dg.RunRequest | dg.SkipRea
 
 def test_the_jobs_and_their_schedule_exist(location):
     repository = location.get_repository_def()
-    assert {"daily_attribution", "backfill"} <= set(repository.job_names)
+    assert {"daily_attribution", "backfill", "hourly_budget_watch"} <= set(repository.job_names)
+    assert location.resolve_schedule_def("hourly_budget_watch_schedule").cron_schedule == "5 * * * *"
     schedule = location.resolve_schedule_def("daily_attribution_schedule")
     assert schedule.job_name == "daily_attribution"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 7 * * *", TIME_ZONE)
@@ -160,6 +161,22 @@ def test_the_daily_job_ends_by_sending_what_is_due(daily):
         event = instance.get_latest_materialization_event(dg.AssetKey("notifications"))
     metadata = event.asset_materialization.metadata
     assert (metadata["sent"].value, metadata["given_up"].value) == (0, 0)
+
+
+def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, daily):
+    published = (root.settings.published / "marts.json").read_bytes()
+    root.land(
+        "more.jsonl", [event(f"more-{place}", f"{DAYS[3]}T11:00:00Z", inputTokens=400_000_000) for place in range(2)]
+    )
+    run = launch(root, "hourly_budget_watch")
+    assert run.returncode == 0, run.stderr[-3000:]
+    (status,) = root.inside(
+        "select state, attempts from marts.budget_status where budget_id = 'workspace-month' and is_open"
+    )
+    assert status == ("exceeded", 6)
+    titles = [message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"]
+    assert titles == ["Budget workspace-month: exceeded, 2,400.02 of 1,300.00 USD"]
+    assert (root.settings.published / "marts.json").read_bytes() == published
 
 
 def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):

@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 
+from orchestration.defs.checks import SUITES
 from orchestration.landing import new_files
 from orchestration.settings import Settings, from_environment
 
@@ -50,6 +51,25 @@ backfill = dg.define_asset_job(
     config=_rebuild,
     executor_def=dg.in_process_executor,
     description="Rebuild a range of event dates, or everything, whatever the fingerprints say.",
+)
+
+BUDGETS = dg.AssetSelection.assets("budget_status", "budget_transitions")
+
+hourly_budget_watch = dg.define_asset_job(
+    "hourly_budget_watch",
+    # profiles are the daily run's: Great Expectations takes longer to load than budgets to judge
+    selection=(BUDGETS.upstream() | dg.AssetSelection.assets("budget_announcements_ledger", "notifications"))
+    - dg.AssetSelection.checks(*(spec.key for spec in SUITES.values())),
+    executor_def=dg.in_process_executor,
+    description="Load what landed, judge the budgets, tell what changed. Publishes nothing: the daily run does.",
+)
+
+hourly_schedule = dg.ScheduleDefinition(
+    name="hourly_budget_watch_schedule",
+    job=hourly_budget_watch,
+    cron_schedule="5 * * * *",
+    execution_timezone=SETTINGS.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 
 daily_schedule = dg.ScheduleDefinition(

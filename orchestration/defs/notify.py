@@ -4,6 +4,7 @@ import json
 
 import dagster as dg
 
+from orchestration.budget_announcements import announce
 from orchestration.defs.publish import published_marts
 from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue, undelivered
@@ -13,7 +14,23 @@ from orchestration.settings import Settings, from_environment
 ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
 
 
-@dg.asset(group_name="notify", kinds={"apprise"}, owners=["team:data-platform"], deps=[published_marts])
+@dg.asset(
+    group_name="notify",
+    kinds={"json"},
+    owners=["team:finance"],
+    deps=[dg.AssetKey("budget_status"), dg.AssetKey("budget_transitions")],
+)
+def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
+    return dg.MaterializeResult(metadata=dict(announce(settings)))
+
+
+@dg.asset(
+    group_name="notify",
+    kinds={"apprise"},
+    owners=["team:data-platform"],
+    deps=[published_marts, budget_announcements_ledger],
+)
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""
     delivery = deliver(settings)

@@ -29,6 +29,7 @@ from orchestration.notifications.outbox import (
     severity_rank,
     utc_text,
     why_silent,
+    write_snapshot,
 )
 from orchestration.seeds import NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
@@ -105,6 +106,7 @@ def deliver(
             before = load(settings)
             this_round = Round(settings, began + deadline_seconds)
             _send_side_by_side(this_round, channels, _prepare(settings, channels))
+            write_snapshot(settings)
             return _what_happened(this_round, before, time.monotonic() - began)
     except LedgerBusyError as error:
         return Delivery(problems=[str(error)])

@@ -13,6 +13,7 @@ The log is the truth and `Message` is what it adds up to. Its lines have a `step
 """
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,7 @@ from orchestration.ledger import Line, one_writer, read_log
 from orchestration.notifications.addresses import why_not_addressable
 from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
+from orchestration.warehouse import write_atomically
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
@@ -161,6 +163,17 @@ def acknowledge(settings: Settings, incident_key: str, by: str) -> int:
 def read_outbox(settings: Settings) -> list[dict]:
     """One row per (event, channel), in the order in which they were queued; instants are UTC."""
     return [asdict(message) for message in load(settings).messages.values()]
+
+
+def write_snapshot(settings: Settings) -> None:
+    """The outbox as it stands, beside its log, for the warehouse: `marts.notifications` shows it from the next run on."""
+    rows = read_outbox(settings)
+    text = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(outbox_folder(settings) / "messages.jsonl", text)
+
+
+def _plain(value: datetime) -> str:
+    return value.isoformat()
 
 
 def load(settings: Settings) -> Outbox:

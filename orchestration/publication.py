@@ -89,7 +89,7 @@ SIGNATURE_SQL = """
             from marts.budget_transitions as changes),
         (select md5(string_agg(announcement_id, ',' order by announcement_id)) from marts.budget_announcements),
         (select md5(string_agg(concat_ws(' ', message_id, status, tries, acknowledged_at), ',' order by message_id))
-            from marts.notifications)
+            from marts.notification_outbox)
     ))
 """
 

@@ -43,7 +43,7 @@ class Drawn:
 
 def draw(number: int, period: str, seed: int) -> Drawn:
     """A scope whose period ends at a drawn share of its limit."""
-    dice = random.Random(f"{seed}-{number}")
+    dice = random.Random(f"{seed}-{number}")  # noqa: S311 (a simulation)
     kind, is_new = KINDS[number % len(KINDS)], number % 8 == 3
     first, days, _ = PERIODS[period]
     share = math.exp(dice.uniform(math.log(0.35), math.log(2)))
@@ -68,7 +68,7 @@ def draw(number: int, period: str, seed: int) -> Drawn:
                 mean += calls / 2
             count = max(0, round(dice.gauss(mean, math.sqrt(mean))))
             if count:
-                at = datetime(day.year, day.month, day.day, hour, 15 * dice.randrange(4))
+                at = datetime.fromisoformat(f"{day}T{hour:02}:{15 * dice.randrange(4):02}")
                 usd[at] = sum(dice.lognormvariate(0, spread) for _ in range(count))
     total = sum(value for at, value in usd.items() if at.date() >= first)
     spend = [Spend(at.isoformat(), f"{value / total * share * 100:.6f}") for at, value in usd.items()]

@@ -138,4 +138,4 @@ def _seed(
     warehouse.execute(f"create or replace table seeds.{name} ({', '.join(kinds)})")
     for row in rows:
         values = [row.get(column) or None for column in columns]
-        warehouse.execute(f"insert into seeds.{name} values ({', '.join('?' * len(columns))})", values)
+        warehouse.execute(f"insert into seeds.{name} values ({', '.join('?' * len(columns))})", values)  # noqa: S608 (our own names)

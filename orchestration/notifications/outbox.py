@@ -166,7 +166,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 
 def write_snapshot(settings: Settings) -> None:
-    """The outbox as it stands, beside its log, for the warehouse: `marts.notifications` shows it from the next run on."""
+    """The outbox as it stands, beside its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
     rows = read_outbox(settings)
     text = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(outbox_folder(settings) / "messages.jsonl", text)

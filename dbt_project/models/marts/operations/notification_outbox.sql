@@ -26,4 +26,4 @@ select
     acknowledged_by,
     escalated_at,
     escalates
-from {{ ref("stg_notifications") }}
+from {{ ref("stg_notification_outbox") }}

@@ -196,6 +196,7 @@ def _event(line: Line, facts: _Facts) -> Event:
     """The message of a line, in words that need no second look."""
     status = facts.status.get(_period(line), {})
     is_news = line["kind"] == "news"
+    severity = SEVERITY[line["to_state"]] if is_news else "warning"
     spent, limit = _usd(line["spent_usd"]), _usd(line["limit_usd"])
     said = f"{line['from_state']} -> {line['to_state']}"
     title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit} USD"
@@ -214,14 +215,15 @@ def _event(line: Line, facts: _Facts) -> Event:
     ]
     return Event(
         event_key=f"budget/{line['announcement_id']}",
-        incident_key=f"budget/{line['budget_id']}/{line['period_start']}",
+        # a correction is no repetition of what it corrects: the outbox must not hold it back
+        incident_key=f"budget/{line['budget_id']}/{line['period_start']}{'' if is_news else '/correction'}",
         kind="budget" if is_news else "correction",
-        severity=SEVERITY[line["to_state"]] if is_news else "warning",
+        severity=severity,
         title=title,
         body="\n".join(filter(None, lines)),
         drill_url=status.get("drill_url") or "",
         occurred_at=_instant(line["changed_at"]),
-        channels=tuple(filter(None, [status.get("channel")])),
+        channels=tuple(filter(None, [status.get("channel"), status.get("escalation_channel") if severity == "critical" else None])),
         is_muted=bool(line["is_muted"]),
     )
 

@@ -163,22 +163,6 @@ def test_the_daily_job_ends_by_sending_what_is_due(daily):
     assert (metadata["sent"].value, metadata["given_up"].value) == (0, 0)
 
 
-def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, daily):
-    published = (root.settings.published / "marts.json").read_bytes()
-    root.land(
-        "more.jsonl", [event(f"more-{place}", f"{DAYS[3]}T11:00:00Z", inputTokens=400_000_000) for place in range(2)]
-    )
-    run = launch(root, "hourly_budget_watch")
-    assert run.returncode == 0, run.stderr[-3000:]
-    (status,) = root.inside(
-        "select state, attempts from marts.budget_status where budget_id = 'workspace-month' and is_open"
-    )
-    assert status == ("exceeded", 6)
-    titles = [message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"]
-    assert titles == ["Budget workspace-month: exceeded, 2,400.02 of 1,300.00 USD"]
-    assert (root.settings.published / "marts.json").read_bytes() == published
-
-
 def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):
     monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL", raising=False)
 
@@ -226,3 +210,19 @@ def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, 
         rebuilt = {day for name, day in after if name == model and after[name, day] != before_backfill[name, day]}
         assert (model, rebuilt) == (model, set(DAYS[1:3]))
     assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
+
+
+def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, backfill):
+    published = (root.settings.published / "marts.json").read_bytes()
+    root.land(
+        "more.jsonl", [event(f"more-{place}", f"{DAYS[3]}T11:00:00Z", inputTokens=400_000_000) for place in range(2)]
+    )
+    run = launch(root, "hourly_budget_watch")
+    assert run.returncode == 0, run.stderr[-3000:]
+    (status,) = root.inside(
+        "select state, attempts from marts.budget_status where budget_id = 'workspace-month' and is_open"
+    )
+    assert status == ("exceeded", 7)
+    titles = [message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"]
+    assert titles == ["Budget workspace-month: exceeded, 2,400.02 of 1,300.00 USD"]
+    assert (root.settings.published / "marts.json").read_bytes() == published

@@ -333,23 +333,23 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 # A sender that is killed
 
 SEND = """
-import sys
-from datetime import datetime
+import os, signal, sys
 from orchestration.notifications import deliver, enqueue
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
-import os, signal
 settings = from_environment()
 enqueue(settings, [event(number) for number in range(3)], ONCALL)
 if sys.argv[1] == "before":
     os.kill(os.getpid(), signal.SIGKILL)
-deliver(settings, channels=ONCALL)
+deliver(settings, float(sys.argv[2]), channels=ONCALL)
 """
 
 
-def sender(settings: Settings, when: str) -> subprocess.Popen:
+def sender(settings: Settings, when: str, deadline_seconds: float = 20) -> subprocess.Popen:
     environment = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_AS_OF": settings.as_of.isoformat()}
-    return subprocess.Popen([sys.executable, "-c", SEND, when], cwd=PROJECT, env=os.environ | environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", SEND, when, str(deadline_seconds)], cwd=PROJECT, env=os.environ | environment
+    )
 
 
 def test_a_kill_before_the_first_message_loses_nothing(outbox, receiver):
@@ -372,6 +372,13 @@ def test_a_kill_between_send_and_commit_doubles_one_at_most_under_the_same_key(o
     assert set(Counter(receiver.keys()).items()) == {(key, 1 + (key == killed_with)) for key in arrived}
     assert len(arrived) == 3
     assert [row["may_have_doubled"] for row in read_outbox(outbox)] == [False, True, False]
+
+
+def test_a_receiver_that_never_ends_its_answer_does_not_keep_the_process(outbox, receiver):
+    receiver.script["ok"] = ["trickle"]
+    process = sender(outbox, "while sending", deadline_seconds=0.5)
+    assert process.wait(timeout=20) == 0
+    assert statuses(outbox) == ["failed", "queued", "queued"]
 
 
 def log(settings: Settings) -> list[str]:
@@ -538,6 +545,21 @@ def test_a_digest_is_one_message_with_a_row_for_each_event(outbox, receiver):
     assert message["message"].endswith(f"Message {key}")
 
 
+def test_a_digest_that_was_tried_stays_as_it_was_when_the_address_goes_and_comes(outbox, receiver, monkeypatch):
+    channels = channel(digest="daily", digest_at="13:00")
+    receiver.script["ok"] = ["hang", 200]
+    enqueue(outbox, [event(1)], channels)
+    deliver(later(outbox, hours=1), deadline_seconds=0.3, channels=channels)
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
+    deliver(later(outbox, hours=2), channels=channels)
+    enqueue(later(outbox, hours=2), [event(2)], channels)
+    assert statuses(outbox) == ["waiting", "waiting"]
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
+    deliver(later(outbox, hours=25), channels=channels)
+    assert statuses(outbox) == ["sent", "sent"]
+    assert sorted(Counter(receiver.keys()).values()) == [1, 2]
+
+
 # Escalation
 
 ESCALATING = channel(escalate_after_minutes=30, escalate_to="finance") | channel(
@@ -551,6 +573,7 @@ def test_what_nobody_acknowledges_is_escalated_once(outbox, receiver):
         delivery = deliver(later(outbox, minutes=minutes), channels=ESCALATING)
         assert delivery.escalated == (minutes == 30)
     assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+    assert sum('"step": "escalated"' in line for line in log(outbox)) == 1
     assert "Escalated: sent to oncall and not acknowledged." in receiver.arrived[-1][2]["message"]
     rows = read_outbox(outbox)
     assert rows[0]["escalated_at"] == NOON + timedelta(minutes=30)
@@ -567,6 +590,15 @@ def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, re
         deliver(later(outbox, minutes=minutes), channels=ESCALATING)
     assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
     assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
+
+
+def test_a_channel_that_heard_by_escalation_is_not_told_again_by_its_digest(outbox, receiver):
+    outbox = replace(outbox, as_of=NOON.replace(hour=8, minute=29))
+    enqueue(outbox, [event(1), event(2, channels=("finance",))], ESCALATING)
+    for minutes in (0, 30, 31):  # 09:00 is the digest's time
+        deliver(later(outbox, minutes=minutes), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+    assert [row["cooldown_applied"] for row in read_outbox(outbox)] == [False, True, False]
 
 
 def test_an_escalation_that_is_still_to_be_sent_ends_with_the_acknowledgement(outbox, receiver):

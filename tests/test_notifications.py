@@ -39,6 +39,7 @@ from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_noti
 from orchestration.settings import PROJECT, Settings, from_environment
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries
 PASSWORD, WEBHOOK = "hunter2secret", "T0123webhooksecret"
 
 
@@ -106,6 +107,7 @@ def outbox(tmp_path, receiver, monkeypatch) -> Settings:
     """An empty data root at noon, with the channel `oncall` at the receiver."""
     monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
     monkeypatch.setenv("TOKENTRAIL_CHANNEL_FINANCE", receiver.address("finance"))
+    open_addresses(ONCALL["oncall"])  # apprise reads its services once, which is not what the deadlines here are about
     return replace(from_environment({"TOKENTRAIL_DATA": str(tmp_path)}), as_of=NOON)
 
 
@@ -219,7 +221,7 @@ def test_what_fails_is_tried_in_later_runs_ever_more_rarely_and_given_up_aloud(o
     enqueue(outbox, [event()], ONCALL)
     waits = []
     while statuses(outbox) != ["given_up"] and len(waits) <= MAX_TRIES:
-        delivery = deliver(outbox, deadline_seconds=0.3, channels=ONCALL)
+        delivery = deliver(outbox, deadline_seconds=ONE_TRY, channels=ONCALL)
         [row] = read_outbox(outbox)
         if row["next_try_at"]:
             assert delivery.problems == ["oncall: 1 to be tried again. Not sent: it answered with HTTP status 503."]
@@ -333,23 +335,23 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 # A sender that is killed
 
 SEND = """
-import sys
-from datetime import datetime
+import os, signal, sys
 from orchestration.notifications import deliver, enqueue
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
-import os, signal
 settings = from_environment()
 enqueue(settings, [event(number) for number in range(3)], ONCALL)
 if sys.argv[1] == "before":
     os.kill(os.getpid(), signal.SIGKILL)
-deliver(settings, channels=ONCALL)
+deliver(settings, float(sys.argv[2]), channels=ONCALL)
 """
 
 
-def sender(settings: Settings, when: str) -> subprocess.Popen:
+def sender(settings: Settings, when: str, deadline_seconds: float = 20) -> subprocess.Popen:
     environment = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_AS_OF": settings.as_of.isoformat()}
-    return subprocess.Popen([sys.executable, "-c", SEND, when], cwd=PROJECT, env=os.environ | environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", SEND, when, str(deadline_seconds)], cwd=PROJECT, env=os.environ | environment
+    )
 
 
 def test_a_kill_before_the_first_message_loses_nothing(outbox, receiver):
@@ -372,6 +374,13 @@ def test_a_kill_between_send_and_commit_doubles_one_at_most_under_the_same_key(o
     assert set(Counter(receiver.keys()).items()) == {(key, 1 + (key == killed_with)) for key in arrived}
     assert len(arrived) == 3
     assert [row["may_have_doubled"] for row in read_outbox(outbox)] == [False, True, False]
+
+
+def test_a_receiver_that_never_ends_its_answer_does_not_keep_the_process(outbox, receiver):
+    receiver.script["ok"] = ["trickle"]
+    process = sender(outbox, "while sending", deadline_seconds=3)
+    assert process.wait(timeout=20) == 0
+    assert statuses(outbox) == ["failed", "queued", "queued"]
 
 
 def log(settings: Settings) -> list[str]:
@@ -523,7 +532,7 @@ def test_a_digest_is_one_message_with_a_row_for_each_event(outbox, receiver):
     assert receiver.arrived == []
     enqueue(due, [event(3, severity="warning")], channels)
     receiver.script["ok"] = [500]
-    deliver(due, deadline_seconds=0.3, channels=channels)
+    deliver(due, deadline_seconds=ONE_TRY, channels=channels)
     receiver.script["ok"] = [200]
     again = later(due, minutes=5)
     enqueue(again, [event(4)], channels)
@@ -536,6 +545,21 @@ def test_a_digest_is_one_message_with_a_row_for_each_event(outbox, receiver):
     assert [row["digest_id"] for row in rows] == [key, key, key, None]
     assert [row["status"] for row in rows] == ["sent", "sent", "sent", "queued"]
     assert message["message"].endswith(f"Message {key}")
+
+
+def test_a_digest_that_was_tried_stays_as_it_was_when_the_address_goes_and_comes(outbox, receiver, monkeypatch):
+    channels = channel(digest="daily", digest_at="13:00")
+    receiver.script["ok"] = ["hang", 200]
+    enqueue(outbox, [event(1)], channels)
+    deliver(later(outbox, hours=1), deadline_seconds=ONE_TRY, channels=channels)
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
+    deliver(later(outbox, hours=2), channels=channels)
+    enqueue(later(outbox, hours=2), [event(2)], channels)
+    assert statuses(outbox) == ["waiting", "waiting"]
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address())
+    deliver(later(outbox, hours=25), channels=channels)
+    assert statuses(outbox) == ["sent", "sent"]
+    assert sorted(Counter(receiver.keys()).values()) == [1, 2]
 
 
 # Escalation
@@ -551,6 +575,7 @@ def test_what_nobody_acknowledges_is_escalated_once(outbox, receiver):
         delivery = deliver(later(outbox, minutes=minutes), channels=ESCALATING)
         assert delivery.escalated == (minutes == 30)
     assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+    assert sum('"step": "escalated"' in line for line in log(outbox)) == 1
     assert "Escalated: sent to oncall and not acknowledged." in receiver.arrived[-1][2]["message"]
     rows = read_outbox(outbox)
     assert rows[0]["escalated_at"] == NOON + timedelta(minutes=30)
@@ -569,11 +594,20 @@ def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, re
     assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
 
 
+def test_a_channel_that_heard_by_escalation_is_not_told_again_by_its_digest(outbox, receiver):
+    outbox = replace(outbox, as_of=NOON.replace(hour=8, minute=29))
+    enqueue(outbox, [event(1), event(2, channels=("finance",))], ESCALATING)
+    for minutes in (0, 30, 31):  # 09:00 is the digest's time
+        deliver(later(outbox, minutes=minutes), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)"]
+    assert [row["cooldown_applied"] for row in read_outbox(outbox)] == [False, True, False]
+
+
 def test_an_escalation_that_is_still_to_be_sent_ends_with_the_acknowledgement(outbox, receiver):
     receiver.script["finance"] = [500]
     enqueue(outbox, [event()], ESCALATING)
     deliver(outbox, channels=ESCALATING)
-    deliver(later(outbox, minutes=30), deadline_seconds=0.3, channels=ESCALATING)
+    deliver(later(outbox, minutes=30), deadline_seconds=ONE_TRY, channels=ESCALATING)
     acknowledge(later(outbox, minutes=31), event().incident_key, "kim")
     receiver.arrived.clear()
     deliver(later(outbox, hours=2), channels=ESCALATING)
@@ -592,7 +626,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
 def test_what_a_channel_never_took_is_escalated_when_it_is_given_up(outbox, receiver):
     receiver.script["ok"] = [500]
     enqueue(outbox, [event()], ESCALATING)
-    deliver(outbox, deadline_seconds=0.3, channels=ESCALATING)
+    deliver(outbox, deadline_seconds=ONE_TRY, channels=ESCALATING)
     late = later(outbox, seconds=STALE_AFTER.total_seconds() + 1)
     for _ in range(2):
         deliver(late, channels=ESCALATING)
@@ -710,7 +744,7 @@ def walk(settings: Settings, receiver: Receiver, verb: str, what: int) -> Settin
         enqueue(settings, EVENTS[: what + 1], CHANNELS)
     elif verb == "deliver":
         receiver.script.update({name: [what] for name in CHANNELS})
-        deliver(settings, deadline_seconds=5 if what == 200 else 0.2, channels=CHANNELS)
+        deliver(settings, deadline_seconds=5 if what == 200 else ONE_TRY, channels=CHANNELS)
     elif any(row["incident_key"] == EVENTS[what].incident_key for row in read_outbox(settings)):
         acknowledge(settings, EVENTS[what].incident_key, "kim")
     return settings
@@ -726,6 +760,21 @@ def test_what_was_sent_stays_sent_whatever_a_slower_process_writes_later(outbox)
     about = {"at": NOON.isoformat(), "message_ids": [message_id(event().event_key, "oncall")]}
     with one_writer(outbox_folder(outbox)) as append:
         append([about | {"step": "given_up", "error": "late"}, about | {"step": "of a newer release"}])
+    assert statuses(outbox) == ["sent"]
+
+
+def test_a_try_that_was_left_behind_changes_nothing_but_by_success(outbox, receiver, monkeypatch):
+    receiver.script["ok"] = [500]
+    enqueue(outbox, [event()], ONCALL)
+    deliver(outbox, deadline_seconds=ONE_TRY, channels=ONCALL)
+    late = json.loads(log(outbox)[-1])
+    monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
+    deliver(later(outbox, hours=1), channels=ONCALL)
+    with one_writer(outbox) as append:
+        append([late])
+    assert statuses(outbox) == ["waiting"]
+    with one_writer(outbox) as append:
+        append([{"at": late["at"], "message_ids": late["message_ids"], "step": "sent", "try": 1}])
     assert statuses(outbox) == ["sent"]
 
 

@@ -200,8 +200,14 @@ def apply(outbox: Outbox, line: Line) -> None:
     elif step in CHANGES:
         for known in line["message_ids"]:
             message = outbox.messages.get(known)
-            if message and message.status != "sent":
+            if message and not _comes_too_late(line, message):
                 outbox.messages[known] = replace(message, **CHANGES[step](line, message))
+
+
+def _comes_too_late(line: Line, message: Message) -> bool:
+    """A try that was left behind at its deadline may still end, and say so, after later steps were taken."""
+    is_overtaken = message.status != "failed" or line.get("try", 0) < message.tries
+    return message.status == "sent" or (line["step"] == "failed" and is_overtaken)
 
 
 def _take_in(outbox: Outbox, line: Line) -> None:

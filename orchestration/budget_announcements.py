@@ -223,7 +223,9 @@ def _event(line: Line, facts: _Facts) -> Event:
         body="\n".join(filter(None, lines)),
         drill_url=status.get("drill_url") or "",
         occurred_at=_instant(line["changed_at"]),
-        channels=tuple(filter(None, [status.get("channel"), status.get("escalation_channel") if severity == "critical" else None])),
+        channels=tuple(
+            filter(None, [status.get("channel"), status.get("escalation_channel") if severity == "critical" else None])
+        ),
         is_muted=bool(line["is_muted"]),
     )
 

@@ -619,7 +619,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     enqueue(outbox, [event()], ONCALL)
     with held(outbox_folder(outbox) / "_delivery_lock", 0):
         [sentence] = deliver(outbox, channels=ONCALL).problems
-    assert "_delivery_lock: another process has the outbox." in sentence
+    assert "_delivery_lock: another process writes here." in sentence
     assert receiver.arrived == []
 
 
@@ -770,10 +770,10 @@ def test_a_try_that_was_left_behind_changes_nothing_but_by_success(outbox, recei
     late = json.loads(log(outbox)[-1])
     monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL")
     deliver(later(outbox, hours=1), channels=ONCALL)
-    with one_writer(outbox) as append:
+    with one_writer(outbox_folder(outbox)) as append:
         append([late])
     assert statuses(outbox) == ["waiting"]
-    with one_writer(outbox) as append:
+    with one_writer(outbox_folder(outbox)) as append:
         append([{"at": late["at"], "message_ids": late["message_ids"], "step": "sent", "try": 1}])
     assert statuses(outbox) == ["sent"]
 

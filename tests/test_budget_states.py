@@ -401,3 +401,48 @@ def test_a_budget_changes_state_at_its_quarter_hour(world, each):
     if each.name in RESETS:
         expected.append("2026-11-21T00:00 ok reset")
     assert changes(world, each.name) == expected
+
+
+def test_calls_without_a_price_are_said_and_not_counted(world):
+    """5,000 tokens at a likely 0.001 USD: nothing is known to be spent, and 5 USD of a limit of 1 probably are."""
+    (status,) = world.ask(
+        "select state, spent_usd, unpriced_attempts, unpriced_exposure_usd, is_understated from budget_status "
+        "where budget_id = 'unpriced' and period_start = '2026-11-20'"
+    )
+    assert status == ("ok", 0, 1, 5, True)
+    understated = world.ask("select distinct budget_id from budget_status where is_understated")
+    assert understated == [("unpriced",)]
+
+
+def test_budgets_may_overlap(world):
+    assert changes(world, "overlapping") == ["2026-11-20T09:00 warning spend", "2026-11-21T00:00 ok reset"]
+    spent = world.ask("select sum(spent_usd) from budget_status where budget_id = 'everything' and is_open")
+    counted = [
+        Decimal(str(each.usd))
+        for cases in CASES
+        for each in cases.spend
+        if each.usd is not None
+        and each.at >= "2026-10-01"
+        and (each.data_mode, each.environment) == ("real", "prod")
+        and cases.name != "not-yet"
+    ]
+    assert spent == [(sum(counted),)]
+
+
+def test_a_muted_change_is_listed_as_muted(world):
+    muted = "select to_state, is_muted from budget_transitions where budget_id = ? order by period_start, sequence"
+    assert world.ask(muted, "muted") == [("exceeded", True), ("ok", False)]
+    assert world.ask(muted, "above-the-limit") == [("exceeded", False), ("ok", False)]
+
+
+def test_a_status_says_where_a_budget_stands(world):
+    (status,) = world.ask(
+        "select spent_usd, limit_usd, remaining_usd, carried_usd, round(utilisation, 6), scope, drill_url from budget_status "
+        "where budget_id = 'carry-over' and period_start = '2026-10-01'"
+    )
+    assert status[:4] == (Decimal("16.1"), 16, Decimal("-0.1"), 6)
+    assert status[4:] == (
+        1.00625,
+        "tenant carry-over",
+        "http://localhost:8080/budget?from=2026-10-01&to=2026-11-01&environment=prod&data_mode=real&tenant=carry-over&budget=carry-over",
+    )

@@ -1,0 +1,81 @@
+"""What a team may write into budgets.csv and budget_adjustments.csv, and what it is told when it may not."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from orchestration.seeds import SEEDS, Budget, SeedError, read_budget_adjustments, read_budgets
+
+ROW = dict.fromkeys(Budget.model_fields, "") | {
+    "budget_id": "search-month", "environments": "prod", "endpoint_tag": "search.answer", "period": "month",
+    "time_zone": "Europe/Berlin", "limit_usd": "100", "valid_from": "2026-01-01", "owner": "search", "reason": "planned",
+}  # fmt: skip
+
+
+def written(path: Path, *rows: dict) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(ROW))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_the_budgets_we_ship_are_sound():
+    assert {budget.period for budget in read_budgets()} <= {"day", "week", "month", "quarter"}
+    assert read_budget_adjustments() == []
+
+
+def test_a_limit_may_follow_another(tmp_path):
+    first, then = ROW | {"valid_to": "2026-06-15"}, ROW | {"valid_from": "2026-06-15", "limit_usd": "200"}
+    assert [budget.limit_usd for budget in read_budgets(written(tmp_path / "budgets.csv", first, then))] == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([{"period": "year"}], "budgets.csv line 2: period: Input should be 'day', 'week', 'month' or 'quarter' (found 'year')."),
+        ([{"time_zone": "Berlin"}], "budgets.csv line 2: time_zone: 'Berlin' is no IANA zone such as Europe/Berlin."),
+        ([{"limit_usd": "-1"}], "budgets.csv line 2: limit_usd: Input should be greater than or equal to 0 (found '-1')."),
+        ([{"limit_usd": "1.123456789"}], "line 2: limit_usd: Decimal input should have no more than 8 decimal places"),
+        ([{"warning_ratio": "80"}], "line 2: warning_ratio: Input should be less than or equal to 1 (found '80')."),
+        ([{"environments": "prod,staging"}], "line 2: environments: String should match pattern"),
+        ([{"data_modes": "live"}], "line 2: data_modes: String should match pattern"),
+        ([{"valid_from": "2026-01-01T10:07"}], "line 2: valid_from: 2026-01-01 10:07:00 is no local quarter-hour: write 2026-11-01, or"),
+        ([{"valid_to": "2025-12-31"}], "line 2: valid_to 2025-12-31 00:00:00 is not after valid_from 2026-01-01 00:00:00"),
+        ([{"owner": ""}], "line 2: owner: String should have at least 1 character"),
+        ([{"channel": "pigeon"}], "line 2: channel 'pigeon' is no channel of notification_channels.csv: write one of oncall, "),
+        ([{}, {"valid_from": "2026-06-01"}], "lines 2 and 3, search-month: both hold at 2026-06-01 00:00:00: let valid_to of the first be"),
+        ([{"valid_to": "2026-05-01"}, {"valid_from": "2026-06-01"}], "search-month: no limit holds from 2026-05-01 00:00:00 to 2026-06-01"),
+        (
+            [{"valid_to": "2026-06-01"}, {"valid_from": "2026-06-01", "period": "week", "tenant_id": "acme"}],
+            "lines 2 and 3, search-month: tenant_id, period differ; another scope or period is another budget: give it its own budget_id.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, rows, sentence):
+    with pytest.raises(SeedError) as mistake:
+        read_budgets(written(tmp_path / "budgets.csv", *[ROW | row for row in rows]))
+    assert sentence in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "search-week,2026-11-01,-5,refund,cfo",
+            "line 2: 'search-week' is no budget of budgets.csv: correct the name.",
+        ),
+        (
+            "workspace-month,2026-11-01,much,refund,cfo",
+            "line 2: amount_usd: Input should be a valid decimal (found 'much').",
+        ),
+        ("workspace-month,2026-11-01,-5,refund,", "line 2: approved_by: String should have at least 1 character"),
+    ],
+)
+def test_an_adjustment_needs_a_budget_an_amount_and_a_name(tmp_path, line, sentence):
+    header = (SEEDS / "budget_adjustments.csv").read_text().splitlines()[0]
+    (tmp_path / "budget_adjustments.csv").write_text(f"{header}\n{line}\n")
+    with pytest.raises(SeedError) as mistake:
+        read_budget_adjustments(tmp_path / "budget_adjustments.csv")
+    assert sentence in str(mistake.value)

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill explain price-diff acknowledge test lint ui bench bench-alerts
+.PHONY: demo run backfill explain price-diff acknowledge test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -62,3 +62,6 @@ bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of
 
 bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recall, causes, false alarms
 	python -m benchmarks.alerts
+
+bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often for nothing
+	python -m benchmarks.budgets

@@ -213,6 +213,9 @@
     {%- endfor %}
 {%- endmacro %}
 
+{#- How much more a second or third problem of a day must show than the first. -#}
+{% macro second_problem_factor() %} {{ return(1.25) }} {% endmacro %}
+
 {#- What is summed over the calls of a leaf when its driver is searched. -#}
 {% macro driver_measures() %}
     {{

@@ -79,7 +79,8 @@ with
             {{ scope }},
             round,
             max_by(z, z / min_z) as z,
-            max_by(min_z, z / min_z) as threshold,
+            -- after the first problem of a day, another one is less likely than noise that the first one stirred up
+            max_by(min_z, z / min_z) * case when round > 1 then {{ second_problem_factor() }} else 1 end as threshold,
             count(*) as series,
             string_agg(
                 distinct scope_dimension || ' ' || scope_value, '; ' order by scope_dimension || ' ' || scope_value
@@ -125,3 +126,4 @@ select
 from named
 inner join primary_signals using ({{ scope }}, round)
 inner join gathered using ({{ scope }}, round)
+where gathered.z >= gathered.threshold

@@ -128,7 +128,7 @@ def grown(root, before_the_late_file) -> Moment:
 
 @pytest.fixture(scope="module")
 def idle(root, grown) -> Moment:
-    root.build(*WITHOUT_TESTS, "--select", "costed_usage_days+")
+    root.build(*WITHOUT_TESTS, "--select", "costed_usage_days+", "--exclude", "path:models/intermediate/budgets+")
     return moment(root)
 
 

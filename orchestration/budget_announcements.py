@@ -215,8 +215,8 @@ def _event(line: Line, facts: _Facts) -> Event:
     ]
     return Event(
         event_key=f"budget/{line['announcement_id']}",
-        # a correction is no repetition of what it corrects: the outbox must not hold it back
-        incident_key=f"budget/{line['budget_id']}/{line['period_start']}{'' if is_news else '/correction'}",
+        # a state that flickers is one incident; another state, or a correction, is no repetition that may be held back
+        incident_key="/".join(["budget", *_period(line), line["to_state"] if is_news else "correction"]),
         kind="budget" if is_news else "correction",
         severity=severity,
         title=title,

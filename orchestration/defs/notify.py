@@ -18,6 +18,7 @@ ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the led
     group_name="notify",
     kinds={"json"},
     owners=["team:finance"],
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     deps=[dg.AssetKey("budget_status"), dg.AssetKey("budget_transitions")],
 )
 def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:

@@ -214,7 +214,7 @@
 {%- endmacro %}
 
 {#- How much more a second or third problem of a day must show than the first. -#}
-{% macro second_problem_factor() %} {{ return(1.25) }} {% endmacro %}
+{% macro second_problem_factor() %} {{ return(1.15) }} {% endmacro %}
 
 {#- What is summed over the calls of a leaf when its driver is searched. -#}
 {% macro driver_measures() %}

@@ -24,14 +24,14 @@ class Drawn:
     limit: Decimal
     spend: dict[datetime, Decimal]
     warning_ratio: Decimal = Decimal("0.8")
-    min_elapsed: float = 0.1
+    min_elapsed: float = 0.25
     min_spent: float = 0.05
     burn_ratio: float = 1.1
     fast_burn: float = 6
     lower: float = 0.95
     history_days: int = 28
     least_history_days: int = 14
-    prior: float = 0.05
+    prior: float = 0.1
 
 
 def changes(drawn: Drawn, first: date, as_of: datetime) -> list[tuple[datetime, str, str]]:
@@ -101,7 +101,7 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tu
         projection = spent + (total - so_far) * pace if known else spent * len(quarters) / number
         usd, usual_usd, even = window(recent)
         raised = (
-            number >= drawn.min_elapsed * len(quarters)
+            so_far >= drawn.min_elapsed * total
             and spent >= drawn.min_spent * limit
             and projection >= limit
             and usd >= (min(drawn.burn_ratio * usual_usd, even) if known else even)

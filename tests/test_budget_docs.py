@@ -1,7 +1,7 @@
 """docs/budgets.md says what is so: the worked month is computed, and every column of the seed is explained."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -25,9 +25,10 @@ def world(tmp_path_factory) -> World:
     world = world_at(tmp_path_factory.mktemp("worked") / "data")
     days = [date(2026, 9, 3) + timedelta(days=place) for place in range(59)]
     world.spend["worked"] = [
-        Spend((datetime(day.year, day.month, day.day) + timedelta(minutes=15 * quarter)).isoformat(), f"{spent_on(day) / 96:.12f}")
+        Spend(f"{day}T{hour:02}:{minute:02}", f"{spent_on(day) / 96:.12f}")
         for day in days
-        for quarter in range(96)
+        for hour in range(24)
+        for minute in (0, 15, 30, 45)
     ]
     world.budgets = [budget("worked", "month", 1000, valid_from="2026-10-01", is_spend_alert_on="true")]
     return world.build("2026-11-02T00:00:00")
@@ -43,7 +44,9 @@ def test_the_worked_month_is_what_the_models_say(world):
             round(naive_projection_usd, 2)::varchar, round(burn_rate, 2)::varchar, to_state
         from budget_transitions where cause <> 'reset' order by changed_at
     """)
-    changes = [(when, spent, projection, naive, burn, state) for when, spent, _, projection, naive, burn, state in shown]
+    changes = [
+        (when, spent, projection, naive, burn, state) for when, spent, _, projection, naive, burn, state in shown
+    ]
     assert changes == [tuple(each or "" for each in row) for row in rows]
 
 

@@ -14,6 +14,7 @@ from orchestration.publication import publish
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
 from pricing.book import update_price_book
+from tests.parsed import keep, lend
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WITHOUT_TESTS = ("--exclude-resource-type", "test")  # for the steps of a story
@@ -39,6 +40,7 @@ class Pipeline:
         load_new_files(self.settings)
         update_price_book(self.settings)
         run_dbt(self.settings, *BUILD, "--quiet", *arguments)
+        keep(self.settings)
 
     def run(self, *arguments: str) -> None:
         """Load, price, build with every test, publish."""
@@ -95,7 +97,9 @@ def _rows(marts: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
 def pipeline_at(root: Path, **settings: object) -> Pipeline:
     """A pipeline over `root`, at a pinned instant."""
     base = from_environment({"TOKENTRAIL_DATA": str(root)})
-    return Pipeline(replace(base, as_of=AS_OF, **settings))
+    pipeline = Pipeline(replace(base, as_of=AS_OF, **settings))
+    lend(pipeline.settings)
+    return pipeline
 
 
 def event(request: str, at: str = "2026-11-20T10:00:00Z", **fields: object) -> dict:

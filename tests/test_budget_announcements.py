@@ -12,6 +12,7 @@ from orchestration.budget_announcements import announce, announcements_folder, r
 from orchestration.ledger import log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import Settings
+from tests.parsed import lend
 
 # Each step adds to what is known, and names what it must make the ledger say: kind, budget, new state, cause of a correction.
 STEPS = {
@@ -43,6 +44,7 @@ def at(world: World, as_of: str) -> Settings:
 def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict], list[dict]]]]:
     """A month in which things become known late; by step: what was counted, the new lines, and the outbox."""
     world = world_at(tmp_path_factory.mktemp("announced") / "data")
+    lend(world.settings)
     world.spend = {
         "old": [Spend("2026-09-10T10:00:00", 20), Spend("2026-11-10T10:00:00", 1)],
         "late": [Spend("2026-11-09T10:00:00", 5), Spend("2026-11-10T11:20:00", 4)],

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.budgets.world import Spend, World, budget, world_at
 from orchestration.seeds import Budget
 from orchestration.settings import PROJECT
+from tests.parsed import lend
 
 PAGE = PROJECT / "docs" / "budgets.md"
 MONTH = "| when (UTC) | spent | usual by then | projection | naive | burn rate | state |"
@@ -23,6 +24,7 @@ def spent_on(day: date) -> float:
 def world(tmp_path_factory) -> World:
     """The worked month: every day evenly over its 96 quarter-hours, from four weeks before."""
     world = world_at(tmp_path_factory.mktemp("worked") / "data")
+    lend(world.settings)
     days = [date(2026, 9, 3) + timedelta(days=place) for place in range(59)]
     world.spend["worked"] = [
         Spend(f"{day}T{hour:02}:{minute:02}", f"{spent_on(day) / 96:.12f}")

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
+from tests.parsed import lend
 
 PICO = Decimal("0.000000000001")
 NOON = "2026-11-23T12:00:00"
@@ -377,6 +378,7 @@ RESETS = {
 def world(tmp_path_factory) -> World:
     """Every case, a tenant and a budget each, in one run; and a second budget over two of the tenants."""
     world = world_at(tmp_path_factory.mktemp("budgets") / "data")
+    lend(world.settings)
     for each in CASES:
         world.spend[each.name] = each.spend
         world.budgets += each.rows

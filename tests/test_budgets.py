@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
+from tests.parsed import lend
 from tests.reference_budgets import Drawn, changes
 
 FIRST, LAST = date(2026, 9, 20), "2026-11-10T15:30:00"
@@ -48,6 +49,7 @@ DRAWN = [drawn_budget(number) for number in range(sum(count for _, count in PERI
 
 def drawn_world(root, drawn: list[Drawn]) -> World:
     world = world_at(root)
+    lend(world.settings)
     for each in drawn:
         start = PERIODS[each.period][0]
         world.spend[each.name] = [

@@ -66,7 +66,7 @@ def test_one_neighbour_is_no_bracket(overridden):
     others = ["claude-sonnet-4-5", "claude-opus-4-1", "claude-haiku-4-5", "claude-3-haiku-20240307"]
     overridden.land("known.jsonl", [event(f"known-{model}", model=model) for model in others])
     overridden.land("k1.jsonl", [event("kin", provider="acme", model="k1"), event("new", provider="acme", model="new")])
-    overridden.run()
+    overridden.run(*WITHOUT_TESTS)
     [(low, high, basis)] = overridden.ask(
         "select exposure_low_usd, exposure_high_usd, exposure_basis from unpriced_models"
     )
@@ -77,7 +77,7 @@ def test_one_neighbour_is_no_bracket(overridden):
 def test_age_deadline_and_owner(pipeline):
     models = {"at-the-deadline": "2026-11-20", "late": "2026-11-19"}  # as of 2026-11-23
     pipeline.land("e.jsonl", [event(m, f"{day}T10:00:00Z", provider="x", model=m) for m, day in models.items()])
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     assert pipeline.ask("select model, status, age_days, sla_days, is_over_sla from unpriced_models order by 1") == [
         ("at-the-deadline", "open", 3, 3, False),
         ("late", "open", 4, 3, True),

@@ -148,7 +148,7 @@ def test_run_by_run_equals_one_run_over_the_whole_history(world, tmp_path):
         "select column_name from duckdb_columns() where table_name = 'budget_transitions' order by column_index"
     )
     changed_at = columns.index(("changed_at",))
-    for as_of in ("2026-11-09T00:00:00", "2026-11-09T01:00:00", "2026-11-10T14:15:00", LAST):
+    for as_of in ("2026-11-09T23:00:00", "2026-11-10T00:00:00", LAST):
         stepwise.build(as_of)
         so_far = [row for row in final if row[changed_at] < datetime.fromisoformat(as_of)]
         assert rows(stepwise, "budget_transitions") == so_far, as_of

@@ -84,13 +84,23 @@ def test_age_deadline_and_owner(pipeline):
     ]
 
 
-@pytest.mark.parametrize(
-    ("provider", "model"), [("selfhosted", ODD), ("google", "gemini/gemini-1.5-flash-8b"), ("x", "yes"), ("x", "0x1F")]
-)
-def test_the_override_to_paste_loads_once_its_blanks_are_filled(pipeline, tmp_path, provider, model):
-    pipeline.land("e.jsonl", [event("r", provider=provider, model=model, cacheReadTokens=10, webSearches=1)])
+ODD_NAMES = [("selfhosted", ODD), ("google", "gemini/gemini-1.5-flash-8b"), ("x", "yes"), ("x", "0x1F")]
+
+
+@pytest.fixture(scope="module")
+def oddly_named(tmp_path_factory) -> Pipeline:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("odd") / "data")
+    usage = {"cacheReadTokens": 10, "webSearches": 1}
+    pipeline.land("e.jsonl", [event(model, provider=provider, model=model, **usage) for provider, model in ODD_NAMES])
     pipeline.run(*WITHOUT_TESTS)
-    [(snippet, nearest)] = pipeline.ask("select override_snippet, suggestion_1 from unpriced_models")
+    return pipeline
+
+
+@pytest.mark.parametrize(("provider", "model"), ODD_NAMES)
+def test_the_override_to_paste_loads_once_its_blanks_are_filled(oddly_named, tmp_path, provider, model):
+    [(snippet, nearest)] = oddly_named.ask(
+        "select override_snippet, suggestion_1 from unpriced_models where model = ?", model
+    )
     filled = [
         f"{line.split(':')[0]}: {'someone' if line.strip().startswith(('source:', 'approved_by:')) else 1}"
         if line.split("#")[0].rstrip().endswith(":")
@@ -127,7 +137,7 @@ def test_a_price_heals_the_history_and_the_row_stays(overridden, usd):
         event(f"r{n}", f"2026-11-{20 - n}T10:00:00Z", provider="selfhosted", model="acme-internal-7b") for n in range(2)
     ]
     overridden.land("e.jsonl", events)
-    overridden.run()
+    overridden.run(*WITHOUT_TESTS)
     assert overridden.ask("select status, attempts, healed_attempts from unpriced_models") == [("open", 2, 0)]
     write(overridden, f"prices:{price_of('selfhosted', 'acme-internal-7b', 2, 5)}")
     overridden.run()
@@ -147,7 +157,7 @@ def test_a_price_for_some_dates_only_leaves_the_row_open(overridden, usd):
     overridden.run(*WITHOUT_TESTS)
     entry = price_of("selfhosted", "acme-internal-7b", 2, 5).replace("from: 2026-01-01", "from: 2026-11-20")
     write(overridden, f"prices:{entry}")
-    overridden.run()
+    overridden.run(*WITHOUT_TESTS)
     [(status, attempts, healed, likely, basis)] = overridden.ask(
         "select status, attempts, healed_attempts, exposure_likely_usd, exposure_basis from unpriced_models"
     )

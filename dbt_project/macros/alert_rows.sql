@@ -4,8 +4,8 @@
 {#- Alerted days in a row after which the new level is the level. -#}
 {% macro level_shift_days() %} {{ return(7) }} {% endmacro %}
 
-{#- The same in every run: what is watched, what rose, and on which day it began. -#}
-{% macro alert_id(episode, problem) -%}
+{#- The same in every run: what is behind it, and on which day it began. -#}
+{% macro alert_id(episode) -%}
     left(
         md5(
             concat_ws(
@@ -21,7 +21,8 @@
     )
 {%- endmacro %}
 
-{#- What makes two alerts the same problem: it stays the same when it comes back. -#}
+{#- What makes two alerts the same problem: its class and what is behind it, which is also what joins days to one alert. The words of a
+    driver, the rule that spoke and the figures vary from time to time and are left out (docs/incidents.md has examples). -#}
 {% macro problem_fingerprint(alert) -%}
     left(
         md5(
@@ -30,8 +31,8 @@
                 {{ alert }}.environment,
                 {{ alert }}.data_mode,
                 {{ alert }}.spike_type,
-                {{ alert }}.top_driver_dimension,
-                {{ alert }}.top_driver_value
+                {{ alert }}.anchor_dimension,
+                {{ alert }}.anchor
             )
         ),
         16

@@ -212,3 +212,34 @@
         )
     }}
 {% endmacro %}
+
+{#- The ISO week of a date as people write it: 2026-W53 ends on 3 January 2027. -#}
+{% macro iso_week(column) %} {{ return(adapter.dispatch("iso_week")(column)) }} {% endmacro %}
+{% macro default__iso_week(column) %} {{ missing_leaf("iso_week") }} {% endmacro %}
+{% macro duckdb__iso_week(column) %} {{ return("strftime(" ~ column ~ ", '%G-W%V')") }} {% endmacro %}
+
+{#- US dollars inside a sentence, rounded half up to cents: $1,234.50. -#}
+{% macro usd_text(column) %} {{ return(adapter.dispatch("usd_text")(column)) }} {% endmacro %}
+{% macro default__usd_text(column) %} {{ missing_leaf("usd_text") }} {% endmacro %}
+{% macro duckdb__usd_text(column) -%}
+    case
+        when {{ column }} <> 0 and abs({{ column }}) < 0.005
+        then 'less than $0.01'
+        else '$' || format('{:,.2f}', cast(cast(abs({{ column }}) as decimal(38, 2)) as double))
+    end
+{%- endmacro %}
+
+{#- The calendar weeks (their Mondays) from one date to another. -#}
+{% macro mondays_between(first, last) %} {{ return(adapter.dispatch("mondays_between")(first, last)) }} {% endmacro %}
+{% macro default__mondays_between(first, last) %} {{ missing_leaf("mondays_between") }} {% endmacro %}
+{% macro duckdb__mondays_between(first, last) %}
+    {{
+        return(
+            "unnest(generate_series(date_trunc('week', "
+            ~ first
+            ~ "), date_trunc('week', "
+            ~ last
+            ~ "), interval 7 day))"
+        )
+    }}
+{% endmacro %}

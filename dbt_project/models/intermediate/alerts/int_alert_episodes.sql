@@ -1,75 +1,15 @@
--- Days of one problem become one alert: it opens on the first, is extended by those that follow within three quiet
--- days, and closes as a new level after seven in a row.
-{%- set anchor = "environment, data_mode, spike_type, anchor" %}
-with
-    problems as (
-        select
-            problems.*,
-            drivers.driver_dimension,
-            drivers.driver_value,
-            -- what stays the same while the words of a driver vary from day to day
-            case
-                when problems.spike_type = 'abuse'
-                then coalesce(drivers.user_id, problems.scope_value)
-                when problems.spike_type = 'concentration'
-                then coalesce(drivers.tenant_id, problems.scope_value)
-                when problems.spike_type = 'unknown_model'
-                then coalesce(drivers.model, problems.scope_value)
-                else coalesce(drivers.endpoint_tag, drivers.tenant_id, drivers.model, problems.scope_value)
-            end as anchor
-        from {{ ref("int_problems") }} as problems
-        inner join
-            {{ ref("int_problem_drivers") }} as drivers
-            on {{ same_scope("problems", "drivers") }}
-            and problems.round = drivers.round
-            and drivers.rank = 1
-    ),
-
-    -- two findings of one problem on one day are one day of it
-    daily as (
-        select *
-        from problems
-        qualify row_number() over (partition by {{ anchor }}, event_date order by round = 0, round) = 1
-    ),
-
-    gaps as (
-        select *, lag(event_date) over (partition by {{ anchor }} order by event_date) as previous_date from daily
-    ),
-
-    marked as (
-        select
-            *,
-            sum(
-                case when previous_date is null or event_date - previous_date > {{ quiet_days() }} then 1 else 0 end
-            ) over (partition by {{ anchor }} order by event_date rows unbounded preceding) as episode,
-            sum(case when previous_date is null or event_date - previous_date > 1 then 1 else 0 end) over (
-                partition by {{ anchor }} order by event_date rows unbounded preceding
-            ) as stretch
-        from gaps
-    ),
-
-    counted as (
-        select *, row_number() over (partition by {{ anchor }}, stretch order by event_date) as day_in_a_row from marked
-    ),
-
-    shifted as (
-        select
-            *,
-            min(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (
-                partition by {{ anchor }}, episode
-            ) as shift_date
-        from counted
-    )
-
 select
-    {{ anchor }},
+    environment,
+    data_mode,
+    spike_type,
+    anchor,
     episode,
-    min(event_date) as onset_date,
+    onset_date,
     max(event_date) as last_date,
     cast(count(*) as integer) as days,
-    max(shift_date) as level_shift_date,
-    sum(cast(round(observed_usd - expected_usd, 6) as decimal(38, 12))) as total_excess_usd,
-    min_by(round, event_date) as round
-from shifted
-where shift_date is null or event_date <= shift_date
-group by {{ anchor }}, episode
+    max(level_shift_date) as level_shift_date,
+    sum(excess_usd) as total_excess_usd,
+    min_by(round, event_date) as round,
+    min_by(anchor_dimension, event_date) as anchor_dimension
+from {{ ref("int_alert_episode_days") }}
+group by environment, data_mode, spike_type, anchor, episode, onset_date

@@ -15,7 +15,10 @@ with
     judged_until as (select max(event_date) as last_complete_date from {{ ref("alert_days") }})
 
 select
-    {{ alert_id("episodes", "problems") }} as alert_id,
+    {{ alert_id("episodes") }} as alert_id,
+    {{ problem_fingerprint("episodes") }} as fingerprint,
+    episodes.anchor_dimension,
+    episodes.anchor,
     {{ alert_type("problems") }} as alert_type,
     episodes.onset_date as alert_date,
     episodes.onset_date,

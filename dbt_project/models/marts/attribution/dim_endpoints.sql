@@ -3,8 +3,15 @@ with
 
     members as (select endpoint_tag, {{ member_measures() }} from days group by endpoint_tag),
 
-    owners as (select * from {{ ref("endpoint_owners") }})
+    runbooks as (select * from {{ ref("int_runbooks") }})
 
-select members.*, owners.owner, owners.runbook_url, owners.escalation_channel
+select
+    members.*,
+    runbooks.owner,
+    runbooks.runbook_url,
+    runbooks.escalation_channel,
+    runbooks.runbook_reviewed_at,
+    runbooks.last_incident_at,
+    coalesce(runbooks.is_runbook_stale, false) as is_runbook_stale
 from members
-left join owners on members.endpoint_tag = owners.endpoint_tag
+left join runbooks on members.endpoint_tag = runbooks.endpoint_tag

@@ -1,7 +1,7 @@
 select
     -- keys
     opened.alert_id,
-    {{ problem_fingerprint("opened") }} as fingerprint,
+    opened.fingerprint,
     -- what and where
     opened.alert_type,
     opened.environment,

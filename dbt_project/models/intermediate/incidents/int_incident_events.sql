@@ -1,0 +1,101 @@
+-- Incident events in the order in which they happened, each once. One that makes no sense in the life of its incident
+-- is
+-- refused with a sentence, and counts as soon as what it lacks has landed.
+with
+    fingerprinted as (
+        select
+            *,
+            md5(
+                {% for field in incident_event_fields() %}
+                    coalesce(cast({{ field }} as varchar), '') || '|' ||
+                {% endfor %}
+                coalesce(event_id, '') || '|' || event_type || '|' || cast(occurred_at as varchar) || '|' || actor
+            ) as content
+        from {{ ref("stg_incident_events") }}
+    ),
+
+    -- the same event may stand in two files
+    distinct_events as (
+        select *
+        from fingerprinted
+        qualify
+            row_number() over (
+                partition by incident_id, content order by arrival_date, landing_file, content_hash, line_number
+            )
+            = 1
+    ),
+
+    ordered as (
+        select
+            *,
+            row_number() over (
+                partition by incident_id
+                order by
+                    occurred_at,
+                    case event_type when 'opened' then 0 when 'closed' then 2 else 1 end,
+                    arrival_date,
+                    landing_file,
+                    content_hash,
+                    line_number
+            ) as sequence,
+            event_id is not null
+            and row_number() over (
+                partition by incident_id, event_id order by arrival_date, landing_file, content_hash, line_number
+            )
+            > 1 as is_repeated_id
+        from distinct_events
+    ),
+
+    openings as (
+        select incident_id, min(sequence) as opening
+        from ordered
+        where event_type = 'opened' and not is_repeated_id and occurred_at <= {{ as_of() }}
+        group by incident_id
+    ),
+
+    -- what the incident is when the event happens: the last opening, closing or reopening before it
+    placed as (
+        select
+            ordered.*,
+            openings.opening,
+            last_value(
+                case
+                    when event_type in ('closed', 'reopened') or sequence = openings.opening then event_type
+                end ignore nulls
+            ) over (partition by ordered.incident_id order by sequence rows between unbounded preceding and 1 preceding)
+            as before,
+            min(arrival_date) over (
+                partition by ordered.incident_id order by sequence rows between 1 following and unbounded following
+            )
+            < arrival_date as is_late
+        from ordered
+        left join openings on ordered.incident_id = openings.incident_id
+    ),
+
+    judged as (
+        select
+            *,
+            case
+                when is_repeated_id
+                then 'Refused: another event of this incident has its eventId. Give it one of its own.'
+                when occurred_at > {{ as_of() }}
+                then 'Not yet: its time has not come. It counts from then on.'
+                when opening is null
+                then 'Refused: no opened event of this incident has landed. Land it, and this one counts.'
+                when event_type = 'opened' and sequence > opening
+                then 'Refused: the incident was opened before. Write reopened when it came back after it was closed.'
+                when event_type = 'closed' and coalesce(before, 'closed') = 'closed'
+                then 'Refused: the incident was not open at that time. Correct occurredAt, or leave it.'
+                when event_type = 'reopened' and coalesce(before, 'opened') <> 'closed'
+                then 'Refused: the incident was not closed at that time. Correct occurredAt, or leave it.'
+            end as refusal
+        from placed
+    )
+
+select
+    * exclude (opening, before, is_late, is_repeated_id, refusal, content),
+    refusal is null as is_applied,
+    coalesce(
+        refusal, case when is_late then 'It arrived after later events and stands where its time says.' end
+    ) as remark
+from judged

@@ -1,0 +1,63 @@
+{{ kept_by_date("incident_days") }}
+-- How much of a problem's dollars of a day had been spent at an instant of the day, by the calls of what drives it
+-- from the
+-- start of the incident on: what a day had above its forecast has no hours of its own.
+{%- set dates = dirty_dates(ref("incident_days")) %}
+with
+    moments as (
+        select incident_id, fingerprint, started_at, contained_at as instant
+        from {{ ref("int_incidents") }}
+        where {{ in_dates("cast(contained_at as date)", dates) }}
+        union
+        select incident_id, fingerprint, started_at, closed_at as instant
+        from {{ ref("int_incidents") }}
+        where {{ in_dates("cast(closed_at as date)", dates) }}
+    ),
+
+    problem_days as (
+        select
+            days.event_date,
+            alerts.fingerprint,
+            drivers.environment,
+            drivers.data_mode,
+            {% for dimension in leaf_dimensions() %}
+                drivers.{{ dimension.column }} {{- "," if not loop.last }}
+            {% endfor %}
+        from {{ ref("int_alert_episode_days") }} as days
+        inner join {{ ref("int_alerts") }} as alerts on {{ alert_id("days") }} = alerts.alert_id
+        inner join
+            {{ ref("int_problem_drivers") }} as drivers
+            on {{ same_scope("days", "drivers") }}
+            and days.round = drivers.round
+            and drivers.rank = 1
+        where {{ in_dates("days.event_date", dates) }}
+    ),
+
+    attempts as (
+        select
+            event_date,
+            environment,
+            data_mode,
+            {% for dimension in leaf_dimensions() if dimension.name != "model" %}
+                coalesce({{ dimension.column }}, '(unattributed)') as {{ dimension.column }},
+            {% endfor %}
+            model,
+            occurred_at,
+            cast(cost_usd as double) as cost_usd
+        from {{ ref("fct_attempts") }}
+        where {{ in_dates("event_date", dates) }} and cost_usd is not null
+    )
+
+select
+    attempts.event_date,
+    moments.incident_id,
+    moments.instant,
+    sum(case when attempts.occurred_at < moments.instant then attempts.cost_usd else 0 end)
+    / nullif(sum(attempts.cost_usd), 0) as share_before
+from moments
+inner join
+    problem_days
+    on moments.fingerprint = problem_days.fingerprint
+    and cast(moments.instant as date) = problem_days.event_date
+inner join attempts on {{ in_segment("attempts", "problem_days") }} and attempts.occurred_at >= moments.started_at
+group by attempts.event_date, moments.incident_id, moments.instant

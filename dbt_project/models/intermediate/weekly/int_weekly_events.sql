@@ -1,0 +1,96 @@
+-- What happened in each week, counted: alerts, problems by what they are, incidents, and the states that budgets
+-- reached.
+{%- set grain = "week_start, environment, data_mode" %}
+with
+    alerts as (
+        select
+            {{ monday_of("alerts.onset_date") }} as week_start,
+            alerts.environment,
+            alerts.data_mode,
+            count(*) as alerts,
+            cast(sum(case when rows.severity = 'critical' then 1 else 0 end) as bigint) as critical_alerts
+        from {{ ref("int_alerts") }} as alerts
+        inner join {{ ref("alerts") }} as rows on alerts.alert_id = rows.alert_id
+        where not alerts.is_muted
+        group by {{ monday_of("alerts.onset_date") }}, alerts.environment, alerts.data_mode
+    ),
+
+    problems as (
+        select
+            {{ grain }},
+            {% for status in ["new", "recurring", "regressed"] %}
+                cast(sum(case when status = '{{ status }}' then 1 else 0 end) as bigint) as {{ status }}_problems,
+            {% endfor %}
+            cast(sum(cost_impact_usd) as decimal(38, 12)) as problem_cost_usd
+        from {{ ref("weekly_recurrence") }}
+        group by {{ grain }}
+    ),
+
+    incidents as (
+        select
+            {{ grain }},
+            cast(sum(case when opened_at >= week_start then 1 else 0 end) as bigint) as incidents_opened,
+            cast(sum(case when closed_at >= week_start then 1 else 0 end) as bigint) as incidents_closed,
+            cast(sum(case when status <> 'closed' then 1 else 0 end) as bigint) as open_incidents
+        from {{ ref("weekly_incidents") }}
+        group by {{ grain }}
+    ),
+
+    -- a budget over two environments is news in both
+    reached as (
+        select
+            {{ monday_of("changes.changed_at") }} as week_start,
+            scopes.environment,
+            scopes.data_mode,
+            changes.budget_id,
+            changes.period_start,
+            max_by(
+                changes.to_state,
+                case changes.to_state when 'exceeded' then 3 when 'spend_alert' then 2 when 'warning' then 1 else 0 end
+            ) as state
+        from {{ ref("budget_transitions") }} as changes
+        inner join
+            (select distinct environment, data_mode from {{ ref("int_weekly_usage") }}) as scopes
+            on coalesce({{ in_words("scopes.environment", "changes.environments") }}, true)
+            and {{ in_words("scopes.data_mode", "changes.data_modes") }}
+        where not changes.is_muted
+        group by
+            {{ monday_of("changes.changed_at") }},
+            scopes.environment,
+            scopes.data_mode,
+            changes.budget_id,
+            changes.period_start
+    ),
+
+    budgets as (
+        select
+            {{ grain }},
+            string_agg(
+                budget_id || ' ' || replace(state, '_', ' '), '; ' order by budget_id, period_start
+            ) as budget_states,
+            count(distinct case when state = 'exceeded' then budget_id end) as budgets_exceeded
+        from reached
+        where state in ('warning', 'spend_alert', 'exceeded')
+        group by {{ grain }}
+    )
+
+select
+    usage.week_start,
+    usage.environment,
+    usage.data_mode,
+    coalesce(alerts.alerts, 0) as alerts,
+    coalesce(alerts.critical_alerts, 0) as critical_alerts,
+    coalesce(problems.new_problems, 0) as new_problems,
+    coalesce(problems.recurring_problems, 0) as recurring_problems,
+    coalesce(problems.regressed_problems, 0) as regressed_problems,
+    coalesce(problems.problem_cost_usd, 0) as problem_cost_usd,
+    coalesce(incidents.incidents_opened, 0) as incidents_opened,
+    coalesce(incidents.incidents_closed, 0) as incidents_closed,
+    coalesce(incidents.open_incidents, 0) as open_incidents,
+    budgets.budget_states,
+    coalesce(budgets.budgets_exceeded, 0) as budgets_exceeded
+from {{ ref("int_weekly_usage") }} as usage
+left join alerts using ({{ grain }})
+left join problems using ({{ grain }})
+left join incidents using ({{ grain }})
+left join budgets using ({{ grain }})

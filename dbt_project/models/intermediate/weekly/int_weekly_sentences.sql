@@ -1,0 +1,72 @@
+-- What there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
+{%- set grain = "week_start, environment, data_mode" %}
+with
+    usage as (select * from {{ ref("int_weekly_usage") }}),
+
+    happened as (select * from {{ ref("int_weekly_events") }}),
+
+    drivers as (select * from {{ ref("weekly_drivers") }}),
+
+    problems as (select * from {{ ref("weekly_recurrence") }} where status in ('regressed', 'recurring', 'new'))
+
+select *
+from ({{ spend_sentences("usage", "drivers") }}) as spend
+
+union all
+
+select
+    {{ grain }},
+    case status when 'regressed' then 4 when 'recurring' then 5 else 6 end as place,
+    status as kind,
+    case status when 'regressed' then 'critical' when 'recurring' then 'warning' else 'info' end as severity,
+    cost_impact_usd as amount_usd,
+    case
+        status
+        when 'regressed'
+        then 'Came back although a guardrail was set: '
+        when 'recurring'
+        then 'Came back' || coalesce(' after ' || {{ counted("weeks_since_last_seen", "week") }}, '') || ': '
+        else 'New: '
+    end
+    || problem
+    || ', '
+    || {{ counted("days", "day") }}
+    || ', '
+    || {{ usd_text("cost_impact_usd") }}
+    || ' above the forecast. '
+    || coalesce('Owner: ' || owner || '.', 'Nobody is named as owner.')
+    || coalesce(' Next: ' || rtrim(next_action, '.') || '.', '') as sentence
+from problems
+
+union all
+
+select
+    {{ grain }},
+    7 as place,
+    'incident' as kind,
+    case when status = 'open' then 'warning' else 'info' end as severity,
+    cast(null as decimal(38, 12)) as amount_usd,
+    'Incident '
+    || incident_id
+    || ' is '
+    || status
+    || coalesce('; missing: ' || concat_ws('; ', execution_missing, hardening_missing), '')
+    || '.' as sentence
+from {{ ref("weekly_incidents") }}
+where status <> 'closed' or execution_missing is not null or hardening_missing is not null
+
+union all
+
+select
+    {{ grain }},
+    8 as place,
+    'budget' as kind,
+    case when budgets_exceeded > 0 then 'critical' else 'warning' end as severity,
+    cast(null as decimal(38, 12)) as amount_usd,
+    'Budgets reached: ' || budget_states || '.' as sentence
+from happened
+where budget_states is not null
+
+union all
+
+{{ quality_sentences("usage") }}

@@ -1,0 +1,98 @@
+-- What each week took and cost, and how far that can be trusted.
+{%- set grain = "environment, data_mode" %}
+with
+    costs as (
+        select
+            {{ monday_of("event_date") }} as week_start,
+            {{ grain }},
+            count(distinct event_date) as days_with_usage,
+            cast(sum(requests) as bigint) as requests,
+            cast(sum(attempts) as bigint) as attempts,
+            cast(sum(cost_usd) as decimal(38, 12)) as spend_usd,
+            cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
+            cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
+            cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
+            cast(sum(no_usage_attempts) as bigint) as no_usage_attempts
+        from {{ ref("cost_by_endpoint_daily") }}
+        group by {{ monday_of("event_date") }}, {{ grain }}
+    ),
+
+    quality as (
+        select
+            {{ monday_of("event_date") }} as week_start,
+            {{ grain }},
+            cast(sum(duplicate_deliveries) as bigint) as duplicate_deliveries,
+            cast(sum(conflicting_deliveries) as bigint) as conflicting_deliveries,
+            cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
+        from {{ ref("int_quality_daily") }}
+        group by {{ monday_of("event_date") }}, {{ grain }}
+    ),
+
+    exposures as (
+        select
+            event_date as week_start, {{ grain }}, cast(sum(unpriced_exposure_usd) as decimal(38, 12)) as exposure_usd
+        from {{ ref("int_weekly_leaves") }}
+        group by event_date, {{ grain }}
+    ),
+
+    effects as (
+        select
+            event_date as week_start,
+            {{ grain }},
+            {% for effect in weekly_effects() %}
+                max(case when effect = '{{ effect }}' then effect_usd end) as {{ effect }}_usd
+                {{- "," if not loop.last }}
+            {% endfor %}
+        from {{ ref("int_weekly_effects") }}
+        group by event_date, {{ grain }}
+    ),
+
+    compared as (
+        select
+            weeks.iso_week,
+            weeks.week_start,
+            weeks.week_end,
+            weeks.is_complete,
+            {% for column in grain.split(", ") %} costs.{{ column }}, {% endfor %}
+            costs.days_with_usage,
+            costs.requests,
+            costs.attempts,
+            costs.spend_usd,
+            previous.days_with_usage as previous_days_with_usage,
+            previous.spend_usd as previous_spend_usd,
+            case when weeks.is_complete then costs.spend_usd - previous.spend_usd end as change_usd,
+            costs.unpriced_attempts,
+            cast(costs.unpriced_attempts as double)
+            / nullif(costs.attempts - costs.no_usage_attempts, 0) as unpriced_share,
+            case when costs.unpriced_attempts > 0 then nullif(exposures.exposure_usd, 0) else 0 end as exposure_usd,
+            costs.estimated_cost_usd,
+            cast(costs.estimated_cost_usd as double) / nullif(cast(costs.spend_usd as double), 0) as estimated_share,
+            costs.reported_cost_usd,
+            quality.duplicate_deliveries,
+            quality.conflicting_deliveries,
+            quality.missing_usage_attempts,
+            {% for effect in weekly_effects() %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
+        from costs
+        inner join {{ ref("int_weeks") }} as weeks on costs.week_start = weeks.week_start
+        left join
+            costs as previous
+            on costs.week_start = previous.week_start + 7
+            and costs.environment = previous.environment
+            and costs.data_mode = previous.data_mode
+        {% for other in ["quality", "exposures", "effects"] %}
+            left join
+                {{ other }}
+                on costs.week_start = {{ other }}.week_start
+                and costs.environment = {{ other }}.environment
+                and costs.data_mode = {{ other }}.data_mode
+        {% endfor %}
+    )
+
+select
+    * exclude ({% for effect in weekly_effects() %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
+    cast(change_usd as double) / nullif(cast(previous_spend_usd as double), 0) as change_ratio,
+    -- a week that is not over, or has none before it, has no change that could be explained
+    {% for effect in weekly_effects() %}
+        case when change_usd is not null then {{ effect }}_usd end as {{ effect }}_usd {{- "," if not loop.last }}
+    {% endfor %}
+from compared

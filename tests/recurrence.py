@@ -1,0 +1,246 @@
+"""Problems with the days on which they showed and the incidents on them, put where detection and landing put them; and what
+`weekly_recurrence` says of them, once by dbt and once by the definitions in plain Python."""
+
+import hashlib
+import random
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from orchestration.dbt import run_dbt
+from orchestration.settings import Settings, from_environment
+from tests.parsed import keep, lend
+
+AS_OF = "2027-02-10T12:00:00"
+FIRST, LAST = date(2026, 10, 1), date(2027, 2, 9)
+WEEK = timedelta(days=7)
+MODELS = [
+    "endpoint_owners",
+    "containment_map",
+    *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence", "weekly_recurrence"),
+    *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),
+    *("incident_events", "weekly_incidents"),
+]
+EVENT_FIELDS = (
+    *("event_id", "alert_id", "fingerprint", "environment", "data_mode", "spike_type", "title", "note"),
+    *("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model", "owner", "channel"),
+    *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel"),
+)
+
+
+@dataclass
+class Problem:
+    """One fingerprint: alerts as lists of the days on which they showed (a dollar a day unless said), and incident events."""
+
+    name: str
+    alerts: list[list[str]] = field(default_factory=list)
+    events: list[tuple] = field(default_factory=list)  # (incident, type, instant, fields)
+    usd: dict[str, str] = field(default_factory=dict)
+    muted: bool = False
+    endpoint: str = "chat.reply"
+
+    @property
+    def fingerprint(self) -> str:
+        return f"fp {self.name}"
+
+    @property
+    def days(self) -> list[date]:
+        return sorted(date.fromisoformat(day) for alert in self.alerts for day in alert)
+
+    @property
+    def onsets(self) -> list[date]:
+        return [date.fromisoformat(alert[0]) for alert in self.alerts]
+
+    def dollars(self, day: date) -> Decimal:
+        return Decimal(self.usd.get(str(day), "1"))
+
+
+def happened(kind: str, at: str, incident: str = "inc", **fields: str) -> tuple:
+    """An incident event of a problem."""
+    return (incident, kind, at, fields)
+
+
+def closed_with_guardrail(opened: str, closed: str, incident: str = "inc") -> list[tuple]:
+    """An incident that was opened, contained, given a guardrail and closed."""
+    return [
+        happened("opened", opened, incident),
+        happened("containment_applied", opened, incident, containment_action="stopped it"),
+        happened("guardrail_added", closed, incident, guardrail="a limit"),
+        happened("closed", closed, incident),
+    ]
+
+
+def recurrence(root: Path, problems: list[Problem]) -> Settings:
+    """Builds the weekly models over the problems."""
+    settings = from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": AS_OF})
+    (settings.state / "spill").mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        _provide(connection, problems)
+    lend(settings)
+    run_dbt(settings, "build", "--quiet", "--exclude-resource-type", "unit_test", "--select", *MODELS)
+    keep(settings)
+    return settings
+
+
+def ask(settings: Settings, sql: str) -> list[tuple]:
+    """Rows of the warehouse's marts."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        connection.execute("set schema = 'marts'")
+        return connection.execute(sql).fetchall()
+
+
+def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> None:
+    for schema in ("intermediate", "staging"):
+        connection.execute(f"create schema {schema}")
+    connection.execute(
+        f"create table intermediate.attempt_days as select cast(day as date) as event_date, '' as input_fingerprint "
+        f"from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as days(day)"
+    )
+    connection.execute(
+        """create table intermediate.int_alerts (alert_id varchar, fingerprint varchar, environment varchar, data_mode varchar,
+        spike_type varchar, anchor_dimension varchar, anchor varchar, onset_date date, is_muted boolean, unpriced_attempts bigint,
+        driver_endpoint_tag varchar, main_endpoint_tag varchar)"""
+    )
+    connection.execute(
+        """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
+        spike_type varchar, anchor varchar, onset_date date, excess_usd decimal(38, 12))"""
+    )
+    connection.execute(
+        f"""create table staging.stg_incident_events (incident_id varchar, event_type varchar, occurred_at timestamp,
+        started_at timestamp, actor varchar, arrival_date date, landing_file varchar, content_hash varchar, line_number bigint,
+        {", ".join(f"{name} varchar" for name in EVENT_FIELDS)})"""
+    )
+    for problem in problems:
+        for alert in problem.alerts:
+            scope = ("prod", "real", "retry", problem.name)
+            alert_id = hashlib.md5("|".join([*scope, alert[0]]).encode()).hexdigest()[:16]
+            connection.execute(
+                "insert into intermediate.int_alerts values (?, ?, 'prod', 'real', 'retry', 'endpoint', ?, ?, ?, 0, ?, null)",
+                [alert_id, problem.fingerprint, problem.name, alert[0], problem.muted, problem.endpoint],
+            )
+            for day in alert:
+                connection.execute(
+                    "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, ?)",
+                    [day, *scope, alert[0], problem.dollars(date.fromisoformat(day))],
+                )
+        for line, (incident, kind, at, fields) in enumerate(problem.events, start=1):
+            _provide_event(connection, problem, line, f"{incident} {problem.name}", kind, at, dict(fields))
+
+
+def _provide_event(connection, problem: Problem, line: int, incident: str, kind: str, at: str, fields: dict) -> None:
+    if kind == "opened":
+        fields = {
+            "fingerprint": problem.fingerprint,
+            "environment": "prod",
+            "data_mode": "real",
+            "spike_type": "retry",
+        } | fields
+    row = {
+        "incident_id": incident,
+        "event_type": kind,
+        "occurred_at": at,
+        "actor": "ana",
+        "arrival_date": fields.pop("arrived", at[:10]),
+        "landing_file": f"incidents/{problem.name}.jsonl",
+        "content_hash": problem.name,
+        "line_number": line,
+        **fields,
+    }
+    marks = ", ".join("?" for _ in row)
+    connection.execute(
+        f"insert into staging.stg_incident_events ({', '.join(row)}) values ({marks})", list(row.values())
+    )
+
+
+# --- the definitions, in plain Python --------------------------------------------------------------------------------
+
+
+def monday(day: date) -> date:
+    """The first day of an ISO week."""
+    year, week, _ = day.isocalendar()
+    return date.fromisocalendar(year, week, 1)
+
+
+def guarded_spans(problem: Problem) -> list[tuple[datetime, datetime]]:
+    """From when until when its incidents were closed with a guardrail, by what has happened."""
+    spans = []
+    for incident in sorted({event[0] for event in problem.events}):
+        events = sorted(
+            ((datetime.fromisoformat(at), kind) for which, kind, at, _ in problem.events if which == incident),
+            key=lambda event: (event[0], {"opened": 0, "closed": 2}.get(event[1], 1)),
+        )
+        events = [event for event in events if event[0] <= datetime.fromisoformat(AS_OF)]
+        guards = [at for at, kind in events if kind == "guardrail_added"]
+        turns = [(at, kind) for at, kind in events if kind in ("closed", "reopened")]
+        for number, (at, kind) in enumerate(turns):
+            ends = turns[number + 1][0] if number + 1 < len(turns) else datetime.max  # noqa: DTZ901
+            if kind == "closed" and guards and (begins := max(at, guards[0])) < ends:
+                spans.append((begins, ends))
+    return spans
+
+
+def expected(problem: Problem) -> list[tuple]:
+    """(iso week, status, occurrences, days, dollars, weeks since, consecutive, in 8 weeks) from its first week on."""
+    rows, status_when_seen, consecutive = [], None, 0
+    if not problem.days or problem.muted:
+        return rows
+    week, seen_before = monday(problem.days[0]), None
+    while week <= monday(date.fromisoformat(AS_OF[:10])):
+        end = datetime.combine(week + WEEK, datetime.min.time())
+        days = [day for day in problem.days if week <= day < week + WEEK]
+        onsets = [day for day in problem.onsets if week <= day < week + WEEK]
+        at_midnight = [datetime.combine(day, datetime.min.time()) for day in onsets]
+        spans = guarded_spans(problem)
+        if onsets:
+            came_back = any(begin <= onset < until for onset in at_midnight for begin, until in spans)
+            status_when_seen = "regressed" if came_back else "new" if seen_before is None else "recurring"
+        consecutive = consecutive + 1 if days else 0
+        status = status_when_seen
+        if not days:
+            last = max(day for day in problem.days if day < week + WEEK)
+            held = any(begin < end <= until and begin.date() >= last for begin, until in spans)
+            status = "resolved" if held else "quiet"
+        year, number, _ = week.isocalendar()
+        recent = sum(week - 7 * WEEK <= onset < week + WEEK for onset in problem.onsets)
+        since = None if seen_before is None else (week - seen_before).days // 7
+        dollars = sum((problem.dollars(day) for day in days), Decimal(0))
+        rows.append((f"{year}-W{number:02}", status, len(onsets), len(days), dollars, since, consecutive, recent))
+        seen_before = week if days else seen_before
+        week += WEEK
+    return rows
+
+
+def drawn_problem(number: int) -> Problem:
+    """A problem that shows now and then, for one to seven days, with incidents of every fate."""
+    dice = random.Random(number)
+    problem = Problem(f"drawn-{number}")
+    day = FIRST + timedelta(days=dice.randrange(40))
+    while day < LAST - timedelta(days=10):
+        length = dice.choice([1, 1, 2, 3, 7])
+        alert = [str(day + timedelta(days=each)) for each in range(length)]
+        problem.alerts.append(alert)
+        problem.usd |= {each: f"{dice.uniform(0.01, 90):.6f}" for each in alert}
+        last = datetime.combine(day + timedelta(days=length), datetime.min.time()) - timedelta(hours=1)
+        if dice.random() < 0.5:
+            problem.events += _drawn_life(dice, last, f"inc-{len(problem.alerts)}")
+        day += timedelta(days=length + dice.choice([4, 5, 7, 9, 14, 30]))
+    return problem
+
+
+def _drawn_life(dice: random.Random, start: datetime, incident: str) -> list[tuple]:
+    hours = sorted(dice.sample(range(1, 400), 5))
+    at = [(start + timedelta(hours=hour)).isoformat() for hour in hours]
+    life = [happened("opened", start.isoformat(), incident)]
+    if dice.random() < 0.7:
+        life.append(happened("guardrail_added", dice.choice(at[:4]), incident, guardrail="a limit"))
+    if dice.random() < 0.8:
+        life.append(happened("closed", at[1], incident))
+        if dice.random() < 0.4:
+            life.append(happened("reopened", at[2], incident))
+            if dice.random() < 0.5:
+                life.append(happened("closed", at[4], incident))
+    dice.shuffle(life)
+    return life

@@ -1,0 +1,256 @@
+"""What came back: the states of a problem week by week, across year ends, gaps, regressions and renamed owners; and the life of an
+incident, event by event."""
+
+import pytest
+
+from tests.recurrence import Problem, ask, closed_with_guardrail, drawn_problem, expected, happened, recurrence
+
+DRAWN = [drawn_problem(number) for number in range(60)]
+
+# Monday 2026-12-28 opens 2026-W53, which ends on Sunday 2027-01-03; 2027-W01 begins on the 4th.
+TABLE = {
+    "once": (Problem("once", [["2026-12-01"]]), {"2026-W49": "new", "2026-W50": "quiet", "2027-W06": "quiet"}),
+    "new on the last day of week 53": (
+        Problem("new year", [["2027-01-03"], ["2027-01-08"]]),
+        {"2026-W53": "new", "2027-W01": "recurring", "2027-W02": "quiet"},
+    ),
+    "goes on over the year's end": (
+        Problem("goes on", [["2027-01-02", "2027-01-03", "2027-01-04"]]),
+        {"2026-W53": "new", "2027-W01": "new", "2027-W02": "quiet"},
+    ),
+    "week by week over the year's end": (
+        Problem("weekly", [["2026-12-21"], ["2026-12-28"], ["2027-01-04"], ["2027-01-11"]]),
+        {"2026-W52": "new", "2026-W53": "recurring", "2027-W01": "recurring", "2027-W02": "recurring"},
+    ),
+    "after a long gap": (
+        Problem("gap", [["2026-10-06"], ["2027-01-20"]]),
+        {"2026-W41": "new", "2026-W42": "quiet", "2027-W03": "recurring"},
+    ),
+    "closed with a guardrail": (
+        Problem("held", [["2026-12-01"]], closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00")),
+        {"2026-W49": "new", "2026-W50": "resolved", "2027-W06": "resolved"},
+    ),
+    "closed without one": (
+        Problem(
+            "unguarded",
+            [["2026-12-01"], ["2026-12-15"]],
+            [happened("opened", "2026-12-01T09:00:00"), happened("closed", "2026-12-02T09:00:00")],
+        ),
+        {"2026-W49": "new", "2026-W50": "quiet", "2026-W51": "recurring"},
+    ),
+    "back after its guardrail": (
+        Problem(
+            "regressed",
+            [["2026-12-01"], ["2026-12-30"]],
+            closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00"),
+        ),
+        {"2026-W49": "new", "2026-W52": "resolved", "2026-W53": "regressed", "2027-W01": "quiet"},
+    ),
+    "back before it was closed": (
+        Problem(
+            "too early",
+            [["2026-12-01"], ["2026-12-08"]],
+            closed_with_guardrail("2026-12-01T09:00:00", "2026-12-10T09:00:00"),
+        ),
+        {"2026-W49": "new", "2026-W50": "recurring", "2026-W51": "resolved"},
+    ),
+    "closed at the midnight at which it comes back": (
+        Problem(
+            "at midnight",
+            [["2026-12-01"], ["2026-12-08"]],
+            closed_with_guardrail("2026-12-01T09:00:00", "2026-12-08T00:00:00"),
+        ),
+        {"2026-W50": "regressed"},
+    ),
+    "closed a second after that midnight": (
+        Problem(
+            "after midnight",
+            [["2026-12-01"], ["2026-12-08"]],
+            closed_with_guardrail("2026-12-01T09:00:00", "2026-12-08T00:00:01"),
+        ),
+        {"2026-W50": "recurring", "2026-W51": "resolved"},
+    ),
+    "reopened when it came back, then closed again": (
+        Problem(
+            "reopened",
+            [["2026-12-01"], ["2026-12-15"], ["2027-01-12"]],
+            [
+                *closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00"),
+                happened("reopened", "2026-12-15T10:00:00"),
+                happened("closed", "2026-12-20T10:00:00"),
+            ],
+        ),
+        {"2026-W50": "resolved", "2026-W51": "regressed", "2026-W52": "resolved", "2027-W02": "regressed"},
+    ),
+    "reopened and left open": (
+        Problem(
+            "left open",
+            [["2026-12-01"], ["2026-12-30"]],
+            [
+                *closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00"),
+                happened("reopened", "2026-12-20T10:00:00"),
+            ],
+        ),
+        {"2026-W50": "resolved", "2026-W51": "quiet", "2026-W53": "recurring"},
+    ),
+    "twice in its first week": (
+        Problem("twice", [["2026-12-07"], ["2026-12-12"]]),
+        {"2026-W50": "new", "2026-W51": "quiet"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    problems = [problem for problem, _ in TABLE.values()] + DRAWN + LIVES + [MUTED]
+    return recurrence(tmp_path_factory.mktemp("recurrence"), problems)
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_a_problems_weeks(built, case):
+    problem, states = TABLE[case]
+    found = dict(
+        ask(built, f"select iso_week, status from weekly_recurrence where fingerprint = '{problem.fingerprint}'")
+    )
+    assert {week: found.get(week) for week in states} == states
+
+
+def test_drawn_problems_are_what_the_definitions_say(built):
+    columns = (
+        "status, occurrences, days, cost_impact_usd, weeks_since_last_seen, consecutive_weeks, occurrences_8_weeks"
+    )
+    statuses = set()
+    for problem in DRAWN:
+        rows = ask(
+            built,
+            f"select iso_week, {columns} from weekly_recurrence where fingerprint = '{problem.fingerprint}' order by week_start",
+        )
+        assert rows == expected(problem), problem
+        statuses |= {row[1] for row in rows}
+    assert statuses == {"new", "recurring", "regressed", "quiet", "resolved"}
+
+
+def test_over_the_weeks_each_alert_and_each_dollar_counts_once(built):
+    problems = [problem for problem, _ in TABLE.values()] + DRAWN + LIVES
+    alerts, days, dollars = ask(
+        built,
+        "select sum(occurrences), sum(days), sum(cost_impact_usd) from weekly_recurrence where alert_ids is not null",
+    )[0]
+    assert alerts == sum(len(problem.alerts) for problem in problems)
+    assert days == sum(len(problem.days) for problem in problems)
+    assert dollars == sum(problem.dollars(day) for problem in problems for day in problem.days)
+
+
+MUTED = Problem("muted", [["2026-12-01"]], muted=True)
+
+
+def test_a_muted_alert_is_no_news(built):
+    assert ask(built, f"select count(*) from weekly_recurrence where fingerprint = '{MUTED.fingerprint}'") == [(0,)]
+
+
+def test_the_owner_of_an_incident_comes_before_the_endpoints_and_neither_makes_another_problem(built):
+    rows = ask(
+        built,
+        "select iso_week, status, owner from weekly_recurrence where fingerprint = 'fp renamed' and days > 0 order by week_start",
+    )
+    assert rows == [
+        ("2026-W49", "new", "team-assistant"),
+        ("2026-W51", "recurring", "ben"),
+        ("2027-W01", "recurring", "carla"),
+    ]
+
+
+RENAMED = Problem(
+    "renamed",
+    [["2026-12-01"], ["2026-12-15"], ["2027-01-05"]],
+    [
+        happened("opened", "2026-12-08T09:00:00"),
+        happened("owner_assigned", "2026-12-08T09:30:00", owner="ben"),
+        happened("owner_assigned", "2027-01-10T09:30:00", owner="carla"),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("week", "action"),
+    [
+        ("2026-W49", "Open an incident. Add back-off and open the circuit breaker"),
+        ("2026-W50", "Contain it: Add back-off and open the circuit breaker"),
+        ("2026-W51", "Turn the manual step into a rule: "),
+        ("2026-W52", "Still missing: root cause and exact containment step"),
+        ("2027-W01", "The guardrail did not hold: reopen inc stepwise and change it"),
+    ],
+)
+def test_the_next_action_follows_the_incident(built, week, action):
+    found = ask(
+        built,
+        f"select next_action from weekly_recurrence where fingerprint = 'fp stepwise' and iso_week = '{week}'",
+    )
+    assert found[0][0].startswith(action)
+
+
+STEPWISE = Problem(
+    "stepwise",
+    [["2026-12-01"], ["2027-01-05"]],
+    [
+        happened("opened", "2026-12-08T09:00:00"),
+        happened("containment_applied", "2026-12-15T09:00:00", containment_action="circuit breaker opened"),
+        happened("guardrail_added", "2026-12-22T09:00:00", guardrail="at most two tries"),
+        happened("closed", "2026-12-23T09:00:00"),
+    ],
+)
+
+
+def test_events_are_ordered_by_when_they_happened_and_refused_with_a_sentence(built):
+    rows = ask(
+        built,
+        "select event_type, is_applied, split_part(remark, '.', 1) from incident_events "
+        "where incident_id = 'inc muddled' order by sequence",
+    )
+    assert rows == [
+        ("closed", False, "Refused: the incident was not open at that time"),
+        ("opened", True, None),
+        ("owner_assigned", True, "It arrived after later events and stands where its time says"),
+        ("opened", False, "Refused: the incident was opened before"),
+        ("reopened", False, "Refused: the incident was not closed at that time"),
+        ("note_added", True, None),
+        ("note_added", False, "Refused: another event of this incident has its eventId"),
+        ("closed", True, None),
+        ("closed", False, "Refused: the incident was not open at that time"),
+        ("reopened", False, "Not yet: its time has not come"),
+    ]
+    orphan = ask(built, "select remark from incident_events where incident_id = 'orphan muddled'")
+    assert orphan == [("Refused: no opened event of this incident has landed. Land it, and this one counts.",)]
+
+
+MUDDLED = Problem(
+    "muddled",
+    [["2026-12-01"]],
+    [
+        happened("closed", "2026-12-05T09:00:00"),
+        happened("opened", "2026-12-01T09:00:00"),
+        happened("owner_assigned", "2026-12-01T10:00:00", owner="ana", arrived="2026-12-06"),
+        happened("opened", "2026-12-02T09:00:00"),
+        happened("reopened", "2026-12-02T10:00:00"),
+        happened("closed", "2026-11-30T09:00:00"),
+        happened("note_added", "2026-12-03T09:00:00", event_id="n1", note="first"),
+        happened("note_added", "2026-12-03T10:00:00", event_id="n1", note="second"),
+        happened("note_added", "2026-12-03T09:00:00", event_id="n1", note="first"),
+        happened("closed", "2026-12-06T09:00:00"),
+        happened("reopened", "2027-03-01T09:00:00"),
+        happened("owner_assigned", "2026-12-01T09:00:00", "orphan", owner="nobody"),
+    ],
+)
+LIVES = [RENAMED, STEPWISE, MUDDLED]
+
+
+def test_an_incident_is_shown_in_the_weeks_in_which_it_was_open_or_touched_as_it_was_then(built):
+    rows = ask(
+        built,
+        "select iso_week, status, guardrail from weekly_incidents where incident_id = 'inc stepwise' order by week_start",
+    )
+    assert rows == [
+        ("2026-W50", "open", None),
+        ("2026-W51", "contained", None),
+        ("2026-W52", "closed", "at most two tries"),
+    ]

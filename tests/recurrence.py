@@ -22,7 +22,8 @@ MODELS = [
     "containment_map",
     *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence", "weekly_recurrence"),
     *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),
-    *("incident_events", "weekly_incidents"),
+    *("incident_days", "int_incident_shares", "int_incident_costs", "int_runbooks"),
+    *("incidents", "incident_events", "weekly_incidents"),
 ]
 EVENT_FIELDS = (
     *("event_id", "alert_id", "fingerprint", "environment", "data_mode", "spike_type", "title", "note"),
@@ -41,6 +42,7 @@ class Problem:
     usd: dict[str, str] = field(default_factory=dict)
     muted: bool = False
     endpoint: str = "chat.reply"
+    calls: list[tuple] = field(default_factory=list)  # (instant, dollars) of what drives it
 
     @property
     def fingerprint(self) -> str:
@@ -93,7 +95,7 @@ def ask(settings: Settings, sql: str) -> list[tuple]:
 
 
 def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> None:
-    for schema in ("intermediate", "staging"):
+    for schema in ("intermediate", "staging", "marts"):
         connection.execute(f"create schema {schema}")
     connection.execute(
         f"create table intermediate.attempt_days as select cast(day as date) as event_date, '' as input_fingerprint "
@@ -106,8 +108,17 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
     )
     connection.execute(
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
-        spike_type varchar, anchor varchar, onset_date date, excess_usd decimal(38, 12))"""
+        spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
+    scope = "event_date date, environment varchar, data_mode varchar"
+    connection.execute(
+        f"create table intermediate.int_problem_drivers ({scope}, round integer, rank integer, {segment})"
+    )
+    connection.execute(
+        f"create table marts.fct_attempts ({scope}, {segment}, occurred_at timestamp, cost_usd decimal(38, 12))"
+    )
+    connection.execute("create table intermediate.alert_signal_days as from intermediate.attempt_days")
     connection.execute(
         f"""create table staging.stg_incident_events (incident_id varchar, event_type varchar, occurred_at timestamp,
         started_at timestamp, actor varchar, arrival_date date, landing_file varchar, content_hash varchar, line_number bigint,
@@ -123,9 +134,18 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
             )
             for day in alert:
                 connection.execute(
-                    "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, ?)",
+                    "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",
                     [day, *scope, alert[0], problem.dollars(date.fromisoformat(day))],
                 )
+                connection.execute(
+                    "insert into intermediate.int_problem_drivers values (?, 'prod', 'real', 1, 1, ?, null, null, null, null)",
+                    [day, problem.name],
+                )
+        for at, dollars in problem.calls:
+            connection.execute(
+                "insert into marts.fct_attempts values (?, 'prod', 'real', ?, 'v1', 'acme', 'u-1', 'gpt', ?, ?)",
+                [at[:10], problem.name, at, dollars],
+            )
         for line, (incident, kind, at, fields) in enumerate(problem.events, start=1):
             _provide_event(connection, problem, line, f"{incident} {problem.name}", kind, at, dict(fields))
 

@@ -1,6 +1,8 @@
 """What came back: the states of a problem week by week, across year ends, gaps, regressions and renamed owners; and the life of an
 incident, event by event."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.recurrence import Problem, ask, closed_with_guardrail, drawn_problem, expected, happened, recurrence
@@ -241,7 +243,94 @@ MUDDLED = Problem(
         happened("owner_assigned", "2026-12-01T09:00:00", "orphan", owner="nobody"),
     ],
 )
-LIVES = [RENAMED, STEPWISE, MUDDLED]
+
+
+def test_what_an_incident_cost_until_it_was_contained_and_until_it_was_closed(built):
+    columns = (
+        "cost_until_containment_usd, cost_usd, minutes_to_acknowledge, minutes_to_contain, minutes_to_resolve, alerts"
+    )
+    row = ask(built, f"select {columns} from incidents where incident_id = 'inc costly'")[0]
+    # 10 on the 1st; of the 6 of the 2nd a third had been spent at noon and all by six; the 9th came after it was closed
+    assert row == (Decimal(10) + Decimal(6) / 3, Decimal(16), 30, 27 * 60, 33 * 60, 1)
+
+
+COSTLY = Problem(
+    "costly",
+    [["2026-12-01", "2026-12-02"], ["2026-12-09"]],
+    [
+        happened("opened", "2026-12-01T09:00:00", started_at="2026-12-01T00:00:00"),
+        happened("owner_assigned", "2026-12-01T09:30:30", owner="ana"),
+        happened("containment_applied", "2026-12-02T12:00:00", containment_action="throttled"),
+        happened("closed", "2026-12-02T18:00:00"),
+    ],
+    usd={"2026-12-01": "10", "2026-12-02": "6", "2026-12-09": "100"},
+    calls=[("2026-12-02T03:00:00", "1"), ("2026-12-02T11:59:59", "1"), ("2026-12-02T12:00:00", "4")],
+)
+
+
+def test_the_checklists_say_what_is_missing(built):
+    columns = "execution_missing, hardening_missing, is_runbook_stale, status"
+    assert ask(built, f"select {columns} from incidents where incident_id = 'inc complete'") == [
+        (None, None, False, "closed")
+    ]
+    ((execution, hardening, *rest),) = ask(built, f"select {columns} from incidents where incident_id = 'inc bare'")
+    assert rest == [True, "open"]
+    assert execution.split("; ") == [
+        "spike type confirmed",
+        "one owner and one channel",
+        "containment before optimisation",
+        "dominant endpoint, tenant and prompt version documented",
+        "one permanent guardrail",
+    ]
+    assert hardening.split("; ") == [
+        "root cause and exact containment step",
+        "manual action turned into a rule",
+        "runbook owner and escalation channel updated",
+        "weekly review done",
+    ]
+
+
+def test_a_guardrail_before_the_containment_is_optimisation_first(built):
+    sql = "select is_contained_before_optimisation, has_guardrail, execution_missing from incidents where incident_id = 'inc hasty'"
+    ((in_order, has_guardrail, missing),) = ask(built, sql)
+    assert (in_order, has_guardrail) == (False, True)
+    assert "containment before optimisation" in missing
+
+
+COMPLETE = Problem(
+    "complete",
+    [["2026-12-01"]],
+    [
+        happened("opened", "2026-12-02T09:00:00", endpoint_tag="chat.title"),
+        happened("owner_assigned", "2026-12-02T09:05:00", owner="ana"),
+        happened("channel_set", "2026-12-02T09:05:00", channel="#inc-1"),
+        happened("spike_type_confirmed", "2026-12-02T09:10:00", spike_type="retry"),
+        happened("containment_applied", "2026-12-02T09:20:00", containment_action="breaker opened"),
+        happened("root_cause_found", "2026-12-02T11:00:00", root_cause="a gateway answered 503"),
+        happened(
+            "scope_documented", "2026-12-02T11:10:00", endpoint_tag="chat.title", tenant_id="none", prompt_version="v3"
+        ),
+        happened("guardrail_added", "2026-12-03T11:00:00", guardrail="two tries at most"),
+        happened(
+            "runbook_updated", "2026-12-03T12:00:00", owner="team-assistant", escalation_channel="#oncall-assistant"
+        ),
+        happened("weekly_review_done", "2026-12-07T09:00:00"),
+        happened("closed", "2026-12-07T10:00:00"),
+    ],
+    endpoint="chat.title",
+)
+BARE = Problem("bare", [["2027-01-20"]], [happened("opened", "2027-01-21T09:00:00")], endpoint="search.answer")
+HASTY = Problem(
+    "hasty",
+    [["2027-01-20"]],
+    [
+        happened("opened", "2027-01-21T09:00:00"),
+        happened("guardrail_added", "2027-01-21T09:10:00", guardrail="a limit"),
+        happened("containment_applied", "2027-01-21T09:20:00", containment_action="throttled"),
+    ],
+    endpoint="search.answer",
+)
+LIVES = [RENAMED, STEPWISE, MUDDLED, COSTLY, COMPLETE, BARE, HASTY]
 
 
 def test_an_incident_is_shown_in_the_weeks_in_which_it_was_open_or_touched_as_it_was_then(built):

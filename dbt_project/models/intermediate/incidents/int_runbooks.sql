@@ -10,11 +10,9 @@ with
         select
             states.incident_id,
             states.opened_at,
-            coalesce(
-                nullif(states.endpoint_tag, 'none'), alerts.driver_endpoint_tag, alerts.main_endpoint_tag
-            ) as endpoint_tag
+            coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) as endpoint_tag
         from {{ ref("int_incidents") }} as states
-        left join {{ ref("int_alerts") }} as alerts on states.alert_id = alerts.alert_id
+        left join {{ ref("int_problem_names") }} as names on states.fingerprint = names.fingerprint
     ),
 
     reviews as (

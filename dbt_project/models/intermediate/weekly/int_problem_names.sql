@@ -1,4 +1,4 @@
--- What a fingerprint stands for.
+-- What a fingerprint stands for, and the endpoint of its latest alert.
 select
     fingerprint,
     any_value(environment) as environment,
@@ -6,6 +6,7 @@ select
     any_value(spike_type) as spike_type,
     any_value(anchor_dimension) as driver_dimension,
     any_value(anchor) as driver_value,
-    any_value({{ problem_words("spike_type", "anchor_dimension", "anchor") }}) as problem
+    any_value({{ problem_words("spike_type", "anchor_dimension", "anchor") }}) as problem,
+    max_by(coalesce(driver_endpoint_tag, main_endpoint_tag), onset_date) as endpoint_tag
 from {{ ref("int_alerts") }}
 group by fingerprint

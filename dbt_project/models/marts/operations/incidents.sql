@@ -1,14 +1,4 @@
-with
-    states as (select * from {{ ref("int_incidents") }}),
-
-    -- of an incident without a dominant endpoint the alert's
-    endpoints as (
-        select fingerprint, max_by(coalesce(driver_endpoint_tag, main_endpoint_tag), onset_date) as endpoint_tag
-        from {{ ref("int_alerts") }}
-        group by fingerprint
-    ),
-
-    runbooks as (select * from {{ ref("int_runbooks") }})
+with states as (select * from {{ ref("int_incidents") }}), runbooks as (select * from {{ ref("int_runbooks") }})
 
 select
     states.incident_id,
@@ -38,7 +28,7 @@ select
     states.containment_action,
     containment.containment_action as recommended_containment_action,
     states.root_cause,
-    coalesce(nullif(states.endpoint_tag, 'none'), endpoints.endpoint_tag) as endpoint_tag,
+    coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) as endpoint_tag,
     states.tenant_id,
     states.prompt_version,
     states.guardrail,
@@ -55,9 +45,8 @@ select
 from states
 left join {{ ref("int_incident_costs") }} as costs on states.incident_id = costs.incident_id
 left join {{ ref("int_problem_names") }} as names on states.fingerprint = names.fingerprint
-left join endpoints on states.fingerprint = endpoints.fingerprint
 left join {{ ref("containment_map") }} as containment on states.spike_type = containment.spike_type
-left join runbooks on coalesce(nullif(states.endpoint_tag, 'none'), endpoints.endpoint_tag) = runbooks.endpoint_tag
+left join runbooks on coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) = runbooks.endpoint_tag
 left join
     (
         select incident_id, count(*) as refused_events

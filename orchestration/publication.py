@@ -66,9 +66,19 @@ BUILT_SQL = """
     from tokentrail.built order by model, event_date
 """
 
+# Marts that are few rows and no clock: hashed whole.
+WHOLE = (
+    *("alerts", "budget_transitions", "incidents", "incident_events"),
+    *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
+)
+
 # Small marts are hashed by content; the large ones by what their dates were built from, and when: a backfill that repairs
 # rows leaves the fingerprint as it was.
-SIGNATURE_SQL = """
+_WHOLE_SQL = ",\n".join(
+    f"(select md5(string_agg(cast(mart as varchar), ',' order by mart)) from marts.{name} as mart)"  # noqa: S608 - names above
+    for name in WHOLE
+)
+SIGNATURE_SQL = f"""
     select md5(concat_ws('|',
         (select string_agg(concat_ws(' ', model, event_date, input_fingerprint, built_at), ',' order by model, event_date)
             from tokentrail.built),
@@ -79,19 +89,17 @@ SIGNATURE_SQL = """
             from marts.rejected_events),
         (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),
             ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
-        (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel), ',' order by endpoint_tag))
-            from marts.dim_endpoints),
-        (select md5(string_agg(cast(alerts as varchar), ',' order by alert_id)) from marts.alerts),
+        (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel, runbook_reviewed_at,
+            is_runbook_stale), ',' order by endpoint_tag)) from marts.dim_endpoints),
         -- time alone moves a projection; that is not worth another file
         (select md5(string_agg(concat_ws(' ', budget_id, period_start, state, spent_usd, limit_usd), ',' order by budget_id, period_start))
             from marts.budget_status),
-        (select md5(string_agg(cast(changes as varchar), ',' order by budget_id, period_start, sequence))
-            from marts.budget_transitions as changes),
+        {_WHOLE_SQL},
         (select md5(string_agg(announcement_id, ',' order by announcement_id)) from marts.budget_announcements),
         (select md5(string_agg(concat_ws(' ', message_id, status, tries, acknowledged_at), ',' order by message_id))
             from marts.notification_outbox)
     ))
-"""
+"""  # noqa: S608 - names above
 
 
 def _published_signature(settings: Settings) -> str | None:

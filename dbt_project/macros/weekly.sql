@@ -104,12 +104,13 @@
         'unpriced' as kind,
         'warning' as severity,
         exposure_usd as amount_usd,
-        {{ counted("unpriced_attempts", "call") }}
+        'Calls without a price, in no total: '
+        || cast(unpriced_attempts as varchar)
         || ' ('
         || {{ percent_text("unpriced_share") }}
-        || ') have no price and are in no total'
-        || coalesce('; they likely cost ' || {{ usd_text("exposure_usd") }}, '; what they cost is unknown')
-        || '. See unpriced_models.' as sentence
+        || '). '
+        || coalesce('They likely cost ' || {{ usd_text("exposure_usd") }}, 'What they cost is unknown')
+        || '; see unpriced_models.' as sentence
     from {{ usage }}
     where unpriced_attempts > 0
 
@@ -152,8 +153,9 @@
             case
                 when missing_usage_attempts > 0
                 then
-                    {{ counted("missing_usage_attempts", "successful call") }}
-                    || ' came without token counts: their cost is unknown.'
+                    'Successful calls without token counts, whose cost is unknown: '
+                    || cast(missing_usage_attempts as varchar)
+                    || '.'
             end
         ) as sentence
     from {{ usage }}

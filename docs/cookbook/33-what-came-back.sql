@@ -1,0 +1,18 @@
+-- What came back in the last two complete weeks, what did it cost, and what should happen next?
+select
+    iso_week,
+    status,
+    problem,
+    days,
+    round(cost_impact_usd, 2) as cost_impact_usd,
+    weeks_since_last_seen,
+    owner,
+    incident_id,
+    next_action
+from weekly_recurrence
+where
+    data_mode = 'real'
+    and days > 0
+    and week_start > (select max(week_start) from weekly_recurrence where is_complete) - 14
+    and is_complete
+order by iso_week, status desc, cost_impact_usd desc

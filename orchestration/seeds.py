@@ -23,6 +23,8 @@ WATCHED = {
     "new_identity": {"tenant", "user"},
     "burst_falling_success": {"endpoint"},
 }
+# What may have made spending rise; macro spike_type decides which it was, containment_map.csv says what to do about it.
+SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEVERITIES = ("info", "warning", "critical")  # in order
 LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")

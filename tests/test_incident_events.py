@@ -91,7 +91,7 @@ def test_every_type_takes_what_it_requires_and_refuses_less(kind):
 
 
 def test_the_documented_types_are_those_that_are_taken():
-    section = (PROJECT / "docs" / "sources.md").read_text().partition("## Events of incidents")[2]
+    section = (PROJECT / "docs" / "sources.md").read_text().partition("## Incidents")[2]
     table = [line.split("|")[1:4] for line in section.partition("```")[0].splitlines() if line.startswith("| ")][1:]
     documented = {kind: (needed, maybe) for kinds, needed, maybe in table for kind in kinds.strip().split(", ")}
     assert documented.keys() == EVENT_TYPES.keys()

@@ -23,6 +23,8 @@ WATCHED = {
     "new_identity": {"tenant", "user"},
     "burst_falling_success": {"endpoint"},
 }
+# What may have made spending rise; macro spike_type decides which it was, containment_map.csv says what to do about it.
+SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEVERITIES = ("info", "warning", "critical")  # in order
 LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
@@ -347,10 +349,82 @@ def read_notification_channels(path: Path = SEEDS / "notification_channels.csv")
     return {row.channel: row for row in rows.values()}
 
 
+def _spike_type(value: str) -> str:
+    if value not in SPIKE_TYPES:
+        raise ValueError(f"{value!r} is no spike type: write one of {', '.join(SPIKE_TYPES)}")
+    return value
+
+
+def _web_address(value: str | None) -> str | None:
+    if value and not value.startswith(("https://", "http://")):
+        raise ValueError(f"{value!r} is no address of a page: write it whole, with https://")
+    return value
+
+
+class Containment(BaseModel):
+    """One row of containment_map.csv: what to do about a spike type now, and which rule keeps it from coming back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spike_type: Annotated[str, AfterValidator(_spike_type)]
+    containment_action: Text
+    guardrail: Text
+    reason: Text
+
+
+class EndpointOwner(BaseModel):
+    """One row of endpoint_owners.csv: who answers for an endpoint, and where its runbook is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint_tag: Text
+    owner: Text
+    runbook_url: Annotated[Annotated[str | None, AfterValidator(_web_address)], Blank]
+    escalation_channel: MaybeText
+    runbook_reviewed_on: Day
+
+
+def read_containment_map(path: Path = SEEDS / "containment_map.csv") -> dict[str, Containment]:
+    """What to do about each spike type. Raises SeedError with a sentence for each mistake, by line."""
+    rows = _read_by(path, Containment, "spike_type", SPIKE_TYPES)
+    return {row.spike_type: row for row in rows}
+
+
+def read_endpoint_owners(path: Path = SEEDS / "endpoint_owners.csv") -> list[EndpointOwner]:
+    """Who answers for which endpoint. Raises SeedError with a sentence for each mistake, by line."""
+    return _read_by(path, EndpointOwner, "endpoint_tag")
+
+
+def _read_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) -> list[Row]:
+    """Rows of which each has a key of its own, and every key that is needed has one. Raises SeedError."""
+    rows, problems = _read(path, kind)
+    seen: dict[str, int] = {}
+    for line, row in rows.items():
+        name = getattr(row, key)
+        if name in seen:
+            problems.append(f"{path.name} lines {seen[name]} and {line} are both {name}: keep one of them.")
+        seen.setdefault(name, line)
+    missing = [name for name in needed if name not in seen]
+    if missing and not problems:  # a row with a mistake in it is not missing
+        problems.append(
+            f"{path.name} has no row for {', '.join(missing)}: add one, so that everybody knows what to do."
+        )
+    if problems:
+        raise SeedError("\n".join(problems))
+    return list(rows.values())
+
+
 def check_seeds() -> None:
     """Read everything a team edits. Raises SeedError with the sentences of all mistakes in all files."""
     problems = []
-    for read in (read_alert_rules, read_notification_channels, read_budgets, read_budget_adjustments):
+    for read in (
+        read_alert_rules,
+        read_notification_channels,
+        read_budgets,
+        read_budget_adjustments,
+        read_containment_map,
+        read_endpoint_owners,
+    ):
         try:
             read()
         except SeedError as mistakes:

@@ -37,6 +37,7 @@ def load(settings: Settings, load_id: str, *rows: str, supersedes: str = "null")
         f"""
         copy (
             select '{load_id}' as load_id, timestamp '2026-11-22 06:15:00' as loaded_at, landing_file,
+                split_part(landing_file, '/', 1) as source,
                 md5(landing_file) as content_hash, event_date::date as event_date,
                 rows_in::bigint as rows_in, rows_loaded::bigint as rows_loaded, rows_rejected::bigint as rows_rejected,
                 rejects_by_reason::map(varchar, bigint) as rejects_by_reason, {supersedes}::varchar[] as supersedes
@@ -189,6 +190,11 @@ def test_more_than_one_percent_rejects_in_a_file_is_a_warning(settings, rejected
     assert outcome.severity == severity
     assert severity == "none" or "1 landing file has more than 1 % of its lines rejected" in outcome.sentences[0]
     assert severity == "none" or "app.jsonl: 2 of 100 (2.0%)" in outcome.sentences[0]
+
+
+def test_a_refused_event_of_an_incident_is_no_sender_that_changed_its_format(settings):
+    load(settings, "L1", "('incidents/dt=2026-11-21/a.jsonl', null, 1, 0, 1, map {'bad_event_type': 1})")
+    assert validate(settings, "load_profile").severity == "none"
 
 
 def test_rejects_of_a_file_warn_for_a_week(tmp_path):

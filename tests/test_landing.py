@@ -288,6 +288,13 @@ REASONS = [
 ]
 
 
+def test_half_a_surrogate_pair_costs_its_line(settings):
+    land(settings, "a.jsonl", [event("good"), event("r-\ud800")])
+    load = load_new_files(settings)
+    assert (load.rows_loaded, load.rows_rejected) == (1, 1)
+    assert "r-\\ud800" in rejects(settings)[0]["line"]
+
+
 @pytest.mark.parametrize("batch", ["alone", "together"])
 def test_every_reason_says_what_where_and_what_to_do(settings, batch):
     lines = [line for _, line, _ in REASONS]

@@ -9,6 +9,9 @@
     )
 {% endmacro %}
 
+{#- Sources whose rows are usage: they make event dates, attempts and price keys. Others, such as incidents, are about usage. -#}
+{% macro usage_sources() %} {{ return("('events')") }} {% endmacro %}
+
 {#- Rows of a source in the raw zone. -#}
 {% macro raw_rows(source_name) %}
     {{ return(files_in_manifests("raw_file", "source = " ~ text(source_name), source_name, by_event_date=true)) }}

@@ -7,7 +7,7 @@ import dagster as dg
 
 from orchestration.defs.checks import SUITES
 from orchestration.defs.transform import warehouse_models
-from orchestration.landing import new_files
+from orchestration.landing import SOURCES, new_files
 from orchestration.settings import Settings, from_environment
 
 SETTINGS = from_environment()
@@ -102,7 +102,7 @@ daily_schedule = dg.ScheduleDefinition(
 @dg.sensor(job=daily_attribution, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
     """Run when landing holds files that no manifest knows: once for one set of files, and again an hour later if that run failed."""
-    files = new_files(settings, "events")
+    files = [file for source in SOURCES for file in new_files(settings, source)]
     if not files:
         return dg.SkipReason("Every landing file is known.")
     names = "\n".join(sorted(map(str, files)))

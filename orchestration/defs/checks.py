@@ -5,12 +5,15 @@ from collections.abc import Iterator
 import dagster as dg
 
 from expectations.run import validate
-from orchestration.defs.raw import raw_events
+from orchestration.defs.raw import raw_events, raw_incidents
 from orchestration.settings import Settings
 
 SUITES = {
     "load_profile": dg.AssetCheckSpec(
-        "load_profile", asset=raw_events, description="Each file's lines are accounted for, and rejects stay few."
+        "load_profile",
+        asset=raw_events,
+        additional_deps=[raw_incidents],
+        description="Each file's lines are accounted for, and rejects stay few.",
     ),
     "price_book": dg.AssetCheckSpec(
         "price_book",

@@ -1,4 +1,4 @@
-"""Raw usage events: what landed, what was rejected, and the proof that no line was lost."""
+"""What landed, what was rejected, and the proof that no line was lost: usage events, and the events of incidents."""
 
 import dagster as dg
 
@@ -6,29 +6,51 @@ from orchestration.landing import LoadInProgress, files_with_missing_rows, load_
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 
+RAW = {
+    "group_name": "raw",
+    "kinds": {"parquet"},
+    "owners": ["team:data-platform"],
+    "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+}
 
-@dg.asset(
-    group_name="raw",
-    kinds={"parquet"},
-    owners=["team:data-platform"],
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
-)
-def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One row per landed event line, by UTC event date; rejected lines are kept beside them with a reason."""
+
+def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) -> dg.MaterializeResult:
     try:
-        load = load_new_files(settings, "events", report=context.log.info)
+        load = load_new_files(settings, source, report=context.log.info)
     except LoadInProgress as busy:
         raise dg.Failure(str(busy), allow_retries=True) from None
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
     return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
 
 
-@dg.asset_check(asset=raw_events, blocking=True)
-def no_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """Per landing file: rows in = rows loaded + rows rejected."""
-    short = files_with_missing_rows(settings)
+def _lines_lost(settings: Settings, source: str) -> dg.AssetCheckResult:
+    short = files_with_missing_rows(settings, source)
     return dg.AssetCheckResult(
         passed=not short,
         description=f"{len(short)} landing files have lines that were neither loaded nor rejected." if short else None,
         metadata={"files_short": short[:20]},
     )
+
+
+@dg.asset(**RAW)
+def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per landed event line, by UTC event date; rejected lines are kept beside them with a reason."""
+    return _load(context, settings, "events")
+
+
+@dg.asset_check(asset=raw_events, blocking=True)
+def no_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Per landing file: rows in = rows loaded + rows rejected."""
+    return _lines_lost(settings, "events")
+
+
+@dg.asset(**RAW)
+def raw_incidents(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per landed event of an incident, by UTC date; rejected lines are kept beside them with a reason."""
+    return _load(context, settings, "incidents")
+
+
+@dg.asset_check(asset=raw_incidents, blocking=True)
+def no_incident_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Per landing file of incidents: rows in = rows loaded + rows rejected."""
+    return _lines_lost(settings, "incidents")

@@ -1,15 +1,18 @@
 """The landing loader: new files become typed rows in the raw zone, each line loaded once or rejected with a reason.
 
 load.py is the one load at a time; files.py finds and fetches files, lines.py makes JSON lines of every format,
-convert.py types and judges lines in SQL, privacy.py keeps bodies and plain ids out, rejects.py writes what was
-refused, manifests.py says what exists, and compaction.py keeps small files few. Loading never opens the warehouse.
+sources.py names the conversion of each source: convert.py types and judges usage events in SQL, incidents.py the
+events of incidents. privacy.py keeps bodies and plain ids out, rejects.py writes what was refused, manifests.py says
+what exists, and compaction.py keeps small files few. Loading never opens the warehouse.
 """
 
 from orchestration.landing.compaction import compact
 from orchestration.landing.load import Load, load_new_files, new_files
 from orchestration.landing.manifests import LoadInProgress, files_with_missing_rows, manifest_files, manifest_rows_sql
+from orchestration.landing.sources import SOURCES
 
 __all__ = [
+    "SOURCES",
     "Load",
     "LoadInProgress",
     "compact",

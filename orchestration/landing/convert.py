@@ -326,8 +326,8 @@ def merge(database, parts: list[Path], target: Path) -> None:
         raise RuntimeError(f"{target}: {arrived} rows of {there} arrived in the merged file. Nothing was replaced.")
 
 
-def quoted(path: Path) -> str:
-    """A path inside of a SQL string."""
+def quoted(path: Path | str) -> str:
+    """A path or a name inside of a SQL string."""
     return str(path).replace("'", "''")
 
 

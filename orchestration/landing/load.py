@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.landing.compaction import compact_held
-from orchestration.landing.convert import Converted, DateRows, convert, merge, open_database
+from orchestration.landing.convert import Converted, DateRows, merge, open_database
 from orchestration.landing.fields import PRICE_KEY
 from orchestration.landing.files import LandingFile, UnreadableNow, fetch, find_files, local_folder, raise_if_changed
 from orchestration.landing.lines import read_blocks
@@ -35,6 +35,7 @@ from orchestration.landing.manifests import (
     write_table,
 )
 from orchestration.landing.rejects import FILE_PROBLEMS, RejectsFile
+from orchestration.landing.sources import SOURCES
 from orchestration.settings import Settings
 
 BATCH_BYTES = 96 << 20  # of text per conversion: some 200,000 events, a few hundred MB in a worker
@@ -224,6 +225,7 @@ class _Loader:
             return folder / f"load={self.load_id}-{chain}.part{next(self.part_numbers)}.parquet"
 
         with closing(database.cursor()) as worker:
+            convert = SOURCES[self.source].convert
             return chain, convert(worker, lines, part, self.load_id, self.settings.id_secret)
 
     def _collect(self, result: tuple[int, Converted], files: int) -> None:

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from orchestration.landing.convert import quoted
-from orchestration.landing.fields import PRICE_KEY, RAW_COLUMNS
+from orchestration.landing.fields import PRICE_KEY
 from orchestration.landing.lines import NO_EXTENSIONS
+from orchestration.landing.sources import SOURCES
 from orchestration.settings import Settings
 
 GRACE = timedelta(days=1)  # readers that listed files before a compaction have this long to finish
@@ -109,13 +110,16 @@ def one_loader(settings: Settings):
 
 def _write_schemas(settings: Settings) -> None:
     """Empty tables, so that readers find a schema before the first event: a manifest, and raw/_schema/*.parquet."""
-    empty = settings.raw / "_schema" / "events.parquet"
+    folder = settings.raw / "_schema"
     if not manifest_path(settings, SCHEMA_ID).exists():
         write_table(pa.Table.from_pylist([], MANIFEST), manifest_path(settings, SCHEMA_ID))
-        write_table(pa.Table.from_pylist([], REJECTS), empty.with_name("rejects.parquet"))
-        columns = ", ".join(f"null::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
-        with duckdb.connect(config=NO_EXTENSIONS) as database:
-            database.execute(f"copy (select {columns} limit 0) to '{quoted(empty)}' (format parquet)")
+        write_table(pa.Table.from_pylist([], REJECTS), folder / "rejects.parquet")
+    for name, source in SOURCES.items():
+        if not (folder / f"{name}.parquet").exists():
+            columns = ", ".join(f"null::{kind} as {column}" for column, kind in source.raw_columns.items())
+            with duckdb.connect(config=NO_EXTENSIONS) as database:
+                empty = database.execute(f"select {columns} limit 0").to_arrow_table()
+            write_table(empty, folder / f"{name}.parquet")
 
 
 def manifest_path(settings: Settings, load_id: str) -> Path:
@@ -186,10 +190,11 @@ def _manifest_rows(settings: Settings, source: str, select: str, condition: str 
         return database.execute(statement, [source]).fetchall()
 
 
-def files_with_missing_rows(settings: Settings) -> list[str]:
-    """Landing files whose rows are not all loaded or rejected: by the manifests, and by counting what is there."""
+def files_with_missing_rows(settings: Settings, source: str = "events") -> list[str]:
+    """Landing files of a source whose rows are not all loaded or rejected: by the manifests, and by counting what is there."""
     with duckdb.connect(config=NO_EXTENSIONS) as database:
-        database.execute(f"create temp table manifest as from {manifest_rows_sql(settings)}")
+        rows = f"from {manifest_rows_sql(settings)} where source = '{quoted(source)}'"
+        database.execute(f"create temp table manifest as {rows}")
         short = "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded + rows_rejected)"
         missing = {file for (file,) in database.execute(short).fetchall()}
         for file, rows, key in (

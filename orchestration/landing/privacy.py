@@ -120,4 +120,5 @@ def kept_line(line: str, secret: str) -> str:
             return WITHHELD
         found = _first_body(line)
         kept = line[: found.start()] + DROPPED if found else line
-    return kept.encode()[:KEPT_BYTES].decode(errors="ignore")
+    # half a surrogate pair is no text: it stays the escape that the sender wrote
+    return kept.encode(errors="backslashreplace")[:KEPT_BYTES].decode(errors="ignore")

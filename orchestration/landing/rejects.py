@@ -22,6 +22,8 @@ ADVICE = {
     "bad_timestamp": f"Send RFC 3339, such as 2026-11-22T09:30:00Z. {AGAIN}",
     "date_out_of_range": f"Dates from 2015 to 2100 are taken; look for milliseconds read as seconds. {AGAIN}",
     "bad_status": f"Send success or error. {AGAIN}",
+    "bad_value": f"Send a value that docs/sources.md allows. {AGAIN}",
+    "bad_event_type": f"Write one of the types of incident events, such as opened or closed. {AGAIN}",
     "negative_tokens": f"Send counts of 0 or more. {AGAIN}",
     "not_an_integer": f"Send whole numbers. {AGAIN}",
     "parts_exceed_total": f"Totals include their parts: send tokenConvention exclusive if yours do not. {AGAIN}",

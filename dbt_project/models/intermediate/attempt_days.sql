@@ -46,7 +46,7 @@ with
     keys_loaded as (
         select event_date, unnest(price_keys, recursive := true)
         from {{ ref("stg_loads") }}
-        where event_date is not null
+        where event_date is not null and source in {{ usage_sources() }}
     ),
 
     keys_seen as (

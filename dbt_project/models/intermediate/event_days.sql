@@ -1,6 +1,6 @@
 -- What arrived for each event date, from the manifests alone: nothing here reads an event.
 with
-    loads as (select * from {{ ref("stg_loads") }} where event_date is not null),
+    loads as (select * from {{ ref("stg_loads") }} where event_date is not null and source in {{ usage_sources() }}),
 
     arrivals as (select * from {{ ref("int_arrivals") }}),
 

@@ -1,4 +1,5 @@
 -- depends_on: {{ source("raw", "events") }}
+-- depends_on: {{ source("raw", "incidents") }}
 with
     source as (select * from {{ rejected_rows() }}),
 

@@ -1,0 +1,206 @@
+"""From JSON lines to incident events: which fields a type has, what each may hold, and the sentence for what is refused.
+
+Incidents are few, so a line is judged in plain Python. `orchestration.incidents` writes what passes the same `judged`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.landing.convert import CHOICES, INSTANT, LONGEST_ID, Converted, DateRows, quoted
+from orchestration.landing.fields import snake_case
+from orchestration.seeds import SPIKE_TYPES
+
+LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
+IDS = ("incidentId", "eventId", "alertId", "fingerprint")
+TIMES = ("occurredAt", "startedAt")
+COMMON = ("incidentId", "type", "occurredAt", "actor")
+ALWAYS_OPTIONAL = ("eventId", "note")
+# Type -> what it must say, and what it may say besides. `none` stands where no single member dominates.
+EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "opened": (
+        ("alertId", "fingerprint"),
+        (
+            "environment",
+            "dataMode",
+            "spikeType",
+            "startedAt",
+            "title",
+            "endpointTag",
+            "promptVersion",
+            "tenantId",
+            "userId",
+            "model",
+        ),
+    ),
+    "owner_assigned": (("owner",), ()),
+    "channel_set": (("channel",), ()),
+    "spike_type_confirmed": (("spikeType",), ()),
+    "containment_applied": (("containmentAction",), ()),
+    "root_cause_found": (("rootCause",), ()),
+    "scope_documented": (("endpointTag", "tenantId", "promptVersion"), ()),
+    "guardrail_added": (("guardrail",), ()),
+    "runbook_updated": (("owner", "escalationChannel"), ("endpointTag", "runbookUrl")),
+    "weekly_review_done": ((), ()),
+    "note_added": (("note",), ()),
+    "closed": ((), ()),
+    "reopened": ((), ()),
+}
+DEFAULTS = {"opened": {"environment": "prod", "dataMode": "real"}}
+
+# Column -> type, in the order of the raw files. event_date is the hive column: in the path, not in the file.
+RAW_COLUMNS = {
+    **dict.fromkeys(("incident_id", "event_id", "event_type"), "VARCHAR"),
+    "occurred_at": "TIMESTAMP",
+    **dict.fromkeys(("actor", "note", "alert_id", "fingerprint", "environment", "data_mode", "spike_type"), "VARCHAR"),
+    "started_at": "TIMESTAMP",
+    **dict.fromkeys(
+        [
+            "title",
+            "endpoint_tag",
+            "prompt_version",
+            "tenant_id",
+            "user_id",
+            "model",
+            "owner",
+            "channel",
+            "containment_action",
+            "root_cause",
+            "guardrail",
+            "runbook_url",
+            "escalation_channel",
+        ],
+        "VARCHAR",
+    ),
+    "content_hash": "VARCHAR",
+    "line_number": "BIGINT",
+    "load_id": "VARCHAR",
+}
+
+
+class Refused(ValueError):  # noqa: N818
+    """An incident event that cannot be taken: its reason code and what was found."""
+
+    def __init__(self, reason_code: str, detail: str):
+        super().__init__(f"{reason_code}: {detail}")
+        self.reason_code, self.detail = reason_code, detail
+
+
+def convert(
+    database: duckdb.DuckDBPyConnection, lines: pa.Table, name_part: Callable[[date], Path], load_id: str, _secret: str
+) -> Converted:
+    """Types, judges and writes a batch with columns content_hash, line_number, line.
+
+    Ids of tenants and users are taken as they are: they come from the marts, where they are hashed if they ever are.
+    """
+    converted = Converted({}, {}, [])
+    by_day: dict[date, list[dict]] = {}
+    for found in lines.to_pylist():
+        place = {"content_hash": found["content_hash"], "line_number": found["line_number"]}
+        try:
+            row = judged(parsed(found["line"]))
+        except Refused as refused:
+            reason = f"{refused.reason_code}\t{refused.detail}"
+            converted.rejects.append((*place.values(), reason, found["line"]))
+            continue
+        day = row["occurred_at"].date()
+        by_day.setdefault(day, []).append(row | place | {"load_id": load_id})
+        those = converted.dates.setdefault((found["content_hash"], day), DateRows())
+        those.include(DateRows(1, row["occurred_at"], row["occurred_at"]))
+    for day, rows in sorted(by_day.items()):
+        converted.parts[day] = [name_part(day)]
+        _write(database, rows, converted.parts[day][0])
+    return converted
+
+
+def _write(database: duckdb.DuckDBPyConnection, rows: list[dict], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = ", ".join(f"{column}::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
+    database.register("incident_events", pa.Table.from_pylist(rows))
+    database.execute(
+        f"copy (select {columns} from incident_events) to '{quoted(path)}' (format parquet, compression zstd)"  # noqa: S608
+    )
+    database.unregister("incident_events")
+
+
+def parsed(line: str) -> dict:
+    """The object in a line. Raises Refused."""
+    try:
+        event = json.loads(line, object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise Refused("invalid_json", "it is not JSON") from None
+    if not isinstance(event, dict):
+        raise Refused("not_an_object", "it is JSON but no object")
+    return event
+
+
+def judged(event: dict) -> dict:
+    """The raw columns of an incident event, each of them, NULL where its type says nothing. Raises Refused.
+
+    Fields that the type does not have are kept nowhere.
+    """
+    for name in COMMON:
+        if _text(event, name) is None:
+            raise Refused("missing_field", f"{name} is missing")
+    kind = _text(event, "type")
+    if kind not in EVENT_TYPES:
+        raise Refused("bad_event_type", f"type is {kind[:40]}")
+    required, optional = EVENT_TYPES[kind]
+    values = {name: _text(event, name) for name in (*COMMON, *required, *optional, *ALWAYS_OPTIONAL)}
+    for name in required:
+        if values[name] is None:
+            raise Refused("missing_field", f"{name} is missing; every {kind} event has it")
+    values = {name: _checked(name, value) for name, value in values.items() if value is not None}
+    values = DEFAULTS.get(kind, {}) | values
+    values["event_type"] = values.pop("type")
+    known = {snake_case(name): value for name, value in values.items()}
+    return {column: known.get(column) for column in RAW_COLUMNS}
+
+
+def _text(event: dict, name: str) -> str | None:
+    """The tidy text of a field; None when it is absent, null or blank."""
+    value = event.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Refused("bad_value", f"{name} is {json.dumps(value, ensure_ascii=True)[:40]}, no text")
+    return value.strip() or None
+
+
+def _checked(name: str, value: str) -> str | datetime:
+    """A value that its field allows. Raises Refused."""
+    if re.search(r"[\ud800-\udfff\x00]", value):
+        raise Refused("bad_value", f"{name} has characters that no text has")
+    if name in IDS and len(value) > LONGEST_ID:
+        raise Refused("id_too_long", f"{name} has {len(value)} characters")
+    if len(value) > LONGEST_TEXT:
+        raise Refused("bad_value", f"{name} has {len(value)} characters, more than {LONGEST_TEXT}")
+    if name in TIMES:
+        return _instant(name, value)
+    if name == "environment":
+        return value.lower()
+    words = {"spikeType": SPIKE_TYPES, "dataMode": CHOICES["dataMode"]}.get(name)
+    if words and value not in words:
+        raise Refused("bad_value", f"{name} is {value[:40]}, none of {', '.join(words)}")
+    if name == "runbookUrl" and not re.match(r"https?://[^\s/]", value):
+        raise Refused("bad_value", f"{name} is {value[:40]}, no http or https address")
+    return value
+
+
+def _instant(name: str, value: str) -> datetime:
+    """UTC without a zone, as the raw zone keeps it."""
+    try:
+        if not re.fullmatch(INSTANT, value):
+            raise ValueError
+        instant = datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise Refused("bad_timestamp", f"{name} is {value[:40]}") from None
+    instant = instant.replace(tzinfo=None) - (instant.utcoffset() or timedelta())
+    if not 2015 <= instant.year <= 2100:
+        raise Refused("date_out_of_range", f"{name} is {value[:40]}")
+    return instant

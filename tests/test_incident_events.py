@@ -1,0 +1,210 @@
+"""Events of incidents: what a line may say, each refusal as a sentence, and that none of them is taken for usage."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date
+from datetime import datetime as aware
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
+from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
+from orchestration.seeds import SPIKE_TYPES
+from orchestration.settings import PROJECT
+from pricing.book import seen_price_keys
+from tests.pipeline import Pipeline, event
+
+OPENED = {
+    "incidentId": "inc-1",
+    "type": "opened",
+    "occurredAt": "2026-11-20T23:30:00-02:00",
+    "actor": "kim",
+    "alertId": "a1",
+    "fingerprint": "f1",
+    "spikeType": "retry",
+    "startedAt": "2026-11-20T09:00:00Z",
+    "endpointTag": " agent.act ",
+    "title": "",
+    "rootCause": "a field of another type",
+    "answer": 42,
+}
+
+
+def said(kind: str, **fields: object) -> dict:
+    """An event of a type with everything it must say."""
+    values = {"spikeType": "retry", **dict.fromkeys(("alertId", "fingerprint"), "x")}
+    required = {name: values.get(name, f"the {name}") for name in EVENT_TYPES[kind][0]}
+    same = {"incidentId": "inc-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim"}
+    return same | required | fields
+
+
+def land(pipeline: Pipeline, name: str, events: list[dict] | str, day: str = "2026-11-21") -> Path:
+    text = events if isinstance(events, str) else "".join(json.dumps(event) + "\n" for event in events)
+    path = Path(pipeline.settings.landing) / "incidents" / f"dt={day}" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def rows(pipeline: Pipeline, column: str = "raw_file") -> list[dict]:
+    manifests = manifest_rows_sql(pipeline.settings)
+    with duckdb.connect() as database:
+        files = database.sql(f"select distinct {column} from {manifests} where {column} is not null").fetchall()
+        listed = [str(pipeline.settings.raw / file) for (file,) in files]
+        found = database.execute("from read_parquet($files) order by content_hash, line_number", {"files": listed})
+        return found.to_arrow_table().to_pylist()
+
+
+def test_a_line_becomes_the_columns_of_the_raw_zone(pipeline):
+    land(pipeline, "a.jsonl", [OPENED])
+    load = load_new_files(pipeline.settings, "incidents")
+    assert (load.rows_loaded, load.rows_rejected, load.event_dates) == (1, 0, [date(2026, 11, 21)])
+    [row] = rows(pipeline)
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "incident_id": "inc-1",
+        "event_type": "opened",
+        "occurred_at": aware(2026, 11, 21, 1, 30, tzinfo=UTC).replace(tzinfo=None),
+        "actor": "kim",
+        "alert_id": "a1",
+        "fingerprint": "f1",
+        "environment": "prod",
+        "data_mode": "real",
+        "spike_type": "retry",
+        "started_at": aware(2026, 11, 20, 9, tzinfo=UTC).replace(tzinfo=None),
+        "endpoint_tag": "agent.act",
+        "content_hash": row["content_hash"],
+        "line_number": 1,
+        "load_id": load.load_id,
+        "event_date": date(2026, 11, 21),
+    }
+    assert [*row] == [*RAW_COLUMNS, "event_date"]
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_every_type_takes_what_it_requires_and_refuses_less(kind):
+    assert judged(said(kind))["event_type"] == kind
+    for name in ("incidentId", "occurredAt", "actor", *EVENT_TYPES[kind][0]):
+        with pytest.raises(Refused, match=f"missing_field: {name} is missing"):
+            judged(said(kind, **{name: "  "}))
+
+
+def test_the_documented_types_are_those_that_are_taken():
+    section = (PROJECT / "docs" / "sources.md").read_text().partition("## Incidents")[2]
+    table = [line.split("|")[1:4] for line in section.partition("```")[0].splitlines() if line.startswith("| ")][1:]
+    documented = {kind: (needed, maybe) for kinds, needed, maybe in table for kind in kinds.strip().split(", ")}
+    assert documented.keys() == EVENT_TYPES.keys()
+    for kind, (required, optional) in EVENT_TYPES.items():
+        for names, text in zip((required, optional), documented[kind], strict=True):
+            assert [name for name in names if name not in text] == []
+
+
+REFUSALS = [
+    ("bad_event_type", said("closed", type="escalated"), "type is escalated. Write one of the types"),
+    ("missing_field", said("closed", type=None), "type is missing"),
+    ("missing_field", said("scope_documented", tenantId=""), "tenantId is missing; every scope_documented event has"),
+    ("bad_value", said("spike_type_confirmed", spikeType="gremlins"), "spikeType is gremlins, none of volume, token"),
+    ("bad_value", said("opened", dataMode="prod"), "dataMode is prod, none of real, test, demo"),
+    ("bad_value", said("note_added", note="x" * (LONGEST_TEXT + 1)), "note has 4001 characters, more than 4000"),
+    ("bad_value", said("closed", actor=7), "actor is 7, no text"),
+    ("bad_value", said("closed", note="\ud800"), "note has characters that no text has"),
+    ("bad_value", said("runbook_updated", runbookUrl="javascript:alert(1)"), "no http or https address"),
+    ("id_too_long", said("closed", eventId="e" * 257), "eventId has 257 characters"),
+    ("bad_timestamp", said("closed", occurredAt="yesterday"), "occurredAt is yesterday"),
+    ("bad_timestamp", said("closed", occurredAt="2026-02-30T10:00:00Z"), "occurredAt is 2026-02-30"),
+    ("bad_timestamp", said("opened", startedAt="09:00"), "startedAt is 09:00"),
+    ("date_out_of_range", said("closed", occurredAt="2014-12-31T23:59:59Z"), "occurredAt is 2014"),
+    ("not_an_object", [1], "no object"),
+    ("invalid_json", "{", "it is not JSON"),
+    ("invalid_json", "[" * 100_000, "it is nested too deeply"),
+]
+
+
+def test_every_refusal_is_a_sentence_and_costs_one_line(pipeline):
+    texts = [line if isinstance(line, str) else json.dumps(line) for _, line, _ in REFUSALS]
+    land(pipeline, "a.jsonl", "\n".join([json.dumps(OPENED), *texts, json.dumps(said("closed"))]) + "\n")
+    load = load_new_files(pipeline.settings, "incidents")
+    assert (load.rows_loaded, load.rows_rejected) == (2, len(REFUSALS))
+    found = sorted(rows(pipeline, "rejects_file"), key=lambda row: row["line_number"])
+    for row, (code, _, words) in zip(found, REFUSALS, strict=True):
+        where = f"landing/incidents/dt=2026-11-21/a.jsonl line {row['line_number']}: rejected, {code}: "
+        assert row["message"].startswith(where), row["message"]
+        assert words in row["message"]
+        assert (row["source"], row["reason_code"]) == ("incidents", code)
+    assert files_with_missing_rows(pipeline.settings, "incidents") == []
+
+
+def test_the_longest_text_and_the_first_and_last_second_are_taken():
+    assert judged(said("note_added", note="x" * LONGEST_TEXT))["note"]
+    assert judged(said("closed", eventId="e" * 256, occurredAt="2015-01-01t00:00:00z"))["occurred_at"].year == 2015
+    assert judged(said("closed", occurredAt="2101-01-01T00:30:00.5+01:00"))["occurred_at"].year == 2100
+    assert [judged(said("spike_type_confirmed", spikeType=kind))["spike_type"] for kind in SPIKE_TYPES]
+
+
+def test_what_was_loaded_is_not_loaded_again_and_a_lost_line_is_found(pipeline):
+    settings = pipeline.settings
+    land(pipeline, "a.jsonl", [OPENED])
+    land(pipeline, "again.jsonl", [OPENED])
+    assert load_new_files(settings, "incidents").rows_loaded == 1
+    assert load_new_files(settings, "incidents").load_id is None
+    assert new_files(settings, "incidents") == []
+    for number in range(12):
+        land(pipeline, f"{number}.jsonl", [said("note_added", note=f"note {number}")])
+        load_new_files(settings, "incidents")
+    assert len(rows(pipeline)) == 13
+    assert files_with_missing_rows(settings, "incidents") == []
+    with duckdb.connect() as database:
+        [(merged, count)] = database.execute(
+            f"select raw_file, sum(rows_loaded) from {manifest_rows_sql(settings)} where rows_loaded > 0 group by all "
+            "having count(*) > 1"
+        ).fetchall()
+        path = settings.raw / merged
+        database.execute(
+            f"create table kept as from read_parquet('{path}', hive_partitioning = false) limit {count - 1}"
+        )
+        database.execute(f"copy kept to '{path}' (format parquet)")
+    assert len(files_with_missing_rows(settings, "incidents")) == 1
+    assert files_with_missing_rows(settings) == []
+
+
+def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):
+    secret = Pipeline(replace(pipeline.settings, id_secret="pepper"))
+    land(secret, "a.jsonl", [said("scope_documented", tenantId="acme")])
+    load_new_files(secret.settings, "incidents")
+    assert rows(secret)[0]["tenant_id"] == "acme"
+
+
+def test_incidents_are_not_taken_for_usage(pipeline):
+    """No event date, no dirty date, no price to look for and no attempt comes of them; what was refused is shown."""
+    pipeline.land("usage.jsonl", [event("r-1"), event("r-2", "2026-11-21T10:00:00Z")])
+    pipeline.run()
+    before = pipeline.built_at()
+    tables = {
+        name: rows for name, rows in pipeline.tables().items() if name not in ("rejected_events", "data_quality_daily")
+    }
+    land(pipeline, "a.jsonl", [OPENED, said("closed", occurredAt="2026-11-19T10:00:00Z"), said("closed", actor="")])
+    load_new_files(pipeline.settings, "incidents")
+    assert len(seen_price_keys(pipeline.settings)) == 1
+    pipeline.run()
+    assert pipeline.built_at() == before
+    after = pipeline.tables()
+    assert {name: after[name] for name in tables} == tables
+    assert pipeline.inside("select min(event_date), max(event_date) from intermediate.event_days") == [
+        (date(2026, 11, 20), date(2026, 11, 21))
+    ]
+    assert pipeline.ask("select source, line_number, reason_code from rejected_events") == [
+        ("incidents", 3, "missing_field")
+    ]
+    assert pipeline.ask(
+        "select event_date, rejected_rows, is_understated from data_quality_daily where source = 'incidents'"
+    ) == [(date(2026, 11, 21), 1, False)]
+    arrived = "select event_type, landing_file, arrival_date from staging.stg_incident_events order by line_number"
+    path = "incidents/dt=2026-11-21/a.jsonl"
+    assert pipeline.inside(arrived) == [(kind, path, date(2026, 11, 21)) for kind in ("opened", "closed")]
+
+
+def test_before_the_first_incident_the_model_is_empty(pipeline):
+    pipeline.land("usage.jsonl", [event("r-1")])
+    pipeline.build("--select", "stg_incident_events int_arrivals stg_loads")
+    assert pipeline.inside("select count(*) from staging.stg_incident_events") == [(0,)]

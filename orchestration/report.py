@@ -10,8 +10,10 @@ from orchestration.warehouse import open_marts
 
 TOP = 5
 LATEST = 8  # alerts
+FINDINGS = 10
 WHERE_TO_GO = """Where to go next
   {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
+  {published}/weekly/               the weekly report: one page for people, one message for chat
   {published}/exports/              the last days and each month, Parquet and CSV
   {published}/docs/dbt/index.html   every table and column explained
   {published}/docs/data_docs/       what the expectations found
@@ -44,6 +46,11 @@ def _sections() -> list[tuple[str, str, list]]:
             "Budgets in their latest period (marts.budget_status; docs/budgets.md says what the states mean)",
             BUDGETS,
             [],
+        ),
+        (
+            f"The last complete week, the first {FINDINGS} things to know (marts.weekly_findings; docs/incidents.md)",
+            WEEK,
+            [FINDINGS],
         ),
         ("How the budget that came furthest got there (marts.budget_transitions)", TIMELINE, []),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
@@ -86,6 +93,12 @@ BUDGETS = """
     from budget_status
     qualify row_number() over (partition by budget_id order by period_start desc) = 1
     order by state = 'ok', utilisation desc nulls last, budget_id
+"""
+WEEK = """
+    select findings.iso_week as week, findings.environment, findings.severity, findings.sentence
+    from weekly_findings as findings inner join weekly_summary as weeks using (week_start, environment, data_mode)
+    where data_mode = 'real' and week_start = (select max(week_start) from weekly_summary where is_complete)
+    order by weeks.spend_usd desc nulls last, environment, findings.rank limit ?
 """
 # The latest period that was exceeded, and its reset.
 TIMELINE = """

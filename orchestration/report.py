@@ -13,6 +13,7 @@ LATEST = 8  # alerts
 WHERE_TO_GO = """Where to go next
   {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
   {published}/exports/              the last days and each month, Parquet and CSV
+  {published}/weekly/               what each week cost, what came back and what is missing, to read or to print
   {published}/docs/dbt/index.html   every table and column explained
   {published}/docs/data_docs/       what the expectations found
   make ui                           runs, checks and lineage in Dagster"""

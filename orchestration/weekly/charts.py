@@ -34,12 +34,12 @@ def columns(bars: list[Bar], says: str, before: list[str | None] | None = None) 
         for place, ((label, amount), earlier) in enumerate(zip(bars, before or [None] * len(bars), strict=True))
     ]
     x = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis()}
-    y = {"type": "quantitative", "axis": None}
+    y = {"type": "quantitative", "axis": None, "stack": None}  # stacked bars are clipped, by ids that count up
     texts = {"y": y | {"field": "top"}, "text": {"field": "text"}}
     layers = [
         *([{"mark": {"type": "bar", "color": PALE}, "encoding": {"y": y | {"field": "before"}}}] if before else []),
         {
-            "mark": {"type": "bar", "cornerRadiusEnd": 2} | ({"width": {"band": 0.5}} if before else {}),
+            "mark": {"type": "bar"} | ({"width": {"band": 0.5}} if before else {}),
             "encoding": {"y": y | {"field": "amount"}, "color": _colour()},
         },
         *[
@@ -102,7 +102,7 @@ def _bridge(values: list[dict], base: Decimal, highest: Decimal) -> Spec:
                 "encoding": {"y": y | {"field": "end"}, "x2": {"field": "next"}},
             },
             {
-                "mark": {"type": "bar", "cornerRadius": 1},
+                "mark": {"type": "bar"},
                 "encoding": {"y": y | {"field": "start"}, "y2": {"field": "end"}, "color": _colour()},
             },
             {
@@ -124,7 +124,7 @@ def _bridge_lying(values: list[dict], base: Decimal, highest: Decimal) -> Spec:
         "encoding": {"y": y},
         "layer": [
             {
-                "mark": {"type": "bar", "cornerRadius": 1},
+                "mark": {"type": "bar"},
                 "encoding": {"x": x | {"field": "start"}, "x2": {"field": "end"}, "color": _colour()},
             },
             {

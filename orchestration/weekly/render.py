@@ -56,7 +56,8 @@ def title(editions: list[Line]) -> str:
     what = f"{words.written('usd', spend)} in {first['environment']}"
     if moved is not None:
         what += f", {words.change(moved)}" + (f" ({_moved(first['summary'])})" if _moved(first["summary"]) else "")
-    return f"LLM cost {figures['iso_week']}{f', edition {edition}' if edition > 1 else ''}: {what}"
+    line = f"LLM cost {figures['iso_week']}{f', edition {edition}' if edition > 1 else ''}: {what}"
+    return " ".join(line.split())  # a title has no use for spaces that do not break
 
 
 def html(editions: list[Line]) -> str:

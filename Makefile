@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run backfill explain price-diff acknowledge test lint ui bench bench-alerts bench-budgets
+.PHONY: demo run weekly backfill explain price-diff acknowledge test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -24,6 +24,11 @@ run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, chec
 	@$(HOME_READY)
 	dg launch --job daily_attribution
 	@python -m orchestration.report
+
+WEEK ?=
+weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
+	@$(HOME_READY)
+	dg launch --job weekly_recurrence --config-json '{"week": "$(WEEK)"}'
 
 FROM ?=
 TO ?=

@@ -58,6 +58,9 @@ class Settings:
     export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
     time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")
     daily_at: str = setting("TOKENTRAIL_DAILY_AT", "06:15", "Local time of the daily run, HH:MM.")
+    weekly_at: str = setting(
+        "TOKENTRAIL_WEEKLY_AT", "06:00", "Local time of the weekly run on Monday, HH:MM; the week itself is UTC."
+    )
     memory_limit: str = setting("TOKENTRAIL_MEMORY_LIMIT", "4GB", "Memory DuckDB may use before it spills to disk.")
     threads: int = setting("TOKENTRAIL_THREADS", "0", "DuckDB threads; 0: one per core.")
 
@@ -129,9 +132,10 @@ def _checked(settings: Settings) -> Settings:
         raise ValueError(
             f"TOKENTRAIL_TIME_ZONE is {settings.time_zone!r}: not an IANA zone such as Europe/Berlin."
         ) from None
-    hour, _, minute = settings.daily_at.partition(":")
-    if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
-        raise ValueError(f"TOKENTRAIL_DAILY_AT is {settings.daily_at!r}: give a local time as HH:MM.")
+    for name, text in (("TOKENTRAIL_DAILY_AT", settings.daily_at), ("TOKENTRAIL_WEEKLY_AT", settings.weekly_at)):
+        hour, _, minute = text.partition(":")
+        if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+            raise ValueError(f"{name} is {text!r}: give a local time as HH:MM.")
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
     if settings.unpriced_window_days < 1:

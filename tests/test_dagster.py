@@ -17,7 +17,7 @@ from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
 MART_GROUPS = {"attribution", "operations", "finance"}
-DAILY_AT, TIME_ZONE = "07:30", "Europe/Berlin"
+DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ def environment(root: Pipeline) -> dict[str, str]:
         "TOKENTRAIL_DATA": str(root.settings.data),
         "TOKENTRAIL_AS_OF": AS_OF.isoformat(),
         "TOKENTRAIL_DAILY_AT": DAILY_AT,
+        "TOKENTRAIL_WEEKLY_AT": WEEKLY_AT,
         "TOKENTRAIL_TIME_ZONE": TIME_ZONE,
         "DAGSTER_HOME": str(root.settings.state / "dagster"),
         "PYTHONPATH": str(PROJECT),
@@ -106,12 +107,31 @@ def tick(root: Pipeline, location: dg.Definitions) -> dg.RunRequest | dg.SkipRea
 
 def test_the_jobs_and_their_schedule_exist(location):
     repository = location.get_repository_def()
-    assert {"daily_attribution", "backfill", "hourly_budget_watch"} <= set(repository.job_names)
+    assert {"daily_attribution", "backfill", "hourly_budget_watch", "weekly_recurrence"} <= set(repository.job_names)
     assert location.resolve_schedule_def("hourly_budget_watch_schedule").cron_schedule == "5 * * * *"
+    weekly = location.resolve_schedule_def("weekly_recurrence_schedule")
+    assert (weekly.job_name, weekly.cron_schedule, weekly.execution_timezone) == (
+        "weekly_recurrence",
+        "45 8 * * 1",
+        TIME_ZONE,
+    )
     schedule = location.resolve_schedule_def("daily_attribution_schedule")
     assert schedule.job_name == "daily_attribution"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 7 * * *", TIME_ZONE)
     assert {sensor.name for sensor in repository.sensor_defs} >= {"new_landing_files", "record_run_failure"}
+
+
+def test_the_weekly_report_comes_after_the_marts_and_before_the_messages(location):
+    graph = location.resolve_asset_graph()
+    report = graph.get(dg.AssetKey("weekly_report"))
+    assert dg.AssetKey("published_marts") in report.parent_keys
+    assert dg.AssetKey("notifications") in report.child_keys
+
+
+def test_a_week_that_is_none_stops_the_weekly_job_before_it_starts(root, location):
+    run = launch(root, "weekly_recurrence", "--config-json", json.dumps({"week": "2025-W53"}))
+    assert run.returncode != 0
+    assert "WEEK is '2025-W53': give an ISO week that exists, such as 2026-W47." in run.stdout + run.stderr
 
 
 def test_every_asset_says_what_it_is_and_who_answers_for_it(specs):

@@ -75,6 +75,8 @@ def test_every_setting_says_what_it_is_for():
         ("TOKENTRAIL_DAILY_AT", "24:00"),
         ("TOKENTRAIL_DAILY_AT", "06:60"),
         ("TOKENTRAIL_DAILY_AT", "6.15 am"),
+        ("TOKENTRAIL_WEEKLY_AT", "Monday 6:00"),
+        ("TOKENTRAIL_WEEKLY_AT", "25:00"),
         ("TOKENTRAIL_THREADS", "many"),
     ],
 )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.budget_announcements import announce
 from orchestration.defs.publish import published_marts
+from orchestration.defs.weekly import weekly_report
 from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue, undelivered
 from orchestration.seeds import SeedError
@@ -30,7 +31,7 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
     group_name="notify",
     kinds={"apprise"},
     owners=["team:data-platform"],
-    deps=[published_marts, budget_announcements_ledger],
+    deps=[published_marts, budget_announcements_ledger, weekly_report],
 )
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""

@@ -1,0 +1,162 @@
+"""What was reported of a week, and when: the first edition, and one more each time its figures turned out to be others.
+
+An edition is a line of the ledger with all the figures that it prints. Files are made of the ledger alone, so what readers have
+can be deleted, or lost to a kill, and the next run writes the same bytes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from orchestration.ledger import Line, one_writer, read_log
+from orchestration.notifications import Event, enqueue
+from orchestration.settings import Settings
+from orchestration.warehouse import open_marts
+from orchestration.weekly.figures import WeekError, check_week, complete_weeks, read_figures, week_start
+from orchestration.weekly.render import markdown, title, write_files
+
+# Usage that arrives later than this is rare, and a correction of an older week helps nobody: `make weekly WEEK=...` does it.
+LOOKS_BACK_WEEKS = 4
+NEWS_FOR = timedelta(days=7)  # what the outbox would call stale
+CHANNELS = ("finance", "everyone")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did about the weekly report; `said` is a sentence for people."""
+
+    week: str | None
+    said: str
+    new_editions: list[str]
+    files_written: list[Path]
+    queued: Counter
+
+
+def report(settings: Settings, week: str = "") -> Outcome:
+    """Reports a week, by default the last complete one, and looks again at those reported lately. Raises WeekError with a sentence.
+
+    Writes an edition only where figures are new, files only where they are not what the ledger says: a repetition writes nothing.
+    """
+    if week:
+        week_start(week)
+    with one_writer(reports_folder(settings)) as append:
+        editions = read_editions(settings)
+        new = _new_editions(settings, editions, week)
+        append(new)
+        for line in new:
+            editions.setdefault(line["iso_week"], []).append(line)
+    written = write_files(settings, editions)
+    since = settings.as_of - NEWS_FOR
+    recent = [
+        _event(lines[: place + 1])
+        for lines in editions.values()
+        for place, line in enumerate(lines)
+        if datetime.fromisoformat(line["known_at"]) >= since
+    ]
+    # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
+    queued = enqueue(settings, recent)
+    names = [f"{line['iso_week']} edition {line['edition']}" for line in new]
+    week = week or max(editions, default=None)
+    said = "Nothing to report yet: no ISO week with real usage is complete." if week is None else _said(week, names)
+    return Outcome(week=week, said=said, new_editions=names, files_written=written, queued=queued)
+
+
+def reports_folder(settings: Settings) -> Path:
+    """Where editions are kept: in the ledger, because what was reported on a day cannot be computed again."""
+    return settings.ledger / "weekly_reports"
+
+
+def read_editions(settings: Settings) -> dict[str, list[Line]]:
+    """The editions of each week, first to last; a line that a kill left torn was never written."""
+    editions: dict[str, list[Line]] = {}
+    for line in read_log(reports_folder(settings))[0]:
+        editions.setdefault(line["iso_week"], []).append(line)
+    return editions
+
+
+def spend_that_does_not_tie(settings: Settings) -> list[str]:
+    """A sentence for each spend of a week's last edition that is not what the published daily marts add up to."""
+    if not (settings.published / "marts.duckdb").exists():
+        return []
+    problems = []
+    editions = read_editions(settings)
+    with open_marts(settings) as marts:
+        for week in _looked_at(complete_weeks(marts), editions):
+            figures = editions[week][-1]["figures"]
+            daily = dict(
+                marts.execute(
+                    "select environment, sum(cost_usd)::varchar from cost_by_endpoint_daily "
+                    "where data_mode = 'real' and event_date >= ?::date and event_date < ?::date group by environment",
+                    [figures["week_start"], figures["week_end"]],
+                ).fetchall()
+            )
+            problems += [
+                f"{week}, {shown['environment']}: the report says {shown['summary']['spend_usd']} USD, "
+                f"cost_by_endpoint_daily adds up to {daily.get(shown['environment'])}."
+                for shown in figures["environments"]
+                if shown["summary"]["spend_usd"] != daily.get(shown["environment"])
+            ]
+    return problems
+
+
+def _said(week: str, names: list[str]) -> str:
+    return f"Reported {', '.join(names)}." if names else f"{week}: the figures are those of its last edition."
+
+
+def _new_editions(settings: Settings, editions: dict[str, list[Line]], week: str) -> list[Line]:
+    """A line for each week whose figures are not those of its last edition."""
+    if not (settings.published / "marts.duckdb").exists():
+        if week:
+            raise WeekError(f"WEEK is {week!r}, and nothing is published yet: `make run` says why.")
+        return []
+    new = []
+    with open_marts(settings) as marts:
+        complete = complete_weeks(marts)
+        if week and week not in complete:
+            check_week(marts, settings, week)
+        for name in [week] if week else _looked_at(complete, editions):
+            figures = read_figures(marts, name)
+            before = editions.get(name, [])
+            if not before or before[-1]["figures"] != figures:
+                new.append(
+                    {
+                        "iso_week": name,
+                        "edition": len(before) + 1,
+                        "known_at": settings.as_of.isoformat(),
+                        "report_url": f"{settings.base_url.rstrip('/')}/weekly/{name}.html",
+                        "figures": figures,
+                    }
+                )
+    return new
+
+
+def _looked_at(complete: list[str], editions: dict[str, list[Line]]) -> list[str]:
+    """The last complete week, and those before it that people were told of lately."""
+    return [name for name in complete[-LOOKS_BACK_WEEKS:] if name == complete[-1] or name in editions]
+
+
+def _event(lines: list[Line]) -> Event:
+    """The last of these editions as a message."""
+    line, name = lines[-1], lines[-1]["iso_week"]
+    is_first = len(lines) == 1
+    return Event(
+        event_key=f"weekly/{name}/{line['edition']}",
+        incident_key=f"weekly/{name}/{line['edition']}",  # a later edition is no repetition that may be held back
+        kind="weekly" if is_first else "correction",
+        severity="warning" if (_is_alarming(line) if is_first else _spend(line) != _spend(lines[-2])) else "info",
+        title=title(lines),
+        body=markdown(lines, with_title=False),
+        drill_url=line["report_url"],
+        occurred_at=datetime.fromisoformat(line["figures"]["week_end"]).replace(tzinfo=UTC),
+        channels=CHANNELS,
+    )
+
+
+def _is_alarming(line: Line) -> bool:
+    findings = [row for shown in line["figures"]["environments"] for row in shown["findings"]]
+    return any(row["severity"] != "info" for row in findings)
+
+
+def _spend(line: Line) -> dict[str, str]:
+    return {shown["environment"]: shown["summary"]["spend_usd"] for shown in line["figures"]["environments"]}

@@ -1,0 +1,290 @@
+"""HTML and Markdown of a week's editions, and of nothing else: no clock, no settings, no database."""
+
+import base64
+import hashlib
+import json
+import re
+from decimal import Decimal
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestration.ledger import Line
+from orchestration.settings import Settings
+from orchestration.warehouse import write_atomically
+from orchestration.weekly import charts, words
+from orchestration.weekly.changes import changes
+from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
+
+HERE = Path(__file__).parent
+EFFECTS = {
+    "volume_usd": ("Volume", "more or fewer requests"),
+    "mix_usd": ("Mix", "another share of endpoints and models"),
+    "retry_usd": ("Retries", "more or fewer tries per request"),
+    "token_usd": ("Tokens", "longer or shorter prompts and answers"),
+    "price_usd": ("Price", "another price per token"),
+}
+STATUSES = {
+    "regressed": "came back after an incident on it was closed with a guardrail: the guardrail does not hold",
+    "recurring": "seen before, and again this week",
+    "new": "seen for the first time",
+    "quiet": "seen before, not this week; nothing prevents it from coming back",
+    "resolved": "not seen this week, and its incident was closed with a guardrail",
+}
+ACTIVE = ("regressed", "recurring", "new")  # alerts began in the week
+CAME_BACK = ("regressed", "recurring")
+DIMENSIONS = {
+    "endpoint": "Endpoints",
+    "prompt_version": "Prompt versions",
+    "tenant": "Tenants",
+    "user": "Users",
+    "model": "Models",
+}
+SUM_OF_TOTALS = ("spend_usd", "previous_spend_usd", "change_usd", *EFFECTS)
+CHAT_CHARACTERS = 2900  # what chat shows of one message without folding it is about 3,000
+SENTENCE_CHARACTERS = 220
+
+
+def title(editions: list[Line]) -> str:
+    """One line: the week, what the environment that spends most spent, and the change."""
+    figures, edition = editions[-1]["figures"], editions[-1]["edition"]
+    first = figures["environments"][0]
+    spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
+    what = f"{words.written('usd', spend)} in {first['environment']}"
+    if moved is not None:
+        what += f", {words.change(moved)}" + (f" ({_moved(first['summary'])})" if _moved(first["summary"]) else "")
+    line = f"LLM cost {figures['iso_week']}{f', edition {edition}' if edition > 1 else ''}: {what}"
+    return " ".join(line.split())  # a title has no use for spaces that do not break
+
+
+def html(editions: list[Line]) -> str:
+    """The report as one file that needs nothing but a browser."""
+    view = _view(editions)
+    return _templates().get_template("weekly.html.j2").render(view, stamp=stamp_of(editions), charts=_charts(view))
+
+
+def markdown(editions: list[Line], with_title: bool = True) -> str:
+    """The same for chat: as many lines of each part as fit into one message."""
+    view = _view(editions)
+    template = _templates().get_template("weekly.md.j2")
+    for most in (8, 6, 5, 4, 3, 2, 1):
+        text = template.render(view, most=most, with_title=with_title, title=title(editions)).strip() + "\n"
+        if len(text) <= CHAT_CHARACTERS:
+            break
+    return text
+
+
+def write_files(settings: Settings, editions: dict[str, list[Line]]) -> list[Path]:
+    """Writes published/weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote."""
+    written = []
+    for week, lines in sorted(editions.items()):
+        page = settings.published / "weekly" / f"{week}.html"
+        if not page.exists() or stamp_of(lines) not in page.read_text(encoding="utf-8")[:1000]:
+            write_atomically(page, html(lines))
+            written.append(page)
+        text, chat = markdown(lines), page.with_suffix(".md")
+        if not chat.exists() or chat.read_text(encoding="utf-8") != text:
+            write_atomically(chat, text)
+            written.append(chat)
+    return written
+
+
+def stamp_of(editions: list[Line]) -> str:
+    """What a page is made of, editions and code: it stands in the page, and another stamp means that it is out of date."""
+    told = [{name: value for name, value in line.items() if name != "recorded_at"} for line in editions]
+    return hashlib.sha256((_code() + json.dumps(told, sort_keys=True)).encode()).hexdigest()[:32]
+
+
+@cache
+def _code() -> str:
+    files = sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js"})
+    digest = hashlib.sha256(version("vl-convert-python").encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _templates() -> Environment:
+    script = (HERE / "templates" / "weekly.js").read_text()
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=lambda name: name.endswith(".html.j2"),  # noqa: S701 - the other one is Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "written": lambda value, kind: words.written(kind, value),
+        "usd": lambda value: words.written("usd", value),
+        "change": lambda value: words.written("change", value),
+        "percent": lambda value: words.written("percent", value),
+        "count": lambda value: words.written("count", value),
+        "instant": words.instant,
+        "minutes": words.minutes,
+        "day": words.day,
+        "stamp": words.stamp,
+        "many": words.many,
+        "listed": words.listed,
+        "parts": _parts,
+        "chat": _for_chat,
+    }
+    environment.globals |= {
+        "style": _ours((HERE / "templates" / "weekly.css").read_text()),
+        "script": _ours(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "EFFECTS": EFFECTS,
+        "STATUSES": STATUSES,
+        "ACTIVE": ACTIVE,
+        "DIMENSIONS": DIMENSIONS,
+        "rank_of": lambda status: [*STATUSES, status].index(status),
+        "is_link": lambda text: bool(re.match(r"https?://", text or "")),  # another scheme could be a script
+    }
+    return environment
+
+
+def _ours(text: str) -> Markup:
+    """Text that goes into the page as it is: files of this folder, and drawings, in which names have been escaped."""
+    return Markup(text)  # noqa: S704
+
+
+def _view(editions: list[Line]) -> dict[str, object]:
+    """What the templates show. An older edition may lack a column that is printed today: it is unknown then."""
+    line = editions[-1]
+    figures: Figures = line["figures"]
+    environments = [
+        shown
+        | {
+            "summary": _whole(SUMMARY, shown["summary"]),
+            "drivers": [_whole(DRIVER, row) for row in shown["drivers"]],
+        }
+        for shown in figures["environments"]
+    ]
+    recurrence = [_whole(RECURRENCE, row) for row in figures["recurrence"]]
+    incidents = [_whole(INCIDENT, row) for row in figures["incidents"]]
+    active = [row for row in recurrence if row["status"] in ACTIVE]
+    return {
+        "figures": figures,
+        "line": line,
+        "editions": editions,
+        "dates": words.days(figures["week_start"], figures["week_end"]),
+        "week_number": int(figures["iso_week"][-2:]),
+        "environments": environments,
+        "main": environments[0],
+        "totals": _totals(environments),
+        "headline": _headline(environments[0]),
+        "moved": _moved(environments[0]["summary"]),
+        "came_back_sentence": _came_back(active),
+        "recurrence": recurrence,
+        "incidents": incidents,
+        "active": active,
+        "came_back": [row for row in active if row["status"] in CAME_BACK],
+        "without_guardrail": [row for row in active if not row["guardrail"]],
+        "open_incidents": [row for row in incidents if row["status"] != "closed"],
+        "changes": changes(editions[-2]["figures"], figures) if len(editions) > 1 else [],
+    }
+
+
+def _whole(columns: dict, row: Row) -> Row:
+    return dict.fromkeys(columns) | row
+
+
+def _totals(environments: list[Row]) -> Row:
+    """All environments together: unknown as soon as one of them is."""
+    sums = {}
+    for name in SUM_OF_TOTALS:
+        amounts = [shown["summary"][name] for shown in environments]
+        sums[name] = None if None in amounts else format(sum(map(Decimal, amounts), Decimal(0)), "f")
+    before = Decimal(sums["previous_spend_usd"] or 0)
+    ratio = Decimal(sums["change_usd"]) / before if sums["change_usd"] is not None and before else None
+    return sums | {"change_ratio": None if ratio is None else format(ratio, "f")}
+
+
+def _moved(summary: Row) -> str | None:
+    """The change as a percentage, where there is something to compare with."""
+    return None if summary["change_ratio"] is None else words.percent(summary["change_ratio"], signed=True)
+
+
+def _headline(main: Row) -> str:
+    """What an environment spent, how much that is more or less, and by what mostly: one sentence."""
+    summary, name = main["summary"], main["environment"]
+    spend, change = summary["spend_usd"], summary["change_usd"]
+    if spend is None:
+        return f"What {name} spent is unknown: none of its calls has a price."
+    if change is None:
+        return f"{name} spent {words.usd(spend)} on LLM calls; there is no week before to compare it with."
+    amount = Decimal(change)
+    if not amount:
+        return f"{name} spent {words.usd(spend)} on LLM calls, as much as the week before."
+    share = f" ({words.percent(str(abs(Decimal(summary['change_ratio']))))})" if _moved(summary) else ""
+    same_way = {
+        label.lower(): Decimal(summary[column])
+        for column, (label, _) in EFFECTS.items()
+        if summary[column] is not None and Decimal(summary[column]) * amount > 0
+    }
+    mostly = max(same_way, key=lambda label: abs(same_way[label]), default=None)
+    why = f", mostly by {mostly} ({words.change(same_way[mostly])})" if mostly else ""
+    return (
+        f"{name} spent {words.usd(spend)} on LLM calls, {words.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} "
+        f"than the week before{why}."
+    )
+
+
+def _came_back(active: list[Row]) -> str:
+    """What came back, in one sentence."""
+    statuses = [row["status"] for row in active]
+    back, regressed = sum(status in CAME_BACK for status in statuses), statuses.count("regressed")
+    if not active:
+        return "No problem began an alert."
+    said = f"{words.many(back, 'problem')} came back" if back else "No problem came back"
+    if regressed:
+        said += f", {regressed} of them although an incident on it was closed with a guardrail"
+    new = statuses.count("new")
+    return f"{said}; {new} {'is' if new == 1 else 'are'} new." if new else f"{said}."
+
+
+def _charts(view: dict) -> Row:
+    """The drawings of the environment with the most spend; None where there is nothing to draw."""
+    main = view["main"]
+    summary, name = main["summary"], main["environment"]
+    weeks = [(week["iso_week"][-3:], week["spend_usd"]) for week in main["weeks"]]
+    days = [day["spend_usd"] for day in main["days"]]
+    labels = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    drawn = {"weeks": None, "days": None, "bridge": None, "bridge_base": None}
+    if any(amount is not None for _, amount in weeks):
+        drawn["weeks"] = _ours(charts.columns(weeks, f"Spend of {name} by week: {_said(weeks)}"))
+    if any(amount is not None for amount in days):
+        this = list(zip(labels, days[7:], strict=True))
+        says = (
+            f"Spend of {name} by day: {_said(this)} The week before: {_said(list(zip(labels, days[:7], strict=True)))}"
+        )
+        drawn["days"] = _ours(charts.columns(this, says, before=days[:7]))
+    effects = [(label, summary[column]) for column, (label, _) in EFFECTS.items()]
+    if None not in [summary["spend_usd"], summary["previous_spend_usd"], *(amount for _, amount in effects)]:
+        first, last = ("Week before", summary["previous_spend_usd"]), ("This week", summary["spend_usd"])
+        moves = ", ".join(f"{label} {words.change(amount)}" for label, amount in effects)
+        says = f"From {words.usd(first[1])} to {words.usd(last[1])}: {moves}."
+        svg, drawn["bridge_base"] = charts.bridge(first, effects, last, says)
+        drawn["bridge"] = _ours(svg)
+    return drawn
+
+
+def _said(bars: list[tuple[str, str | None]]) -> str:
+    return ", ".join(f"{label} {words.written('usd', amount)}" for label, amount in bars) + "."
+
+
+def _parts(text: str | None) -> list[str]:
+    """The parts of a text that a mart joined."""
+    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
+
+
+def _for_chat(text: object) -> str:
+    """A name or sentence as chat may show it: on one line, not endless, and neither markup, nor a link, nor a call to everyone."""
+    line = " ".join(str(text).split())
+    line = line if len(line) <= SENTENCE_CHARACTERS else line[: SENTENCE_CHARACTERS - 1] + "…"
+    for character, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'"), ("[", "("), ("]", ")")):
+        line = line.replace(character, shown)
+    return line.replace("@", "@\N{ZERO WIDTH SPACE}")

@@ -13,7 +13,6 @@ LATEST = 8  # alerts
 FINDINGS = 10
 WHERE_TO_GO = """Where to go next
   {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
-  {published}/weekly/               the weekly report: one page for people, one message for chat
   {published}/exports/              the last days and each month, Parquet and CSV
   {published}/weekly/               what each week cost, what came back and what is missing, to read or to print
   {published}/docs/dbt/index.html   every table and column explained

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run weekly backfill explain price-diff acknowledge test lint ui bench bench-alerts bench-budgets
+.PHONY: demo run weekly backfill explain price-diff acknowledge incident test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -47,6 +47,10 @@ price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, 
 INCIDENT ?=
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
 	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
+
+DO ?= --help
+incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
+	@python -m orchestration.incidents $(DO)
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY)

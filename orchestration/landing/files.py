@@ -1,4 +1,4 @@
-"""Landing files: find them in a folder or an object store, and bring the new ones within reach, hashed."""
+"""Landing files: find them in a folder or an object store, bring the new ones within reach, hashed; land one."""
 
 import hashlib
 import os
@@ -138,6 +138,23 @@ def fetch(landing: str, file: LandingFile, spool: Path) -> tuple[Path, str]:
     path = spool / f"{hashlib.sha256(file.path.encode()).hexdigest()[:16]}{file.extension}"
     with store.open(f"{root}/{file.path}", "rb") as stream, path.open("wb") as copy:
         return path, _hash(stream, copy)
+
+
+def write_file(landing: str, path: str, content: bytes) -> None:
+    """Lands a file whole: a folder shows it under its name once it is on disk, an object store once it is complete."""
+    folder = local_folder(landing)
+    if folder is None:
+        store, root = _store(landing)
+        store.pipe_file(f"{root}/{path}", content)
+        return
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(target)
 
 
 def raise_if_changed(path: Path, file: LandingFile) -> None:

@@ -182,9 +182,7 @@ def test_incidents_are_not_taken_for_usage(pipeline):
     before = pipeline.built_at()
     about_incidents = ("incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings")
     shows_rejects = ("rejected_events", "data_quality_daily")
-    tables = {
-        name: rows for name, rows in pipeline.tables().items() if name not in (*about_incidents, *shows_rejects)
-    }
+    tables = {name: rows for name, rows in pipeline.tables().items() if name not in (*about_incidents, *shows_rejects)}
     land(pipeline, "a.jsonl", [OPENED, said("closed", occurredAt="2026-11-19T10:00:00Z"), said("closed", actor="")])
     load_new_files(pipeline.settings, "incidents")
     assert len(seen_price_keys(pipeline.settings)) == 1

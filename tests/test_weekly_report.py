@@ -456,7 +456,7 @@ def test_the_chat_message_has_what_came_back_who_owns_it_and_where_the_report_is
     assert "- a guardrail: " in chat
     assert chat.endswith("Full report: http://localhost:8080/weekly/2026-W47.html\n")
     message = next(row for row in read_outbox(settings) if row["channel"] == "everyone")
-    assert chat == f"# {message['title']}\n\n{message['body']}"
+    assert chat == f"# {message['title']}\n\n{message['body']}\n\nFull report: {message['drill_url']}\n"
 
 
 def test_a_calm_week_is_an_info(settings, marts):

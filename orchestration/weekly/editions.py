@@ -146,7 +146,7 @@ def _event(lines: list[Line]) -> Event:
         kind="weekly" if is_first else "correction",
         severity="warning" if (_is_alarming(line) if is_first else _spend(line) != _spend(lines[-2])) else "info",
         title=title(lines),
-        body=markdown(lines, with_title=False),
+        body=markdown(lines, is_file=False).rstrip(),
         drill_url=line["report_url"],
         occurred_at=datetime.fromisoformat(line["figures"]["week_end"]).replace(tzinfo=UTC),
         channels=CHANNELS,

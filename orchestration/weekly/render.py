@@ -66,12 +66,12 @@ def html(editions: list[Line]) -> str:
     return _templates().get_template("weekly.html.j2").render(view, stamp=stamp_of(editions), charts=_charts(view))
 
 
-def markdown(editions: list[Line], with_title: bool = True) -> str:
-    """The same for chat: as many lines of each part as fit into one message."""
+def markdown(editions: list[Line], is_file: bool = True) -> str:
+    """The same for chat: as many lines of each part as fit into one message, which has title and address of its own."""
     view = _view(editions)
     template = _templates().get_template("weekly.md.j2")
     for most in (8, 6, 5, 4, 3, 2, 1):
-        text = template.render(view, most=most, with_title=with_title, title=title(editions)).strip() + "\n"
+        text = template.render(view, most=most, is_file=is_file, title=title(editions)).strip() + "\n"
         if len(text) <= CHAT_CHARACTERS:
             break
     return text

@@ -10,7 +10,12 @@ const compare = (a, b, sign) => {
   if (!Number.isNaN(a.number) && !Number.isNaN(b.number)) return sign * (a.number - b.number);
   return sign * a.text.localeCompare(b.text);
 };
-for (const button of document.querySelectorAll("table.sorts th button")) {
+for (const button of document.querySelectorAll("table.sorts th [role=button]")) {
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    button.click();
+  });
   button.addEventListener("click", () => {
     const head = button.closest("th");
     const table = head.closest("table");

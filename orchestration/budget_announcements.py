@@ -55,7 +55,7 @@ class Told:
         elif line["kind"] == "closed":
             self.closed[line["budget_id"], line["period_start"]] = line
         elif line["kind"] == "withdrawn":
-            del self.changes[_key(line)]
+            self.changes.pop(_key(line), None)  # what it withdraws may stand in a line that cannot be read
         else:
             self.changes[_key(line)] = line
 
@@ -68,9 +68,7 @@ def announce(settings: Settings) -> Counter:
             told.apply(line)
         with warehouse(settings) as connection:
             facts = _Facts(connection)
-            new = [
-                line | {"known_at": settings.as_of.isoformat()} for line in _differences(told, facts, settings.as_of)
-            ]
+            new = list(_differences(told, facts, settings.as_of))
         append(new)
     # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
     since = settings.as_of - NEWS_FOR
@@ -137,10 +135,10 @@ EVIDENCE_SQL = """
 
 def _differences(told: Told, facts: _Facts, as_of: datetime) -> Iterator[Line]:
     """The lines that make the ledger say what the facts say."""
-    watched = dict(told.watched)
+    watched, known = dict(told.watched), {"known_at": as_of.isoformat()}
     for budget in sorted({budget for budget, _ in facts.status} - watched.keys()):
         watched[budget] = as_of
-        yield {"kind": "watched", "budget_id": budget}
+        yield {"kind": "watched", "budget_id": budget} | known
     for key, change in facts.changes.items():
         before = told.changes.get(key)
         closed = told.closed.get(_period(change))
@@ -148,23 +146,26 @@ def _differences(told: Told, facts: _Facts, as_of: datetime) -> Iterator[Line]:
             old = _instant(change["changed_at"]) < watched[change["budget_id"]] - NEWS_FOR
             yield _line(
                 "added" if closed else "news",
-                change,
+                change | known,
                 is_silent=old,
                 why=_why(closed, facts.status.get(_period(change))),
             )
         elif before["changed_at"] != change["changed_at"]:
             yield _line(
-                "moved", change, is_silent=before["is_silent"], why=_why(before, facts.evidence(before)), before=before
+                "moved",
+                change | known,
+                is_silent=before["is_silent"],
+                why=_why(before, facts.evidence(before)),
+                before=before,
             )
     for key, before in told.changes.items():
         if key not in facts.changes:
             why = _why(before, facts.evidence(before))
-            yield _line("withdrawn", before, is_silent=before["is_silent"], why=why, before=before)
+            yield _line("withdrawn", before | known, is_silent=before["is_silent"], why=why, before=before)
     for period, status in facts.status.items():
         if period not in told.closed and _instant(status["ends_at"]) <= as_of - NEWS_FOR:
-            yield {"kind": "closed"} | {
-                name: status[name] for name in ("budget_id", "period_start", "state", *EVIDENCE)
-            }
+            told_of = ("budget_id", "period_start", "state", *EVIDENCE)
+            yield {"kind": "closed"} | {name: status[name] for name in told_of} | known
 
 
 def _line(kind: str, change: Change, is_silent: bool, why: str | None, before: Line | None = None) -> Line:
@@ -179,6 +180,7 @@ def _line(kind: str, change: Change, is_silent: bool, why: str | None, before: L
 TOLD = (
     "budget_id", "period_start", "to_state", "occurrence", "from_state", "cause", "changed_at", "changed_at_local", "time_zone",
     *EVIDENCE, "projection_usd", "is_muted",
+    "known_at",  # what was told, withdrawn and holds again is told again: another announcement
 )  # fmt: skip
 
 

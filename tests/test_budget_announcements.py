@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
-from orchestration.budget_announcements import announce, announcements_folder, read_announcements
+from orchestration.budget_announcements import Told, announce, announcements_folder, read_announcements
 from orchestration.ledger import log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import Settings
@@ -32,6 +32,7 @@ STEPS = {
         ("withdrawn", "late", "exceeded", "limit_change"),
         ("withdrawn", "late", "warning", "limit_change"),
         ("moved", "old", "exceeded", "late_data"),
+        ("news", "refunded", "exceeded", None),  # as it had been told, and withdrawn
     },
 }
 
@@ -69,6 +70,7 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
     step(repriced)
     world.budgets[1] = budget("late", "month", 20, **named)
     world.spend["old"].insert(0, Spend("2026-09-02T08:00:00", 11))
+    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 11)]
     step(changed, "--full-refresh")  # a seed that a person edits has another checksum; this one is a table
     return world, seen
 
@@ -117,6 +119,24 @@ def test_the_ledger_adds_up_to_what_the_facts_say(story):
         "select budget_id, period_start::varchar, to_state, strftime(changed_at, '%Y-%m-%dT%H:%M:%S') from budget_transitions"
     )
     assert held == set(facts)
+
+
+def test_what_holds_again_after_it_was_withdrawn_is_told_again(story):
+    world, seen = story
+    ids = [line["announcement_id"] for line in read_announcements(world.settings) if "announcement_id" in line]
+    assert len(set(ids)) == len(ids)
+    (again,) = (line for line in seen["2026-11-10T15:00:00"][1] if line["kind"] == "news")
+    assert f"budget/{again['announcement_id']}" in {message["event_key"] for message in seen["2026-11-10T15:00:00"][2]}
+    world.build("2026-11-10T16:00:00")  # the mart over the ledger passes its tests
+
+
+def test_a_line_that_cannot_be_read_stops_nobody(story):
+    world, _ = story
+    told = Told()
+    for line in read_announcements(world.settings):
+        if line["kind"] != "news":
+            told.apply(line)
+    assert {line["kind"] for line in told.changes.values()} == {"moved"}
 
 
 def test_saying_it_again_says_nothing_and_a_kill_before_the_outbox_loses_nothing(story):

@@ -334,6 +334,24 @@ CASES = [
         carry_over="unused",
         valid_from="2026-09-01",
     ),
+    case(
+        "carry-over-in-all-digits",
+        "month",
+        10,
+        [("2026-09-10T10:00", 4 + 10 * PICO), ("2026-10-10T10:00", Decimal("12.799999999992"))],
+        ["2026-10-10T10:00 warning spend", "2026-11-01T00:00 ok reset"],
+        carry_over="unused",
+        valid_from="2026-09-01",
+    ),
+    case(
+        "carry-over-in-all-digits-below",
+        "month",
+        10,
+        [("2026-09-10T10:00", 4 + 10 * PICO), ("2026-10-10T10:00", Decimal("12.799999999991"))],
+        [],
+        carry_over="unused",
+        valid_from="2026-09-01",
+    ),
     # what counts
     case("test-traffic", "day", 1, [(DAY + "09:07", 5, 0, "test"), (DAY + "09:07", 5, 0, "demo")], []),
     case(

@@ -135,6 +135,39 @@ def test_the_days_of_a_period_add_up_to_it(world):
         assert spent == [(sum(expected),)], each.name
 
 
+def test_what_a_person_added_is_nothing_that_a_scope_usually_spends(tmp_path):
+    """5 USD a day, and 900 booked by hand on a day of the past: the next day of the scope is expected to take 5."""
+    world = world_at(tmp_path / "data")
+    lend(world.settings)
+    days = [date(2026, 10, 1) + timedelta(days=place) for place in range(40)]
+    world.spend["usual"] = [Spend(f"{day}T10:00:00", 5) for day in days]
+    when = {"valid_from": "2026-11-01", "tenant_id": "usual"}
+    world.budgets = [budget(name, "month", 400, **when) for name in ("usual", "booked")]
+    world.adjustments = [
+        {"budget_id": "booked", "effective_at": at, "amount_usd": "900", "reason": "invoice", "approved_by": "cfo"}
+        for at in ("2026-10-12T10:00", "2026-10-13T15:00", "2026-10-14T15:00")
+    ]
+    world.build(LAST)
+    usual, booked = world.ask(
+        "select projection_usd, burn_to_usual, is_projection_seasonal from budget_status order by budget_id desc"
+    )
+    assert booked == usual
+    assert usual[2]
+
+
+def test_what_is_dated_by_an_earlier_delivery_reaches_the_period_that_reads_it(tmp_path):
+    """The longest look back: of a quarter that starts in the afternoon of the day before (UTC), an attempt of the date before that."""
+    world = world_at(tmp_path / "data")
+    lend(world.settings)
+    world.spend["late"] = [Spend("2026-07-02T00:00:00", 1)]
+    zone = {"time_zone": "Pacific/Kiritimati", "carry_over": "unused"}
+    world.budgets = [budget("late", "quarter", 10, **zone)]
+    carried = "select carried_usd from budget_status where is_open"
+    assert world.build(LAST).ask(carried) == [(9,)]
+    world.spend["late"].append(Spend("2026-06-30T10:00:00", 3, first_date="2026-06-29"))
+    assert world.build(LAST).ask(carried) == [(6,)]
+
+
 def test_run_by_run_equals_one_run_over_the_whole_history(world, tmp_path):
     """Each run's changes are the beginning of the last one's, and its tables are those of one run."""
     some = DRAWN[::3]

@@ -25,9 +25,9 @@ TABLES = """
         select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
             0.001::double as exposure_likely_usd_per_token;
     create or replace table marts.fct_attempts as
-        select occurred_at::date as event_date, occurred_at, environment, data_mode, null::varchar as endpoint_tag,
+        select coalesce(first_date, occurred_at::date) as event_date, occurred_at, environment, data_mode, null::varchar as endpoint_tag,
             null::varchar as feature_tag, tenant as tenant_id, null::varchar as user_id, 'lab' as provider,
-            case when usd is null then 'unknown' else 'known' end as model, usd as cost_usd, 'provider' as usage_source,
+            model, usd as cost_usd, 'provider' as usage_source,
             case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
             0 as output_tokens, occurred_at > $as_of as is_future
         from spend;
@@ -38,7 +38,8 @@ TABLES = """
 """
 SPEND = """
     create or replace table spend as
-    select occurred_at::timestamp as occurred_at, tenant, environment, data_mode, usd::decimal(38, 12) as usd, tokens::bigint as tokens
+    select occurred_at::timestamp as occurred_at, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
+        tokens::bigint as tokens, model, first_date::date as first_date
     from landed
 """
 TYPES = {
@@ -52,13 +53,15 @@ TYPES = {
 
 @dataclass
 class Spend:
-    """USD at a UTC instant; `usd` None is a call without a price, whose likely cost is 0.001 USD a token."""
+    """USD at a UTC instant; `usd` None is a call without a price, whose likely cost is 0.001 USD a token if anything is known of it."""
 
     at: str
     usd: Decimal | str | float | None
     tokens: int = 0
     data_mode: str = "real"
     environment: str = "prod"
+    is_valued: bool = True
+    first_date: str | None = None  # of its first delivery, where that is before the date of the instant
 
 
 @dataclass
@@ -103,11 +106,13 @@ class World:
                 each.data_mode,
                 None if each.usd is None else str(each.usd),
                 str(each.tokens),
+                "known" if each.usd is not None else "unknown" if each.is_valued else "unheard-of",
+                each.first_date,
             )
             for tenant, spend in self.spend.items()
             for each in spend
         ]
-        names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens")
+        names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens", "model", "first_date")
         return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:

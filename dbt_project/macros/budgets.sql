@@ -168,9 +168,10 @@
         -- without a past, a period is expected to be spent evenly
         coalesce(usual.usual_usd, 1) as usual_usd,
         cast(limits.limit_usd + coalesce(carried.carried_usd, 0) as decimal(38, 12)) as limit_usd,
+        -- 26 digits by 12, as the limit's own
         cast(
             limits.warning_usd
-            + cast(coalesce(carried.carried_usd, 0) as decimal(26, 8)) * limits.warning_ratio as decimal(38, 12)
+            + cast(coalesce(carried.carried_usd, 0) as decimal(26, 12)) * limits.warning_ratio as decimal(38, 12)
         ) as warning_usd,
         limits.* exclude (budget_id, period, time_zone, limit_usd, warning_usd)
     from clocked

@@ -1,6 +1,6 @@
 -- What the periods that begin on a local date were made from: the usage of their dates and of those before that say
--- what
--- is usual or what may be carried over, and the instant of the run while a period lasts.
+-- what is usual or may be carried over, and the instant of the run while a period lasts. An attempt's date is that of
+-- its first delivery, so what happened on a date may stand under an earlier one.
 with
     days as (select * from {{ ref("costed_usage_days") }}),
 
@@ -30,5 +30,7 @@ from reads
 left join
     days
     on days.event_date
-    between reads.event_date - {{ budget_look_back_days() }} and reads.last_read + {{ identity_window_days() }}
+    between reads.event_date
+    - {{ budget_look_back_days() + identity_window_days() }} and reads.last_read
+    + {{ identity_window_days() }}
 group by reads.event_date

@@ -1,5 +1,7 @@
 {{ kept_by_date("budget_period_days") }}
 -- The scope's own past before the period: the median of the same weekday, spread over the hours as all days were.
+-- What a
+-- person added or took off is no habit of the scope.
 {%- set dates = dirty_dates(ref("budget_period_days")) %}
 {%- set days = budget_history_days() %}
 with
@@ -9,14 +11,14 @@ with
         select
             periods.budget_id,
             periods.period_start,
-            {{ local_time("spending.quarter_at", "periods.time_zone") }} as local_at,
-            cast(spending.cost_usd as double) as usd
+            {{ local_time("usage.quarter_at", "periods.time_zone") }} as local_at,
+            cast(usage.cost_usd as double) as usd
         from periods
         inner join
-            {{ ref("int_budget_spending") }} as spending
-            on periods.budget_id = spending.budget_id
-            and spending.quarter_at >= periods.starts_at - interval {{ days + 1 }} day
-            and spending.quarter_at < periods.starts_at
+            {{ ref("int_budget_usage") }} as usage
+            on periods.budget_id = usage.budget_id
+            and usage.quarter_at >= periods.starts_at - interval {{ days + 1 }} day
+            and usage.quarter_at < periods.starts_at
         where cast(local_at as date) >= periods.period_start - {{ days }}
     ),
 

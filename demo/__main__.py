@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from demo import oncall, wire
 from demo import truth as truths
-from demo import wire
 from demo.delivery import EPOCH, FORMATS, LONGEST_LAG_DAYS, by_arrival, day_deliveries, land
 from demo.world import DEMO_END, SEASON_DAYS, World, build_world
 
@@ -34,9 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="data root: DIR/landing/events and DIR/demo_truth.json"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="data root: DIR/landing and DIR/demo_truth.json")
     parser.add_argument("--days", type=int, default=SEASON_DAYS, help="days up to --until, when --from is not given")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, help="first arrival day to write")
     parser.add_argument(
@@ -75,7 +73,8 @@ def _check_same_world(data: Path, there: dict, asked: dict, first: date) -> None
         if there[name] != asked[name]:
             raise RefusedError(
                 f"{data}/demo_truth.json: its world has {name} {there[name]}, not {asked[name]}. "
-                f"Give another --data, or delete {data}/landing/events and {data}/demo_truth.json."
+                f"Give another --data, or delete {data}/landing/events, {data}/landing/incidents and "
+                f"{data}/demo_truth.json."
             )
     following = date.fromisoformat(there["until"]) + timedelta(days=1) if there["until"] else first
     if not date.fromisoformat(there["opening"]) <= first <= following:
@@ -106,6 +105,7 @@ def _write_days(world: World, options: argparse.Namespace, first: date, truth: d
                 files = _note(truth, *writing)
             if day >= first:
                 truths.add_incidents(truth, world, day, deliveries[deliveries["counts"]])
+                truths.add_oncall(truth, day, oncall.land(world, day, landing, opening))
                 writing = day, writer.submit(land, database, world, day, landing, options.format, arrived, files)
             del deliveries, arrived
             day += timedelta(days=1)

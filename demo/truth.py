@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo import incidents
+from demo import incidents, oncall, problems
 from demo.delivery import COUNTS, EPOCH, Arrivals
 from demo.traffic import DATA_MODES, ENVIRONMENTS, cost_usd
 from demo.world import ENDPOINTS, World, live_version
 
-VERSION = 1  # of the simulator: another number means other files for the same arguments
-ROWS = {"files": "arrival_date", "broken": "arrival_date", "by_arrival": "arrival_date", "incident_days": "date"}
+VERSION = 2  # of the simulator: another number means other files for the same arguments
+ROWS = {
+    "files": "arrival_date",
+    "broken": "arrival_date",
+    "by_arrival": "arrival_date",
+    "incident_days": "date",
+    "oncall": "arrival_date",
+}
 
 
 def new(world: World, formats: str, opening: date) -> dict:
@@ -70,6 +76,11 @@ def add_incidents(truth: dict, world: World, day: date, calls: pd.DataFrame) -> 
         )
 
 
+def add_oncall(truth: dict, day: date, files: list[dict]) -> None:
+    """Puts in which incident events arrived on a day."""
+    truth["oncall"] = [row for row in truth["oncall"] if row["arrival_date"] != str(day)] + files
+
+
 def finish(truth: dict, world: World, until: date) -> dict:
     """Adds what follows from the days: totals, days, incidents and ordinary deploys in the range."""
     truth["world"]["until"] = str(until)
@@ -87,10 +98,13 @@ def finish(truth: dict, world: World, until: date) -> dict:
     totals["broken_lines"] = int(reasons.sum())
     totals["broken_by_reason"] = {str(reason): int(count) for reason, count in reasons.items()}
     totals["lines"] = totals["deliveries"] + totals["copied_lines"] + totals["broken_lines"]
+    found = _incidents(truth, world, opening, until)
+    closures = oncall.closures(world, opening, until)
     return {
         "world": truth["world"],
         "totals": totals,
-        "incidents": _incidents(truth, world, opening, until),
+        "incidents": found,
+        "recurrence": problems.recurrence(found, truth["incident_days"], closures, until),
         "deploys": _deploys(world, opening, until),
         "by_day": by_day.to_dict("records"),
         **{name: truth[name] for name in ROWS},
@@ -98,16 +112,24 @@ def finish(truth: dict, world: World, until: date) -> dict:
 
 
 def _incidents(truth: dict, world: World, opening: date, until: date) -> list[dict]:
-    """The incidents of the range, each with its days summed."""
+    """The incidents of the range in the order in which they began, each with its days summed."""
     days = pd.DataFrame(truth["incident_days"], columns=["incident", "date", *EXTRAS, "day_cost_usd"])
     sums = days.groupby("incident")[[*EXTRAS]].sum()
-    described = []
-    for season in range(incidents.season_of(opening), incidents.season_of(until) + 1):
-        for incident in incidents.plan(world, season):
-            if incident.name in sums.index:
-                extra = {name: sums.loc[incident.name, name].item() for name in EXTRAS}
-                extra["extra_cost_usd"] = round(extra["extra_cost_usd"], 2)
-                described.append(incidents.describe(world, incident) | extra)
+    described, firsts = [], {}
+    seasons = range(incidents.season_of(opening), incidents.season_of(until) + 1)
+    there = [each for season in seasons for each in incidents.occurrences(world, season) if each.name in sums.index]
+    for incident in sorted(there, key=lambda incident: incident.start):
+        extra = {name: sums.loc[incident.name, name].item() for name in EXTRAS}
+        extra["extra_cost_usd"] = round(extra["extra_cost_usd"], 2)
+        problem = problems.problem_of(world, incident)
+        mark = problems.fingerprint(problem)
+        described.append(
+            incidents.describe(world, incident)
+            | {"problem": problem, "fingerprint": mark, "repeats": firsts.get(mark)}
+            | extra
+            | {"weeks": problems.weeks_of([row for row in truth["incident_days"] if row["incident"] == incident.name])}
+        )
+        firsts.setdefault(mark, incident.name)
     return described
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
+from demo import incidents
 from demo.__main__ import main
 from demo.delivery import BREAKAGES, day_deliveries
-from demo.incidents import CLASSES, plan
+from demo.incidents import CLASSES, RECURS, REGRESSES, earlier, occurrences, plan
+from demo.oncall import KNOWN, lives
+from demo.problems import fingerprint, problem_of
 from demo.traffic import PARTS, day_attempts
 from demo.world import DEMO_END, ENDPOINTS, SEASON_START, UNKNOWN_MODELS, build_world, live_version
 
@@ -203,6 +207,152 @@ def test_every_season_has_each_class_once_in_its_last_three_weeks():
         assert len({incident.endpoint for incident in found}) == len(CLASSES)
         assert all(DEMO_END - timedelta(days=21) < incident.start.date() <= DEMO_END for incident in found)
         assert max(incident.end for incident in found).date() == DEMO_END + timedelta(days=1)
+
+
+SEASON = ["--until", "2026-11-22", "--days", "60", "--requests-per-day", "100"]
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory):
+    data = tmp_path_factory.mktemp("season")
+    return data, run(data, *SEASON)
+
+
+def oncall_events(data: Path) -> list[dict]:
+    """Every incident event in order of landing, with its arrival date and file."""
+    return [
+        json.loads(line) | {"arrival": path.parent.name.removeprefix("dt="), "file": str(path.relative_to(data))}
+        for path in sorted((data / "landing" / "incidents").rglob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_two_problems_of_a_season_happened_before_in_another_week():
+    for seed in (1, 7, 99):
+        world = build_world(seed, 5_000)
+        for number in (0, 1, 2):
+            there = occurrences(world, number)
+            marks = Counter(fingerprint(problem_of(world, incident)) for incident in there)
+            assert sorted(marks.values()) == [1] * 6 + [2] * 2
+            for first in earlier(world, number):
+                again = next(incident for incident in plan(world, number) if incident.kind == first.kind)
+                assert first.end + timedelta(days=4) <= again.start
+                assert first.start.isocalendar()[:2] != again.start.isocalendar()[:2]
+
+
+@pytest.mark.parametrize("day", [incident.start.date() for incident in plan(build_world(7, 5_000), 0)])
+def test_what_happened_before_leaves_the_traffic_of_the_others_alone(monkeypatch, day):
+    with_both = day_deliveries(build_world(7, 400), day)
+    monkeypatch.setattr(incidents, "earlier", lambda *_: ())
+    pd.testing.assert_frame_equal(with_both, day_deliveries(build_world(7, 400), day))
+
+
+def test_what_happened_before_is_in_the_traffic(monkeypatch):
+    days = [incident.start.date() for incident in earlier(build_world(7, 400), 0)]
+    hit = [int((day_attempts(build_world(7, 400), day)["incident"] >= len(CLASSES)).sum()) for day in days]
+    monkeypatch.setattr(incidents, "earlier", lambda *_: ())
+    assert min(hit) > 0
+    assert [(day_attempts(build_world(7, 400), day)["incident"] >= 0).any() for day in days] == [False] * 2
+
+
+def test_the_weeks_of_the_truth_add_up_to_its_incidents(season):
+    _, truth = season
+    for incident in truth["incidents"]:
+        days = [row for row in truth["incident_days"] if row["incident"] == incident["incident"]]
+        assert sum(week["days"] for week in incident["weeks"]) == len(days)
+        assert sum(week["extra_cost_usd"] for week in incident["weeks"]) == pytest.approx(incident["extra_cost_usd"])
+        assert [week["occurrences"] for week in incident["weeks"]] == [1] + [0] * (len(incident["weeks"]) - 1)
+        week = date.fromisoformat(incident["weeks"][0]["week_start"])
+        assert week.weekday() == 0
+        assert week <= date.fromisoformat(incident["onset_date"]) < week + timedelta(days=7)
+        assert incident["fingerprint"] == md5_of(*incident["problem"].values())
+    for name in ("occurrences", "days", "extra_cost_usd"):
+        by_incident = sum(week[name] for incident in truth["incidents"] for week in incident["weeks"])
+        assert sum(row[name] for row in truth["recurrence"]) == pytest.approx(by_incident)
+
+
+def md5_of(*parts: str) -> str:
+    """As dbt_project/macros/alert_rows.sql names alerts and problems."""
+    return duckdb.execute(
+        "select left(md5(concat_ws('|', " + ", ".join("?" * len(parts)) + ")), 16)", parts
+    ).fetchone()[0]
+
+
+def test_one_problem_recurs_one_regresses_and_the_others_are_new(season):
+    _, truth = season
+    names = {incident["incident"]: incident for incident in truth["incidents"]}
+    repeats = {row["class"]: row for row in names.values() if row["repeats"]}
+    assert set(repeats) == {RECURS, REGRESSES}
+    assert all(row["fingerprint"] == names[row["repeats"]]["fingerprint"] for row in repeats.values())
+    kinds = {incident["fingerprint"]: incident["class"] for incident in names.values()}
+    told = {
+        kind: [row["status"] for row in truth["recurrence"] if kinds[row["fingerprint"]] == kind] for kind in CLASSES
+    }
+    assert told == {
+        "abuse": ["new", "quiet", "quiet", "recurring", "quiet", "quiet"],
+        "price_mix": ["new", "resolved", "resolved", "regressed", "quiet", "quiet"],
+        "token": ["new", "quiet", "quiet"],
+        "volume": ["new", "quiet"],
+        "retry": ["new", "quiet"],
+        "unknown_model": ["new", "new"],  # from Sunday to Monday: it goes on
+        "concentration": ["new"],
+        "deploy": ["new"],
+    }
+
+
+def test_a_world_that_opens_after_the_first_time_knows_nothing_of_it(tmp_path):
+    truth = run(tmp_path, *SEASON, "--days", "21")
+    assert {row["repeats"] for row in truth["incidents"]} == {None}
+    assert {row["status"] for row in truth["recurrence"]} == {"new", "quiet"}
+    opened = {event["incidentId"] for event in oncall_events(tmp_path) if event["type"] == "opened"}
+    assert {event["incidentId"] for event in oncall_events(tmp_path)} == opened
+
+
+def test_incident_events_are_the_same_however_their_days_were_written(season, tmp_path):
+    run(tmp_path, "--from", "2026-09-24", "--until", "2026-11-13", "--requests-per-day", "100")
+    run(tmp_path, "--from", "2026-11-14", "--until", "2026-11-22", "--requests-per-day", "100")
+    run(tmp_path, "--from", "2026-11-13", "--until", "2026-11-16", "--requests-per-day", "100")
+    assert hashes(tmp_path) == hashes(season[0])
+
+
+def test_incident_events_name_the_alerts_and_problems_of_the_truth(season):
+    data, truth = season
+    of_alert = {
+        md5_of(
+            *(row["problem"][name] for name in ("environment", "data_mode", "class", "anchor")), row["onset_date"]
+        ): row
+        for row in truth["incidents"]
+    }
+    opened = [event for event in oncall_events(data) if event["type"] == "opened"]
+    assert len(opened) == 4
+    for event in opened:
+        row = of_alert[event["alertId"]]
+        assert (event["fingerprint"], event["spikeType"]) == (row["fingerprint"], row["class"])
+        assert row["onset_date"] < event["occurredAt"][:10] <= event["arrival"]
+
+
+def test_incident_events_hold_what_people_get_wrong(season):
+    """One type that nobody knows, and one event that arrives after a later one."""
+    data, truth = season
+    events = oncall_events(data)
+    assert len({event["eventId"] for event in events}) == len(events)
+    assert [event["type"] for event in events if event["type"] not in KNOWN] == ["postmortem_scheduled"]
+    files = {row["file"]: row["events"] + len(row["bad_event_type_lines"]) for row in truth["oncall"]}
+    assert {f"landing/{file}": count for file, count in files.items()} == Counter(event["file"] for event in events)
+    late = [event for event in events if event["occurredAt"][:10] < event["arrival"]]
+    assert [event["type"] for event in late] == ["spike_type_confirmed"]
+    assert any(event["occurredAt"] > late[0]["occurredAt"] for event in events if event["arrival"] < late[0]["arrival"])
+
+
+def test_the_guardrail_was_there_before_the_problem_came_back():
+    for seed in (1, 7, 99):
+        for number in (0, 1, 2):
+            world = build_world(seed, 5_000)
+            (first, steps), (again, others), *rest = lives(world, number)
+            assert [step.type for step in steps][-1] == "closed"
+            assert "guardrail_added" not in {step.type for step in others}
+            assert first.start + timedelta(days=8) < again.start  # five working days are seven days at most
+            assert len({incident.name for incident in (first, again, *(incident for incident, _ in rest))}) == 4
 
 
 @pytest.mark.parametrize("kind", CLASSES)

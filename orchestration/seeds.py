@@ -1,7 +1,7 @@
 """What a team edits by pull request (dbt_project/seeds), checked before it is used: every mistake is a sentence that names the line."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
@@ -116,13 +116,7 @@ class AlertRule(BaseModel):
 def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
     """The rules in force. Raises SeedError with a sentence for each mistake, by line."""
     rules, problems = _read(path, AlertRule)
-    seen: dict[tuple, int] = {}
-    for line, rule in rules.items():
-        if rule.scope in seen:
-            problems.append(
-                f"{path.name} lines {seen[rule.scope]} and {line} hold for the same scope: keep one of them."
-            )
-        seen.setdefault(rule.scope, line)
+    problems += _said_twice(path, rules, lambda rule: rule.scope, lambda rule: "hold for the same scope")
     general = {
         (rule.alert_type, rule.scope_dimension): rule
         for rule in rules.values()
@@ -331,18 +325,13 @@ class NotificationChannel(BaseModel):
 def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
     """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
     rows, problems = _read(path, NotificationChannel)
-    seen: dict[str, int] = {}
+    problems += _said_twice(path, rows, lambda row: row.channel, lambda row: f"are both {row.channel}")
+    channels = dict.fromkeys(row.channel for row in rows.values())
     for line, row in rows.items():
-        if row.channel in seen:
-            problems.append(
-                f"{path.name} lines {seen[row.channel]} and {line} are both {row.channel}: keep one of them."
-            )
-        seen.setdefault(row.channel, line)
-    for line, row in rows.items():
-        if row.escalate_to and row.escalate_to not in seen:
+        if row.escalate_to and row.escalate_to not in channels:
             problems.append(
                 f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is no channel of this file: "
-                f"write one of {', '.join(seen)}."
+                f"write one of {', '.join(channels)}."
             )
     if problems:
         raise SeedError("\n".join(problems))
@@ -398,13 +387,9 @@ def read_endpoint_owners(path: Path = SEEDS / "endpoint_owners.csv") -> list[End
 def _read_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) -> list[Row]:
     """Rows of which each has a key of its own, and every key that is needed has one. Raises SeedError."""
     rows, problems = _read(path, kind)
-    seen: dict[str, int] = {}
-    for line, row in rows.items():
-        name = getattr(row, key)
-        if name in seen:
-            problems.append(f"{path.name} lines {seen[name]} and {line} are both {name}: keep one of them.")
-        seen.setdefault(name, line)
-    missing = [name for name in needed if name not in seen]
+    problems += _said_twice(path, rows, lambda row: getattr(row, key), lambda row: f"are both {getattr(row, key)}")
+    named = {getattr(row, key) for row in rows.values()}
+    missing = [name for name in needed if name not in named]
     if missing and not problems:  # a row with a mistake in it is not missing
         problems.append(
             f"{path.name} has no row for {', '.join(missing)}: add one, so that everybody knows what to do."
@@ -412,6 +397,16 @@ def _read_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) 
     if problems:
         raise SeedError("\n".join(problems))
     return list(rows.values())
+
+
+def _said_twice(
+    path: Path, rows: dict[int, Row], key: Callable[[Row], object], what: Callable[[Row], str]
+) -> Iterable[str]:
+    """A sentence for each line whose key an earlier one has."""
+    first: dict[object, int] = {}
+    for line, row in rows.items():
+        if first.setdefault(key(row), line) != line:
+            yield f"{path.name} lines {first[key(row)]} and {line} {what(row)}: keep one of them."
 
 
 def check_seeds() -> None:

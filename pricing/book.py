@@ -148,17 +148,21 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
     return _read(home / version)
 
 
+class NewerBookError(ValueError):
+    """A price book that a later release wrote; the message says what to do."""
+
+
 def versions(home: Path) -> list[Version]:
     """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored.
 
-    A line without a format is of the first. Raises ValueError when a line names a format that only later code knows.
+    A line without a format is of the first. Raises NewerBookError when a line names a format that only later code knows.
     """
     path = home / "versions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     entries = [(number, entry) for number, line in enumerate(lines, 1) if (entry := _json_or_none(line)) is not None]
     for number, entry in entries:
         if entry.get("format", 1) > FORMAT:
-            raise ValueError(
+            raise NewerBookError(
                 f"{path}, line {number}: price book version {entry['price_book_version']} has rows of format "
                 f"{entry['format']}, written by a later release; this one reads formats up to {FORMAT}. "
                 "Install that release again, or restore the ledger from a backup of before it ran."

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
-from pricing.book import book_home, update_price_book, versions
+from pricing.book import NewerBookError, book_home, update_price_book, versions
 from pricing.overrides import OverrideError
 from pricing.rows import Row, price_name
 
@@ -141,7 +141,7 @@ def main() -> int:
     console = Console()
     try:
         print_price_diff(price_diff(from_environment()), console)
-    except (OverrideError, NothingToCompareError) as error:
+    except (OverrideError, NewerBookError, NothingToCompareError) as error:
         console.print(str(error), markup=False)
         return 1
     return 0

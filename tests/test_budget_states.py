@@ -373,6 +373,7 @@ CASES = [
     ),
     case("environment-with-a-longer-name", "day", 1, [(DAY + "09:07", 5, 0, "real", "preprod")], []),
     case("unpriced", "day", 1, [(DAY + "09:07", None, 5000)], []),
+    case("unvalued", "day", 1, [(DAY + "09:07", None, 5000, "real", "prod", False)], []),
     case(
         "muted",
         "day",
@@ -430,8 +431,14 @@ def test_calls_without_a_price_are_said_and_not_counted(world):
         "where budget_id = 'unpriced' and period_start = '2026-11-20'"
     )
     assert status == ("ok", 0, 1, 5, True)
-    understated = world.ask("select distinct budget_id from budget_status where is_understated")
-    assert understated == [("unpriced",)]
+    # of a model of which nothing is known, neither is what it may have cost
+    (status,) = world.ask(
+        "select state, spent_usd, unpriced_attempts, unpriced_exposure_usd, is_understated from budget_status "
+        "where budget_id = 'unvalued' and period_start = '2026-11-20'"
+    )
+    assert status == ("ok", 0, 1, None, True)
+    understated = world.ask("select distinct budget_id from budget_status where is_understated order by 1")
+    assert understated == [("unpriced",), ("unvalued",)]
 
 
 def test_budgets_may_overlap(world):

@@ -15,10 +15,11 @@ import pytest
 from genai_prices import data_snapshot, types
 from rich.console import Console
 
-from orchestration.settings import Settings
+from orchestration.settings import Settings, from_environment
 from pricing import book, catalogue, suggestions
 from pricing.book import book_home, read_price_book, versions
 from pricing.diff import NothingToCompareError, PriceDiff, price_diff, print_price_diff
+from pricing.diff import main as price_diff_command
 from pricing.reference import leaf_cost, row_at
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -254,6 +255,17 @@ def test_the_diff_is_readable_and_a_mistake_in_it_is_a_sentence(root, upgraded, 
     assert "openai/gpt-5-mini" in shown
     assert "0.25 / 2" in shown
     assert "Totals would move by -0.000381 USD." in shown
+
+
+def test_a_price_book_of_a_later_release_is_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(tmp_path))
+    home = book_home(from_environment())
+    home.mkdir(parents=True)
+    (home / "versions.jsonl").write_text('{"price_book_version": "v", "format": 99}\n')
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "marts.duckdb").touch()
+    assert price_diff_command() == 1
+    assert "written by a later release" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_trial_leaves_nothing_behind(root, upgraded):

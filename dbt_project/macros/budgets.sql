@@ -1,7 +1,20 @@
 {#- What a budget's scope can be narrowed by: blank is any. -#}
-{% macro budget_scope_columns() %}
-    {{ return(["endpoint_tag", "feature_tag", "tenant_id", "user_id", "provider", "model"]) }}
+{% macro budget_scopes() %}
+    {{
+        return(
+            {
+                "endpoint": "endpoint_tag",
+                "feature": "feature_tag",
+                "tenant": "tenant_id",
+                "user": "user_id",
+                "provider": "provider",
+                "model": "model",
+            }
+        )
+    }}
 {% endmacro %}
+
+{% macro budget_scope_columns() %} {{ return(budget_scopes().values() | list) }} {% endmacro %}
 
 {#- Windows by period, in quarter-hours: `recent` for the burn rate, `short` confirmed by `long` for a fast burn, and the
     quiet time after which a spend alert is over. A month's are those of the SRE workbook's burn-rate alerts (1 and 6 hours);
@@ -80,6 +93,21 @@
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dates) }} and not is_future
     group by all
+{% endmacro %}
+
+{#- What is counted beside the spend of a period so far. -#}
+{% macro budget_measures() %}
+    {{
+        return(
+            {
+                "attempts": "bigint",
+                "estimated_cost_usd": "decimal(38, 12)",
+                "unpriced_attempts": "bigint",
+                "unvalued_attempts": "bigint",
+                "exposure_usd": "decimal(38, 12)",
+            }
+        )
+    }}
 {% endmacro %}
 
 {#- Severity of a state, so that states can be compared. -#}
@@ -163,6 +191,7 @@
         coalesce(spending.attempts, 0) as attempts,
         coalesce(spending.estimated_cost_usd, 0) as estimated_cost_usd,
         coalesce(spending.unpriced_attempts, 0) as unpriced_attempts,
+        coalesce(spending.unvalued_attempts, 0) as unvalued_attempts,
         coalesce(spending.exposure_usd, 0) as exposure_usd,
         usual.usual_usd is not null as is_usual_known,
         -- without a past, a period is expected to be spent evenly
@@ -246,8 +275,8 @@
         nullif(
             concat_ws(
                 ', '
-                {%- for column in budget_scope_columns() %}
-                    , '{{ column | replace("_tag", "") | replace("_id", "") }} ' || {{ budget }}.{{ column }}
+                {%- for name, column in budget_scopes().items() %}
+                    , '{{ name }} ' || {{ budget }}.{{ column }}
                 {%- endfor %}
             ),
             ''
@@ -269,10 +298,8 @@
     end
     || '&data_mode='
     || {{ url_text("replace(" ~ budget ~ ".data_modes, ' ', ',')") }}
-    {%- for column in budget_scope_columns() %}
-        || coalesce(
-            '&{{ column | replace("_tag", "") | replace("_id", "") }}=' || {{ url_text(budget ~ "." ~ column) }}, ''
-        )
+    {%- for name, column in budget_scopes().items() %}
+        || coalesce('&{{ name }}=' || {{ url_text(budget ~ "." ~ column) }}, '')
     {%- endfor %}
     || '&budget='
     || {{ url_text(budget ~ ".budget_id") }}

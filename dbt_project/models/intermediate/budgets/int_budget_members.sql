@@ -1,11 +1,6 @@
 {{ kept_by_date("costed_usage_days") }}
 -- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
-{%- set dimensions = {
-    "endpoint": "endpoint_tag",
-    "tenant": "tenant_id",
-    "user": "user_id",
-    "model": "model",
-} %}
+{%- set names = ["endpoint", "tenant", "user", "model"] %}
 with
     usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
 
@@ -18,7 +13,7 @@ with
         select
             usage.*,
             scopes.budget_id,
-            {% for column in dimensions.values() %} scopes.{{ column }} is not null as is_one_{{ column }}, {% endfor %}
+            {% for name in names %} scopes.{{ budget_scopes()[name] }} is not null as is_one_{{ name }}, {% endfor %}
             cast({{ local_time("usage.quarter_at", "scopes.time_zone") }} as date) as local_date
         from usage
         inner join scopes on {{ in_budget("usage", "scopes") }}
@@ -26,16 +21,17 @@ with
 
     members as (
         -- what the scope itself fixes drives nothing
-        {% for dimension, column in dimensions.items() %}
+        {% for name in names %}
+            {%- set column = budget_scopes()[name] %}
             select
                 event_date,
                 budget_id,
                 local_date,
-                '{{ dimension }}' as dimension,
+                '{{ name }}' as dimension,
                 coalesce({{ column }}, '(unattributed)') as member,
                 sum(cost_usd) as cost_usd
             from spent
-            where not is_one_{{ column }}
+            where not is_one_{{ name }}
             group by
                 event_date,
                 budget_id,

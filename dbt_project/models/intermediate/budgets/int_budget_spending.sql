@@ -23,10 +23,11 @@ with
             cast(0 as decimal(38, 12)) as adjusted_usd,
             estimated_cost_usd,
             unpriced_attempts,
+            unvalued_attempts,
             exposure_usd
         from usage
         union all
-        select budget_id, quarter_at, 0, amount_usd, amount_usd, 0, 0, 0
+        select budget_id, quarter_at, 0, amount_usd, amount_usd, 0, 0, 0, 0
         from adjustments
     )
 
@@ -38,6 +39,7 @@ select
     cast(sum(adjusted_usd) as decimal(38, 12)) as adjusted_usd,
     cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
     cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
+    cast(sum(unvalued_attempts) as bigint) as unvalued_attempts,
     cast(sum(exposure_usd) as decimal(38, 12)) as exposure_usd
 from spending
 group by budget_id, quarter_at

@@ -273,6 +273,8 @@ def test_the_checklists_say_what_is_missing(built):
     assert ask(built, f"select {columns} from incidents where incident_id = 'inc complete'") == [
         (None, None, False, "closed")
     ]
+    minutes = "minutes_to_acknowledge, minutes_to_contain, minutes_to_resolve"
+    assert ask(built, f"select {minutes} from incidents where incident_id = 'inc bare'") == [(None, None, None)]
     ((execution, hardening, *rest),) = ask(built, f"select {columns} from incidents where incident_id = 'inc bare'")
     assert rest == [True, "open"]
     assert execution.split("; ") == [

@@ -144,9 +144,13 @@
     )
 {%- endmacro %}
 
-{#- Whole minutes from the opening to an instant; what came before the record was opened took none. -#}
+{#- Whole minutes from the opening to an instant; what came before the record was opened took none, and what has not come is
+    unknown. -#}
 {% macro minutes_since_opening(instant) -%}
-    cast(greatest({{ dbt.datediff("opened_at", instant, "minute") }}, 0) as bigint)
+    case
+        when {{ instant }} is not null
+        then cast(greatest({{ dbt.datediff("opened_at", instant, "minute") }}, 0) as bigint)
+    end
 {%- endmacro %}
 
 {#- A problem in words: retry at agent.act. -#}

@@ -89,6 +89,9 @@
     end
 {%- endmacro %}
 
+{#- How many items a list has whose items are joined by `; `. -#}
+{% macro list_length(column) -%} (length({{ column }}) - length(replace({{ column }}, '; ', ' ')) + 1) {%- endmacro %}
+
 {#- A count with its noun. -#}
 {% macro counted(column, noun) -%}
     cast({{ column }} as varchar) || ' {{ noun }}' || case when {{ column }} = 1 then '' else 's' end

@@ -7,6 +7,11 @@ with
 
     drivers as (select * from {{ ref("weekly_drivers") }}),
 
+    incidents as (
+        select *, nullif(concat_ws('; ', execution_missing, hardening_missing), '') as missing
+        from {{ ref("weekly_incidents") }}
+    ),
+
     problems as (select * from {{ ref("weekly_recurrence") }} where status in ('regressed', 'recurring', 'new'))
 
 select *
@@ -50,10 +55,16 @@ select
     || incident_id
     || ' is '
     || status
-    || coalesce('; missing: ' || concat_ws('; ', execution_missing, hardening_missing), '')
+    || coalesce(
+        '; '
+        || {{ counted(list_length("missing"), "checklist item") }}
+        || ' to do, first: '
+        || split_part(missing, '; ', 1),
+        ''
+    )
     || '.' as sentence
-from {{ ref("weekly_incidents") }}
-where status <> 'closed' or execution_missing is not null or hardening_missing is not null
+from incidents
+where status <> 'closed' or missing is not null
 
 union all
 

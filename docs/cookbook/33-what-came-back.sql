@@ -1,4 +1,4 @@
--- What came back in the last two complete weeks, what did it cost, and what should happen next?
+-- What came back in the last four complete weeks, what did it cost, and what should happen next?
 select
     iso_week,
     status,
@@ -12,7 +12,7 @@ select
 from weekly_recurrence
 where
     data_mode = 'real'
-    and days > 0
-    and week_start > (select max(week_start) from weekly_recurrence where is_complete) - 14
     and is_complete
-order by iso_week, status desc, cost_impact_usd desc
+    and status in ('recurring', 'regressed')
+    and week_start > (select max(week_start) from weekly_recurrence where is_complete) - 28
+order by week_start desc, cost_impact_usd desc

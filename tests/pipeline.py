@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.dbt import BUILD, run_dbt
-from orchestration.landing import load_new_files
+from orchestration.landing import SOURCES, load_new_files
 from orchestration.publication import publish
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
@@ -37,7 +37,8 @@ class Pipeline:
 
     def build(self, *arguments: str) -> None:
         """Load, price, build with every test."""
-        load_new_files(self.settings)
+        for source in SOURCES:
+            load_new_files(self.settings, source)
         update_price_book(self.settings)
         run_dbt(self.settings, *BUILD, "--quiet", *arguments)
         keep(self.settings)

@@ -13,6 +13,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # A file is one worker's: begun last, one of these would keep it busy long after the other worker is done.
 LONG = (
     "faults",
+    "demo_weeks",
+    "weekly_summary",
+    "incident_events",
+    "incident_command",
+    "recurrence",
     "rebuild",
     "unpriced_models",
     "alerts",

@@ -43,6 +43,10 @@ class Pipeline:
         run_dbt(self.settings, *BUILD, "--quiet", *arguments)
         keep(self.settings)
 
+    def price(self) -> None:
+        """Load, price, build the fact and what stands beside it, without tests: for stories that end with a cost."""
+        self.build(*WITHOUT_TESTS, "--select", "+fct_attempts", "+price_book", "+unpriced_models", "+rejected_events")
+
     def run(self, *arguments: str) -> None:
         """Load, price, build with every test, publish."""
         self.build(*arguments)

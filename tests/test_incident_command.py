@@ -11,7 +11,7 @@ from orchestration.incidents import COMMANDS, known_events, main, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
 from orchestration.seeds import read_containment_map
-from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
+from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"
 
@@ -23,7 +23,7 @@ def published(tmp_path_factory) -> Pipeline:
     events = [event(f"day-{day}", f"2026-11-{day:02}T10:00:00Z") for day in range(1, 20)]
     unknown = event("unknown-model", provider="selfhosted", model="acme-internal-7b", inputTokens=1_000_000)
     pipeline.land("events.jsonl", [*events, unknown])
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     return pipeline
 
 

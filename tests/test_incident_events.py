@@ -14,7 +14,7 @@ from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUM
 from orchestration.seeds import SPIKE_TYPES
 from orchestration.settings import PROJECT
 from pricing.book import seen_price_keys
-from tests.pipeline import Pipeline, event
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event
 
 OPENED = {
     "incidentId": "inc-1",
@@ -178,7 +178,7 @@ def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):
 def test_incidents_are_not_taken_for_usage(pipeline):
     """No event date, no dirty date, no price to look for and no attempt comes of them; what was refused is shown."""
     pipeline.land("usage.jsonl", [event("r-1"), event("r-2", "2026-11-21T10:00:00Z")])
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     before = pipeline.built_at()
     about_incidents = ("incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings")
     shows_rejects = ("rejected_events", "data_quality_daily")

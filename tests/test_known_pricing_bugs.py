@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import Pipeline, event, pipeline_at
 
 SONNET = {"provider": "anthropic", "model": "claude-sonnet-4-5"}  # 3, write 3.75, 1 hour 6, read 0.30, output 15
 GEMINI = {"provider": "google", "model": "gemini-2.5-pro"}  # above 200,000 input: 2.50, read 0.25, output 15
@@ -48,22 +48,22 @@ COSTS = {
 def priced(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("bugs") / "data")
     pipeline.land("bugs.jsonl", CALLS)
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.price()
     return pipeline
 
 
 def test_each_costs_what_the_provider_bills(priced):
-    assert dict(priced.ask("select request_id, cost_usd from fct_attempts")) == COSTS
+    assert dict(priced.inside("select request_id, cost_usd from marts.fct_attempts")) == COSTS
 
 
 def test_zero_is_known_and_null_is_missing(priced):
     columns = "request_id, pricing_status, usage_source"
-    rows = priced.ask(f"select {columns} from fct_attempts where request_id in ('zero', 'null') order by 1")
+    rows = priced.inside(f"select {columns} from marts.fct_attempts where request_id in ('zero', 'null') order by 1")
     assert rows == [("null", "no_usage", "missing"), ("zero", "priced", "provider")]
 
 
 def test_the_tier_that_was_applied_stands_on_the_row(priced):
-    tiers = dict(priced.ask("select request_id, price_tier_from_tokens from fct_attempts"))
+    tiers = dict(priced.inside("select request_id, price_tier_from_tokens from marts.fct_attempts"))
     assert (tiers["at the boundary"], tiers["above the boundary"], tiers["cache counts for the tier"]) == (
         0,
         200_001,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
+from tests.pipeline import Pipeline, pipeline_at
 from tests.test_whole_catalogue import _camel
 
 EXCEPTIONS: dict[str, str] = {}  # case id -> why the warehouse says otherwise: at most 0.5 % of cases
@@ -20,7 +20,7 @@ def cases(shared_data) -> list[dict]:
 def priced(tmp_path_factory, cases) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("cases") / "data")
     pipeline.land("cases.jsonl", [_event(case) for case in cases])
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.price()
     return pipeline
 
 
@@ -41,7 +41,7 @@ def _event(case: dict) -> dict:
 
 
 def test_every_case_costs_what_was_expected(priced, cases):
-    booked = dict(priced.ask("select request_id, cost_usd from fct_attempts"))
+    booked = dict(priced.inside("select request_id, cost_usd from marts.fct_attempts"))
     assert len(booked) == len(cases)
     expected = {case["case_id"]: round(Decimal(case["expected"]["total_usd"]), 12) for case in cases}
     assert {name for name, cost in expected.items() if booked[name] != cost} == set(EXCEPTIONS)

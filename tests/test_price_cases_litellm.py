@@ -15,7 +15,7 @@ from pricing.reference import price
 from pricing.units import Usage
 from tests.conftest import SHARED
 from tests.litellm_rates import entries, location_of, scope_of
-from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event
+from tests.pipeline import AS_OF, Pipeline, event
 
 FILE = SHARED / "data" / "price_cases_litellm_sample.jsonl"
 
@@ -163,8 +163,8 @@ def test_the_warehouse_price_is_litellms(shared_data, tmp_path):
     pipeline = pipeline_with_overrides(tmp_path)
     write_overrides(pipeline.settings.overrides, cases())
     pipeline.land("litellm.jsonl", [event_of(case) for case in cases()])
-    pipeline.run(*WITHOUT_TESTS)
-    costs = dict(pipeline.ask("select request_id, cost_usd from fct_attempts"))
+    pipeline.price()
+    costs = dict(pipeline.inside("select request_id, cost_usd from marts.fct_attempts"))
     assert len(costs) == len(cases())
     assert not differences(costs)
 

@@ -11,7 +11,7 @@ from pricing.overrides import OverrideError, load_overrides
 from pricing.reference import price
 from pricing.rows import PriceKey
 from pricing.units import Usage
-from tests.pipeline import WITHOUT_TESTS, event
+from tests.pipeline import event
 from tests.test_price_cases_litellm import pipeline_with_overrides
 
 SIGNED = "source: order form 4711\n    approved_by: finance@example.com\n    recorded_at: 2026-02-20"
@@ -491,11 +491,11 @@ def test_the_warehouse_prices_every_kind_of_override_as_the_reference_does(tmp_p
         fields = {"provider": provider, "model": model} | counts | said
         events.append(event(f"r-{number}", instant.isoformat(), **fields))
     pipeline.land("written.jsonl", events)
-    pipeline.run(*WITHOUT_TESTS)
-    assert dict(pipeline.ask("select request_id, cost_usd from fct_attempts")) == expected
-    assert pipeline.ask("select count(*) from price_book where adjustments is not null and approved_by is null") == [
-        (0,)
-    ]
+    pipeline.price()
+    assert dict(pipeline.inside("select request_id, cost_usd from marts.fct_attempts")) == expected
+    assert pipeline.inside(
+        "select count(*) from marts.price_book where adjustments is not null and approved_by is null"
+    ) == [(0,)]
 
 
 # ---- sentences ----

@@ -10,7 +10,7 @@ import pytest
 from pricing.reference import price
 from pricing.units import Usage
 from pricing.usage import normalise
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import Pipeline, event, pipeline_at
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "provider_usage_cases_sample.jsonl"
 WHERE = "recorded payloads are not part of the repository"
@@ -80,7 +80,7 @@ def landed(tmp_path_factory) -> Pipeline:
     ]
     pipeline.land("payloads.jsonl", lines)
     pipeline.land("own.jsonl", [OPENAI, CONFLICT, UNREADABLE, NESTED, CACHED_VIDEO, TEXT, TOO_MANY])
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.price()
     return pipeline
 
 
@@ -102,7 +102,9 @@ TOO_MANY = event("own-too-many", cacheReadTokens=900, usage={"input_tool_tokens"
 
 
 def test_recorded_payloads_cost_the_same_when_they_land(landed):
-    booked = dict(landed.ask("select request_id, cost_usd from fct_attempts where request_id not like 'own-%'"))
+    booked = dict(
+        landed.inside("select request_id, cost_usd from marts.fct_attempts where request_id not like 'own-%'")
+    )
     expected = {case["case_id"]: cost_of(case) for case in cases()}
     assert {name for name in expected if booked.get(name, "not loaded") != expected[name]} == set()
 
@@ -110,19 +112,19 @@ def test_recorded_payloads_cost_the_same_when_they_land(landed):
 def test_payloads_without_a_price_are_queued(landed):
     unpriced = {(case["provider"], model_of(case)) for case in cases() if cost_of(case) is None}
     assert unpriced
-    queued = landed.ask("select provider, model from unpriced_models where status = 'open'")
+    queued = landed.inside("select provider, model from marts.unpriced_models where status = 'open'")
     assert unpriced <= set(queued)
 
 
 def test_a_payload_becomes_leaves_and_stays_out_of_the_raw_zone(landed, usd):
     columns = "uncached_input_tokens, cached_input_tokens, text_output_tokens, reasoning_tokens, cost_usd, metadata"
-    [row] = landed.ask(f"select {columns} from fct_attempts where request_id = 'own-openai'")
+    [row] = landed.inside(f"select {columns} from marts.fct_attempts where request_id = 'own-openai'")
     cost = usd(400, "1.25") + usd(600, "0.125") + usd(300, 10)
     assert row == (400, 600, 200, 100, cost, '{"keep":"me"}')
 
 
 def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(landed):
-    rejected = dict(landed.ask("select line, reason_code || ': ' || message from rejected_events"))
+    rejected = dict(landed.inside("select line, reason_code || ': ' || message from marts.rejected_events"))
     by_id = {json.loads(line)["externalRequestId"]: reason for line, reason in rejected.items()}
     assert "bad_value: inputTokens is 5, but usage.raw says 1000: send one of them" in by_id["own-conflict"]
     assert (
@@ -134,7 +136,7 @@ def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(landed):
 
 def test_other_units_are_counted_once(landed):
     columns = "other_usage, uncached_input_tokens, cached_input_tokens, input_video_tokens, text_output_tokens"
-    rows = {row[0]: row[1:] for row in landed.ask(f"select request_id, {columns} from fct_attempts")}
+    rows = {row[0]: row[1:] for row in landed.inside(f"select request_id, {columns} from marts.fct_attempts")}
     assert rows["own-nested"] == ('{"audio_seconds":6,"input_audio_seconds":4}', 1_000, 0, 0, 200)
     # 1,000 input: 800 from the cache, 600 of these video; 100 video besides; 100 plain
     assert rows["own-video"] == ('{"cache_video_read_tokens":600}', 100, 200, 100, 200)

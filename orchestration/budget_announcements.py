@@ -210,9 +210,7 @@ def _event(line: Line, facts: _Facts) -> Event:
         f"Spent {spent} of {limit} USD in the {status.get('period', 'period')} from {line['period_start']}.",
         f"On course for {_usd(line['projection_usd'])} USD." if line["projection_usd"] else None,
         *[f"- {status[name]}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
-        f"Not in it: {status['unpriced_attempts']} calls without a price, likely {_usd(status['unpriced_exposure_usd'])} USD."
-        if status.get("unpriced_attempts")
-        else None,
+        _unpriced(status) if status.get("unpriced_attempts") else None,
         f"Runbook: {status['runbook_url']}" if status.get("runbook_url") else None,
     ]
     return Event(
@@ -230,6 +228,13 @@ def _event(line: Line, facts: _Facts) -> Event:
         ),
         is_muted=bool(line["is_muted"]),
     )
+
+
+def _unpriced(status: Change) -> str:
+    said = f"Not in it: {status['unpriced_attempts']} calls without a price"
+    if status["unvalued_attempts"]:
+        return f"{said}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
+    return f"{said}, likely {_usd(status['unpriced_exposure_usd'])} USD."
 
 
 def _correction(line: Line) -> str:

@@ -68,6 +68,10 @@ Version = dict[str, str | int]
 STRETCH = ["price_row_key", "valid_from", "valid_to", "price_book_version", "recorded_at"]
 
 
+class PriceBookError(ValueError):
+    """The price book in the ledger cannot be read by this release, or lacks rows: the sentence says what to do."""
+
+
 @dataclass(frozen=True)
 class PriceBook:
     """The current version after an update: rows in it, keys added now, and (provider, model) pairs without a price."""
@@ -114,7 +118,8 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
     """Resolve the price keys that the current version lacks; writes nothing when there are none and it is in force.
 
     `home` is the folder of the book, the ledger's unless a trial is made elsewhere. Raises OverrideError when the
-    overrides are wrong, UnrepresentableError when the catalogue has what no row can say: the book stays as it was.
+    overrides are wrong, UnrepresentableError when the catalogue has what no row can say, PriceBookError when the book
+    cannot be read: it stays as it was.
     """
     overrides = load_overrides(settings.overrides)
     entry, home = version_entry(overrides), home or book_home(settings)
@@ -148,21 +153,17 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
     return _read(home / version)
 
 
-class NewerBookError(ValueError):
-    """A price book that a later release wrote; the message says what to do."""
-
-
 def versions(home: Path) -> list[Version]:
     """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored.
 
-    A line without a format is of the first. Raises NewerBookError when a line names a format that only later code knows.
+    A line without a format is of the first. Raises PriceBookError when a line names a format that only later code knows.
     """
     path = home / "versions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     entries = [(number, entry) for number, line in enumerate(lines, 1) if (entry := _json_or_none(line)) is not None]
     for number, entry in entries:
         if entry.get("format", 1) > FORMAT:
-            raise NewerBookError(
+            raise PriceBookError(
                 f"{path}, line {number}: price book version {entry['price_book_version']} has rows of format "
                 f"{entry['format']}, written by a later release; this one reads formats up to {FORMAT}. "
                 "Install that release again, or restore the ledger from a backup of before it ran."
@@ -285,7 +286,7 @@ def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
         dataset.dataset(part, schema=schema, format="parquet").to_table() for part in sorted(folder.glob("*.parquet"))
     ]
     if not parts:
-        raise ValueError(
+        raise PriceBookError(
             f"{folder} has no price rows although versions.jsonl names it: restore the ledger from its backup."
         )
     return pa.concat_tables(parts)

@@ -19,7 +19,8 @@ from rich.table import Table
 
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
-from pricing.book import NewerBookError, book_home, update_price_book, versions
+from pricing.book import PriceBookError, book_home, update_price_book, versions
+from pricing.catalogue import UnrepresentableError
 from pricing.overrides import OverrideError
 from pricing.rows import Row, price_name
 
@@ -28,6 +29,14 @@ MILLION = 1_000_000
 
 class NothingToCompareError(RuntimeError):
     """There is no price book, or nothing is published: the sentence says what to do."""
+
+
+PROBLEMS = (
+    OverrideError,
+    UnrepresentableError,
+    PriceBookError,
+    NothingToCompareError,
+)  # their sentences say what to do
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class PriceDiff:
 def price_diff(settings: Settings) -> PriceDiff:
     """Compare the pending price book with the one in force over the published fact.
 
-    Raises OverrideError when the overrides are wrong, NothingToCompareError before the first run.
+    Raises one of PROBLEMS: wrong overrides, a catalogue that no row can say, a book that cannot be read, or none before the first run.
     """
     home, published = book_home(settings), settings.published / "marts.duckdb"
     listed = versions(home)
@@ -141,7 +150,7 @@ def main() -> int:
     console = Console()
     try:
         print_price_diff(price_diff(from_environment()), console)
-    except (OverrideError, NewerBookError, NothingToCompareError) as error:
+    except PROBLEMS as error:
         console.print(str(error), markup=False)
         return 1
     return 0

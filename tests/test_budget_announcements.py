@@ -36,6 +36,8 @@ STEPS = {
     },
 }
 
+UNVALUED = Spend("2026-11-10T09:00:00", None, tokens=10, is_valued=False)
+
 
 def at(world: World, as_of: str) -> Settings:
     return replace(world.settings, as_of=datetime.fromisoformat(as_of).replace(tzinfo=UTC))
@@ -49,7 +51,7 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
     world.spend = {
         "old": [Spend("2026-09-10T10:00:00", 20), Spend("2026-11-10T10:00:00", 1)],
         "late": [Spend("2026-11-09T10:00:00", 5), Spend("2026-11-10T11:20:00", 4)],
-        "refunded": [Spend("2026-11-10T09:00:00", 11)],
+        "refunded": [Spend("2026-11-10T09:00:00", 11), UNVALUED],
     }
     named = {"valid_from": "2026-11-01", "channel": "finance"}
     world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
@@ -66,11 +68,11 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
     step(first)
     world.spend["late"].insert(1, Spend("2026-11-09T20:00:00", 3))
     step(late)
-    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 7)]
+    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 7), UNVALUED]
     step(repriced)
     world.budgets[1] = budget("late", "month", 20, **named)
     world.spend["old"].insert(0, Spend("2026-09-02T08:00:00", 11))
-    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 11)]
+    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 11), UNVALUED]
     step(changed, "--full-refresh")  # a seed that a person edits has another checksum; this one is a table
     return world, seen
 
@@ -93,6 +95,12 @@ def test_what_was_long_over_at_the_first_run_wakes_nobody(story):
         "Budget late: warning, 9.00 of 10.00 USD",
         "Budget refunded: exceeded, 11.00 of 10.00 USD",
     ]
+
+
+def test_a_message_says_what_is_not_in_the_amount(story):
+    _, seen = story
+    (message,) = (each for each in seen[next(iter(STEPS))][2] if each["title"].startswith("Budget refunded"))
+    assert "Not in it: 1 calls without a price; what 1 of them cost cannot even be guessed." in message["body"]
 
 
 def test_a_correction_says_what_was_told_and_why_it_is_wrong(story):

@@ -373,7 +373,14 @@ CASES = [
     ),
     case("environment-with-a-longer-name", "day", 1, [(DAY + "09:07", 5, 0, "real", "preprod")], []),
     case("unpriced", "day", 1, [(DAY + "09:07", None, 5000)], []),
-    case("unvalued", "day", 1, [(DAY + "09:07", None, 5000, "real", "prod", False)], []),
+    case("unvalued", "day", 9, [(DAY + "09:07", None, 5000), (DAY + "09:07", None, 1, "real", "prod", False)], []),
+    case(
+        "unvalued-and-exceeded",
+        "day",
+        1,
+        [(DAY + "09:07", 2), (DAY + "09:07", None, 1, "real", "prod", False)],
+        ["2026-11-20T09:00 exceeded spend"],
+    ),
     case(
         "muted",
         "day",
@@ -407,6 +414,12 @@ def world(tmp_path_factory) -> World:
     return world.build(NOON)
 
 
+UNPRICED = """
+    select state, spent_usd, unpriced_attempts, unvalued_attempts, unpriced_exposure_usd, is_understated
+    from budget_status where budget_id = ? and period_start = '2026-11-20'
+"""
+
+
 def changes(world: World, name: str) -> list[str]:
     rows = world.ask(
         "select concat_ws(' ', strftime(changed_at_local, '%Y-%m-%dT%H:%M'), to_state, cause) from budget_transitions "
@@ -426,20 +439,20 @@ def test_a_budget_changes_state_at_its_quarter_hour(world, each):
 
 def test_calls_without_a_price_are_said_and_not_counted(world):
     """5,000 tokens at a likely 0.001 USD: nothing is known to be spent, and 5 USD of a limit of 1 probably are."""
-    (status,) = world.ask(
-        "select state, spent_usd, unpriced_attempts, unpriced_exposure_usd, is_understated from budget_status "
-        "where budget_id = 'unpriced' and period_start = '2026-11-20'"
-    )
-    assert status == ("ok", 0, 1, 5, True)
-    # of a model of which nothing is known, neither is what it may have cost
-    (status,) = world.ask(
-        "select state, spent_usd, unpriced_attempts, unpriced_exposure_usd, is_understated from budget_status "
-        "where budget_id = 'unvalued' and period_start = '2026-11-20'"
-    )
-    assert status == ("ok", 0, 1, None, True)
-    understated = world.ask("select distinct budget_id from budget_status where is_understated order by 1")
-    # what covers everything covers it too
+    assert world.ask(UNPRICED, "unpriced") == [("ok", 0, 1, 0, 5, True)]
+
+
+def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
+    """5 USD of a limit of 9 are likely; the other call may have cost anything, which matters until the limit is exceeded anyhow."""
+    assert world.ask(UNPRICED, "unvalued") == [("ok", 0, 2, 1, None, True)]
+    assert world.ask(UNPRICED, "unvalued-and-exceeded") == [("exceeded", 2, 1, 1, None, False)]
+
+
+def test_only_what_may_be_worse_is_understated(world):
+    understated = world.ask("select budget_id from budget_status where is_understated order by all")
     assert understated == [("everything",), ("unpriced",), ("unvalued",)]
+    unknown = "select bool_and((unpriced_exposure_usd is null) = (unvalued_attempts > 0)) from budget_status"
+    assert world.ask(unknown) == [(True,)]
 
 
 def test_budgets_may_overlap(world):

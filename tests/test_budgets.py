@@ -1,12 +1,16 @@
 """Budgets over drawn spend: the SQL against the definitions in plain Python, hour by hour against one run, and what a status says."""
 
 import random
+import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
+from orchestration.dbt import run_dbt
 from tests.parsed import lend
 from tests.reference_budgets import Drawn, changes
 
@@ -166,6 +170,31 @@ def test_what_is_dated_by_an_earlier_delivery_reaches_the_period_that_reads_it(t
     assert world.build(LAST).ask(carried) == [(9,)]
     world.spend["late"].append(Spend("2026-06-30T10:00:00", 3, first_date="2026-06-29"))
     assert world.build(LAST).ask(carried) == [(6,)]
+
+
+WRONG = {
+    "a quarter-hour is lost": "delete from int_budget_usage where rowid = (select min(rowid) from int_budget_usage)",
+    "a quarter-hour stands twice": "insert into int_budget_usage from int_budget_usage limit 1",
+    "a member is lost": "delete from int_budget_members where rowid = (select min(rowid) from int_budget_members)",
+    "a period was not judged anew": "update marts.budget_status set spent_usd = spent_usd + 0.000000000001 where is_open",
+}
+
+
+def test_a_budget_that_does_not_tie_to_the_fact_fails_its_test(world, tmp_path):
+    copy = replace(world.settings, data=tmp_path / "data", as_of=datetime.fromisoformat(LAST + "+00:00"))
+    (copy.state / "spill").mkdir(parents=True)
+    lend(copy)
+    test = ("test", "--quiet", "--select", "assert_budgets_tie_to_fact")
+    for wrong, statement in WRONG.items():
+        shutil.copy(world.settings.warehouse, copy.warehouse)
+        with duckdb.connect(str(copy.warehouse)) as warehouse:
+            warehouse.execute("use intermediate")
+            warehouse.execute(statement)
+        with pytest.raises(RuntimeError) as failed:
+            run_dbt(copy, *test)
+        assert "Failure in test assert_budgets_tie_to_fact" in str(failed.value), wrong
+    shutil.copy(world.settings.warehouse, copy.warehouse)
+    run_dbt(copy, *test)
 
 
 def test_run_by_run_equals_one_run_over_the_whole_history(world, tmp_path):

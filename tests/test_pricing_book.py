@@ -18,6 +18,7 @@ from pricing.book import (
     update_price_book,
     versions,
 )
+from pricing.diff import main as price_diff_command
 from pricing.overrides import OverrideError
 
 GPT5, SONNET, NOBODY = PriceKey("openai", "gpt-5"), PriceKey("anthropic", "claude-sonnet-4-5"), PriceKey("acme", "tiny")
@@ -225,3 +226,13 @@ def test_a_version_of_a_later_format_is_refused_with_what_to_do(settings):
         with pytest.raises(ValueError, match=r"versions\.jsonl, line 2: price book version abc .* later release"):
             read(settings)
     assert state(settings) == before
+
+
+def test_a_price_diff_over_a_book_of_a_later_format_ends_in_a_sentence(settings, monkeypatch, capsys):
+    see(settings, "a", GPT5)
+    update_price_book(settings)
+    path = book_home(settings) / "versions.jsonl"
+    path.write_text(path.read_text() + json.dumps({"price_book_version": "abc", "format": FORMAT + 1}) + "\n")
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(settings.data))
+    assert price_diff_command() == 1
+    assert "Install that release again" in " ".join(capsys.readouterr().out.split())

@@ -2,19 +2,24 @@
 {% macro budget_scopes() %}
     {{
         return(
-            {
-                "endpoint": "endpoint_tag",
-                "feature": "feature_tag",
-                "tenant": "tenant_id",
-                "user": "user_id",
-                "provider": "provider",
-                "model": "model",
-            }
+            [
+                {"name": "endpoint", "column": "endpoint_tag"},
+                {"name": "feature", "column": "feature_tag"},
+                {"name": "tenant", "column": "tenant_id"},
+                {"name": "user", "column": "user_id"},
+                {"name": "provider", "column": "provider"},
+                {"name": "model", "column": "model"},
+            ]
         )
     }}
 {% endmacro %}
 
-{% macro budget_scope_columns() %} {{ return(budget_scopes().values() | list) }} {% endmacro %}
+{% macro budget_scope_columns() %} {{ return(budget_scopes() | map(attribute="column") | list) }} {% endmacro %}
+
+{#- Of these, what is told of who spends a budget. -#}
+{% macro budget_dimensions() %}
+    {{ return(budget_scopes() | selectattr("name", "in", ["endpoint", "tenant", "user", "model"]) | list) }}
+{% endmacro %}
 
 {#- Windows by period, in quarter-hours: `recent` for the burn rate, `short` confirmed by `long` for a fast burn, and the
     quiet time after which a spend alert is over. A month's are those of the SRE workbook's burn-rate alerts (1 and 6 hours);
@@ -41,6 +46,21 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{#- What is added up over a period beside the spend that it is judged by. -#}
+{% macro budget_totals() %}
+    {{
+        return(
+            {
+                "attempts": "bigint",
+                "estimated_cost_usd": "decimal(38, 12)",
+                "unpriced_attempts": "bigint",
+                "unvalued_attempts": "bigint",
+                "exposure_usd": "decimal(38, 12)",
+            }
+        )
+    }}
+{% endmacro %}
 
 {#- Days of its own past that say what a scope usually spends: four of each weekday. -#}
 {% macro budget_history_days() %} {{ return(28) }} {% endmacro %}
@@ -93,21 +113,6 @@
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dates) }} and not is_future
     group by all
-{% endmacro %}
-
-{#- What is counted beside the spend of a period so far. -#}
-{% macro budget_measures() %}
-    {{
-        return(
-            {
-                "attempts": "bigint",
-                "estimated_cost_usd": "decimal(38, 12)",
-                "unpriced_attempts": "bigint",
-                "unvalued_attempts": "bigint",
-                "exposure_usd": "decimal(38, 12)",
-            }
-        )
-    }}
 {% endmacro %}
 
 {#- Severity of a state, so that states can be compared. -#}
@@ -275,8 +280,8 @@
         nullif(
             concat_ws(
                 ', '
-                {%- for name, column in budget_scopes().items() %}
-                    , '{{ name }} ' || {{ budget }}.{{ column }}
+                {%- for scope in budget_scopes() %}
+                    , '{{ scope.name }} ' || {{ budget }}.{{ scope.column }}
                 {%- endfor %}
             ),
             ''
@@ -298,8 +303,8 @@
     end
     || '&data_mode='
     || {{ url_text("replace(" ~ budget ~ ".data_modes, ' ', ',')") }}
-    {%- for name, column in budget_scopes().items() %}
-        || coalesce('&{{ name }}=' || {{ url_text(budget ~ "." ~ column) }}, '')
+    {%- for scope in budget_scopes() %}
+        || coalesce('&{{ scope.name }}=' || {{ url_text(budget ~ "." ~ scope.column) }}, '')
     {%- endfor %}
     || '&budget='
     || {{ url_text(budget ~ ".budget_id") }}

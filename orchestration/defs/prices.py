@@ -6,9 +6,8 @@ from orchestration.defs.raw import raw_events
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 from pricing.book import read_price_book, seen_price_keys, update_price_book
-from pricing.diff import NothingToCompareError
+from pricing.diff import PROBLEMS
 from pricing.diff import price_diff as compare_price_books
-from pricing.overrides import OverrideError
 from pricing.rows import PriceKey
 
 
@@ -33,7 +32,7 @@ def compare_pending_prices(context: dg.OpExecutionContext, settings: dg.Resource
     """Writes nothing to the ledger or the warehouse."""
     try:
         diff = compare_price_books(settings)
-    except (OverrideError, NothingToCompareError) as problem:
+    except PROBLEMS as problem:
         raise dg.Failure(str(problem), allow_retries=False) from None
     moved = [row for row in diff.changes if row["attempts"]]
     context.add_output_metadata(

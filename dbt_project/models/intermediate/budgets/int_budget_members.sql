@@ -1,6 +1,5 @@
 {{ kept_by_date("costed_usage_days") }}
 -- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
-{%- set names = ["endpoint", "tenant", "user", "model"] %}
 with
     usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
 
@@ -13,7 +12,9 @@ with
         select
             usage.*,
             scopes.budget_id,
-            {% for name in names %} scopes.{{ budget_scopes()[name] }} is not null as is_one_{{ name }}, {% endfor %}
+            {% for dimension in budget_dimensions() %}
+                scopes.{{ dimension.column }} is not null as is_one_{{ dimension.name }},
+            {% endfor %}
             cast({{ local_time("usage.quarter_at", "scopes.time_zone") }} as date) as local_date
         from usage
         inner join scopes on {{ in_budget("usage", "scopes") }}
@@ -21,22 +22,21 @@ with
 
     members as (
         -- what the scope itself fixes drives nothing
-        {% for name in names %}
-            {%- set column = budget_scopes()[name] %}
+        {% for dimension in budget_dimensions() %}
             select
                 event_date,
                 budget_id,
                 local_date,
-                '{{ name }}' as dimension,
-                coalesce({{ column }}, '(unattributed)') as member,
+                '{{ dimension.name }}' as dimension,
+                coalesce({{ dimension.column }}, '(unattributed)') as member,
                 sum(cost_usd) as cost_usd
             from spent
-            where not is_one_{{ name }}
+            where not is_one_{{ dimension.name }}
             group by
                 event_date,
                 budget_id,
                 local_date,
-                coalesce({{ column }}, '(unattributed)')
+                coalesce({{ dimension.column }}, '(unattributed)')
                 {{ "union all" if not loop.last }}
         {% endfor %}
     ),

@@ -89,8 +89,8 @@ with
             *,
             lag(state, 1, 'ok') over ({{ period_so_far }}) as from_state,
             lag(limit_usd, 1, limit_usd) over ({{ period_so_far }}) as limit_before_usd,
-            {% for measure in budget_measures() %}
-                sum({{ measure }}) over ({{ period_so_far }}) as {{ measure }}_so_far,
+            {% for total in budget_totals() %}
+                sum({{ total }}) over ({{ period_so_far }}) as {{ total }}_so_far,
             {% endfor %}
             number = min(number) over (partition by budget_id, period_start) as is_first,
             number = max(number) over (partition by budget_id, period_start) as is_last
@@ -127,8 +127,8 @@ select
     round(recent_usd / nullif(recent_even_usd, 0), 6) as burn_rate,
     round(case when is_usual_known then recent_usd / nullif(recent_usual_usd, 0) end, 6) as burn_to_usual,
     is_usual_known,
-    {% for measure, type in budget_measures().items() %}
-        cast({{ measure }}_so_far as {{ type }}) as {{ measure }} {{- "," if not loop.last }}
+    {% for total, type in budget_totals().items() %}
+        cast({{ total }}_so_far as {{ type }}) as {{ total }} {{- "," if not loop.last }}
     {% endfor %}
 from compared
 where state <> from_state or is_first or is_last

@@ -17,7 +17,7 @@ select
     cast(sum(usage.cost_usd) as decimal(38, 12)) as cost_usd,
     cast(sum(usage.estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
     cast(sum(usage.unpriced_attempts) as bigint) as unpriced_attempts,
-    -- calls without a price of which not even the likely cost is known
+    -- of these, the calls whose cost nobody can even guess: exposure_usd leaves them out
     cast(
         sum(case when exposure.exposure_likely_usd_per_token is null then usage.unpriced_attempts else 0 end) as bigint
     ) as unvalued_attempts,

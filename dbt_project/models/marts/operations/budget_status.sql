@@ -93,13 +93,12 @@ select
     driver_3,
     attempts,
     unpriced_attempts,
-    -- unknown is not zero: what cannot be valued may be anything
+    unvalued_attempts,
     case when unvalued_attempts = 0 then exposure_usd end as unpriced_exposure_usd,
-    case
-        when unvalued_attempts > 0
-        then state <> 'exceeded'
-        else {{ budget_severity("state_with_exposure") }} > {{ budget_severity("state") }}
-    end as is_understated,
+    state <> 'exceeded'
+    and (
+        unvalued_attempts > 0 or {{ budget_severity("state_with_exposure") }} > {{ budget_severity("state") }}
+    ) as is_understated,
     estimated_cost_usd,
     cast(estimated_cost_usd as double) / nullif(spent_usd, 0) as estimated_share,
     owner,

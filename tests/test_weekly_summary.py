@@ -76,6 +76,7 @@ def test_unknown_is_not_zero(built):
         "select spend_usd, change_usd, unpriced_attempts, unpriced_share, narrative from weekly_summary where environment = 'sandbox'"
     )[0]
     assert row[:4] == (None, None, 1, 1)
+    assert built.ask("select distinct spend_usd from weekly_drivers where environment = 'sandbox'") == [(None,)]
     assert "the spend is unknown" in row[4]
     row = built.ask(
         "select unpriced_attempts, exposure_usd > 0 from weekly_summary where environment = 'prod' and iso_week = '2026-W47'"

@@ -8,8 +8,15 @@
     {%- set grain = "event_date, environment, data_mode, " ~ dimensions | join(", ") -%}
     with
         usage as (
-            select *, {{ monday_of("event_date") }} as week_start
-            from {{ ref("int_costed_usage") }}
+            select
+                usage.*,
+                {{ monday_of("usage.event_date") }} as week_start,
+                -- calls without a price of which not even the likely cost is known
+                case
+                    when exposure.exposure_likely_usd_per_token is null then usage.unpriced_attempts else 0
+                end as unvalued_attempts
+            from {{ ref("int_costed_usage") }} as usage
+            left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
             where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
         ),
 
@@ -31,6 +38,8 @@
             coalesce(sum(case when {{ is_side }} then requests end), 0) as {{ side }}_requests,
             coalesce(sum(case when {{ is_side }} then attempts end), 0) as {{ side }}_attempts,
             coalesce(sum(case when {{ is_side }} then tokens end), 0) as {{ side }}_tokens,
+            coalesce(sum(case when {{ is_side }} then unpriced_attempts end), 0) as {{ side }}_unpriced_attempts,
+            coalesce(sum(case when {{ is_side }} then unvalued_attempts end), 0) as {{ side }}_unvalued_attempts,
             cast(coalesce(sum(case when {{ is_side }} then cost_usd end), 0) as decimal(38, 12)) as {{ side }}_cost_usd,
             cast(
                 coalesce(sum(case when {{ is_side }} then exposure_usd end), 0) as decimal(38, 12)

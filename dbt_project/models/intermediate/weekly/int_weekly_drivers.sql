@@ -15,8 +15,13 @@ with
                 {{ grain }},
                 '{{ dimension.name }}' as dimension,
                 {{ value }} as value,
-                cast(sum(current_cost_usd) as decimal(38, 12)) as spend_usd,
-                cast(sum(previous_cost_usd) as decimal(38, 12)) as previous_spend_usd
+                {% for side, name in [("current", "spend_usd"), ("previous", "previous_spend_usd")] %}
+                    -- of a member that used only what has no price the spend is unknown
+                    case
+                        when sum({{ side }}_cost_usd) <> 0 or sum({{ side }}_unpriced_attempts) = 0
+                        then cast(sum({{ side }}_cost_usd) as decimal(38, 12))
+                    end as {{ name }} {{- "," if not loop.last }}
+                {% endfor %}
             from leaves
             group by {{ grain }}, {{ value }} {{ "union all" if not loop.last }}
         {% endfor %}
@@ -30,7 +35,7 @@ with
             / nullif(cast(sum(spend_usd) over (partition by {{ grain }}, dimension) as double), 0) as share_of_spend,
             row_number() over (
                 partition by {{ grain }}, dimension
-                order by abs(spend_usd - previous_spend_usd) desc, spend_usd desc, value
+                order by abs(spend_usd - previous_spend_usd) desc nulls last, spend_usd desc nulls last, value
             ) as rank
         from members
     )

@@ -17,5 +17,6 @@ select
         {{ column }}_cost_usd as {{ side }}_cost_usd,
         cast(0 as decimal(38, 12)) as {{ side }}_exposure_usd,
     {% endfor %}
+    current_unvalued_attempts as unvalued_attempts,
     current_exposure_usd as unpriced_exposure_usd
 from sides

@@ -30,7 +30,11 @@ with
 
     exposures as (
         select
-            event_date as week_start, {{ grain }}, cast(sum(unpriced_exposure_usd) as decimal(38, 12)) as exposure_usd
+            event_date as week_start,
+            {{ grain }},
+            case
+                when sum(unvalued_attempts) = 0 then cast(sum(unpriced_exposure_usd) as decimal(38, 12))
+            end as exposure_usd
         from {{ ref("int_weekly_leaves") }}
         group by event_date, {{ grain }}
     ),
@@ -64,7 +68,7 @@ with
             costs.unpriced_attempts,
             cast(costs.unpriced_attempts as double)
             / nullif(costs.attempts - costs.no_usage_attempts, 0) as unpriced_share,
-            case when costs.unpriced_attempts > 0 then nullif(exposures.exposure_usd, 0) else 0 end as exposure_usd,
+            case when costs.unpriced_attempts > 0 then exposures.exposure_usd else 0 end as exposure_usd,
             costs.estimated_cost_usd,
             cast(costs.estimated_cost_usd as double) / nullif(cast(costs.spend_usd as double), 0) as estimated_share,
             costs.reported_cost_usd,

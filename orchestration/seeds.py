@@ -27,7 +27,7 @@ WATCHED = {
 SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEVERITIES = ("info", "warning", "critical")  # in order
-LIMITS = ("is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
+LIMITS = ("is_on", "min_z", "min_z_alone", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend")
 
 
 class SeedError(ValueError):
@@ -78,6 +78,7 @@ class AlertRule(BaseModel):
     scope_value: Word
     is_on: Annotated[bool | None, Blank]
     min_z: Positive
+    min_z_alone: Positive
     min_share_of_spend: Share
     min_usd: NotNegative
     min_ratio: Ratio

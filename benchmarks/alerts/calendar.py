@@ -8,10 +8,10 @@ import numpy as np
 from demo.incidents import CLASSES
 from demo.world import DEMO_END, stream
 
-# Thresholds may be tuned on the first range only; what is reported comes from the second. 5000 to 7029 were looked at: there a
-# threshold for tenants turned out too high, and alerts per incident too many. They are seen.
-TUNING_SEEDS = range(1000, 1020)
-UNSEEN_SEEDS = range(8000, 8030)
+# Thresholds may be tuned on the first range only; what is reported comes from the second. 5000 to 8029 were looked at: there a
+# threshold for tenants turned out too high, alerts per incident too many, and same-day recall too low. They are seen.
+TUNING_SEEDS = range(1000, 1032)
+UNSEEN_SEEDS = range(9000, 9030)
 
 DAYS, REQUESTS_PER_DAY = 84, 5_000
 WARM_UP_DAYS = 28  # no incident starts in them: every method needs four weeks of history

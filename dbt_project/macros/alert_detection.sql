@@ -12,6 +12,19 @@
     )
 {%- endmacro %}
 
+{#- Where a series stands lately: half of it by the last 14 days, half by the last 5, for a level that moved since says more. -#}
+{% macro level(value, keys) -%}
+    (
+        median({{ value }}) over {{ last_days(keys, 14) }} + coalesce(
+            median({{ value }}) over {{ last_days(keys, 5) }}, median({{ value }}) over {{ last_days(keys, 14) }}
+        )
+    )
+    / 2
+{%- endmacro %}
+
+{#- Endpoints that a day must have before what they have in common is taken for the day's: of fewer, a few that rise are most of them. -#}
+{% macro fewest_endpoints_of_a_day_factor() %} {{ return(8) }} {% endmacro %}
+
 {#- What a scope usually spends on a day, by its 28 days before, and how many of those there were. -#}
 {% macro usual_spend(dates=none) %}
     select
@@ -157,11 +170,10 @@
             where usual_spend_usd > 0
         ),
 
-        -- two forecasts, each from the past alone: `a` goes by the series' own weekday, `b` by the weekday of the
-        -- whole scope, which is steadier where the series has no rhythm of its own
         own_bases as (
             select
                 *,
+                is_half_grown and active_days >= 10 as is_comparable,
                 median(log_cost) over {{ last_days(series_key ~ ", extract('dayofweek' from event_date)", 28, 7) }}
                 as own_base,
                 median(case when observed > 0 and not is_alerted then observed end) over {{ last_days(series_key, 28) }}
@@ -169,66 +181,81 @@
             from logs
         ),
 
-        totals as (
+        scope_bases as (
             select
                 environment,
                 data_mode,
                 event_date,
                 own_base + coalesce(
                     median(log_cost - own_base) over {{ last_days("environment, data_mode", 14) }}, 0
-                ) as total_base
+                ) as scope_base
             from own_bases
             where scope_dimension = 'total'
         ),
 
-        bases as (
-            select own_bases.*, totals.total_base
-            from own_bases
-            left join totals using (environment, data_mode, event_date)
-        ),
-
-        residuals as (
-            select
-                *,
-                case when is_half_grown and active_days >= 10 then log_cost - own_base end as residual_a,
-                case when is_half_grown and active_days >= 10 then log_cost - total_base end as residual_b
-            from bases
-        ),
-
+        -- two forecasts: by the weekdays of the whole scope, which are steadier, and by the series' own
         forecasts as (
             select
                 *,
-                own_base + greatest(
-                    -0.5, least(0.5, coalesce(median(residual_a) over {{ last_days(series_key, 14) }}, 0))
-                ) as forecast_a,
-                total_base + median(residual_b) over {{ last_days(series_key, 14) }} as forecast_b
-            from residuals
+                scope_base
+                + {{ level("case when is_comparable then log_cost - scope_base end", series_key) }} as scope_forecast,
+                own_base + coalesce(
+                    {{ level("case when is_comparable then log_cost - own_base end", series_key) }}, 0
+                ) as own_forecast
+            from own_bases
+            left join scope_bases using (environment, data_mode, event_date)
+        ),
+
+        -- what most endpoints do on a day is no news of one of them: it is news of the total, which goes without
+        day_factors as (
+            select environment, data_mode, event_date, median(log_cost - scope_forecast) as day_factor
+            from forecasts
+            where scope_dimension = 'endpoint' and is_watched and is_comparable
+            group by environment, data_mode, event_date
+            having count(log_cost - scope_forecast) >= {{ fewest_endpoints_of_a_day_factor() }}
+        ),
+
+        factored as (
+            select
+                forecasts.*, case when scope_dimension = 'total' then 0 else coalesce(day_factor, 0) end as day_factor
+            from forecasts
+            left join day_factors using (environment, data_mode, event_date)
         ),
 
         errors as (
             select
                 *,
-                case when residual_a is not null then log_cost - forecast_a end as error_a,
-                case when residual_b is not null then log_cost - forecast_b end as error_b
-            from forecasts
+                case when is_comparable then log_cost - scope_forecast - day_factor end as scope_error,
+                case when is_comparable then log_cost - own_forecast - day_factor end as own_error
+            from factored
         ),
 
         skills as (
             select
                 *,
-                median(abs(error_a)) over {{ last_days(series_key, 28) }} * 1.4826 as sigma_a,
-                median(abs(error_b)) over {{ last_days(series_key, 28) }} * 1.4826 as sigma_b,
-                count(error_a) over {{ last_days(series_key, 28) }} as error_days
+                median(abs(scope_error)) over {{ last_days(series_key, 28) }} * 1.4826 as scope_sigma,
+                median(abs(own_error)) over {{ last_days(series_key, 28) }} * 1.4826 as own_sigma,
+                -- a mean, for a series that runs on one day of the week misses on that day alone
+                scope_forecast is null
+                or coalesce(
+                    avg(least(abs(own_error), 1)) over {{ last_days(series_key, 28) }}
+                    < 0.8 * avg(least(abs(scope_error), 1)) over {{ last_days(series_key, 28) }},
+                    false
+                ) as has_own_weekdays,
+                count(own_error) over {{ last_days(series_key, 28) }} as error_days
             from errors
         ),
 
         chosen as (
             select
                 *,
-                exp(case when sigma_b < sigma_a then forecast_b else forecast_a end) as seasonal_forecast,
-                case when sigma_b < sigma_a then error_b else error_a end as error,
-                case when error_days >= 7 then least(sigma_a, sigma_b) else 0.15 end as own_sigma,
-                is_grown and active_days >= 14 and forecast_a is not null as is_seasonal
+                exp(
+                    case when has_own_weekdays then own_forecast else scope_forecast end + day_factor
+                ) as seasonal_forecast,
+                case
+                    when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else scope_sigma
+                end as usual_error,
+                is_grown and active_days >= 14 and own_forecast is not null as is_seasonal
             from skills
         ),
 
@@ -254,7 +281,7 @@
                 + expected_with_offset
                 * case
                     when is_seasonal
-                    then greatest(own_sigma * own_sigma - usd_per_call / expected_with_offset, 0.03 * 0.03)
+                    then greatest(usual_error * usual_error - usd_per_call / expected_with_offset, 0.03 * 0.03)
                     else 0.5 * 0.5
                 end as usd_per_unit
             from expectations

@@ -1,7 +1,15 @@
 {{ config(materialized="table") }}
 -- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks,
 -- value by value.
-{%- set values = ["is_on", "min_z", "min_share_of_spend", "min_usd", "min_ratio", "critical_share_of_spend"] %}
+{%- set values = [
+    "is_on",
+    "min_z",
+    "min_z_alone",
+    "min_share_of_spend",
+    "min_usd",
+    "min_ratio",
+    "critical_share_of_spend",
+] %}
 {%- set key = "alert_type, measure, environment, data_mode, scope_dimension, scope_value, event_date" %}
 with
     judgements as (
@@ -79,7 +87,7 @@ with
             )
     )
 
-select judgements.*, ruled.min_z, ruled.min_usd, ruled.critical_share_of_spend, ruled.is_muted
+select judgements.*, ruled.min_z, ruled.min_z_alone, ruled.min_usd, ruled.critical_share_of_spend, ruled.is_muted
 from judgements
 inner join ruled using ({{ key }})
 left join bills using (data_mode, event_date)

@@ -80,7 +80,11 @@ with
             round,
             max_by(z, z / min_z) as z,
             -- after the first problem of a day, another one is less likely than noise that the first one stirred up
-            max_by(min_z, z / min_z) * case when round > 1 then {{ second_problem_factor() }} else 1 end as threshold,
+            max_by(min_z, z / min_z) * case
+                when round <> 1 and bool_or(round = 1) over (partition by {{ scope }})
+                then {{ second_problem_factor() }}
+                else 1
+            end as threshold,
             count(*) as series,
             string_agg(
                 distinct scope_dimension || ' ' || scope_value, '; ' order by scope_dimension || ' ' || scope_value

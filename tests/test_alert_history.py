@@ -16,6 +16,7 @@ DAYS = 190  # more than any judgement looks back
 LAST = date(2026, 11, 20)
 DAY = LAST - timedelta(days=30)  # with a long past, and days after it on which what was small has grown
 FIRST = LAST - timedelta(days=DAYS - 1)
+ALONE = LAST - timedelta(days=6)  # a day on which one calm endpoint rises, and no other
 ENDPOINTS = 12
 JUDGED = ("int_alerted_before", "int_judgements")
 
@@ -81,6 +82,31 @@ def lumpy_endpoint() -> list[tuple]:
     return rows
 
 
+def calm(environment: str, endpoints: int) -> list[tuple]:
+    """Endpoints of 2 USD a day, give or take 3 %; all cost 60 % more on the last day, and one does six days before."""
+    dice, rows = random.Random(endpoints), []
+    for place in range(DAYS):
+        day, total = FIRST + timedelta(days=place), 0.0
+        for number in range(endpoints):
+            rises = day == LAST or (day == ALONE and number == 0)
+            usd = 2 * dice.lognormvariate(0, 0.03) * (1.6 if rises else 1)
+            total += usd
+            rows.append(plain(day, environment, "endpoint", f"calm-{number}", usd))
+        if environment == "reporting":
+            usd = 3.0 if day.weekday() == 0 else 0.5
+            total += usd
+            rows.append(plain(day, environment, "endpoint", "reports.mondays", usd))
+        rows.append(plain(day, environment, "total", "all", total))
+    return rows
+
+
+def plain(day: date, environment: str, dimension: str, value: str, usd: float) -> tuple:
+    """A day of a series in calls of a cent: its traffic moves, and what a call costs does not."""
+    calls, log = round(100 * usd), math.log(0.01)
+    usage = (calls, calls, calls, calls, 1000 * calls, 0, Decimal(0), calls * Decimal("0.01"), calls * 0.01 * 0.01)
+    return (day, environment, "real", dimension, value, *usage, calls, calls * log, calls * log * log)
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
     """A warehouse in which every day was judged in one run."""
@@ -93,7 +119,8 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.executemany("insert into usage values (?, ?, ?, ?)", usage())
         warehouse.execute(TABLES)
         warehouse.executemany(
-            f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})", lumpy_endpoint()
+            f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})",
+            lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8),
         )
     judge(settings)
     return settings
@@ -126,6 +153,38 @@ def test_what_a_typical_call_costs_shows_where_the_mean_is_the_noise_of_a_few(se
     assert z["typical cost per request"] > 3
     assert z.get("cost per request", 0) < 2
     assert z.get("cost", 0) < 2
+
+
+def stood_out(settings: Settings, environment: str, day: date) -> set[str]:
+    """Series whose cost of a day was 3 standard deviations or more above what was expected."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        rows = warehouse.execute(
+            """select scope_value from intermediate.int_judgements
+            where environment = ? and event_date = ? and alert_type = 'cost_drift' and measure = 'cost' and z >= 3""",
+            [environment, day],
+        ).fetchall()
+    return {value for (value,) in rows}
+
+
+def test_what_every_endpoint_does_is_news_of_the_total_alone(settings):
+    assert stood_out(settings, "eight", LAST) == {"all"}
+
+
+def test_what_one_endpoint_does_is_its_own_news(settings):
+    assert stood_out(settings, "eight", ALONE) == {"calm-0"}
+
+
+def test_seven_endpoints_are_too_few_to_know_the_day_by(settings):
+    assert stood_out(settings, "seven", LAST) == {"all", *(f"calm-{number}" for number in range(7))}
+
+
+def test_a_series_with_weekdays_of_its_own_is_expected_by_them(settings):
+    """Six times the cost on Mondays, in an environment whose Mondays are as other days: 24 of them pass in silence."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        days = warehouse.execute(
+            "select event_date from intermediate.int_judgements where scope_value = 'reports.mondays' and abs(z) >= 2"
+        ).fetchall()
+    assert not [day for (day,) in days if day < LAST and (day - FIRST).days > 70]
 
 
 def test_a_day_is_judged_alone_as_it_was_among_others(settings):

@@ -21,7 +21,7 @@ def test_the_rules_we_ship_are_sound():
 
 
 def test_a_specific_row_may_leave_values_to_the_general_one(tmp_path):
-    quiet = "cost_drift,total,staging,real,*,,6,,,,,,,,staging is noisy"
+    quiet = "cost_drift,total,staging,real,*,,6,,,,,,,,,staging is noisy"
     general, specific = read_alert_rules(written(tmp_path, TOTAL, quiet))
     assert (general.min_z, specific.min_z, specific.min_ratio) == (2.5, 6, None)
 
@@ -47,4 +47,4 @@ def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, row, sentence):
 
 def test_every_kind_has_limits_for_every_scope(tmp_path):
     with pytest.raises(SeedError, match="new_model by model has no row for environment"):
-        read_alert_rules(written(tmp_path, TOTAL, "new_model,model,prod,real,*,true,3,0.1,1,1,0.2,,,,only here"))
+        read_alert_rules(written(tmp_path, TOTAL, "new_model,model,prod,real,*,true,3,3,0.1,1,1,0.2,,,,only here"))

@@ -208,7 +208,12 @@
 
         -- what most endpoints do on a day is no news of one of them: it is news of the total, which goes without
         day_factors as (
-            select environment, data_mode, event_date, median(log_cost - scope_forecast) as day_factor
+            select
+                environment,
+                data_mode,
+                event_date,
+                median(log_cost - scope_forecast) as scope_factor,
+                median(log_cost - own_forecast) as own_factor
             from forecasts
             where scope_dimension = 'endpoint' and is_watched and is_comparable
             group by environment, data_mode, event_date
@@ -217,16 +222,23 @@
 
         factored as (
             select
-                forecasts.*, case when scope_dimension = 'total' then 0 else coalesce(day_factor, 0) end as day_factor
+                forecasts.* exclude (scope_forecast, own_forecast),
+                scope_forecast + coalesce(scope_factor, 0) as scope_forecast,
+                own_forecast + coalesce(own_factor, 0) as own_forecast
             from forecasts
-            left join day_factors using (environment, data_mode, event_date)
+            left join
+                day_factors
+                on forecasts.environment = day_factors.environment
+                and forecasts.data_mode = day_factors.data_mode
+                and forecasts.event_date = day_factors.event_date
+                and forecasts.scope_dimension <> 'total'
         ),
 
         errors as (
             select
                 *,
-                case when is_comparable then log_cost - scope_forecast - day_factor end as scope_error,
-                case when is_comparable then log_cost - own_forecast - day_factor end as own_error
+                case when is_comparable then log_cost - scope_forecast end as scope_error,
+                case when is_comparable then log_cost - own_forecast end as own_error
             from factored
         ),
 
@@ -249,9 +261,7 @@
         chosen as (
             select
                 *,
-                exp(
-                    case when has_own_weekdays then own_forecast else scope_forecast end + day_factor
-                ) as seasonal_forecast,
+                exp(case when has_own_weekdays then own_forecast else scope_forecast end) as seasonal_forecast,
                 case
                     when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else scope_sigma
                 end as usual_error,

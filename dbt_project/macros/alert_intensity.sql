@@ -1,0 +1,131 @@
+{#- What a request takes on `dates` at every endpoint, version and route: in dollars, or in calls that are billed. Judged against the 14
+    days before: an endpoint and a route against themselves, a version against its endpoint's other versions. -#}
+{% macro judged_intensity(dates, measure, alerted=none, tail=0.9, normal_quantile=1.645) %}
+    {%- set read_dates = with_neighbours(dates, alert_history_days(), 0) -%}
+    {%- set past_key = "environment, data_mode, past_dimension, past_value" -%}
+    with
+        calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
+
+        alerted as (
+            {% if alerted %}
+                select environment, data_mode, scope_dimension as past_dimension, scope_value as past_value, event_date
+                from {{ alerted }}
+            {% else %}
+                select
+                    '' as environment,
+                    '' as data_mode,
+                    '' as past_dimension,
+                    '' as past_value,
+                    date '0001-01-01' as event_date
+                where false
+            {% endif %}
+        ),
+
+        series as (
+            select
+                watched.*,
+                case
+                    when scope_dimension = 'endpoint x model' then scope_dimension else 'endpoint'
+                end as past_dimension,
+                case
+                    when scope_dimension = 'endpoint x model' then scope_value else split_part(scope_value, ' | ', 1)
+                end as past_value,
+                cast(watched_usd as double) as observed_usd,
+                {% if measure == "cost" %}
+                    cast(watched_usd as double) / requests as intensity,
+                    watched_usd_squares
+                    / (cast(watched_usd as double) * cast(watched_usd as double)) as sampling_variance
+                {% elif measure == "typical cost" %}
+                    exp(cost_usd_logs / typical_calls) as intensity,
+                    greatest(cost_usd_log_squares / typical_calls - power(cost_usd_logs / typical_calls, 2), 0)
+                    / typical_calls as sampling_variance
+                {% else %}
+                    cast(billed_attempts as double) / requests as intensity,
+                    greatest(billed_attempts - requests, 1.0)
+                    / (cast(billed_attempts as double) * billed_attempts) as sampling_variance
+                {% endif %}
+            from {{ ref("int_watched_series") }} as watched
+            where
+                {{ in_dates("event_date", read_dates) }}
+                and scope_dimension in ('endpoint', 'endpoint x prompt_version', 'endpoint x model')
+                and requests >= 5
+                and watched_usd > 0
+                and {{ "typical_calls >= 5" if measure == "typical cost" else "billed_attempts > 0" }}
+        ),
+
+        judgeable as (
+            select series.*, alerted.event_date is not null as is_alerted
+            from series
+            left join alerted using ({{ past_key }}, event_date)
+        ),
+
+        spend as ({{ usual_spend(read_dates) }}),
+
+        pasts as (
+            select *, case when not is_alerted then ln(intensity) end as log_intensity
+            from judgeable
+            where scope_dimension = past_dimension
+        ),
+
+        usual as (
+            select
+                *,
+                median(log_intensity) over {{ last_days(past_key, 14) }} as usual_log_intensity,
+                count(log_intensity) over {{ last_days(past_key, 14) }} as usual_days
+            from pasts
+        ),
+
+        spreads as (
+            select
+                {{ past_key }},
+                event_date,
+                usual_log_intensity,
+                usual_days,
+                median(abs(log_intensity - usual_log_intensity)) over {{ last_days(past_key, 28) }}
+                * 1.4826 as own_sigma,
+                median(sampling_variance) over {{ last_days(past_key, 28) }} as usual_sampling_variance,
+                median(sampling_variance * requests) over {{ last_days(past_key, 28) }} as variance_of_a_request
+            from usual
+        ),
+
+        surprises as (
+            select
+                series.environment,
+                series.data_mode,
+                series.scope_dimension,
+                series.scope_value,
+                series.event_date,
+                series.is_alerted,
+                spend.usual_spend_usd,
+                series.observed_usd as observed,
+                series.observed_usd * exp(spreads.usual_log_intensity) / series.intensity as expected,
+                (ln(series.intensity) - spreads.usual_log_intensity) / sqrt(
+                    greatest(
+                        power(coalesce(spreads.own_sigma, 0.1), 2) - coalesce(spreads.usual_sampling_variance, 0),
+                        0.03 * 0.03
+                    )
+                    + greatest(series.sampling_variance, spreads.variance_of_a_request / series.requests)
+                ) as surprise
+            from judgeable as series
+            inner join spreads using ({{ past_key }}, event_date)
+            inner join spend using (environment, data_mode, event_date)
+            where spreads.usual_days >= 7 and spend.usual_spend_usd > 0
+        ),
+
+        pools as (
+            {{
+                tails_of_kind(
+                    "surprises",
+                    "expected >= " ~ smallest_watched_share() ~ " * usual_spend_usd",
+                    dates,
+                    tail,
+                    normal_quantile,
+                )
+            }}
+        )
+
+    select surprises.*, tail_factor, round(surprise / coalesce(tail_factor, 1), 6) as z
+    from surprises
+    left join pools using (environment, data_mode, scope_dimension, event_date)
+    where {{ in_dates("event_date", dates) }}
+{% endmacro %}

@@ -48,9 +48,9 @@ def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(ove
     overridden.land("kin.jsonl", [event(f"kin-{model}", provider="acme", model=model) for model in KIN])
     tokens = {"inputTokens": 1000, "cacheReadTokens": 400, "outputTokens": 200, "reasoningTokens": 50}
     overridden.land("new.jsonl", [event(f"new-{n}", provider="acme", model="new", **tokens) for n in range(2)])
-    overridden.run()
-    [(low, likely, high, basis)] = overridden.ask(
-        "select exposure_low_usd, exposure_likely_usd, exposure_high_usd, exposure_basis from unpriced_models"
+    overridden.price()
+    [(low, likely, high, basis)] = overridden.inside(
+        "select exposure_low_usd, exposure_likely_usd, exposure_high_usd, exposure_basis from marts.unpriced_models"
     )
 
     def at(model: str) -> Decimal:
@@ -66,9 +66,9 @@ def test_one_neighbour_is_no_bracket(overridden):
     others = ["claude-sonnet-4-5", "claude-opus-4-1", "claude-haiku-4-5", "claude-3-haiku-20240307"]
     overridden.land("known.jsonl", [event(f"known-{model}", model=model) for model in others])
     overridden.land("k1.jsonl", [event("kin", provider="acme", model="k1"), event("new", provider="acme", model="new")])
-    overridden.run(*WITHOUT_TESTS)
-    [(low, high, basis)] = overridden.ask(
-        "select exposure_low_usd, exposure_high_usd, exposure_basis from unpriced_models"
+    overridden.price()
+    [(low, high, basis)] = overridden.inside(
+        "select exposure_low_usd, exposure_high_usd, exposure_basis from marts.unpriced_models"
     )
     assert low < high
     assert "5 models of its provider and endpoints" in basis
@@ -77,30 +77,30 @@ def test_one_neighbour_is_no_bracket(overridden):
 def test_age_deadline_and_owner(pipeline):
     models = {"at-the-deadline": "2026-11-20", "late": "2026-11-19"}  # as of 2026-11-23
     pipeline.land("e.jsonl", [event(m, f"{day}T10:00:00Z", provider="x", model=m) for m, day in models.items()])
-    pipeline.run(*WITHOUT_TESTS)
-    assert pipeline.ask("select model, status, age_days, sla_days, is_over_sla from unpriced_models order by 1") == [
-        ("at-the-deadline", "open", 3, 3, False),
-        ("late", "open", 4, 3, True),
-    ]
+    pipeline.price()
+    rows = pipeline.inside(
+        "select model, status, age_days, sla_days, is_over_sla from marts.unpriced_models order by 1"
+    )
+    assert rows == [("at-the-deadline", "open", 3, 3, False), ("late", "open", 4, 3, True)]
 
 
 ODD_NAMES = [("selfhosted", ODD), ("google", "gemini/gemini-1.5-flash-8b"), ("x", "yes"), ("x", "0x1F")]
 
 
 @pytest.fixture(scope="module")
-def oddly_named(tmp_path_factory) -> Pipeline:
+def snippets(tmp_path_factory) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """By (provider, model) with an odd name: the override to paste, and the nearest catalogue name."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("odd") / "data")
     usage = {"cacheReadTokens": 10, "webSearches": 1}
     pipeline.land("e.jsonl", [event(model, provider=provider, model=model, **usage) for provider, model in ODD_NAMES])
-    pipeline.run(*WITHOUT_TESTS)
-    return pipeline
+    pipeline.price()
+    rows = pipeline.inside("select provider, model, override_snippet, suggestion_1 from marts.unpriced_models")
+    return {(provider, model): (snippet, nearest) for provider, model, snippet, nearest in rows}
 
 
 @pytest.mark.parametrize(("provider", "model"), ODD_NAMES)
-def test_the_override_to_paste_loads_once_its_blanks_are_filled(oddly_named, tmp_path, provider, model):
-    [(snippet, nearest)] = oddly_named.ask(
-        "select override_snippet, suggestion_1 from unpriced_models where model = ?", model
-    )
+def test_the_override_to_paste_loads_once_its_blanks_are_filled(snippets, tmp_path, provider, model):
+    snippet, nearest = snippets[provider, model]
     filled = [
         f"{line.split(':')[0]}: {'someone' if line.strip().startswith(('source:', 'approved_by:')) else 1}"
         if line.split("#")[0].rstrip().endswith(":")
@@ -137,13 +137,13 @@ def test_a_price_heals_the_history_and_the_row_stays(overridden, usd):
         event(f"r{n}", f"2026-11-{20 - n}T10:00:00Z", provider="selfhosted", model="acme-internal-7b") for n in range(2)
     ]
     overridden.land("e.jsonl", events)
-    overridden.run(*WITHOUT_TESTS)
-    assert overridden.ask("select status, attempts, healed_attempts from unpriced_models") == [("open", 2, 0)]
+    overridden.price()
+    assert overridden.inside("select status, attempts, healed_attempts from marts.unpriced_models") == [("open", 2, 0)]
     write(overridden, f"prices:{price_of('selfhosted', 'acme-internal-7b', 2, 5)}")
-    overridden.run()
-    [(status, attempts, healed, by, cost, first, last, snippet)] = overridden.ask(
+    overridden.price()
+    [(status, attempts, healed, by, cost, first, last, snippet)] = overridden.inside(
         """select status, attempts, healed_attempts, healed_by, healed_cost_usd, first_seen_date, last_seen_date,
-            override_snippet from unpriced_models"""
+            override_snippet from marts.unpriced_models"""
     )
     assert (status, attempts, healed, snippet) == ("healed", 0, 2, None)
     assert cost == 2 * (usd(1000, 2) + usd(200, 5))
@@ -154,12 +154,12 @@ def test_a_price_heals_the_history_and_the_row_stays(overridden, usd):
 def test_a_price_for_some_dates_only_leaves_the_row_open(overridden, usd):
     name = {"provider": "selfhosted", "model": "acme-internal-7b"}
     overridden.land("e.jsonl", [event("before", "2026-11-18T10:00:00Z", **name), event("after", **name)])
-    overridden.run(*WITHOUT_TESTS)
+    overridden.price()
     entry = price_of("selfhosted", "acme-internal-7b", 2, 5).replace("from: 2026-01-01", "from: 2026-11-20")
     write(overridden, f"prices:{entry}")
-    overridden.run(*WITHOUT_TESTS)
-    [(status, attempts, healed, likely, basis)] = overridden.ask(
-        "select status, attempts, healed_attempts, exposure_likely_usd, exposure_basis from unpriced_models"
+    overridden.price()
+    [(status, attempts, healed, likely, basis)] = overridden.inside(
+        "select status, attempts, healed_attempts, exposure_likely_usd, exposure_basis from marts.unpriced_models"
     )
     assert (status, attempts, healed) == ("open", 1, 1)
     assert likely == usd(1000, 2) + usd(200, 5)
@@ -174,7 +174,8 @@ def test_quality_counts_what_was_asked_and_not_served_or_not_priced(pipeline):
         event("unknown", provider="selfhosted", model="nobody"),
     ]
     pipeline.land("e.jsonl", events)
-    pipeline.run(*WITHOUT_TESTS)
-    assert pipeline.ask(
-        "select sum(attempts), sum(standard_rate_attempts), sum(unpriced_requests), sum(other_tier_attempts) from data_quality_daily"
+    pipeline.build(*WITHOUT_TESTS, "--select", "+data_quality_daily")
+    assert pipeline.inside(
+        """select sum(attempts), sum(standard_rate_attempts), sum(unpriced_requests), sum(other_tier_attempts)
+        from marts.data_quality_daily"""
     ) == [(4, 1, 1, 0)]

@@ -22,11 +22,25 @@ def truth(demo) -> dict:
     return json.loads((demo.settings.data / "demo_truth.json").read_text())
 
 
-def of_prod(demo: Pipeline, columns: str) -> list[tuple]:
-    return demo.inside(
+def of_prod(demo: Pipeline, truth: dict, columns: str) -> list[tuple]:
+    """Complete weeks of the problems that the truth knows."""
+    rows = demo.inside(
         f"select fingerprint, iso_week, {columns} from marts.weekly_recurrence "
         "where environment = 'prod' and data_mode = 'real' and is_complete order by all"
     )
+    return [row for row in rows if row[0] in fingerprints(truth)]
+
+
+def fingerprints(truth: dict) -> set[str]:
+    return {row["fingerprint"] for row in truth["recurrence"]}
+
+
+def test_one_false_alarm_in_eight_weeks_is_all_that_nobody_made(demo, truth):
+    """agent.browse on 13 October: a few large requests."""
+    found = demo.inside(
+        "select distinct fingerprint from intermediate.int_alerts where environment = 'prod' and data_mode = 'real'"
+    )
+    assert len({fingerprint for (fingerprint,) in found} - fingerprints(truth)) == 1
 
 
 def test_each_problem_is_in_each_week_what_it_is(demo, truth):
@@ -34,13 +48,13 @@ def test_each_problem_is_in_each_week_what_it_is(demo, truth):
         tuple(row[name] for name in ("fingerprint", "iso_week", "status", "occurrences", "days"))
         for row in truth["recurrence"]
     ]
-    assert of_prod(demo, "status, occurrences, days") == sorted(rows)
+    assert of_prod(demo, truth, "status, occurrences, days") == sorted(rows)
     assert {status for _, _, status, _, _ in rows} == {"new", "recurring", "regressed", "quiet", "resolved"}
 
 
 def test_what_it_cost_is_near_the_truth(demo, truth):
     """The truth is the cost that incidents added; the marts have what stood above a forecast, so a problem's week may be a third off."""
-    found = {(fingerprint, week): cost for fingerprint, week, cost in of_prod(demo, "cost_impact_usd")}
+    found = {(fingerprint, week): cost for fingerprint, week, cost in of_prod(demo, truth, "cost_impact_usd")}
     true = {(row["fingerprint"], row["iso_week"]): Decimal(str(row["extra_cost_usd"])) for row in truth["recurrence"]}
     assert {key for key, cost in found.items() if cost} == {key for key, cost in true.items() if cost}
     for key, cost in true.items():

@@ -179,12 +179,12 @@ def test_seven_endpoints_are_too_few_to_know_the_day_by(settings):
 
 
 def test_a_series_with_weekdays_of_its_own_is_expected_by_them(settings):
-    """Six times the cost on Mondays, in an environment whose Mondays are as other days: 24 of them pass in silence."""
+    """Six times the cost on Mondays, where Mondays are as other days: once known, they pass in silence, and other news does not."""
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
         days = warehouse.execute(
             "select event_date from intermediate.int_judgements where scope_value = 'reports.mondays' and abs(z) >= 2"
         ).fetchall()
-    assert not [day for (day,) in days if day < LAST and (day - FIRST).days > 70]
+    assert {day for (day,) in days if (day - FIRST).days > 70} == {LAST}  # it did not rise with the rest
 
 
 def test_a_day_is_judged_alone_as_it_was_among_others(settings):

@@ -242,12 +242,7 @@
             scope_forecast + coalesce(scope_factor, 0) as scope_forecast,
             own_forecast + coalesce(own_factor, 0) as own_forecast
         from forecasts
-        left join
-            day_factors
-            on forecasts.environment = day_factors.environment
-            and forecasts.data_mode = day_factors.data_mode
-            and forecasts.event_date = day_factors.event_date
-            and forecasts.scope_dimension <> 'total'
+        left join day_factors on {{ same_scope("forecasts", "day_factors") }} and forecasts.scope_dimension <> 'total'
     ),
 
     errors as (

@@ -87,7 +87,14 @@ with
             )
     )
 
-select judgements.*, ruled.min_z, ruled.min_z_alone, ruled.min_usd, ruled.critical_share_of_spend, ruled.is_muted
+select
+    judgements.*,
+    ruled.min_z,
+    -- whoever raises min_z of one scope means both
+    greatest(ruled.min_z, ruled.min_z_alone) as min_z_alone,
+    ruled.min_usd,
+    ruled.critical_share_of_spend,
+    ruled.is_muted
 from judgements
 inner join ruled using ({{ key }})
 left join bills using (data_mode, event_date)

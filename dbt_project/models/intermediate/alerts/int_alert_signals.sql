@@ -92,6 +92,9 @@ select
     ruled.min_z,
     -- whoever raises min_z of one scope means both
     greatest(ruled.min_z, ruled.min_z_alone) as min_z_alone,
+    -- without a driver only the plain measures speak
+    judgements.z >= greatest(ruled.min_z, ruled.min_z_alone)
+    and judgements.measure not in ('requests', 'typical cost per request') as speaks_alone,
     ruled.min_usd,
     ruled.critical_share_of_spend,
     ruled.is_muted

@@ -12,15 +12,12 @@ with
     explained as (select {{ scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1),
 
     -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
-    -- the bar is the rule's for a series alone, and of its measures only the plain ones speak. At most one a day.
+    -- the bar is the rule's for a series alone. At most one a day.
     alone as (
-        select signals.* exclude (min_z, min_z_alone), signals.min_z_alone as min_z
+        select signals.* exclude (min_z, min_z_alone, speaks_alone), signals.min_z_alone as min_z
         from signals
         left join explained using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
-        where
-            explained.round is null
-            and signals.z >= signals.min_z_alone
-            and signals.measure not in ('requests', 'typical cost per request')
+        where explained.round is null and signals.speaks_alone
         qualify
             row_number() over (
                 partition by {{ scope }}
@@ -29,7 +26,7 @@ with
             = 1
     )
 
-select signals.* exclude (min_z_alone), explained.round, explained.shared_usd
+select signals.* exclude (min_z_alone, speaks_alone), explained.round, explained.shared_usd
 from explained
 inner join signals using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
 union all by name

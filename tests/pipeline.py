@@ -102,7 +102,7 @@ def _rows(marts: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
 def pipeline_at(root: Path, **settings: object) -> Pipeline:
     """A pipeline over `root`, at a pinned instant."""
     base = from_environment({"TOKENTRAIL_DATA": str(root)})
-    pipeline = Pipeline(replace(base, as_of=AS_OF, **settings))
+    pipeline = Pipeline(replace(base, **({"as_of": AS_OF} | settings)))
     lend(pipeline.settings)
     return pipeline
 

@@ -6,7 +6,12 @@ with
 
     contents as (
         select
-            event_date, source, content_hash, max(rows_loaded) as rows_loaded, max(last_occurred_at) as last_occurred_at
+            event_date,
+            source,
+            content_hash,
+            max(rows_loaded) as rows_loaded,
+            max(last_occurred_at) as last_occurred_at,
+            max(loaded_at) as loaded_at  -- a file that is judged again may have other rows of the same content
         from loads
         group by event_date, source, content_hash
     )
@@ -15,7 +20,7 @@ select
     event_date,
     md5(
         string_agg(
-            concat_ws(' ', contents.source, contents.content_hash, arrival_date, landing_file),
+            concat_ws(' ', contents.source, contents.content_hash, arrival_date, landing_file, loaded_at),
             ','
             order by contents.source, contents.content_hash
         )

@@ -3,14 +3,14 @@
 load.py is the one load at a time; files.py finds and fetches files, lines.py and parquet.py make JSON lines of every
 format, sources.py names the conversion of each source: convert.py types and judges usage events in SQL, incidents.py the
 events of incidents. privacy.py keeps bodies and plain ids out, rejects.py writes what was refused, manifests.py says
-what exists, compaction.py keeps small files few, and reload.py judges a landed file again. trouble.py says what is the
+what exists, compaction.py keeps small files few, and reloading.py judges a landed file again. trouble.py says what is the
 machine's, which refuses no line; database.py opens DuckDB. Loading never opens the warehouse.
 """
 
 from orchestration.landing.compaction import compact
 from orchestration.landing.load import Load, load_new_files, new_files
 from orchestration.landing.manifests import LoadInProgress, files_with_missing_rows, manifest_files, manifest_rows_sql
-from orchestration.landing.reload import reload
+from orchestration.landing.reloading import reload
 from orchestration.landing.sources import SOURCES
 from orchestration.landing.trouble import LoadStopped
 

@@ -3,7 +3,7 @@
 import sys
 
 from orchestration.landing import LoadInProgress, LoadStopped, reload
-from orchestration.landing.reload import NotReloaded
+from orchestration.landing.reloading import NotReloaded
 from orchestration.settings import from_environment
 
 

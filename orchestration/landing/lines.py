@@ -23,6 +23,7 @@ from orchestration.landing.privacy import KEPT_BYTES, WITHHELD_BODY, is_body
 from orchestration.settings import Settings
 
 RECORD_BYTES = 1 << 20  # a CSV record over several lines that is longer is a quote that was never closed
+HEADER_BYTES = 64 << 10
 PACKED_BYTES = 64 << 10  # read from gzip at once: what follows a member is copied, and members may be tiny
 ALWAYS_BYTES = 64 << 20  # what any file may expand to, however small it is
 BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
@@ -265,15 +266,28 @@ def _is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -
 
 
 def _shape_problem(line: bytes) -> str | None:
-    """What keeps DuckDB or Python from reading a suspicious line, JSON inside of its texts included."""
+    """What keeps DuckDB or Python from reading a suspicious line."""
+    too_deep = f"it is nested too deeply to be read, in more than {MOST_DEEP} levels"
     if _depth(line) > MOST_DEEP:
-        return f"it is nested too deeply to be read, in more than {MOST_DEEP} levels"
+        return too_deep
     try:
         value = json.loads(line)
     except ValueError as error:
         return f"it has a number of more than {MOST_DIGITS} digits" if "digits" in str(error) else None
-    texts = (text for text in _texts(value) if text.startswith(("{", "[")))
-    return next(filter(None, (_shape_problem(text.encode(errors="replace")) for text in texts)), None)
+    return too_deep if _has_deep_text(value) else None
+
+
+def _has_deep_text(value) -> bool:
+    """Whether a text inside is JSON that is too deep: bodies are looked for there too."""
+    for text in _texts(value):
+        if text.startswith(("{", "[")):
+            try:
+                inside = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            if _depth(text.encode(errors="replace")) > MOST_DEEP or _has_deep_text(inside):
+                return True
+    return False
 
 
 def _depth(line: bytes) -> int:
@@ -329,6 +343,7 @@ def _csv_blocks(chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: i
     if isinstance(header, Broken):
         raise BrokenFile("unreadable_file", f"its header cannot be read: {header.detail}")
     names = native_names([name.strip() or f"column_{at}" for at, name in enumerate(header[1], start=1)])
+    check_names(names)
     has_bodies = any(is_body(name) for name in names)
     numbers, texts, broken, size = [], [], [], 0
     for record in records:
@@ -345,6 +360,12 @@ def _csv_blocks(chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: i
             expansion.add(size)  # every record repeats the names of the header
             numbers, texts, broken, size = [], [], [], 0
     yield _made_block(numbers, texts, broken, max_line_bytes)
+
+
+def check_names(names: list[str]) -> None:
+    """Raises BrokenFile for a header that no table of events has: every line of JSON would repeat it."""
+    if (size := sum(len(name.encode(errors="replace")) for name in names)) > HEADER_BYTES:
+        raise BrokenFile("unreadable_file", f"the names of its {len(names):,} columns are {size:,} bytes long")
 
 
 def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[int, list[str]] | Broken]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from orchestration.landing.database import is_of_data, open_memory
 from orchestration.landing.fields import FIELDS, native_names
 from orchestration.landing.files import READ_BYTES
-from orchestration.landing.lines import Block, Broken, BrokenFile, Expansion, sound_block
+from orchestration.landing.lines import Block, Broken, BrokenFile, Expansion, check_names, sound_block
 from orchestration.landing.privacy import is_body
 from orchestration.settings import Settings
 
@@ -36,6 +36,7 @@ def parquet_blocks(path: Path, expansion: Expansion, settings: Settings, databas
             _opened(stream) as file,
             database.cursor() if database else open_memory(settings) as own,
         ):
+            check_names(file.schema_arrow.names)
             if not file.metadata.num_rows:
                 raise BrokenFile("empty_file", "there is no row in it")
             first = 1
@@ -120,20 +121,38 @@ def _blocks(batch: pa.RecordBatch, first: int, expansion: Expansion, settings: S
 
 
 def _judged_block(names: list[str], columns: list[pa.Array], numbers: np.ndarray, max_line_bytes: int, database):
-    broken, undecodable = [], np.zeros(len(numbers), bool)
+    """Rows as lines; those with bytes that are no text in a field of ours are broken. Elsewhere such bytes stay, as \\xNN."""
+    problems: dict[int, str] = {}
     for name, column in zip(names, columns, strict=True):
         if name in FIELDS and _is_binary(column.type):
-            for at in np.flatnonzero([value is not None and not _is_text(value) for value in column.to_pylist()]):
-                if not undecodable[at]:
-                    detail = f"{name} holds bytes that are no UTF-8"
-                    broken.append(Broken(int(numbers[at]), "", "invalid_utf8", detail))
-                undecodable[at] = True
-    if undecodable.any():
-        kept = pa.array(~undecodable)
-        columns, numbers = [_plain(column.filter(kept)) for column in columns], numbers[~undecodable]
+            for at, value in enumerate(column.to_pylist()):
+                if value is not None and not _is_text(value):
+                    problems.setdefault(at, f"{name} holds bytes that are no UTF-8")
+    if not problems:
+        return _sound(names, columns, numbers, max_line_bytes, database)
+    is_bad = np.isin(np.arange(len(numbers)), list(problems))
+    kept = _sound(
+        names,
+        [_plain(column.filter(pa.array(~is_bad))) for column in columns],
+        numbers[~is_bad],
+        max_line_bytes,
+        database,
+    )
+    bad = _sound(
+        names, [column.filter(pa.array(is_bad)) for column in columns], numbers[is_bad], max_line_bytes, database
+    )
+    detail = dict(zip(numbers[is_bad].tolist(), (problems[at] for at in sorted(problems)), strict=True))
+    broken = [
+        Broken(number, line, "invalid_utf8", detail[number])
+        for number, line in zip(bad.numbers.tolist(), bad.lines.to_pylist(), strict=True)
+    ]
+    return Block(kept.numbers, kept.lines, kept.broken + broken + bad.broken)
+
+
+def _sound(names, columns, numbers, max_line_bytes: int, database) -> Block:
     read, lines, unread = _json_lines(database, names, columns, numbers)
     block = sound_block(read, lines, max_line_bytes)
-    return Block(block.numbers, block.lines, broken + unread + block.broken)
+    return Block(block.numbers, block.lines, unread + block.broken)
 
 
 def _json_lines(database, names, columns, numbers) -> tuple[np.ndarray, pa.StringArray, list[Broken]]:
@@ -185,6 +204,11 @@ def _plain(array: pa.Array) -> pa.Array:
             return array.cast(pa.binary()).cast(pa.string())
         except pa.ArrowInvalid:
             return array
+    if pa.types.is_string(kind):
+        try:
+            array.validate(full=True)
+        except pa.ArrowInvalid:
+            return array.cast(pa.binary())
     if pa.types.is_decimal(kind):
         return array.cast(pa.string())
     if pa.types.is_struct(kind):

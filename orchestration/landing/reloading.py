@@ -107,7 +107,8 @@ def _reload(settings: Settings, source: str, file: LandingFile, report: Callable
         database.execute(
             f"""
             create temp table manifest as
-            from former where not coalesce({JUDGED}, false)
+            from former
+            where not coalesce({JUDGED} or (content_hash = $content_hash and landing_file = $landing_file), false)
             union all by name from fresh
             -- The name it was loaded under, if that was another, is a copy from now on: it is known, and when it arrived.
             union all by name

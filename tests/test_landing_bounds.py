@@ -51,11 +51,11 @@ REQUIRED = {
 }
 # Our own neighbours of the files in shared/data/hostile.
 MADE = {
-    "newlines-400mb.jsonl.gz": lambda: gzip.compress(b"\n" * 400_000_000, 9),
+    "newlines-150mb.jsonl.gz": lambda: gzip.compress(b"\n" * 150_000_000),
     "newlines.csv.gz": lambda: gzip.compress(b"externalRequestId,model\n" + b"\n" * 8_000_000),
-    "short-rows.csv.gz": lambda: gzip.compress(b"externalRequestId,model\n" + b"a\n" * 2_000_000),
-    "no-json-4m-lines.jsonl.gz": lambda: gzip.compress(b"x\n" * 4_000_000),
-    "no-utf8-4m-lines.jsonl.gz": lambda: gzip.compress(b"\xff\n" * 4_000_000),
+    "short-rows.csv.gz": lambda: gzip.compress(b"externalRequestId,model\n" + b"a\n" * 500_000),
+    "no-json-1m-lines.jsonl.gz": lambda: gzip.compress(b"x\n" * 1_000_000),
+    "no-utf8-1m-lines.jsonl.gz": lambda: gzip.compress(b"\xff\n" * 1_000_000),
     "members.jsonl.gz": lambda: gzip.compress(b"") * 50_000,
     "deep-2000-lines.jsonl": lambda: many(2_000, "[" * 500 + "]" * 500),
     "digits-2000-lines.jsonl": lambda: many(2_000, "9" * 5_000, messages=1),
@@ -105,13 +105,13 @@ def test_each_hostile_file_ends_where_it_should(cost):
     ends = {name: (load["rows_loaded"], load["rejects_by_reason"]) for name, load in loads.items()}
     assert ends["deep-900-among-good.jsonl"] == (200, {"invalid_json": 1})
     assert ends["newlines-8mb.jsonl.gz"] == ends["members.jsonl.gz"] == (0, {"empty_file": 1})
-    assert ends["newlines-400mb.jsonl.gz"] == (0, {"file_given_up": 1})
+    assert ends["newlines-150mb.jsonl.gz"] == (0, {"file_given_up": 1})
     assert ends["deep-2000-lines.jsonl"] == ends["digits-2000-lines.jsonl"] == (0, {"invalid_json": 2_000})
     for name in ("formula-tenants", "id-spellings", "markup-tenant", "names"):
         assert ends[f"{name}.jsonl"][1] == {}
     for name in (
         "braces-400k-lines.jsonl.gz",
-        "no-json-4m-lines.jsonl.gz",
+        "no-json-1m-lines.jsonl.gz",
         "short-rows.csv.gz",
         "dictionary-800-rows.parquet",
     ):

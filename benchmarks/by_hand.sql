@@ -5,31 +5,6 @@
 -- step: read
 create temp table delivery as
 with
-    line as (
-        select *
-        from read_json(
-            getvariable('files'),
-            format = 'newline_delimited',
-            ignore_errors = true,
-            filename = true,
-            columns = {
-                externalRequestId: 'varchar', providerRequestId: 'varchar', attempt: 'integer',
-                occurredAt: 'varchar', createdAt: 'varchar',
-                provider: 'varchar', model: 'varchar', status: 'varchar', errorCode: 'varchar', httpStatus: 'integer',
-                endpointTag: 'varchar', promptVersion: 'varchar', featureTag: 'varchar',
-                tenantId: 'varchar', userId: 'varchar', environment: 'varchar', dataMode: 'varchar',
-                usageSource: 'varchar', tokenConvention: 'varchar',
-                processing: 'varchar', serviceTier: 'varchar', requestedServiceTier: 'varchar', region: 'varchar',
-                inputTokens: 'bigint', outputTokens: 'bigint', totalTokens: 'bigint',
-                cacheReadTokens: 'bigint', cacheWriteTokens: 'bigint', cacheWrite1hTokens: 'bigint',
-                reasoningTokens: 'bigint', inputAudioTokens: 'bigint', cacheAudioReadTokens: 'bigint',
-                outputAudioTokens: 'bigint', inputImageTokens: 'bigint', cacheImageReadTokens: 'bigint',
-                outputImageTokens: 'bigint', inputVideoTokens: 'bigint', outputVideoTokens: 'bigint',
-                webSearches: 'bigint', latencyMs: 'double', costUsd: 'decimal(38, 12)', metadata: 'json'
-            }
-        )
-    ),
-
     renamed as (
         select
             externalRequestId as request_id,
@@ -130,16 +105,18 @@ with
     )
 
 select
-    rowid as delivery_id,
-    * exclude (total_tokens, uncached_input_tokens, text_output_tokens),
+    delivery.rowid as delivery_id,
+    delivery.* exclude (total_tokens, uncached_input_tokens, text_output_tokens),
     case
         when attempt is not null
         then '0' || request_id || '#' || attempt
         when provider_request_id is null and status = 'error'
         then '0' || request_id || '#error@' || occurred_at
     end as pair_label,
-    regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date
+    regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date,
+    landed.content_hash
 from delivery
+join landed on delivery.landing_file = landed.filename
 where
     (environment, data_mode, request_id) in (from again)
     or (environment, data_mode, provider_request_id) in (from provider_again);
@@ -188,7 +165,7 @@ with
             row_number() over (
                 partition by environment, data_mode, label
                 order by array_position(['provider', 'estimate', 'missing'], usage_source),
-                    arrival_date desc, landing_file desc
+                    arrival_date desc, content_hash desc
             ) as place,
             hash(provider, model, status, error_code, http_status, endpoint_tag, prompt_version, feature_tag, tenant_id,
                 user_id, usage_source, processing, service_tier, requested_service_tier, region, input_tokens,

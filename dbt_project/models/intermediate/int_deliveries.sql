@@ -10,7 +10,9 @@ with
 
     inclusive as (
         select
-            deliveries.* exclude (tenant_id, input_tokens, usage_source, token_convention),
+            deliveries.* exclude (
+                tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
+            ),
             coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
             coalesce(precedence.precedence, 0) as source_precedence,
             coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
@@ -22,6 +24,9 @@ with
                 end,
                 total_tokens - output_tokens
             ) as input_tokens,
+            -- a trillion dollars and thirty years are no figures of a call; any sum of smaller ones has room
+            case when abs(reported_cost_usd) <= 1000000000000 then reported_cost_usd end as reported_cost_usd,
+            case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
             case
                 when
                     coalesce(

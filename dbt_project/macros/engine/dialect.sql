@@ -61,6 +61,13 @@
     {{ return("json_extract_string(" ~ column ~ ", '$." ~ key ~ "')") }}
 {% endmacro %}
 
+{#- A row of a relation as a JSON object, without what is NULL. -#}
+{% macro row_as_json(alias) %} {{ return(adapter.dispatch("row_as_json")(alias)) }} {% endmacro %}
+{% macro default__row_as_json(alias) %} {{ missing_leaf("row_as_json") }} {% endmacro %}
+{% macro duckdb__row_as_json(alias) %}
+    {{ return("cast(json_merge_patch('{}', to_json(" ~ alias ~ ")) as varchar)") }}
+{% endmacro %}
+
 {% macro second_of_day(column) %} {{ return(adapter.dispatch("second_of_day")(column)) }} {% endmacro %}
 {% macro default__second_of_day(column) %} {{ missing_leaf("second_of_day") }} {% endmacro %}
 {% macro duckdb__second_of_day(column) %}

@@ -1,8 +1,23 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: inclusive token counts, one identity scope. Sources that see the same calls share a
--- scope by seed.
+-- scope by seed. Lines that were set aside are no deliveries; while nobody ever set one aside nothing is looked up.
+-- depends_on: {{ ref("int_set_aside") }}
 with
-    deliveries as (select * from {{ ref("stg_events") }}),
+    deliveries as (
+        select *
+        from {{ ref("stg_events") }} as events
+        {% if ledger_has("set_aside/log.jsonl") %}
+            where
+                not exists (
+                    select 1
+                    from {{ ref("int_set_aside") }} as set_aside
+                    where
+                        events.source = set_aside.source
+                        and events.content_hash = set_aside.content_hash
+                        and events.line_number = set_aside.line_number
+                )
+        {% endif %}
+    ),
 
     precedence as (select * from {{ ref("source_precedence") }}),
 

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run weekly backfill explain price-diff acknowledge incident test lint ui bench bench-alerts bench-budgets
+.PHONY: demo run weekly backfill explain price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -47,6 +47,18 @@ price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, 
 INCIDENT ?=
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
 	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
+
+# What a person writes reaches the command through the environment: the shell never reads it as code.
+FILE ?=
+LINE ?=
+ITEM ?=
+REASON ?=
+set-aside take-back: export SET_ASIDE_FILE = $(value FILE)
+set-aside take-back: export SET_ASIDE_LINE = $(value LINE)
+set-aside take-back: export SET_ASIDE_ITEM = $(value ITEM)
+set-aside take-back: export SET_ASIDE_REASON = $(value REASON)
+set-aside take-back: $(VENV)  ## publish without a line, or count it again: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
+	@python -m orchestration.set_aside $@ --file="$$SET_ASIDE_FILE" --line="$$SET_ASIDE_LINE" --item="$$SET_ASIDE_ITEM" --reason="$$SET_ASIDE_REASON"
 
 DO ?= --help
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...

@@ -109,9 +109,9 @@ select
     delivery.* exclude (total_tokens, uncached_input_tokens, text_output_tokens),
     case
         when attempt is not null
-        then '0' || request_id || '#' || attempt
+        then 'a:' || request_id || '#' || attempt
         when provider_request_id is null and status = 'error'
-        then '0' || request_id || '#error@' || occurred_at
+        then 'e:' || request_id || '#' || occurred_at
     end as pair_label,
     regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date,
     landed.content_hash
@@ -127,7 +127,7 @@ with
     first_round as (
         select
             *,
-            if(provider_request_id is null, pair_label, min(coalesce(pair_label, '1' || provider_request_id)) over (
+            if(provider_request_id is null, pair_label, min(coalesce(pair_label, 'p:' || provider_request_id)) over (
                 partition by environment, data_mode, provider_request_id)) as label_1
         from candidate
     ),
@@ -154,7 +154,7 @@ with
             coalesce(
                 label_3,
                 min(label_3) filter (status = 'success') over (partition by environment, data_mode, request_id),
-                '2' || request_id || '#success'
+                's:' || request_id
             ) as label
         from third_round
     ),
@@ -193,7 +193,7 @@ with
 select
     delivery_id,
     place = 1 as is_attempt,
-    label[2:] || '@' || attempt_at::date as attempt_key,
+    label || '@' || attempt_at::date as attempt_key,
     attempt_at,
     deliveries - 1 as duplicate_deliveries,
     conflicts as conflicting_deliveries,
@@ -216,10 +216,10 @@ with
             delivery.* exclude (occurred_at),
             coalesce(attempt_at, delivery.occurred_at) as occurred_at,
             coalesce(attempt_key, case
-                when attempt is not null then request_id || '#' || attempt
-                when provider_request_id is not null then provider_request_id
-                when status = 'error' then request_id || '#error@' || delivery.occurred_at
-                else request_id || '#success'
+                when attempt is not null then 'a:' || request_id || '#' || attempt
+                when provider_request_id is not null then 'p:' || provider_request_id
+                when status = 'error' then 'e:' || request_id || '#' || delivery.occurred_at
+                else 's:' || request_id
             end || '@' || delivery.occurred_at::date) as attempt_key,
             coalesce(request_date, delivery.occurred_at::date) as request_date,
             coalesce(try_number, 1) as try_number,

@@ -1,8 +1,23 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: inclusive token counts, one identity scope. Sources that see the same calls share a
--- scope by seed.
+-- scope by seed. Lines that were set aside are no deliveries; while nobody ever set one aside nothing is looked up.
+-- depends_on: {{ ref("int_set_aside") }}
 with
-    deliveries as (select * from {{ ref("stg_events") }}),
+    deliveries as (
+        select *
+        from {{ ref("stg_events") }} as events
+        {% if ledger_has("set_aside/log.jsonl") %}
+            where
+                not exists (
+                    select 1
+                    from {{ ref("int_set_aside") }} as set_aside
+                    where
+                        events.source = set_aside.source
+                        and events.content_hash = set_aside.content_hash
+                        and events.line_number = set_aside.line_number
+                )
+        {% endif %}
+    ),
 
     precedence as (select * from {{ ref("source_precedence") }}),
 
@@ -10,7 +25,9 @@ with
 
     inclusive as (
         select
-            deliveries.* exclude (tenant_id, input_tokens, usage_source, token_convention),
+            deliveries.* exclude (
+                tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
+            ),
             coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
             coalesce(precedence.precedence, 0) as source_precedence,
             coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
@@ -22,6 +39,9 @@ with
                 end,
                 total_tokens - output_tokens
             ) as input_tokens,
+            -- a trillion dollars and thirty years are no figures of a call; any sum of smaller ones has room
+            case when abs(reported_cost_usd) <= 1000000000000 then reported_cost_usd end as reported_cost_usd,
+            case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
             case
                 when
                     coalesce(

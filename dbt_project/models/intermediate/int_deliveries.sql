@@ -69,7 +69,25 @@ with
         from deliveries
         left join precedence on deliveries.source = precedence.source
         left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
-    )
+    ),
 
-select * exclude (output_tokens), coalesce(output_tokens, total_tokens - input_tokens) as output_tokens
-from inclusive
+    -- what the total says beyond input and output: where it is just the reasoning, the sender counts that beside the
+    -- output (xAI); anything else are tokens of a kind that nobody knows
+    beyond as (select *, total_tokens - input_tokens - output_tokens as tokens_beyond_parts from inclusive)
+
+select
+    * exclude (output_tokens, usage_source, tokens_beyond_parts),
+    case
+        when tokens_beyond_parts = reasoning_tokens
+        then output_tokens + reasoning_tokens
+        else coalesce(output_tokens, total_tokens - input_tokens)
+    end as output_tokens,
+    case
+        when
+            usage_source = 'provider'
+            and tokens_beyond_parts > 0
+            and tokens_beyond_parts is distinct from reasoning_tokens
+        then 'provider_partial'
+        else usage_source
+    end as usage_source
+from beyond

@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
-.PHONY: demo run weekly backfill explain price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
+.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -40,6 +40,11 @@ backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with 
 REQUEST ?=
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
 	@python -m pricing.explain "$(REQUEST)"
+
+FILE ?=
+export FILE
+reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
+	@python -m orchestration.landing reload "$$FILE"
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff

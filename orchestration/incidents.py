@@ -14,13 +14,13 @@ from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
-
 from orchestration.landing import manifest_rows_sql, new_files
+from orchestration.landing.database import open_memory
 from orchestration.landing.files import fetch, write_file
 from orchestration.landing.incidents import EVENT_TYPES, Refused, judged, parsed
-from orchestration.landing.lines import NO_EXTENSIONS, read_blocks
+from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
+from orchestration.landing.trouble import UnreadableNow
 from orchestration.seeds import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
@@ -218,7 +218,7 @@ def known_events(settings: Settings) -> dict[str, list[dict]]:
 def _loaded(settings: Settings) -> list[dict]:
     if not manifest_files(settings):
         return []
-    with duckdb.connect(config=NO_EXTENSIONS) as database:
+    with open_memory(settings) as database:
         manifests = manifest_rows_sql(settings)
         named = f"select distinct raw_file from {manifests} where source = 'incidents' and raw_file is not null"  # noqa: S608
         files = [str(settings.raw / file) for (file,) in database.execute(named).fetchall()]
@@ -234,13 +234,16 @@ def _waiting(settings: Settings) -> Iterator[dict]:
         for file in new_files(settings, "incidents"):
             if file.problem:
                 continue
-            path, _ = fetch(settings.landing, file, Path(spool))
-            for block in read_blocks(path, file.extension, settings.max_line_bytes):
-                for line in block.lines.to_pylist():
-                    try:
-                        yield judged(parsed(line))
-                    except Refused:
-                        continue
+            try:
+                path, _ = fetch(settings.landing, file, Path(spool))
+                blocks = list(read_blocks(path, file.extension, settings))
+            except (FileNotFoundError, UnreadableNow):
+                continue
+            for line in (line for block in blocks for line in block.lines.to_pylist()):
+                try:
+                    yield judged(parsed(line))
+                except Refused:
+                    continue
 
 
 def write(settings: Settings, event: dict) -> str:

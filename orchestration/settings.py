@@ -31,6 +31,20 @@ class Settings:
     max_line_bytes: int = setting(
         "TOKENTRAIL_MAX_LINE_BYTES", "4194304", "Longer lines are rejected: usage events are a few hundred bytes."
     )
+    # Usage as gzip expands 10 to 50 times, padding 1,000 times. Below 64 MiB nothing is given up.
+    max_expansion: int = setting(
+        "TOKENTRAIL_MAX_EXPANSION",
+        "200",
+        "A file that expands to more than this many times its bytes, and to over 64 MiB, is given up there.",
+    )
+    give_up_rejects: int = setting(
+        "TOKENTRAIL_GIVE_UP_REJECTS",
+        "10000",
+        "A file is given up after more refused lines than this, when they are nearly all of it.",
+    )
+    give_up_share: float = setting(
+        "TOKENTRAIL_GIVE_UP_SHARE", "0.9", "Share of a file's lines, refused, that counts as nearly all of it."
+    )
     identity_window_days: int = setting(
         "TOKENTRAIL_IDENTITY_WINDOW_DAYS", "1", "Days over which a repeated id is the same attempt or request."
     )
@@ -138,6 +152,12 @@ def _checked(settings: Settings) -> Settings:
             raise ValueError(f"{name} is {text!r}: give a local time as HH:MM.")
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
+    if settings.max_expansion < 1 or settings.give_up_rejects < 0:
+        raise ValueError(
+            "TOKENTRAIL_MAX_EXPANSION is below 1, or TOKENTRAIL_GIVE_UP_REJECTS below 0: files would be given up unread."
+        )
+    if not 0 < settings.give_up_share <= 1:
+        raise ValueError("TOKENTRAIL_GIVE_UP_SHARE is a share of a file's lines: give a number above 0 and up to 1.")
     if settings.unpriced_window_days < 1:
         raise ValueError("TOKENTRAIL_UNPRICED_WINDOW_DAYS is below 1: the share of no day at all cannot be taken.")
     if settings.unpriced_sla_days < 0:

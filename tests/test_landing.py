@@ -679,7 +679,7 @@ def test_a_file_that_is_still_written_waits_for_the_next_load(settings, monkeypa
     land(settings, "b.jsonl", [event("2")])
     stale = [replace(file, size_bytes=1) if "b.jsonl" in file.path else file for file in new_files(settings)]
     with monkeypatch.context() as growing:
-        growing.setattr("orchestration.landing.load.find_files", lambda *_: stale)
+        growing.setattr("orchestration.landing.load.find_files", lambda *_: (stale, []))
         load = load_new_files(settings)
     assert (load.files, load.rows_loaded) == (1, 1)
     assert "landing/events/dt=2026-11-21/b.jsonl changed while it was read" in load.unread[0]

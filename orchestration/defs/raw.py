@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.landing import LoadInProgress, files_with_missing_rows, load_new_files
+from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
 from orchestration.warehouse import preview
 
@@ -17,14 +17,19 @@ RAW = {
 def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) -> dg.MaterializeResult:
     try:
         load = load_new_files(settings, source, report=context.log.info)
-    except LoadInProgress as busy:
-        raise dg.Failure(str(busy), allow_retries=True) from None
+    except (LoadInProgress, LoadStopped) as trouble:
+        raise dg.Failure(str(trouble), allow_retries=True) from None
+    for sentence in load.unread:
+        context.log.warning(sentence)
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
     return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
 
 
 def _lines_lost(settings: Settings, source: str) -> dg.AssetCheckResult:
-    short = files_with_missing_rows(settings, source)
+    try:
+        short = files_with_missing_rows(settings, source)
+    except LoadStopped as trouble:
+        raise dg.Failure(str(trouble)) from None
     return dg.AssetCheckResult(
         passed=not short,
         description=f"{len(short)} landing files have lines that were neither loaded nor rejected." if short else None,

@@ -1,24 +1,29 @@
 """The landing loader: new files become typed rows in the raw zone, each line loaded once or rejected with a reason.
 
-load.py is the one load at a time; files.py finds and fetches files, lines.py makes JSON lines of every format,
-sources.py names the conversion of each source: convert.py types and judges usage events in SQL, incidents.py the
+load.py is the one load at a time; files.py finds and fetches files, lines.py and parquet.py make JSON lines of every
+format, sources.py names the conversion of each source: convert.py types and judges usage events in SQL, incidents.py the
 events of incidents. privacy.py keeps bodies and plain ids out, rejects.py writes what was refused, manifests.py says
-what exists, and compaction.py keeps small files few. Loading never opens the warehouse.
+what exists, compaction.py keeps small files few, and reload.py judges a landed file again. trouble.py says what is the
+machine's, which refuses no line; database.py opens DuckDB. Loading never opens the warehouse.
 """
 
 from orchestration.landing.compaction import compact
 from orchestration.landing.load import Load, load_new_files, new_files
 from orchestration.landing.manifests import LoadInProgress, files_with_missing_rows, manifest_files, manifest_rows_sql
+from orchestration.landing.reload import reload
 from orchestration.landing.sources import SOURCES
+from orchestration.landing.trouble import LoadStopped
 
 __all__ = [
     "SOURCES",
     "Load",
     "LoadInProgress",
+    "LoadStopped",
     "compact",
     "files_with_missing_rows",
     "load_new_files",
     "manifest_files",
     "manifest_rows_sql",
     "new_files",
+    "reload",
 ]

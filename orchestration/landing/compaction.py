@@ -1,11 +1,13 @@
 """Compaction: a past day in one raw file, and one manifest for many. No row changes, and no reader notices."""
 
 from datetime import date
+from pathlib import Path
 
 from orchestration.landing.convert import merge, open_database, quoted
 from orchestration.landing.manifests import (
     manifest_files,
     manifest_path,
+    manifests_on_disk,
     new_load_id,
     one_loader,
     read_columns,
@@ -13,6 +15,7 @@ from orchestration.landing.manifests import (
     spool,
     sync,
 )
+from orchestration.landing.trouble import trouble_in_a_sentence
 from orchestration.settings import Settings
 
 # Every file costs a reader an open: a past day may have this many, and the manifest folder that many manifests.
@@ -25,20 +28,16 @@ def compact(settings: Settings, source: str = "events") -> dict[str, int]:
     """Merges the small files of past days and folds the source's manifests into one, when there are many of either.
 
     What is replaced stays on disk for a day, for readers that have listed it. Returns what was done: dates, files and
-    manifests merged. Raises LoadInProgress.
+    manifests merged. Raises LoadInProgress and LoadStopped.
     """
-    with one_loader(settings):
+    with one_loader(settings), trouble_in_a_sentence(settings, f"Compacting {source}"):
         remove_leftovers(settings)
         return compact_held(settings, source)
 
 
 def compact_held(settings: Settings, source: str) -> dict[str, int]:
     """`compact` for the owner of the lock."""
-    of_source = [
-        path
-        for path in sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
-        if read_columns(path, "source")["source"].unique().to_pylist() == [source]
-    ]
+    of_source = manifests_of(settings, source)
     folded = sorted(set(of_source) & set(manifest_files(settings)))
     if not folded:
         return {"dates": 0, "files": 0, "manifests": 0}
@@ -52,7 +51,7 @@ def compact_held(settings: Settings, source: str) -> dict[str, int]:
         load_id = new_load_id()
         renamed = _merge_days(settings, database, merges, source, load_id)
         # All manifests on disk, those superseded before too: whichever is deleted first, none comes back to life.
-        _fold_manifests(settings, database, renamed, [path.stem for path in of_source], load_id)
+        fold_manifests(settings, database, renamed, [path.stem for path in of_source], load_id)
     return {"dates": len(merges), "files": len(renamed), "manifests": len(folded)}
 
 
@@ -78,9 +77,20 @@ def _merge_days(settings, database, merges, source, load_id) -> list[tuple[str, 
     return renamed
 
 
-def _fold_manifests(settings, database, renamed, supersedes, load_id) -> None:
-    """Repeats every row under the new load id, with the raw files of now; the first row says what is superseded."""
-    database.execute("create temp table renamed (raw_file varchar, target varchar)")
+def manifests_of(settings: Settings, source: str) -> list[Path]:
+    """Every manifest of a source on disk, superseded ones included."""
+    listed = manifests_on_disk(settings)
+    return [path for path in listed if read_columns(path, "source")["source"].unique().to_pylist() == [source]]
+
+
+def fold_manifests(
+    settings: Settings, database, renamed: list[tuple[str, str]], supersedes: list[str], load_id: str
+) -> None:
+    """Repeats every row of `manifest` under the new load id, with the files of now (`renamed`: of then, of now).
+
+    The first row says which manifests are superseded. From the rename at the end on, readers see this one.
+    """
+    database.execute("create temp table renamed (former varchar, target varchar)")
     if renamed:
         database.executemany("insert into renamed values (?, ?)", renamed)
     path = manifest_path(settings, load_id)
@@ -90,10 +100,13 @@ def _fold_manifests(settings, database, renamed, supersedes, load_id) -> None:
         copy (
             select manifest.* replace (
                 '{load_id}' as load_id,
-                coalesce(target, raw_file) as raw_file,
+                coalesce(raw.target, raw_file) as raw_file,
+                coalesce(refused.target, rejects_file) as rejects_file,
                 case when row_number() over () = 1 then $supersedes::varchar[] end as supersedes
             )
-            from manifest left join renamed using (raw_file)
+            from manifest
+            left join renamed as raw on raw_file = raw.former
+            left join renamed as refused on rejects_file = refused.former
         ) to '{quoted(partial)}' (format parquet, compression zstd)
         """,  # noqa: S608
         {"supersedes": supersedes},

@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from orchestration.landing.database import NO_EXTENSIONS, is_of_data
 from orchestration.landing.fields import FIELDS, PRICE_KEY, RAW_COLUMNS, REQUIRED, STRINGS, TOKENS, snake_case
-from orchestration.landing.lines import NO_EXTENSIONS
 from orchestration.landing.privacy import (
     cleaned,
     cleaned_text,
@@ -123,6 +123,9 @@ class Converted:
     dates: dict[tuple[str, date], DateRows]  # by content hash and event date
     parts: dict[date, list[Path]]  # files written, by event date
     rejects: list[tuple[str, int, str, str]]  # content hash, line number, reason code and detail (tab between), line
+    passed_over: dict[str, int] = field(
+        default_factory=dict
+    )  # by content hash: refused lines that are not in `rejects`
 
 
 def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:
@@ -157,22 +160,34 @@ def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
 
 
 def convert(
-    database: duckdb.DuckDBPyConnection, lines: pa.Table, name_part: Callable[[date], Path], load_id: str, secret: str
+    database: duckdb.DuckDBPyConnection,
+    lines: pa.Table,
+    name_part: Callable[[date], Path],
+    load_id: str,
+    secret: str,
+    give_up: tuple[int, float] = (10_000, 0.9),
 ):
     """Types, judges and writes a batch with columns content_hash, line_number, line.
 
-    A batch that DuckDB cannot digest is halved until the one line that is to blame stands alone and is rejected.
+    A batch with a value that DuckDB cannot digest is halved until the one line that is to blame stands alone and is
+    rejected. Less memory than a batch needs halves it too, but refuses nothing: where a line alone does not fit, and for
+    all other trouble of the machine, the duckdb.Error is raised. Of a file that is refused nearly whole (`give_up`:
+    more than so many lines of a batch, and this share of it), the first lines stand for the others.
     """
+    arguments = (name_part, load_id, secret, give_up)
     try:
-        return _convert(database, lines, name_part, load_id, secret)
+        return _convert(database, lines, *arguments)
     except duckdb.Error as error:
-        if lines.num_rows == 1:
+        alone = lines.num_rows == 1
+        if not (is_of_data(error) or (isinstance(error, duckdb.OutOfMemoryException) and not alone)):
+            raise
+        if alone:
             (row,) = lines.to_pylist()
             reason = f"invalid_json\tit cannot be read ({type(error).__name__})"
             return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, row["line"])])
-        middle = lines.num_rows // 2
-        first = convert(database, lines.slice(0, middle), name_part, load_id, secret)
-        return joined(first, convert(database, lines.slice(middle), name_part, load_id, secret))
+    middle = lines.num_rows // 2
+    first = convert(database, lines.slice(0, middle), *arguments)
+    return joined(first, convert(database, lines.slice(middle), *arguments))
 
 
 def joined(one: Converted, other: Converted) -> Converted:
@@ -182,10 +197,12 @@ def joined(one: Converted, other: Converted) -> Converted:
     for day, parts in other.parts.items():
         one.parts.setdefault(day, []).extend(parts)
     one.rejects.extend(other.rejects)
+    for content_hash, lines in other.passed_over.items():
+        one.passed_over[content_hash] = one.passed_over.get(content_hash, 0) + lines
     return one
 
 
-def _convert(database, lines, name_part, load_id, secret) -> Converted:
+def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
     database.register("lines", lines)
     event, keys = "line", _keys(database, "line")
     if odd := [condition for name, condition in ODD.items() if any(found[name] for found in keys)]:
@@ -202,12 +219,30 @@ def _convert(database, lines, name_part, load_id, secret) -> Converted:
     for day in sorted({day for _, day in dates}):
         parts[day] = [name_part(day)]
         _write(database, there, day, parts[day][0], load_id)
-    rejects = database.execute(
-        "select content_hash, line_number, reason, line from typed where reason is not null"
-    ).fetchall()
+    rejects, passed_over = _rejects(database, *give_up)
     database.execute("drop table typed")
     database.unregister("lines")
-    return Converted(dates, parts, rejects)
+    return Converted(dates, parts, rejects, passed_over)
+
+
+def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, int]]:
+    """The refused rows, and by content hash how many more there are where nearly all of a content is refused."""
+    crowded = database.execute(
+        """
+        select content_hash, count(reason) - ? from typed group by content_hash
+        having count(reason) > ? and count(reason) >= ? * count(*)
+        """,
+        [most, most, share],
+    ).fetchall()
+    rows = "select content_hash, line_number, reason, line from typed where reason is not null"
+    if not crowded:
+        return database.execute(rows).fetchall(), {}
+    rows += (
+        f" qualify row_number() over (partition by content_hash order by line_number) <= {most}"
+        " or not list_contains(?, content_hash)"
+    )
+    hashes = [content_hash for content_hash, _ in crowded]
+    return database.execute(rows, [hashes]).fetchall(), dict(crowded)
 
 
 def _keys(database, event: str) -> list[dict]:

@@ -4,11 +4,15 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
 import fsspec
+
+from orchestration.landing.trouble import LoadStopped, UnreadableNow, first_line, is_of_the_file
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 READ_BYTES = 8 << 20  # below malloc's mmap ceiling (32 MiB), so the pages of one block are reused for the next
@@ -22,6 +26,7 @@ class LandingFile:
     size_bytes: int
     modified_at: str  # mtime in ns, or what the object store offers (etag, last modified)
     problem: str | None = None
+    detail: str = ""  # what is the matter with it, where the reason code does not say it all
 
     @property
     def arrival_date(self) -> date | None:
@@ -40,21 +45,19 @@ class LandingFile:
         return next((end for end in EXTENSIONS if self.path.lower().endswith(end)), None)
 
 
-class UnreadableNow(OSError):  # noqa: N818
-    """A file that cannot be read at the moment (permission, still growing): the next load tries again."""
-
-
-def find_files(landing: str, source: str) -> list[LandingFile]:
-    """Every landing file of a source, sorted by path.
+def find_files(landing: str, source: str) -> tuple[list[LandingFile], list[str]]:
+    """Every landing file of a source, sorted by path; and a sentence on each folder that could not be looked into.
 
     Names that begin with `.` or `_` are markers and uploads in progress of other tools: not landing files.
-    Symbolic links are listed with the problem `outside_landing` and never followed.
+    Symbolic links are listed with the problem `outside_landing` and never followed. Raises LoadStopped when an
+    object store cannot be listed.
     """
     if ".." in PurePosixPath(source).parts:
         raise ValueError(f"The source {source!r} leaves the landing folder: name a folder under it, such as events.")
+    unread: list[str] = []
     folder = local_folder(landing)
-    found = _local_files(folder, source) if folder else _remote_files(landing, source)
-    return sorted((_judged(file) for file in found), key=lambda file: file.path)
+    found = _local_files(folder, source, unread) if folder else _remote_files(landing, source)
+    return sorted((_judged(file) for file in found), key=lambda file: file.path), unread
 
 
 def local_folder(landing: str) -> Path | None:
@@ -72,12 +75,19 @@ def _judged(file: LandingFile) -> LandingFile:
     return file
 
 
-def _local_files(landing: Path, source: str):
+def _local_files(landing: Path, source: str, unread: list[str]):
     top = landing / source
+    if not os.path.lexists(landing):
+        unread.append(f"{landing} does not exist: create it, or set TOKENTRAIL_LANDING to where files land.")
     if top.is_symlink():
         yield _local_file(landing, top)
         return
-    for folder, subfolders, names in os.walk(top, onerror=_raise_unless_gone):
+
+    def cannot_look(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # a folder we may not list must not look like a day without events
+            unread.append(_cannot_look(landing, error))
+
+    for folder, subfolders, names in os.walk(top, onerror=cannot_look):
         links = [name for name in subfolders if Path(folder, name).is_symlink()]
         subfolders[:] = [name for name in subfolders if not _is_marker(name)]
         for name in links + names:
@@ -86,24 +96,48 @@ def _local_files(landing: Path, source: str):
                     yield _local_file(landing, Path(folder, name))
                 except FileNotFoundError:
                     continue  # withdrawn between listing and looking: nothing landed
+                except OSError as error:
+                    cannot_look(error)
 
 
-def _raise_unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):  # a folder we may not list must not look like a day without events
-        raise error
+def _cannot_look(landing: Path, error: OSError) -> str:
+    path = readable_name(os.path.relpath(error.filename, landing))
+    if isinstance(error, NotADirectoryError):
+        return f"landing/{path} is a file where a folder should be: move it away, or into a folder dt=YYYY-MM-DD."
+    return (
+        f"landing/{path} cannot be looked into ({error.strerror}): let this user list and read it. "
+        "What is in it is loaded by the next run that can."
+    )
+
+
+def readable_name(name: str) -> str:
+    """A file name as text: bytes that are no UTF-8 as \\xNN."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _local_file(landing: Path, path: Path) -> LandingFile:
     known = path.lstat()
-    problem = "outside_landing" if stat.S_ISLNK(known.st_mode) else None
+    problem, detail = "outside_landing" if stat.S_ISLNK(known.st_mode) else None, ""
     if problem is None and not stat.S_ISREG(known.st_mode):
         problem = "unreadable_file"  # a pipe or device would block for ever
-    return LandingFile(path.relative_to(landing).as_posix(), known.st_size, str(known.st_mtime_ns), problem)
+    name = path.relative_to(landing).as_posix()
+    if readable_name(name) != name:
+        problem, detail = "bad_file_name", "its name is no UTF-8: the bytes that are not are written as \\xNN here"
+    return LandingFile(readable_name(name), known.st_size, str(known.st_mtime_ns), problem, detail)
 
 
 def _remote_files(landing: str, source: str):
     store, root = _store(landing)
-    for address, info in store.find(f"{root}/{source}", detail=True).items():
+    try:
+        listed = store.find(f"{root}/{source}", detail=True)
+    except FileNotFoundError:
+        return
+    except Exception as error:  # every store has errors of its own
+        raise LoadStopped(
+            f"{landing}/{source} cannot be listed ({first_line(error)}). Look at the object store and its credentials; "
+            "the next load tries again."
+        ) from error
+    for address, info in listed.items():
         path = address.removeprefix(root).lstrip("/")
         if not any(_is_marker(part) for part in PurePosixPath(path).parts):
             stamps = (info.get(key) for key in ("ETag", "etag", "mtime", "LastModified", "last_modified", "created"))
@@ -118,26 +152,62 @@ def _store(landing: str):
     try:
         store, root = fsspec.url_to_fs(landing)
     except (ImportError, ValueError) as error:
-        raise RuntimeError(f"TOKENTRAIL_LANDING is {landing}: its file system cannot be opened. {error}") from error
+        raise LoadStopped(f"TOKENTRAIL_LANDING is {landing}: its file system cannot be opened. {error}") from error
     return store, root.rstrip("/")
 
 
 def fetch(landing: str, file: LandingFile, spool: Path) -> tuple[Path, str]:
     """A local path with the file's bytes, and their sha256 in hex. Objects in a store are copied to the spool folder.
 
-    Raises UnreadableNow (an OSError) when the file cannot be read now or changes while it is read.
+    Raises FileNotFoundError when the file is gone, UnreadableNow when it cannot be read now or changes while it is
+    read, and another OSError when this machine is in trouble.
     """
     folder = local_folder(landing)
     if folder:
         path = folder / file.path
-        with path.open("rb") as stream:
+        with reading(file), path.open("rb") as stream:
             content_hash = _hash(stream)
         raise_if_changed(path, file)
         return path, content_hash
     store, root = _store(landing)
     path = spool / f"{hashlib.sha256(file.path.encode()).hexdigest()[:16]}{file.extension}"
-    with store.open(f"{root}/{file.path}", "rb") as stream, path.open("wb") as copy:
-        return path, _hash(stream, copy)
+    digest = hashlib.sha256()
+    with path.open("wb") as copy:
+        for block in _remote_bytes(store, f"{root}/{file.path}", file):
+            digest.update(block)
+            copy.write(block)
+    return path, digest.hexdigest()
+
+
+def _remote_bytes(store, address: str, file: LandingFile) -> Iterator[bytes]:
+    try:
+        with store.open(address, "rb") as stream:
+            yield from iter(lambda: stream.read(READ_BYTES), b"")
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:  # every store has errors of its own
+        raise UnreadableNow(_cannot_read(file, error)) from error
+
+
+@contextmanager
+def reading(file: LandingFile) -> Iterator[None]:
+    """Turns an error that is the file's own into UnreadableNow, with a sentence; its absence stays FileNotFoundError."""
+    try:
+        yield
+    except (FileNotFoundError, UnreadableNow):
+        raise
+    except OSError as error:
+        if not is_of_the_file(error):
+            raise
+        raise UnreadableNow(_cannot_read(file, error)) from error
+
+
+def _cannot_read(file: LandingFile, error: Exception) -> str:
+    problem = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
+    return (
+        f"landing/{file.path} cannot be read now ({problem}): look at its permissions and at the disk or store it is on. "
+        "Nothing of it was loaded or refused; the next load tries again."
+    )
 
 
 def write_file(landing: str, path: str, content: bytes) -> None:
@@ -159,7 +229,8 @@ def write_file(landing: str, path: str, content: bytes) -> None:
 
 def raise_if_changed(path: Path, file: LandingFile) -> None:
     """Raises UnreadableNow when a local file is no longer the one that was found: it is still being written."""
-    now = path.stat()
+    with reading(file):
+        now = path.stat()
     if (now.st_size, str(now.st_mtime_ns)) != (file.size_bytes, file.modified_at):
         raise UnreadableNow(
             f"landing/{file.path} changed while it was read. Write landing files under a name that begins with '.' "
@@ -167,10 +238,8 @@ def raise_if_changed(path: Path, file: LandingFile) -> None:
         )
 
 
-def _hash(stream, copy=None) -> str:
+def _hash(stream) -> str:
     digest = hashlib.sha256()
     while block := stream.read(READ_BYTES):
         digest.update(block)
-        if copy:
-            copy.write(block)
     return digest.hexdigest()

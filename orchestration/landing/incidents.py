@@ -93,7 +93,12 @@ class Refused(ValueError):  # noqa: N818
 
 
 def convert(
-    database: duckdb.DuckDBPyConnection, lines: pa.Table, name_part: Callable[[date], Path], load_id: str, _secret: str
+    database: duckdb.DuckDBPyConnection,
+    lines: pa.Table,
+    name_part: Callable[[date], Path],
+    load_id: str,
+    _secret: str,
+    _give_up: tuple[int, float] = (0, 1),
 ) -> Converted:
     """Types, judges and writes a batch with columns content_hash, line_number, line.
 

@@ -7,27 +7,33 @@ is one SQL statement over (line_number, line), whatever the format, and one brok
 import csv
 import io
 import json
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchestration.landing.fields import native_names
 from orchestration.landing.files import READ_BYTES
 from orchestration.landing.privacy import KEPT_BYTES, WITHHELD_BODY, is_body
+from orchestration.settings import Settings
 
-PARQUET_ROWS = 16_384
 RECORD_BYTES = 1 << 20  # a CSV record over several lines that is longer is a quote that was never closed
-NEWLINE, BLANK_BYTES = 10, 64
-# Deeper JSON than Python itself reads is refused: json functions of DuckDB 1.5 recurse and crash the process on it.
-DEEP_BRACKETS = 2_000
-NO_EXTENSIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+PACKED_BYTES = 64 << 10  # read from gzip at once: what follows a member is copied, and members may be tiny
+ALWAYS_BYTES = 64 << 20  # what any file may expand to, however small it is
+BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
+PIECE_BYTES = 64 << 10
+MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on deep JSON; an event is 3 levels deep
+# What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
+MOST_DIGITS = 4_300
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+NEWLINE, OPENING = 10, 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
+BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
+DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 
 @dataclass(frozen=True)
@@ -57,29 +63,86 @@ class BrokenFile(Exception):  # noqa: N818
         self.reason_code, self.detail = reason_code, detail
 
 
-def read_blocks(path: Path, extension: str, max_line_bytes: int) -> Iterator[Block]:
-    """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0."""
-    rows = 0
-    reader = {".jsonl": _json_blocks, ".csv": _csv_blocks, ".parquet": _parquet_blocks}[extension.removesuffix(".gz")]
-    source = path if extension == ".parquet" else _chunks(path, gzipped=extension.endswith(".gz"))
+class Expansion:
+    """How far a file has expanded while it was read, against what it may."""
+
+    def __init__(self, landed_bytes: int, most: int):
+        self.landed_bytes, self.most, self.read_bytes = landed_bytes, most, 0
+
+    def add(self, read_bytes: int) -> None:
+        """Count what was decompressed or decoded. Raises BrokenFile when the file holds out of proportion to its size."""
+        self.foresee(read_bytes)
+        self.read_bytes += read_bytes
+
+    def foresee(self, more_bytes: int) -> None:
+        """Raises BrokenFile when so many bytes more would be too many."""
+        if self.read_bytes + more_bytes > max(ALWAYS_BYTES, self.most * self.landed_bytes):
+            raise BrokenFile(
+                "file_given_up",
+                f"it expands to more than {self.most} times its {self.landed_bytes:,} bytes, and what follows is unread",
+            )
+
+
+def read_blocks(path: Path, extension: str, settings: Settings, database=None) -> Iterator[Block]:
+    """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0.
+
+    `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit). Raises
+    OSError when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
+    """
+    rows, expansion = 0, Expansion(path.stat().st_size, settings.max_expansion)
+    if extension == ".parquet":
+        from orchestration.landing.parquet import parquet_blocks
+
+        blocks = parquet_blocks(path, expansion, settings, database)
+    else:
+        reader = _csv_blocks if extension.startswith(".csv") else _json_blocks
+        blocks = reader(_chunks(path, extension.endswith(".gz"), expansion), expansion, settings.max_line_bytes)
     try:
-        for block in reader(source, max_line_bytes):
+        for block in blocks:
             rows += len(block.numbers) + len(block.broken)
             yield block
     except BrokenFile as end:
         after = f" after {rows} rows, which are judged on their own" if rows else ""
-        yield _only_broken(Broken(0, "", end.reason_code, end.detail + after))
+        yield only_broken(Broken(0, "", end.reason_code, end.detail + after))
 
 
-def _chunks(path: Path, gzipped: bool) -> Iterator[bytes]:
+def count_lines(path: Path, extension: str, settings: Settings) -> int | None:
+    """How many lines (rows of a table) a file has, blank ones included; None when it cannot be said within bounds."""
+    if extension == ".parquet":
+        from orchestration.landing.parquet import count_rows
+
+        return count_rows(path)
+    expansion = Expansion(path.stat().st_size, settings.max_expansion)
+    try:
+        return sum(chunk.count(b"\n") for chunk in _chunks(path, extension.endswith(".gz"), expansion))
+    except BrokenFile:
+        return None
+
+
+def _chunks(path: Path, gzipped: bool, expansion: Expansion) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        yield from _unzipped(stream) if gzipped else iter(lambda: stream.read(READ_BYTES), b"")
+        if not gzipped:
+            yield from iter(lambda: stream.read(READ_BYTES), b"")
+            return
+        gathered, size = [], 0
+        try:
+            for data in _unzipped(stream):
+                expansion.add(len(data))
+                gathered.append(data)
+                size += len(data)
+                if size >= READ_BYTES:
+                    yield b"".join(gathered)
+                    gathered, size = [], 0
+        except BrokenFile:
+            yield b"".join(gathered)  # every byte before the break
+            raise
+        yield b"".join(gathered)
 
 
 def _unzipped(stream) -> Iterator[bytes]:
     """Decompressed chunks. Unlike the gzip module this hands out every byte before a break."""
     member, packed, inside = zlib.decompressobj(wbits=31), b"", False
-    while (packed := packed or stream.read(READ_BYTES // 8)) or inside:
+    while (packed := packed or stream.read(PACKED_BYTES)) or inside:
         try:
             data = member.decompress(packed, READ_BYTES)
         except zlib.error as error:
@@ -116,65 +179,120 @@ def _whole_lines(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
         yield rest, False
 
 
-def _json_blocks(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[Block]:
+def _json_blocks(chunks: Iterator[bytes], _: Expansion, max_line_bytes: int) -> Iterator[Block]:
     first, seen = 1, False
     for data, too_long in _whole_lines(chunks, max_line_bytes):
         if too_long:
-            block, count = _only_broken(_too_long(first, data, max_line_bytes)), 1
-        else:
-            text = data.removeprefix(b"\xef\xbb\xbf") if first == 1 else data
-            ends = np.flatnonzero(np.frombuffer(text, np.uint8) == NEWLINE) + 1
-            offsets = np.concatenate([[0], ends, [len(text)] if not ends.size or ends[-1] != len(text) else []])
+            seen, first = True, first + 1
+            yield only_broken(_too_long(first - 1, data, max_line_bytes))
+            continue
+        text = data.removeprefix(b"\xef\xbb\xbf") if first == 1 else data
+        for piece in _pieces(text):
+            ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == NEWLINE) + 1
+            offsets = np.concatenate([[0], ends, [len(piece)] if not ends.size or ends[-1] != len(piece) else []])
             lines = pa.StringArray.from_buffers(
-                len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(text)
+                len(offsets) - 1, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(piece)
             )
-            count = len(lines)
-            block = _sound(np.arange(first, first + count), lines, np.diff(offsets), max_line_bytes)
-        first, seen = first + count, seen or bool(len(block.numbers) or block.broken)
-        yield block
+            block = sound_block(np.arange(first, first + len(lines)), lines, max_line_bytes)
+            first, seen = first + len(lines), seen or bool(len(block.numbers) or block.broken)
+            yield block
     if not seen:
         raise BrokenFile("empty_file", "there is no line in it")
 
 
-def _sound(numbers: np.ndarray, lines: pa.StringArray, lengths: np.ndarray, max_line_bytes: int) -> Block:
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Whole lines in pieces of at most BLOCK_LINES lines (more only where a stretch of 64 KiB has more)."""
+    if text.count(b"\n") <= BLOCK_LINES:
+        yield text
+        return
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + PIECE_BYTES) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def sound_block(numbers: np.ndarray, lines: pa.StringArray, max_line_bytes: int) -> Block:
     """The lines SQL can be given; blank ones are no rows, overlong, undecodable and bottomless ones are broken."""
-    broken, drop = [], []
-    for at in np.flatnonzero((lengths <= BLANK_BYTES) | (lengths > min(2 * DEEP_BRACKETS, max_line_bytes))):
-        line = _bytes(lines, at)
-        if not line.strip():
-            drop.append(at)
-        elif len(line.rstrip(b"\r\n")) > max_line_bytes:
-            broken.append(_too_long(int(numbers[at]), line, max_line_bytes))
-            drop.append(at)
-        elif line.count(b"[") + line.count(b"{") > DEEP_BRACKETS and _is_bottomless(line):
-            broken.append(Broken(int(numbers[at]), _head(line), "invalid_json", "it is nested too deeply to be read"))
-            drop.append(at)
+    if not lines.nbytes or not len(lines):
+        return Block(numbers, lines)
+    offsets = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, 4 * lines.offset)
+    text, starts = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[: offsets[-1]], offsets[:-1]
+    lengths = np.diff(offsets)
+    drop = np.zeros(len(lines), bool)
+    if (BLANK[text[np.minimum(starts, len(text) - 1)]] | (lengths == 0)).any():
+        drop = _per_line(~BLANK[text], offsets) == 0
+    broken = []
+
+    def refuse(at: int, reason_code: str, detail: str, ending: str = "") -> None:
+        broken.append(Broken(int(numbers[at]), _head(_bytes(lines, at)).rstrip(ending or "\n"), reason_code, detail))
+        drop[at] = True
+
+    for at in np.flatnonzero((lengths > max_line_bytes) & ~drop):
+        if len(_bytes(lines, at).rstrip(b"\r\n")) > max_line_bytes:
+            refuse(at, *_length_problem(max_line_bytes))
+    for at in np.flatnonzero(_is_suspicious(text, offsets, lengths) & ~drop):
+        if problem := _shape_problem(_bytes(lines, at)):
+            refuse(at, "invalid_json", problem, "]} ")  # without its end nobody will try to walk through it again
     try:
         lines.validate(full=True)
     except pa.ArrowInvalid:
-        for at in sorted(set(range(len(lines))) - set(drop)):
-            if (problem := _utf8_problem(line := _bytes(lines, at))) is not None:
-                broken.append(Broken(int(numbers[at]), _head(line), "invalid_utf8", problem))
-                drop.append(at)
-    if drop:
-        keep = np.ones(len(lines), bool)
-        keep[drop] = False
-        numbers, lines = numbers[keep], lines.filter(pa.array(keep))
+        for at in np.flatnonzero((_per_line(text >= 0x80, offsets) > 0) & ~drop):
+            if problem := _utf8_problem(_bytes(lines, at)):
+                refuse(at, "invalid_utf8", problem)
+    if drop.any():
+        numbers, lines = numbers[~drop], lines.filter(pa.array(~drop))
     return Block(numbers, lines, broken)
+
+
+def _per_line(marks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """How many bytes of each line are marked."""
+    return np.diff(np.searchsorted(np.flatnonzero(marks), offsets))
+
+
+def _is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Lines that may be nested too deeply or hold an endless number: enough brackets, or two digits as far apart."""
+    suspicious = np.zeros(len(lengths), bool)
+    if lengths.max() > 2 * MOST_DEEP:
+        suspicious = _per_line((text & 0xDF) == OPENING, offsets) > MOST_DEEP
+    if lengths.max() > MOST_DIGITS:
+        at = np.arange(0, len(text), MOST_DIGITS // 2)  # a longer run of digits has two of these side by side
+        digits = DIGIT[text[at]]
+        of_line = np.searchsorted(offsets, at[:-1][digits[:-1] & digits[1:]], side="right") - 1
+        suspicious[of_line[of_line < len(lengths)]] = True
+        suspicious &= lengths > 2 * MOST_DEEP
+    return suspicious
+
+
+def _shape_problem(line: bytes) -> str | None:
+    """What keeps DuckDB or Python from reading a suspicious line, JSON inside of its texts included."""
+    if _depth(line) > MOST_DEEP:
+        return f"it is nested too deeply to be read, in more than {MOST_DEEP} levels"
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return f"it has a number of more than {MOST_DIGITS} digits" if "digits" in str(error) else None
+    texts = (text for text in _texts(value) if text.startswith(("{", "[")))
+    return next(filter(None, (_shape_problem(text.encode(errors="replace")) for text in texts)), None)
+
+
+def _depth(line: bytes) -> int:
+    """How deep brackets are nested outside of strings."""
+    brackets = np.frombuffer(STRING.sub(b"", line), np.uint8)
+    opening, closing = (brackets & 0xDF) == OPENING, (brackets & 0xDF) == OPENING + 2
+    return int(np.cumsum(opening.astype(np.int64) - closing).max(initial=0))
+
+
+def _texts(value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _bytes(lines: pa.StringArray, at: int) -> bytes:
     return lines[int(at)].as_buffer().to_pybytes()
-
-
-def _is_bottomless(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except RecursionError:
-        return True
-    except ValueError:
-        pass
-    return False
 
 
 def _utf8_problem(line: bytes) -> str | None:
@@ -185,19 +303,24 @@ def _utf8_problem(line: bytes) -> str | None:
     return None
 
 
+def _length_problem(max_line_bytes: int) -> tuple[str, str]:
+    return "line_too_long", f"it is longer than {max_line_bytes} bytes"
+
+
 def _too_long(number: int, line: bytes, max_line_bytes: int) -> Broken:
-    return Broken(number, _head(line), "line_too_long", f"it is longer than {max_line_bytes} bytes")
+    return Broken(number, _head(line), *_length_problem(max_line_bytes))
 
 
 def _head(line: bytes) -> str:
     return line[:KEPT_BYTES].decode(errors="replace").rstrip("\r\n")
 
 
-def _only_broken(broken: Broken) -> Block:
+def only_broken(broken: Broken) -> Block:
+    """A block without a sound line."""
     return Block(np.zeros(0, np.int64), pa.array([], pa.string()), [broken])
 
 
-def _csv_blocks(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[Block]:
+def _csv_blocks(chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: int) -> Iterator[Block]:
     """CSV records as JSON objects of strings; an empty field is an absent one. A record has its first line's number."""
     records = _csv_records(chunks, max_line_bytes)
     header = next(records, None)
@@ -211,16 +334,17 @@ def _csv_blocks(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[Block]
     for record in records:
         if isinstance(record, Broken):
             broken.append(replace(record, line=WITHHELD_BODY) if has_bodies else record)
-            continue
-        number, fields = record
-        values = {name: value for name, value in zip(names, fields, strict=True) if value}
-        numbers.append(number)
-        texts.append(json.dumps(values, ensure_ascii=False))
-        size += len(texts[-1])
-        if size > READ_BYTES:
-            yield _made_block(numbers, pa.array(texts, pa.string()), broken, max_line_bytes)
+        else:
+            number, fields = record
+            values = {name: value for name, value in zip(names, fields, strict=True) if value}
+            numbers.append(number)
+            texts.append(json.dumps(values, ensure_ascii=False))
+            size += len(texts[-1])
+        if size > READ_BYTES or len(numbers) + len(broken) > BLOCK_LINES:
+            yield _made_block(numbers, texts, broken, max_line_bytes)
+            expansion.add(size)  # every record repeats the names of the header
             numbers, texts, broken, size = [], [], [], 0
-    yield _made_block(numbers, pa.array(texts, pa.string()), broken, max_line_bytes)
+    yield _made_block(numbers, texts, broken, max_line_bytes)
 
 
 def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[int, list[str]] | Broken]:
@@ -265,7 +389,10 @@ def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
 def _numbered(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[int, str] | Broken]:
     number = 0
     for data, too_long in _whole_lines(chunks, max_line_bytes):
-        for line in [data] if too_long else io.BytesIO(data):
+        for line in [data] if too_long else _not_blank(data):
+            if isinstance(line, int):
+                number += line
+                continue
             number += 1
             if too_long or len(line) > max_line_bytes:
                 yield _too_long(number, line, max_line_bytes)
@@ -275,25 +402,15 @@ def _numbered(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[in
                 yield number, line.decode().removeprefix("\ufeff")
 
 
-def _parquet_blocks(path: Path, max_line_bytes: int) -> Iterator[Block]:
-    """Parquet rows as JSON objects; structs, lists and maps become JSON. The line number is the row number."""
-    first = 1
-    try:
-        with pq.ParquetFile(path) as file, duckdb.connect(config={"threads": 1, **NO_EXTENSIONS}) as database:
-            names = native_names(file.schema_arrow.names)
-            pairs = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}', column_{at}" for at, name in enumerate(names))
-            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
-                table = pa.Table.from_batches([batch]).rename_columns([f"column_{at}" for at in range(len(names))])
-                database.register("batch", table)
-                made = database.execute(f"select json_object({pairs})::varchar as line from batch").to_arrow_table()  # noqa: S608
-                lines = pa.concat_arrays(made["line"].cast(pa.string()).chunks)
-                yield _made_block(range(first, first + len(lines)), lines, [], max_line_bytes)
-                first += len(lines)
-    except (pa.ArrowException, duckdb.Error, OSError) as error:
-        raise BrokenFile("unreadable_file", f"it is no readable Parquet ({str(error).splitlines()[0][:200]})") from None
+def _not_blank(data: bytes) -> Iterator[bytes | int]:
+    """Lines, and in their place the number of those that stretch over whole pieces and are all blank."""
+    for piece in _pieces(data):
+        if piece.strip():
+            yield from io.BytesIO(piece)
+        else:
+            yield piece.count(b"\n")
 
 
-def _made_block(numbers, lines: pa.StringArray, broken: list[Broken], max_line_bytes: int) -> Block:
-    lengths = np.diff(np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, 4 * lines.offset)) if lines else []
-    block = _sound(np.array(numbers, np.int64), lines, np.asarray(lengths, np.int64), max_line_bytes)
+def _made_block(numbers: list[int], texts: list[str], broken: list[Broken], max_line_bytes: int) -> Block:
+    block = sound_block(np.array(numbers, np.int64), pa.array(texts, pa.string()), max_line_bytes)
     return Block(block.numbers, block.lines, broken + block.broken)

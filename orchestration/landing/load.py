@@ -8,8 +8,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,8 +19,8 @@ import pyarrow as pa
 from orchestration.landing.compaction import compact_held
 from orchestration.landing.convert import Converted, DateRows, merge, open_database
 from orchestration.landing.fields import PRICE_KEY
-from orchestration.landing.files import LandingFile, UnreadableNow, fetch, find_files, local_folder, raise_if_changed
-from orchestration.landing.lines import read_blocks
+from orchestration.landing.files import LandingFile, fetch, find_files, local_folder, raise_if_changed, reading
+from orchestration.landing.lines import Block, count_lines, read_blocks
 from orchestration.landing.manifests import (
     MANIFEST,
     known_files,
@@ -36,9 +36,12 @@ from orchestration.landing.manifests import (
 )
 from orchestration.landing.rejects import FILE_PROBLEMS, RejectsFile
 from orchestration.landing.sources import SOURCES
+from orchestration.landing.trouble import TROUBLE, LoadStopped, UnreadableNow, first_line, trouble_in_a_sentence
 from orchestration.settings import Settings
 
 BATCH_BYTES = 96 << 20  # of text per conversion: some 200,000 events, a few hundred MB in a worker
+BATCH_ROWS = 200_000  # lines of two bytes take fifty times their text
+SHORT_BYTES, SHORT_ROWS = 64, 32_768  # no event is so short: such lines are looked at in smaller batches
 PROGRESS_SECONDS = 3.0
 
 
@@ -70,43 +73,74 @@ class Loading:
     content_hash: str | None = None
     status: str = "rejected"  # 'loaded' once its lines are judged
     chain: int = 0  # names its raw files: files converted together share them
+    lines: int = 0  # read so far, those that broke included
+    passed_over: int = 0  # refused lines that are not kept one by one
+    unread_after: int | None = None  # the line at which it was given up
+    total_lines: int | None = None  # of a file that was given up, where they could be counted
     dates: dict[date, DateRows] = field(default_factory=dict)
     rejects: Counter = field(default_factory=Counter)
+
+
+class Spoiled(Exception):  # noqa: N818
+    """A file changed, vanished or became unreadable after some of it was converted: the load is done again without it."""
+
+    def __init__(self, file: LandingFile, sentence: str | None):
+        super().__init__(sentence or f"landing/{file.path} is gone.")
+        self.file, self.sentence = file, sentence
 
 
 def load_new_files(settings: Settings, source: str = "events", report: Callable[[str], None] | None = None) -> Load:
     """Loads every landing file of a source that no manifest knows; with none it writes nothing (an idle Load).
 
     `report` gets a progress sentence every few seconds of a longer load (default: standard error). Raises
-    LoadInProgress when another loader is at work. A crash at any point leaves nothing a reader would see.
+    LoadInProgress when another loader is at work, and LoadStopped when this machine or the raw zone is in trouble: then
+    nothing is recorded. A crash at any point leaves nothing a reader would see.
     """
-    began = time.monotonic()
-    with one_loader(settings):
-        new = new_files(settings, source)
+    began, report = time.monotonic(), report or _to_stderr
+    with one_loader(settings), trouble_in_a_sentence(settings, f"Loading {source}"):
+        new, unread = _look(settings, source)
         if not new:
-            return Load()
-        remove_leftovers(settings)
-        spool(settings).mkdir(parents=True)
+            return Load(unread=unread)
+        known, load = loaded_contents(settings, source), None
         try:
-            load = _Loader(settings, source, report or _to_stderr, began).run(new, loaded_contents(settings, source))
-            compact_held(settings, source)
+            while load is None:
+                remove_leftovers(settings)
+                spool(settings).mkdir(parents=True, exist_ok=True)
+                try:
+                    load = Loader(settings, source, report, began).run(new, set(known))
+                except Spoiled as spoiled:
+                    unread += [spoiled.sentence] if spoiled.sentence else []
+                    new = [file for file in new if file != spoiled.file]
+            _compact_if_possible(settings, source, report)
         finally:
             shutil.rmtree(spool(settings), ignore_errors=True)
-        return load
+        return replace(load, unread=unread + load.unread)
+
+
+def _compact_if_possible(settings: Settings, source: str, report: Callable[[str], None]) -> None:
+    """The load is complete, and stays so whatever becomes of tidying up after it."""
+    try:
+        compact_held(settings, source)
+    except (*TROUBLE, LoadStopped, RuntimeError) as error:
+        report(f"{source}: everything is loaded, but small files were left as they are ({first_line(error)}).")
 
 
 def new_files(settings: Settings, source: str = "events") -> list[LandingFile]:
     """Landing files that no manifest knows by path, size and time, in order of path. Reads only; takes no lock."""
+    return _look(settings, source)[0]
+
+
+def _look(settings: Settings, source: str) -> tuple[list[LandingFile], list[str]]:
     known = known_files(settings, source)
-    found = find_files(settings.landing, source)
-    return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known]
+    found, unread = find_files(settings.landing, source)
+    return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known], unread
 
 
 def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class _Loader:
+class Loader:
     """The state that the steps of one load share. Everything but fetching, converting and merging is on one thread."""
 
     def __init__(self, settings: Settings, source: str, report: Callable[[str], None], began: float):
@@ -124,20 +158,26 @@ class _Loader:
         self.rejects = RejectsFile(path, source, self.load_id, settings.id_secret)
 
     def run(self, new: list[LandingFile], hashes: set[str]) -> Load:
-        """Loads the files; `hashes` are the contents that are loaded already."""
+        """Loads the files; `hashes` are the contents that are loaded already. Raises Spoiled, and errors of the machine."""
+        rows = self.judge(new, hashes)
+        if rows:
+            write_table(pa.Table.from_pylist(rows, MANIFEST), manifest_path(self.settings, self.load_id))
+        return self.summary()
+
+    def judge(self, new: list[LandingFile], hashes: set[str]) -> list[dict]:
+        """Writes what becomes of the files, and returns the rows of a manifest that makes it exist."""
         with (
             open_database(self.settings.memory_limit, spool(self.settings), self.settings.id_secret) as database,
             ThreadPoolExecutor(self.workers) as pool,
         ):
-            self._convert_all(self._batches(self._fetched(new, hashes, pool)), database, pool, len(new))
+            self._convert_all(self._batches(self._fetched(new, hashes, pool), database), database, pool, len(new))
+            for loading in self.loading:
+                if loading.passed_over or loading.unread_after is not None:
+                    self._reject(loading, 0, "", "file_given_up", self._given_up(loading))
             settled = pool.map(lambda key: self._settle(database, *key), self.parts)
             raw_files = dict(zip(self.parts, settled, strict=True))
         self.rejects.close()
-        if not self.loading:
-            return Load(unread=self.unread)
-        rows = [row for loading in self.loading for row in self._manifest_rows(loading, raw_files)]
-        write_table(pa.Table.from_pylist(rows, MANIFEST), manifest_path(self.settings, self.load_id))
-        return self._summary()
+        return [row for loading in self.loading for row in self._manifest_rows(loading, raw_files)]
 
     def _fetched(self, new: list[LandingFile], hashes: set[str], pool: ThreadPoolExecutor) -> Iterator[Loading]:
         """The files to read, by path, fetched some way ahead; those that need no reading are settled here."""
@@ -169,53 +209,100 @@ class _Loader:
                 loading.path, loading.content_hash = fetching.result()
             except FileNotFoundError:
                 return None  # withdrawn since it was listed
-            except (UnreadableNow, PermissionError) as error:
+            except UnreadableNow as error:
                 self.unread.append(str(error))
                 return None
         else:
-            self._reject(loading, 0, "", file.problem, FILE_PROBLEMS[file.problem])
+            self._reject(loading, 0, "", file.problem, file.detail or FILE_PROBLEMS[file.problem])
         self.loading.append(loading)
         return loading
 
-    def _batches(self, files: Iterable[Loading]) -> Iterator[tuple[int, pa.Table]]:
-        """(chain, lines) of about BATCH_BYTES. Many small files make one batch; the batches of a large one, a chain."""
-        tables, size, chain = [], 0, 0
+    def _batches(self, files: Iterable[Loading], database) -> Iterator[tuple[int, pa.Table] | None]:
+        """(chain, lines) of about BATCH_BYTES. Many small files make one batch; the batches of a large one, a chain.
+
+        None asks for what became of the batches so far: a file that is refused nearly whole is given up.
+        """
+        tables, size, rows, chain = [], 0, 0, 0
         for number, loading in enumerate(files):
             chain = chain if tables else number
             loading.chain, is_cut = chain, False
-            for block in read_blocks(loading.path, loading.file.extension, self.settings.max_line_bytes):
+            for block in self._blocks(loading, database):
                 for broken in block.broken:
                     self._reject(loading, broken.line_number, broken.line, broken.reason_code, broken.detail)
                 if len(block.numbers) or any(broken.line_number for broken in block.broken) or not block.broken:
                     loading.status = "loaded"
+                loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
                     tables.append(_table(loading.content_hash, block))
-                    size += block.lines.nbytes
-                if size > BATCH_BYTES:
+                    size, rows = size + block.lines.nbytes, rows + len(block.numbers)
+                is_doubtful = self._is_hopeless(loading)
+                if tables and (_is_full(size, rows) or is_doubtful):
                     yield chain, pa.concat_tables(tables)
-                    tables, size, is_cut = [], 0, True
-            self._forget_copy(loading)
+                    tables, size, rows, is_cut = [], 0, 0, True
+                if is_doubtful:
+                    yield None
+                    if self._is_hopeless(loading):
+                        loading.unread_after = _last_line(block)
+                        break
+            self._check_unchanged(loading)
             if is_cut and tables:
                 yield chain, pa.concat_tables(tables)
-                tables, size = [], 0
+                tables, size, rows = [], 0, 0
         if tables:
             yield chain, pa.concat_tables(tables)
 
+    def _blocks(self, loading: Loading, database) -> Iterator[Block]:
+        try:
+            with reading(loading.file):
+                yield from read_blocks(loading.path, loading.file.extension, self.settings, database)
+        except (FileNotFoundError, UnreadableNow) as error:
+            gone = isinstance(error, FileNotFoundError)
+            raise Spoiled(loading.file, None if gone else str(error)) from error
+
+    def _is_hopeless(self, loading: Loading) -> bool:
+        """Whether nearly all of the lines whose fate is known are refused, and they are many."""
+        refused = loading.rejects.total() + loading.passed_over
+        taken = sum(rows.rows for rows in loading.dates.values())
+        settings = self.settings
+        return refused > settings.give_up_rejects and refused >= settings.give_up_share * (refused + taken)
+
+    def _given_up(self, loading: Loading) -> str:
+        refused = loading.rejects.total() + loading.passed_over
+        said = f"{refused:,} of {loading.lines:,} lines read were refused"
+        if loading.passed_over:
+            said += f", {loading.passed_over:,} of them not kept one by one"
+        if loading.unread_after is not None:
+            lines = loading.total_lines
+            more = f"{max(0, lines - loading.unread_after):,} lines" if lines is not None else "all"
+            said += f"; {more} after line {loading.unread_after:,} were left unread"
+        return said
+
+    def _check_unchanged(self, loading: Loading) -> None:
+        """A local file that was still written while it was read spoils the load; one that vanished was read to its end."""
+        if loading.unread_after is not None:
+            loading.total_lines = count_lines(loading.path, loading.file.extension, self.settings)
+        try:
+            if local_folder(self.settings.landing):
+                with suppress(FileNotFoundError):
+                    raise_if_changed(loading.path, loading.file)
+        except UnreadableNow as error:
+            raise Spoiled(loading.file, str(error)) from error
+        self._forget_copy(loading)
+
     def _forget_copy(self, loading: Loading) -> None:
-        if local_folder(self.settings.landing):
-            raise_if_changed(loading.path, loading.file)
-        else:
+        if not local_folder(self.settings.landing):
             loading.path.unlink()
 
     def _convert_all(
-        self, batches: Iterable[tuple[int, pa.Table]], database, pool: ThreadPoolExecutor, files: int
+        self, batches: Iterable[tuple[int, pa.Table] | None], database, pool: ThreadPoolExecutor, files: int
     ) -> None:
         """Keeps every worker busy and at most one batch waiting, so that memory does not grow with the landing zone."""
         running: deque[Future] = deque()
-        for chain, lines in batches:
-            while len(running) > self.workers:
+        for batch in batches:
+            while len(running) > (self.workers if batch else 0):
                 self._collect(running.popleft().result(), files)
-            running.append(pool.submit(self._convert, database, chain, lines))
+            if batch:
+                running.append(pool.submit(self._convert, database, *batch))
         while running:
             self._collect(running.popleft().result(), files)
 
@@ -224,9 +311,10 @@ class _Loader:
             folder = self.settings.raw / self.source / f"event_date={day}"
             return folder / f"load={self.load_id}-{chain}.part{next(self.part_numbers)}.parquet"
 
+        give_up = (self.settings.give_up_rejects, self.settings.give_up_share)
         with closing(database.cursor()) as worker:
             convert = SOURCES[self.source].convert
-            return chain, convert(worker, lines, part, self.load_id, self.settings.id_secret)
+            return chain, convert(worker, lines, part, self.load_id, self.settings.id_secret, give_up)
 
     def _collect(self, result: tuple[int, Converted], files: int) -> None:
         chain, converted = result
@@ -235,6 +323,8 @@ class _Loader:
             self.rows += more.rows
         for day, paths in converted.parts.items():
             self.parts.setdefault((chain, day), []).extend(paths)
+        for content_hash, more in converted.passed_over.items():
+            self.by_hash[content_hash].passed_over += more
         for content_hash, line_number, reason, line in converted.rejects:
             code, _, detail = reason.partition("\t")
             self._reject(self.by_hash[content_hash], line_number, line, code, detail)
@@ -300,7 +390,10 @@ class _Loader:
             rows.append(same | counts | reasons | {"price_keys": []})
         return rows
 
-    def _summary(self) -> Load:
+    def summary(self) -> Load:
+        """What this load did."""
+        if not self.loading:
+            return Load(unread=self.unread)
         rejects = sum((loading.rejects for loading in self.loading), Counter())
         return Load(
             load_id=self.load_id,
@@ -318,6 +411,14 @@ class _Loader:
 def _table(content_hash: str, block) -> pa.Table:
     hashes = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [content_hash])
     return pa.table({"content_hash": hashes, "line_number": block.numbers, "line": block.lines})
+
+
+def _is_full(size: int, rows: int) -> bool:
+    return size > BATCH_BYTES or rows > (BATCH_ROWS if size > SHORT_BYTES * rows else SHORT_ROWS)
+
+
+def _last_line(block: Block) -> int:
+    return max([*block.numbers[-1:].tolist(), *(broken.line_number for broken in block.broken)])
 
 
 def _nulls_first(key: tuple) -> tuple:

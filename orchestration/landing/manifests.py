@@ -8,19 +8,20 @@ import os
 import secrets
 import shutil
 import socket
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from orchestration.landing.convert import quoted
+from orchestration.landing.database import open_memory
 from orchestration.landing.fields import PRICE_KEY
-from orchestration.landing.lines import NO_EXTENSIONS
 from orchestration.landing.sources import SOURCES
+from orchestration.landing.trouble import LoadStopped, trouble_in_a_sentence
 from orchestration.settings import Settings
 
 GRACE = timedelta(days=1)  # readers that listed files before a compaction have this long to finish
@@ -86,24 +87,37 @@ def loaded_at(load_id: str) -> datetime:
 
 
 @contextmanager
-def one_loader(settings: Settings):
-    """Holds raw/_lock. The kernel frees it when its owner ends, however it ends. Raises LoadInProgress."""
-    settings.raw.mkdir(parents=True, exist_ok=True)
+def one_loader(settings: Settings) -> Iterator[None]:
+    """Holds raw/_lock. The kernel frees it when its owner ends, however it ends.
+
+    Raises LoadInProgress, and LoadStopped when there is no raw zone to work in. Raw files are for this user alone.
+    """
     path = settings.raw / "_lock"
-    lock = FileLock(path)
+    with trouble_in_a_sentence(settings, f"Opening {settings.raw}"):
+        for there, should in ((settings.raw, "folder"), (path, "file")):
+            if there.exists() and there.is_dir() != (should == "folder"):
+                raise LoadStopped(f"{there} is not a {should}: move it away and run again; the load makes its own.")
+        if not settings.raw.exists():
+            settings.data.mkdir(parents=True, exist_ok=True)
+            settings.raw.mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            owner = path.read_text(errors="replace").strip() or "a process that has just started"
+            raise LoadInProgress(
+                f"{path}: another load is running, by {owner}. Wait until it ends, or end that process: "
+                "the lock is freed with it and nothing half-loaded is ever read."
+            ) from None
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        owner = path.read_text().strip() or "a process that has just started"
-        raise LoadInProgress(
-            f"{path}: another load is running, by {owner}. Wait until it ends, or end that process: "
-            "the lock is freed with it and nothing half-loaded is ever read."
-        ) from None
-    try:
-        path.write_text(f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC\n")
-        _write_schemas(settings)
+        with trouble_in_a_sentence(settings, f"Opening {settings.raw}"):
+            path.write_text(
+                f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC\n"
+            )
+            _write_schemas(settings)
         yield
-        path.write_text("")
+        with suppress(OSError):  # what was loaded is loaded
+            path.write_text("")
     finally:
         lock.release()
 
@@ -111,15 +125,23 @@ def one_loader(settings: Settings):
 def _write_schemas(settings: Settings) -> None:
     """Empty tables, so that readers find a schema before the first event: a manifest, and raw/_schema/*.parquet."""
     folder = settings.raw / "_schema"
-    if not manifest_path(settings, SCHEMA_ID).exists():
+    if not _is_parquet(manifest_path(settings, SCHEMA_ID)) or not _is_parquet(folder / "rejects.parquet"):
         write_table(pa.Table.from_pylist([], MANIFEST), manifest_path(settings, SCHEMA_ID))
         write_table(pa.Table.from_pylist([], REJECTS), folder / "rejects.parquet")
     for name, source in SOURCES.items():
-        if not (folder / f"{name}.parquet").exists():
+        if not _is_parquet(folder / f"{name}.parquet"):
             columns = ", ".join(f"null::{kind} as {column}" for column, kind in source.raw_columns.items())
-            with duckdb.connect(config=NO_EXTENSIONS) as database:
+            with open_memory(settings) as database:
                 empty = database.execute(f"select {columns} limit 0").to_arrow_table()
             write_table(empty, folder / f"{name}.parquet")
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        pq.read_schema(path)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 def manifest_path(settings: Settings, load_id: str) -> Path:
@@ -142,9 +164,17 @@ def sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def manifests_on_disk(settings: Settings) -> list[Path]:
+    """Every manifest, superseded ones included, oldest first."""
+    return sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+
+
 def manifest_files(settings: Settings) -> list[Path]:
-    """The manifests that count, oldest first: those no other one supersedes. Never empty once a loader ran."""
-    listed = sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+    """The manifests that count, oldest first: those no other one supersedes. Never empty once a loader ran.
+
+    Raises LoadStopped when one of them cannot be read.
+    """
+    listed = manifests_on_disk(settings)
     gone = superseded(listed)
     return [path for path in listed if path.stem not in gone]
 
@@ -156,12 +186,32 @@ def read_columns(path: Path, *columns: str) -> pa.Table:
 
 
 def superseded(manifests: list[Path]) -> dict[str, str]:
-    """Load ids that a later manifest repeats -> the load id of (the oldest) such manifest."""
+    """Load ids that a later manifest repeats -> the load id of (the oldest) such manifest.
+
+    Raises LoadStopped when a manifest that counts cannot be read: what it names must neither be deleted nor counted
+    twice, and only it knows what that is.
+    """
     gone: dict[str, str] = {}
+    torn: dict[str, str] = {}
     for path in manifests:
-        column = read_columns(path, "supersedes")["supersedes"]
-        for load_id in {load_id for ids in column.drop_null().to_pylist() for load_id in ids}:
+        try:
+            ids = read_columns(path, *MANIFEST.names)["supersedes"].drop_null().to_pylist()
+        except PermissionError as error:
+            raise LoadStopped(
+                f"{path} cannot be read ({error.strerror}): let this user read it and run again."
+            ) from error
+        except (pa.ArrowException, OSError, KeyError) as error:
+            torn[path.stem] = f"{path} is damaged ({next(iter(str(error).splitlines()), '')[:100] or 'it is empty'})"
+            continue
+        for load_id in {load_id for some in ids for load_id in some}:
             gone.setdefault(load_id, path.stem)
+    for load_id, problem in torn.items():
+        if load_id not in gone and load_id != SCHEMA_ID:
+            raise LoadStopped(
+                f"{problem}: it says what one load put into the raw zone, and nothing can be loaded or built without it. "
+                "Restore it from a backup of raw/. If there is none, delete it: the files of that load are loaded again "
+                "from landing by the next run, and those that are no longer there are lost."
+            )
     return gone
 
 
@@ -185,14 +235,15 @@ def loaded_contents(settings: Settings, source: str) -> set[str]:
 def _manifest_rows(settings: Settings, source: str, select: str, condition: str = "") -> list[tuple]:
     if not manifest_files(settings):
         return []
-    with duckdb.connect(config=NO_EXTENSIONS) as database:
+    with trouble_in_a_sentence(settings, "Reading the manifests"), open_memory(settings) as database:
         statement = f"{select} from {manifest_rows_sql(settings)} where source = ? {condition}"
         return database.execute(statement, [source]).fetchall()
 
 
 def files_with_missing_rows(settings: Settings, source: str = "events") -> list[str]:
     """Landing files of a source whose rows are not all loaded or rejected: by the manifests, and by counting what is there."""
-    with duckdb.connect(config=NO_EXTENSIONS) as database:
+    counting_rows = f"Counting the rows in {settings.raw}"
+    with trouble_in_a_sentence(settings, counting_rows), open_memory(settings) as database:
         rows = f"from {manifest_rows_sql(settings)} where source = '{quoted(source)}'"
         database.execute(f"create temp table manifest as {rows}")
         short = "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded + rows_rejected)"
@@ -221,12 +272,12 @@ def remove_leftovers(settings: Settings) -> None:
     Only the owner of the lock may call this: a running load's files are not named yet.
     """
     shutil.rmtree(spool(settings), ignore_errors=True)
-    manifests = sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
-    for old, new in superseded(manifests).items():
-        if utc_now() - loaded_at(new) > GRACE:
-            manifest_path(settings, old).unlink(missing_ok=True)
+    for old, new in superseded(manifests_on_disk(settings)).items():
+        path = manifest_path(settings, old)
+        if path.exists() and (utc_now() - loaded_at(new) > GRACE or not _is_parquet(path)):
+            path.unlink()  # a damaged one would stop every reader, and what it said is repeated
     named: set[str] = set()
-    for path in (settings.raw / "_loads").glob("[0-9]*.parquet"):
+    for path in manifests_on_disk(settings):
         table = read_columns(path, "raw_file", "rejects_file")
         named.update(file for column in table.columns for file in column.unique().to_pylist() if file)
     for pattern in ("_rejects/load=*.parquet", "**/event_date=*/load=*.parquet", "**/.*.partial"):

@@ -133,6 +133,7 @@ def kept_line(line: str, secret: str) -> str:
     except (ValueError, RecursionError):
         if secret:
             return WITHHELD
+        line = line[:KEPT_BYTES]
         found = _first_body(line)
         kept = line[: found.start()] + DROPPED if found else line
     # half a surrogate pair is no text: it stays the escape that the sender wrote

@@ -28,6 +28,8 @@ ADVICE = {
     "not_an_integer": f"Send whole numbers. {AGAIN}",
     "parts_exceed_total": f"Totals include their parts: send tokenConvention exclusive if yours do not. {AGAIN}",
     "unreadable_file": "Write it again from its source under a new name; the rows before the break are loaded.",
+    "file_given_up": "Look at what writes it. If it is right all the same, raise TOKENTRAIL_MAX_EXPANSION, or "
+    "TOKENTRAIL_GIVE_UP_REJECTS, and judge it again: make reload FILE=<it>.",
     "truncated_gzip": "Land the whole file again under a new name; the lines before the break are loaded.",
     "empty_file": "Look at the sender: an upload may have been cut off. Nothing else is needed.",
     "bad_file_name": f"Land it as <source>/dt=YYYY-MM-DD/<name> ending in {', '.join(EXTENSIONS)}.",

@@ -17,7 +17,12 @@ with
 
     contents as (
         select
-            event_date, source, content_hash, max(rows_loaded) as rows_loaded, max(last_occurred_at) as last_occurred_at
+            event_date,
+            source,
+            content_hash,
+            max(rows_loaded) as rows_loaded,
+            max(last_occurred_at) as last_occurred_at,
+            max(loaded_at) as loaded_at  -- a file that is judged again may have other rows of the same content
         from loads
         group by event_date, source, content_hash
     )
@@ -32,6 +37,7 @@ select
                 contents.content_hash,
                 arrivals.arrival_date,
                 arrivals.landing_file,
+                contents.loaded_at,
                 'without lines ' || set_aside.line_numbers
             ),
             ','

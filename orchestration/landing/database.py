@@ -1,0 +1,33 @@
+"""DuckDB connections of the loader: in memory, each under the memory limit, and none of them downloads anything."""
+
+import duckdb
+
+from orchestration.settings import Settings
+
+NO_EXTENSIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+# What a value can cause. Python functions and casts raise the first four; unknown names of fields become names in SQL.
+# Everything else (no space, no memory, an I/O error, an interrupt, a bug) is the machine's trouble and refuses no line.
+OF_DATA = (
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.OutOfRangeException,
+    duckdb.InvalidTypeException,
+    duckdb.TypeMismatchException,
+    duckdb.NotImplementedException,
+    duckdb.BinderException,
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+)
+
+
+def open_memory(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory, for one thread, that spills under the data root."""
+    config = {"threads": 1, "memory_limit": settings.memory_limit, "temp_directory": str(settings.state / "spill")}
+    database = duckdb.connect(config={**config, **NO_EXTENSIONS})
+    database.execute("set TimeZone = 'UTC'")
+    return database
+
+
+def is_of_data(error: Exception) -> bool:
+    """Whether a value can have caused an error. (DuckDB reports a Python function that finds no memory as bad input.)"""
+    return isinstance(error, OF_DATA) and "MemoryError" not in str(error)

@@ -38,9 +38,11 @@ MART = """
                 sum(cost_usd)::decimal(38, 12) as cost_usd,
                 (sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
                 (sum(cost_usd) filter (usage_source = 'estimate'))::decimal(38, 12) as estimated_cost_usd,
+                (sum(cost_usd) filter (is_approximate))::decimal(38, 12) as approximate_cost_usd,
                 sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
                 count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
                 count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
+                count(*) filter (is_approximate) as approximate_attempts,
                 avg(latency_ms) as avg_latency_ms
             from fct_attempts
             group by all

@@ -266,6 +266,7 @@ with
             price.resolution as price_resolution,
             price.variant as price_variant,
             price.missing_variant,
+            price.approximate_reason as price_approximate_reason,
             price.input_tokens_from as price_tier_from_tokens,
             nullif(
                 concat_ws(
@@ -411,6 +412,20 @@ select
     price_resolution,
     price_variant,
     missing_variant,
+    case
+        when pricing_status = 'priced'
+        then
+            nullif(
+                concat_ws(
+                    ', ',
+                    price_approximate_reason,
+                    case when missing_variant is not null then 'missing_variant' end,
+                    case when usage_source = 'provider_partial' then 'partial_usage' end
+                ),
+                ''
+            )
+    end as approximate_reason,
+    (approximate_reason is not null) as is_approximate,
     price_tier_from_tokens,
     fallback_leaves,
     duplicate_deliveries,

@@ -91,7 +91,7 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
             create table marts.fct_attempts (
                 event_date date default '2026-11-22', data_mode varchar default 'real', provider varchar default 'openai',
                 model varchar default 'gpt-5', pricing_status varchar default 'priced', missing_variant varchar,
-                cost_usd decimal(38, 12) default 0.5
+                approximate_reason varchar, is_approximate boolean default false, cost_usd decimal(38, 12) default 0.5
             );
             {prices};
             {unpriced};
@@ -436,22 +436,30 @@ def test_models_over_their_days_are_named_with_their_owner(settings, age, is_nam
 # --- price_coverage ---
 
 
-def test_the_standard_rate_for_a_variant_is_a_warning_with_names(settings):
+def test_an_approximate_cost_is_a_warning_with_names_and_reasons(settings):
     warehouse(
         settings,
         attempts="""
-            insert into marts.fct_attempts (missing_variant, event_date, data_mode, pricing_status) values
-                ('processing=batch', '2026-11-22', 'real', 'priced'), ('processing=batch', '2026-11-16', 'real', 'priced'),
-                ('processing=batch', '2026-11-15', 'real', 'priced'), ('processing=batch', '2026-11-22', 'test', 'priced'),
-                ('processing=batch', '2026-11-22', 'real', 'unpriced'), (null, '2026-11-22', 'real', 'priced')
+            insert into marts.fct_attempts
+                (model, missing_variant, approximate_reason, is_approximate, event_date, data_mode) values
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-22', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-16', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-15', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-22', 'test'),
+                ('gpt-5', 'processing=batch', null, false, '2026-11-22', 'real'),
+                ('chat-latest', null, 'moving_name, partial_usage', true, '2026-11-22', 'real')
         """,
     )
     outcome = validate(settings, "price_coverage")
-    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 1)
+    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
     assert outcome.sentences[0].startswith(
-        "1 model was priced at the standard rate although another was asked for in the last 7 days: "
-        "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD)."
+        "2 models were priced approximately in the last 7 days: "
+        "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD); "
     )
+    why = (
+        "openai/chat-latest is a name whose meaning moved and reported more in total than in parts (1 attempt, 0.5 USD)"
+    )
+    assert why in outcome.sentences[0]
 
 
 # --- an unchanged profile is not judged again ---

@@ -22,7 +22,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("retried", "2026-11-20T10:00:05Z", attempt=2),
         event("nobody-knows", provider="selfhosted", model="acme-internal-7b [bold]x"),
         event("said-nothing", inputTokens=None, outputTokens=None),
-        event("batch", provider="mistral", model="mistral-large-latest", processing="batch"),
+        event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
         event("tool-tokens", usage={"input_tool_tokens": 40}),
     ]
     pipeline.land("events.jsonl", events)

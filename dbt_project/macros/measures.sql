@@ -15,9 +15,11 @@
     cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
     cast(sum(case when is_last_try then null else cost_usd end) as decimal(38, 12)) as retry_cost_usd,
     cast(sum(case when usage_source = 'estimate' then cost_usd end) as decimal(38, 12)) as estimated_cost_usd,
+    cast(sum(case when is_approximate then cost_usd end) as decimal(38, 12)) as approximate_cost_usd,
     cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(sum(case when pricing_status = 'no_usage' then 1 else 0 end) as bigint) as no_usage_attempts,
+    cast(sum(cast(is_approximate as integer)) as bigint) as approximate_attempts,
     avg(latency_ms) as avg_latency_ms
 {% endmacro %}
 

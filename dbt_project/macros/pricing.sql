@@ -124,6 +124,7 @@
                 prices.resolution as price_resolution,
                 prices.variant as price_variant,
                 prices.missing_variant,
+                prices.approximate_reason as price_approximate_reason,
                 prices.input_tokens_from as price_tier_from_tokens,
                 prices.other_prices,
                 {% for leaf in leaves() %}
@@ -263,6 +264,23 @@
             when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null then 'no_usage'
         {%- endfor %}
         else 'unpriced'
+    end
+{%- endmacro %}
+
+{#- Why the cost of a priced attempt is approximate, NULL where it is not: `priced` as pricing_status() says it. -#}
+{% macro approximate_reason() -%}
+    case
+        when cost_usd is not null
+        then
+            nullif(
+                concat_ws(
+                    ', ',
+                    price_approximate_reason,
+                    case when missing_variant is not null then 'missing_variant' end,
+                    case when usage_source = 'provider_partial' then 'partial_usage' end
+                ),
+                ''
+            )
     end
 {%- endmacro %}
 

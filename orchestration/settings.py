@@ -7,7 +7,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 PROJECT = Path(__file__).resolve().parents[1]
-UNUSABLE = frozenset("*?[]{}%$`'\"\\|<>")  # globs, templates, escapes of SQLite's address, quotes of SQL and shells
+# Globs, templates, escapes and fragments of addresses (dbt takes the name of a database from an address), quotes of SQL and shells
+UNUSABLE = frozenset("*?[]{}%#$`'\"\\|<>")
 CODE = (
     "orchestration",
     "dbt_project",

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.ledger import Line
+from orchestration.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
 from orchestration.weekly import charts, words
 from orchestration.weekly.changes import changes
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
@@ -78,18 +78,23 @@ def markdown(editions: list[Line], is_file: bool = True) -> str:
 
 
 def write_files(settings: Settings, editions: dict[str, list[Line]]) -> list[Path]:
-    """Writes published/weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote."""
-    written = []
+    """Publishes weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote.
+
+    All of them go into one publication, with everything else that is published. Raises PublicationError.
+    """
+    weekly, pages = settings.published / "weekly", {}
     for week, lines in sorted(editions.items()):
-        page = settings.published / "weekly" / f"{week}.html"
+        page = weekly / f"{week}.html"
         if not page.exists() or stamp_of(lines) not in page.read_text(encoding="utf-8")[:1000]:
-            write_atomically(page, html(lines))
-            written.append(page)
+            pages[page.name] = html(lines)
         text, chat = markdown(lines), page.with_suffix(".md")
         if not chat.exists() or chat.read_text(encoding="utf-8") != text:
-            write_atomically(chat, text)
-            written.append(chat)
-    return written
+            pages[chat.name] = text
+    if pages:
+        with new_publication(settings) as folder:
+            for name, text in pages.items():
+                replace_file(folder / "weekly" / name, text)
+    return [weekly / name for name in pages]
 
 
 def stamp_of(editions: list[Line]) -> str:

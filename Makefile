@@ -7,6 +7,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
+
+# What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
+# so that no shell reads it: an id may hold `, $, quotes and spaces.
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST INCIDENT DO
+$(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
+export $(ARGUMENTS)
+MAKEOVERRIDES :=
+
 HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
 
 .PHONY: demo run weekly backfill explain price-diff acknowledge incident test lint ui bench bench-alerts bench-budgets
@@ -25,32 +33,25 @@ run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, chec
 	dg launch --job daily_attribution
 	@python -m orchestration.report
 
-WEEK ?=
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
 	@$(HOME_READY)
-	dg launch --job weekly_recurrence --config-json '{"week": "$(WEEK)"}'
+	@python -m orchestration.launch weekly
 
-FROM ?=
-TO ?=
-FULL_REFRESH ?= false
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
 	@$(HOME_READY)
-	dg launch --job backfill --config-json '{"from": "$(FROM)", "to": "$(TO)", "full_refresh": $(FULL_REFRESH)}'
+	@python -m orchestration.launch backfill
 
-REQUEST ?=
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
-	@python -m pricing.explain "$(REQUEST)"
+	@python -m pricing.explain
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff
 
-INCIDENT ?=
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
-	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
+	@python -m orchestration.notifications acknowledge
 
-DO ?= --help
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
-	@python -m orchestration.incidents $(DO)
+	@python -m orchestration.incidents
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY)

@@ -22,6 +22,7 @@ import duckdb
 
 from orchestration.ledger import Line, one_writer, read_log
 from orchestration.notifications import Event, enqueue
+from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
 
@@ -209,7 +210,7 @@ def _event(line: Line, facts: _Facts) -> Event:
         None if is_news else _correction(line),
         f"Spent {spent} of {limit} USD in the {status.get('period', 'period')} from {line['period_start']}.",
         f"On course for {_usd(line['projection_usd'])} USD." if line["projection_usd"] else None,
-        *[f"- {status[name]}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
+        *[f"- {for_chat(status[name])}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
         _unpriced(status) if status.get("unpriced_attempts") else None,
         f"Runbook: {status['runbook_url']}" if status.get("runbook_url") else None,
     ]

@@ -637,7 +637,7 @@ def test_a_person_acknowledges_and_looks(outbox, receiver, monkeypatch, capsys):
     monkeypatch.setenv("TOKENTRAIL_DATA", str(outbox.data))
     enqueue(outbox, [event(), event(2, is_muted=True)], ONCALL)
     deliver(outbox, channels=ONCALL)
-    assert main(["acknowledge", "no/such"]) == 1
+    assert main(["acknowledge", "no/such"]) == 2
     said = capsys.readouterr().err
     assert "No message is about the incident 'no/such'. Sent and not acknowledged: budget/search/2026-11-01." in said
     assert main(["acknowledge", "budget/search/2026-11-01", "--by", "kim"]) == 0

@@ -31,6 +31,7 @@ from orchestration.notifications.outbox import (
     why_silent,
     write_snapshot,
 )
+from orchestration.plain import for_chat, for_title
 from orchestration.seeds import NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
 
@@ -227,7 +228,7 @@ def _single(message: Message) -> Parcel:
     return Parcel(
         key=message.message_id,
         messages=[message],
-        title=message.title,
+        title=for_title(message.title),
         body="\n\n".join(part for part in parts if part),
         tries=message.tries,
         reached=message.reached,
@@ -239,7 +240,7 @@ def _digest(digest_id: str, messages: list[Message]) -> Parcel:
     worst_first = sorted(messages, key=severity_rank, reverse=True)
     counts = Counter(message.severity for message in worst_first)
     parts = [
-        f"**{message.severity}: {message.title}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
+        f"**{message.severity}: {for_chat(message.title)}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
         for message in worst_first
     ]
     return Parcel(

@@ -4,7 +4,7 @@ import json
 
 import dagster as dg
 
-from orchestration.budget_announcements import announce
+from orchestration.budget_announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.ledger import LedgerBusyError
@@ -25,7 +25,8 @@ ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the led
 )
 def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
-    return dg.MaterializeResult(metadata=dict(announce(settings)))
+    counts = announce(settings)
+    return dg.MaterializeResult(metadata=dict(counts) | {"said": why_nothing_is_announced(settings) or "What changed."})
 
 
 @dg.asset(

@@ -6,6 +6,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
+# What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
+# so that no shell reads it: an id may hold `, $, quotes and spaces.
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST INCIDENT DO FILE LINE ITEM REASON
+$(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
+export $(ARGUMENTS)
+MAKEOVERRIDES :=
+
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
 
 .PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
@@ -23,47 +30,29 @@ run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, chec
 	@$(HOME_READY) && dg launch --job daily_attribution
 	@python -m orchestration.report
 
-WEEK ?=
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
-	@$(HOME_READY) && dg launch --job weekly_recurrence --config-json '{"week": "$(WEEK)"}'
+	@$(HOME_READY) && python -m orchestration.launch weekly
 
-FROM ?=
-TO ?=
-FULL_REFRESH ?= false
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
-	@$(HOME_READY) && dg launch --job backfill --config-json '{"from": "$(FROM)", "to": "$(TO)", "full_refresh": $(FULL_REFRESH)}'
+	@$(HOME_READY) && python -m orchestration.launch backfill
 
-REQUEST ?=
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
-	@python -m pricing.explain "$(REQUEST)"
+	@python -m pricing.explain
 
-FILE ?=
-export FILE
 reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
-	@python -m orchestration.landing reload "$$FILE"
+	@python -m orchestration.landing reload
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff
 
-INCIDENT ?=
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
-	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
+	@python -m orchestration.notifications acknowledge
 
-# What a person writes reaches the command through the environment: the shell never reads it as code.
-FILE ?=
-LINE ?=
-ITEM ?=
-REASON ?=
-set-aside take-back: export SET_ASIDE_FILE = $(value FILE)
-set-aside take-back: export SET_ASIDE_LINE = $(value LINE)
-set-aside take-back: export SET_ASIDE_ITEM = $(value ITEM)
-set-aside take-back: export SET_ASIDE_REASON = $(value REASON)
 set-aside take-back: $(VENV)  ## publish without a line, or count it again: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.set_aside $@ --file="$$SET_ASIDE_FILE" --line="$$SET_ASIDE_LINE" --item="$$SET_ASIDE_ITEM" --reason="$$SET_ASIDE_REASON"
+	@python -m orchestration.set_aside $@
 
-DO ?= --help
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
-	@python -m orchestration.incidents $(DO)
+	@python -m orchestration.incidents
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY) && dg dev

@@ -5,8 +5,8 @@ bring it back. What was said stands in ledger/set_aside/log.jsonl, the last word
 the dates it touches. Only manifests and raw files are read here: it works where the warehouse is broken or does not exist.
 """
 
-import argparse
 import getpass
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import duckdb
 from orchestration.landing import manifest_files, manifest_rows_sql
 from orchestration.landing.convert import quoted
 from orchestration.ledger import LedgerBusyError, one_writer, read_log
+from orchestration.plain import ArgumentError, Arguments, argument, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import duckdb_config
 
@@ -161,27 +162,27 @@ def _why_not_loaded(settings: Settings, database: duckdb.DuckDBPyConnection, pat
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 1 with a sentence on stderr when there is nothing to do."""
-    parser = argparse.ArgumentParser(prog="python -m orchestration.set_aside", description=__doc__)
+    """Runs a command on FILE, LINE, ITEM and REASON of the environment; 2 with a sentence on stderr when there is nothing to do."""
+    parser = Arguments(prog="python -m orchestration.set_aside", description=__doc__)
     parser.add_argument("command", choices=ACTIONS)
-    parser.add_argument("--file", required=True, help="path under the landing folder: events/dt=.../x.jsonl")
-    parser.add_argument("--line", required=True, help="number of the line, from 1")
-    parser.add_argument("--item", default="1", help="one of several calls in a line; lines of events have one")
-    parser.add_argument("--reason", default="", help="why, for those who ask later")
     parser.add_argument("--by", default=getpass.getuser(), help="who says so (default: you)")
     chosen = parser.parse_args(arguments)
-    for name, text in (("LINE", chosen.line), ("ITEM", chosen.item or "1")):
-        if not text.strip().isdecimal():
-            print(f"{name} is {text!r}: give a whole number, such as {name}=1.", file=sys.stderr)
-            return 1
-    numbers = {"line_number": int(chosen.line), "item": int(chosen.item or "1")}
-    words = {"actor": chosen.by, "reason": chosen.reason.strip() or NO_REASON}
     try:
-        print(say(from_environment(), ACTIONS[chosen.command], chosen.file, **numbers, **words))
-    except (NoSuchLineError, LedgerBusyError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        file = argument("FILE", "a file under the landing folder, such as FILE=events/dt=2026-11-21/x.jsonl")
+        line_number, item = _whole("LINE", os.environ.get("LINE", "")), _whole("ITEM", os.environ.get("ITEM") or "1")
+        words = {"actor": chosen.by, "reason": os.environ.get("REASON", "").strip() or NO_REASON}
+        said = say(from_environment(), ACTIONS[chosen.command], file, line_number, item=item, **words)
+    except (NoSuchLineError, LedgerBusyError, ArgumentError, ValueError) as problem:  # ValueError: a setting
+        print(visible(problem), file=sys.stderr)
+        return 2
+    print(visible(said))
     return 0
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.strip().isdecimal():
+        raise ArgumentError(f"{name} is {text!r}: give a whole number, such as {name}=1.")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ def test_an_unknown_id_is_a_sentence_with_the_nearest(published, monkeypatch, ca
     with pytest.raises(UnknownRequestError, match=r"has the request id retrie\. Did you mean retried\?"):
         said(published, "retrie")
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
-    assert main(["nothing like it"]) == 1
+    assert main(["nothing like it"]) == 2
     assert "Look for it in fct_requests" in capsys.readouterr().err
     assert main(["retried"]) == 0
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data / "elsewhere"))
-    assert main(["retried"]) == 1
+    assert main(["retried"]) == 2

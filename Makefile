@@ -1,15 +1,21 @@
-# Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data).
+# Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data), which
+# orchestration/settings.py reads: make itself takes a space for the end of a name.
 SHELL := /bin/bash
-export TOKENTRAIL_DATA := $(abspath $(or $(TOKENTRAIL_DATA),$(CURDIR)/data))
-export DAGSTER_HOME := $(TOKENTRAIL_DATA)/state/dagster
 export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
-HOME_READY = mkdir -p $(DAGSTER_HOME) && cp orchestration/dagster.yaml $(DAGSTER_HOME)/
+# What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
+# so that no shell reads it: an id may hold `, $, quotes and spaces.
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST INCIDENT DO FILE LINE ITEM REASON
+$(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
+export $(ARGUMENTS)
+MAKEOVERRIDES :=
 
-.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident test lint ui bench bench-alerts bench-budgets
+HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
+
+.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -17,59 +23,50 @@ $(VENV): requirements.lock
 	touch $@
 
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
-	python -m demo --data $(TOKENTRAIL_DATA)
+	@$(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
 	$(MAKE) --no-print-directory run
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish
-	@$(HOME_READY)
-	dg launch --job daily_attribution
+	@$(HOME_READY) && dg launch --job daily_attribution
 	@python -m orchestration.report
 
-WEEK ?=
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
-	@$(HOME_READY)
-	dg launch --job weekly_recurrence --config-json '{"week": "$(WEEK)"}'
+	@$(HOME_READY) && python -m orchestration.launch weekly
 
-FROM ?=
-TO ?=
-FULL_REFRESH ?= false
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
-	@$(HOME_READY)
-	dg launch --job backfill --config-json '{"from": "$(FROM)", "to": "$(TO)", "full_refresh": $(FULL_REFRESH)}'
+	@$(HOME_READY) && python -m orchestration.launch backfill
 
-REQUEST ?=
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
-	@python -m pricing.explain "$(REQUEST)"
+	@python -m pricing.explain
 
-FILE ?=
-export FILE
 reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
-	@python -m orchestration.landing reload "$$FILE"
+	@python -m orchestration.landing reload
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff
 
-INCIDENT ?=
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
-	@python -m orchestration.notifications acknowledge "$(INCIDENT)"
+	@python -m orchestration.notifications acknowledge
 
-DO ?= --help
+set-aside take-back: $(VENV)  ## publish without a line, or count it again: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
+	@python -m orchestration.set_aside $@
+
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
-	@python -m orchestration.incidents $(DO)
+	@python -m orchestration.incidents
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
-	@$(HOME_READY)
-	dg dev
+	@$(HOME_READY) && dg dev
 
 test: $(VENV)
 	pytest
 
+LINT := data/state/lint
 lint: $(VENV)
 	ruff check . && ruff format --check .
 	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
-	mkdir -p $(TOKENTRAIL_DATA)/state/lint
-	DBT_TARGET_PATH=$(TOKENTRAIL_DATA)/state/lint/target DBT_LOG_PATH=$(TOKENTRAIL_DATA)/state/lint dbt parse --quiet --project-dir dbt_project
-	DBT_PROJECT_DIR=$(TOKENTRAIL_DATA)/state/lint dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
+	mkdir -p $(LINT)
+	DBT_TARGET_PATH="$(CURDIR)/$(LINT)/target" DBT_LOG_PATH="$(CURDIR)/$(LINT)" dbt parse --quiet --project-dir dbt_project
+	DBT_PROJECT_DIR="$(CURDIR)/$(LINT)" dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
 
 bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
 	python -m benchmarks

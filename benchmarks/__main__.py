@@ -9,8 +9,11 @@ import sys
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks import measure, report
 from benchmarks.agreement import agree
+from benchmarks.parquet import as_parquet
 from demo.world import DEMO_END
 from orchestration.settings import PROJECT
 
@@ -23,7 +26,7 @@ def main() -> int:
     """Measures, writes the results and prints them. Both sides must have made the same tables."""
     options = _options()
     figures: dict = {
-        "asked": {"events": options.events, "days": options.days},
+        "asked": {"events": options.events, "days": options.days, "format": options.format},
         "load_before": os.getloadavg()[0],
     }
     world = _simulate(options)
@@ -37,13 +40,13 @@ def main() -> int:
         _save(options, figures)
         figures["totals"] = vars(agree(full / "published" / "marts.duckdb", full / "by_hand.duckdb"))
     (full / "by_hand.duckdb").unlink()
-    figures["events"] = _lines(full)
+    figures["events"] = _events(full)
     figures["one_more_day"] = {str(options.days): _one_more_day(world, full)}
     figures["idle"] = _product(full, DEMO_END)
     _save(options, figures)
     _land(world, short, _days(last, SHORT_HISTORY))
     figures["short"] = _product(short, last)
-    figures["short_events"] = _lines(short)
+    figures["short_events"] = _events(short)
     figures["one_more_day"][str(SHORT_HISTORY)] = _one_more_day(world, short)
     figures["load_after"] = os.getloadavg()[0]
     _save(options, figures)
@@ -58,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=EVENTS, help="events to land, about (default: %(default)s)")
     parser.add_argument("--days", type=int, default=DAYS, help="days they arrive on (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each side, in turn (default: %(default)s)")
+    parser.add_argument("--format", choices=("jsonl", "parquet"), default="parquet", help="(default: %(default)s)")
     root = Path(os.environ.get("TOKENTRAIL_DATA") or PROJECT / "data")
     parser.add_argument("--data", type=Path, default=root / "benchmarks", help="working folder (default: %(default)s)")
     options = parser.parse_args()
@@ -76,7 +80,10 @@ def _simulate(options: argparse.Namespace) -> Path:
         size = ["--days", str(options.days + 1), "--requests-per-day", str(a_day)]
         demo = [sys.executable, "-m", "demo", "--data", str(world), *size]
         subprocess.run(demo, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-    for file in world.glob("landing/events/*/*.jsonl"):  # the first reader shall not pay for the disk
+    if options.format == "parquet":
+        as_parquet(world, options.data / "parquet")
+        world = options.data / "parquet"
+    for file in world.glob("landing/events/*/*.*"):  # the first reader shall not pay for the disk
         with file.open("rb") as stream:
             while stream.read(1 << 24):
                 pass
@@ -101,9 +108,12 @@ def _link(world: Path, root: Path, day: date) -> None:
         os.link(file, folder / file.name)
 
 
-def _lines(root: Path) -> int:
+def _events(root: Path) -> int:
     count = 0
-    for file in root.glob("landing/events/*/*.jsonl"):
+    for file in root.glob("landing/events/*/*.*"):
+        if file.suffix == ".parquet":
+            count += pq.read_metadata(file).num_rows
+            continue
         with file.open("rb") as stream:
             while block := stream.read(1 << 22):
                 count += block.count(b"\n")
@@ -138,9 +148,9 @@ def _by_hand(root: Path, last: date) -> dict:
 
 def _one_more_day(world: Path, root: Path) -> dict:
     """The run after one more day has arrived."""
-    before = _lines(root)
+    before = _events(root)
     _link(world, root, DEMO_END)
-    return {"run": _product(root, DEMO_END), "events": _lines(root) - before}
+    return {"run": _product(root, DEMO_END), "events": _events(root) - before}
 
 
 def _save(options: argparse.Namespace, figures: dict) -> None:

@@ -6,11 +6,12 @@ import json
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+
+from benchmarks.parquet import lines_sql
 
 MARTS = {
     "cost_by_endpoint_daily": ["endpoint_tag"],
@@ -37,9 +38,11 @@ MART = """
                 sum(cost_usd)::decimal(38, 12) as cost_usd,
                 (sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
                 (sum(cost_usd) filter (usage_source = 'estimate'))::decimal(38, 12) as estimated_cost_usd,
+                (sum(cost_usd) filter (is_approximate))::decimal(38, 12) as approximate_cost_usd,
                 sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
                 count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
                 count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
+                count(*) filter (is_approximate) as approximate_attempts,
                 avg(latency_ms) as avg_latency_ms
             from fct_attempts
             group by all
@@ -77,35 +80,37 @@ def main() -> None:
 
 
 def _look_at_files(database: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
-    """Names the files to read, without those that repeat another byte for byte: only files of one size can.
+    """Names the files to read, all of one format, without those that repeat another byte for byte.
 
     DuckDB 1.5's read_json with ignore_errors takes the line after a torn one for part of it and drops both: a file with
     torn lines is read from a copy without them.
     """
     began = time.monotonic()
-    files = sorted(options.landing.glob("events/dt=*/*.jsonl"))
-    sizes = Counter(file.stat().st_size for file in files)
-    seen, kept = set(), []
+    files = sorted(options.landing.glob("events/dt=*/*.*"))
+    is_parquet = any(file.suffix == ".parquet" for file in files)
+    kept = {}
     for file in files:
-        text = file.read_bytes()
-        if sizes[len(text)] > 1:
-            content = hashlib.sha256(text).digest()
-            if content in seen:
-                continue
-            seen.add(content)
-        if text.count(b"\n") != text.count(b"}\n"):
+        content = file.read_bytes()
+        whole = file
+        if not is_parquet and content.count(b"\n") != content.count(b"}\n"):
             whole = options.scratch / file.parent.name / file.name
             whole.parent.mkdir(parents=True, exist_ok=True)
-            whole.write_bytes(b"".join(line for line in text.splitlines(keepends=True) if line.endswith(b"}\n")))
-            file = whole
-        kept.append(str(file))
+            whole.write_bytes(b"".join(line for line in content.splitlines(keepends=True) if line.endswith(b"}\n")))
+        kept.setdefault(hashlib.sha256(content).hexdigest(), str(whole))
+    database.execute(
+        "create temp table landed as select unnest(?) as filename, unnest(?) as content_hash",
+        [list(kept.values()), list(kept)],
+    )
     for name, value in (
-        ("files", kept),
+        ("files", list(kept.values())),
         ("price_book", options.price_book),
         ("identity_map", options.identity_map),
     ):
         database.execute(f"set variable {name} = ?", [value])
     database.execute("set variable as_of = ?::timestamp", [options.as_of])
+    files = "getvariable('files')"
+    source = f"read_parquet({files}, hive_partitioning = false, filename = true)" if is_parquet else lines_sql(files)
+    database.execute(f"create temp view line as from {source}")
     yield "look at files", time.monotonic() - began
 
 

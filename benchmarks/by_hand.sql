@@ -5,31 +5,6 @@
 -- step: read
 create temp table delivery as
 with
-    line as (
-        select *
-        from read_json(
-            getvariable('files'),
-            format = 'newline_delimited',
-            ignore_errors = true,
-            filename = true,
-            columns = {
-                externalRequestId: 'varchar', providerRequestId: 'varchar', attempt: 'integer',
-                occurredAt: 'varchar', createdAt: 'varchar',
-                provider: 'varchar', model: 'varchar', status: 'varchar', errorCode: 'varchar', httpStatus: 'integer',
-                endpointTag: 'varchar', promptVersion: 'varchar', featureTag: 'varchar',
-                tenantId: 'varchar', userId: 'varchar', environment: 'varchar', dataMode: 'varchar',
-                usageSource: 'varchar', tokenConvention: 'varchar',
-                processing: 'varchar', serviceTier: 'varchar', requestedServiceTier: 'varchar', region: 'varchar',
-                inputTokens: 'bigint', outputTokens: 'bigint', totalTokens: 'bigint',
-                cacheReadTokens: 'bigint', cacheWriteTokens: 'bigint', cacheWrite1hTokens: 'bigint',
-                reasoningTokens: 'bigint', inputAudioTokens: 'bigint', cacheAudioReadTokens: 'bigint',
-                outputAudioTokens: 'bigint', inputImageTokens: 'bigint', cacheImageReadTokens: 'bigint',
-                outputImageTokens: 'bigint', inputVideoTokens: 'bigint', outputVideoTokens: 'bigint',
-                webSearches: 'bigint', latencyMs: 'double', costUsd: 'decimal(38, 12)', metadata: 'json'
-            }
-        )
-    ),
-
     renamed as (
         select
             externalRequestId as request_id,
@@ -130,16 +105,18 @@ with
     )
 
 select
-    rowid as delivery_id,
-    * exclude (total_tokens, uncached_input_tokens, text_output_tokens),
+    delivery.rowid as delivery_id,
+    delivery.* exclude (total_tokens, uncached_input_tokens, text_output_tokens),
     case
         when attempt is not null
-        then '0' || request_id || '#' || attempt
+        then 'a:' || request_id || '#' || attempt
         when provider_request_id is null and status = 'error'
-        then '0' || request_id || '#error@' || occurred_at
+        then 'e:' || request_id || '#' || occurred_at
     end as pair_label,
-    regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date
+    regexp_extract(landing_file, 'dt=([0-9-]+)', 1)::date as arrival_date,
+    landed.content_hash
 from delivery
+join landed on delivery.landing_file = landed.filename
 where
     (environment, data_mode, request_id) in (from again)
     or (environment, data_mode, provider_request_id) in (from provider_again);
@@ -150,7 +127,7 @@ with
     first_round as (
         select
             *,
-            if(provider_request_id is null, pair_label, min(coalesce(pair_label, '1' || provider_request_id)) over (
+            if(provider_request_id is null, pair_label, min(coalesce(pair_label, 'p:' || provider_request_id)) over (
                 partition by environment, data_mode, provider_request_id)) as label_1
         from candidate
     ),
@@ -177,7 +154,7 @@ with
             coalesce(
                 label_3,
                 min(label_3) filter (status = 'success') over (partition by environment, data_mode, request_id),
-                '2' || request_id || '#success'
+                's:' || request_id
             ) as label
         from third_round
     ),
@@ -188,7 +165,7 @@ with
             row_number() over (
                 partition by environment, data_mode, label
                 order by array_position(['provider', 'estimate', 'missing'], usage_source),
-                    arrival_date desc, landing_file desc
+                    arrival_date desc, content_hash desc
             ) as place,
             hash(provider, model, status, error_code, http_status, endpoint_tag, prompt_version, feature_tag, tenant_id,
                 user_id, usage_source, processing, service_tier, requested_service_tier, region, input_tokens,
@@ -216,7 +193,7 @@ with
 select
     delivery_id,
     place = 1 as is_attempt,
-    label[2:] || '@' || attempt_at::date as attempt_key,
+    label || '@' || attempt_at::date as attempt_key,
     attempt_at,
     deliveries - 1 as duplicate_deliveries,
     conflicts as conflicting_deliveries,
@@ -239,10 +216,10 @@ with
             delivery.* exclude (occurred_at),
             coalesce(attempt_at, delivery.occurred_at) as occurred_at,
             coalesce(attempt_key, case
-                when attempt is not null then request_id || '#' || attempt
-                when provider_request_id is not null then provider_request_id
-                when status = 'error' then request_id || '#error@' || delivery.occurred_at
-                else request_id || '#success'
+                when attempt is not null then 'a:' || request_id || '#' || attempt
+                when provider_request_id is not null then 'p:' || provider_request_id
+                when status = 'error' then 'e:' || request_id || '#' || delivery.occurred_at
+                else 's:' || request_id
             end || '@' || delivery.occurred_at::date) as attempt_key,
             coalesce(request_date, delivery.occurred_at::date) as request_date,
             coalesce(try_number, 1) as try_number,
@@ -289,6 +266,7 @@ with
             price.resolution as price_resolution,
             price.variant as price_variant,
             price.missing_variant,
+            price.approximate_reason as price_approximate_reason,
             price.input_tokens_from as price_tier_from_tokens,
             nullif(
                 concat_ws(
@@ -434,6 +412,20 @@ select
     price_resolution,
     price_variant,
     missing_variant,
+    case
+        when pricing_status = 'priced'
+        then
+            nullif(
+                concat_ws(
+                    ', ',
+                    price_approximate_reason,
+                    case when missing_variant is not null then 'missing_variant' end,
+                    case when usage_source = 'provider_partial' then 'partial_usage' end
+                ),
+                ''
+            )
+    end as approximate_reason,
+    (approximate_reason is not null) as is_approximate,
     price_tier_from_tokens,
     fallback_leaves,
     duplicate_deliveries,

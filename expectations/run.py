@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from expectations.data_docs import standalone, write_site
+from expectations.data_docs import site_of, standalone, write_site
 from expectations.wording import TABLE_ROWS, failure_sentence, markdown_table, plain
 from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config, warehouse, write_atomically
@@ -116,7 +116,7 @@ def build_data_docs(settings: Settings) -> tuple[Path, bool]:
     """The front page of the latest results' Data Docs, and whether it was written: only when a result changed."""
     states = {suite: state for suite in SUITES if (state := _stored(settings, suite))}
     pages = {suite: (_state(settings) / f"{suite}.html").read_text() for suite in states}
-    site = settings.published / "docs" / "data_docs"
+    site = site_of(settings)
     return site / "index.html", write_site(site, states, pages, {suite: FOLDER / f"{suite}.json" for suite in states})
 
 

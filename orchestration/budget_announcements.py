@@ -20,8 +20,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ledger import Line, one_writer, read_log
+from orchestration.ledger import Line, one_writer, read_log, remember_instant, why_too_early
 from orchestration.notifications import Event, enqueue
+from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
 
@@ -61,15 +62,21 @@ class Told:
 
 
 def announce(settings: Settings) -> Counter:
-    """Writes to the ledger what today's facts changed and puts its messages into the outbox; counts both. A repetition says nothing."""
-    told = Told()
-    with one_writer(announcements_folder(settings)) as append:
+    """Writes to the ledger what today's facts changed and puts its messages into the outbox; counts both. A repetition says nothing.
+
+    Nor does a run that speaks from an earlier instant than another did: `why_nothing_is_announced` is its sentence.
+    """
+    told, folder = Told(), announcements_folder(settings)
+    with one_writer(folder) as append:
         for line in read_announcements(settings):
             told.apply(line)
+        if why_too_early(folder, told.lines, settings.as_of):
+            return Counter()
         with warehouse(settings) as connection:
             facts = _Facts(connection)
             new = list(_differences(told, facts, settings.as_of))
         append(new)
+        remember_instant(folder, told.lines, settings.as_of)
     # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
     since = settings.as_of - NEWS_FOR
     loud = [
@@ -79,6 +86,11 @@ def announce(settings: Settings) -> Counter:
     ]
     queued = enqueue(settings, [_event(line, facts) for line in loud])
     return Counter(line["kind"] for line in new) + queued
+
+
+def why_nothing_is_announced(settings: Settings) -> str | None:
+    """The sentence of a run that speaks from an earlier instant than the ledger; None for one that may announce."""
+    return why_too_early(announcements_folder(settings), read_announcements(settings), settings.as_of)
 
 
 def announcements_folder(settings: Settings) -> Path:
@@ -209,7 +221,7 @@ def _event(line: Line, facts: _Facts) -> Event:
         None if is_news else _correction(line),
         f"Spent {spent} of {limit} USD in the {status.get('period', 'period')} from {line['period_start']}.",
         f"On course for {_usd(line['projection_usd'])} USD." if line["projection_usd"] else None,
-        *[f"- {status[name]}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
+        *[f"- {for_chat(status[name])}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
         _unpriced(status) if status.get("unpriced_attempts") else None,
         f"Runbook: {status['runbook_url']}" if status.get("runbook_url") else None,
     ]

@@ -1,13 +1,11 @@
 """dbt docs for readers: one static page under published/docs, built again only when the project's code changed."""
 
 import hashlib
-import os
-import shutil
 from pathlib import Path
 
 from orchestration.dbt import DBT_PROJECT, run_dbt
+from orchestration.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
 
 
 def publish_dbt_docs(settings: Settings) -> tuple[Path, bool]:
@@ -18,10 +16,9 @@ def publish_dbt_docs(settings: Settings) -> tuple[Path, bool]:
     if page.exists() and stamp.exists() and stamp.read_text() == code:
         return page, False
     run_dbt(settings, "docs", "generate", "--static", "--no-compile", "--quiet")  # the build has compiled everything
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(settings.state / "dbt" / "static_index.html", folder / ".index.html.next")
-    os.replace(folder / ".index.html.next", page)
-    write_atomically(stamp, code)
+    with new_publication(settings) as publication:
+        replace_file(publication / "docs" / "dbt" / page.name, settings.state / "dbt" / "static_index.html")
+        replace_file(publication / "docs" / "dbt" / stamp.name, code)
     return page, True
 
 

@@ -6,8 +6,10 @@ Nobody edits JSON: a command writes one line, judged by the rules of the loader,
 import argparse
 import getpass
 import json
+import os
 import re
 import secrets
+import shlex
 import sys
 from collections.abc import Iterator
 from datetime import UTC
@@ -21,6 +23,7 @@ from orchestration.landing.incidents import EVENT_TYPES, Refused, judged, parsed
 from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
 from orchestration.landing.trouble import UnreadableNow
+from orchestration.plain import Arguments, visible
 from orchestration.seeds import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
@@ -68,27 +71,43 @@ class CannotError(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 2 with a sentence on stderr when it cannot be done."""
-    chosen, settings = _parser().parse_args(arguments), from_environment()
+    """Runs a command, by default the one in $DO (`make incident`); 2 with a sentence on stderr when it cannot be done."""
     try:
+        chosen, settings = _parser().parse_args(_given() if arguments is None else arguments), from_environment()
         event = event_of(settings, chosen)
         path = write(settings, event)
     except Refused as refused:
-        print(f"Nothing was written: {refused.detail} ({refused.reason_code}).", file=sys.stderr)
+        print(visible(f"Nothing was written: {refused.detail} ({refused.reason_code})."), file=sys.stderr)
         return 2
-    except (CannotError, OSError) as error:
-        print(error, file=sys.stderr)
+    except (ValueError, OSError) as error:  # CannotError, or a setting that cannot be read
+        print(visible(error), file=sys.stderr)
         return 2
-    said = "".join(f"\n  {name}: {value}" for name, value in event.items() if name not in ("incidentId", "type"))
-    print(f"{event['incidentId']}: {event['type']}{said}\nIn landing/{path}; the next run shows it (make run).")
+    said = "".join(
+        f"\n  {name}: {visible(value)}" for name, value in event.items() if name not in ("incidentId", "type")
+    )
+    print(
+        f"{visible(event['incidentId'])}: {event['type']}{said}\nIn landing/{path}; the next run shows it (make run)."
+    )
     return 0
+
+
+def _given() -> list[str]:
+    """The words of the command line; without any those of $DO, split as a shell would and run by none. Raises CannotError."""
+    try:
+        words = sys.argv[1:] or shlex.split(os.environ.get("DO", "")) or ["--help"]
+        " ".join(words).encode()
+    except UnicodeEncodeError:
+        raise CannotError("The command holds bytes that are not UTF-8: write it again.") from None
+    except ValueError as error:
+        raise CannotError(f"DO cannot be read as a command ({error}): close the quotes, or leave them out.") from None
+    return words
 
 
 def _parser() -> argparse.ArgumentParser:
     every = argparse.ArgumentParser(add_help=False)
     every.add_argument("--by", dest="actor", default=getpass.getuser(), help="who did it (default: you)")
     every.add_argument("--at", dest="occurredAt", help="when it happened, as 2026-11-22T09:30:00Z (default: now)")
-    parser = argparse.ArgumentParser(prog="python -m orchestration.incidents", description=__doc__)
+    parser = Arguments(prog="python -m orchestration.incidents", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     opening = commands.add_parser("open", parents=[every], help="open an incident for an alert")
     opening.add_argument("--alert", required=True, help="alert_id of marts.alerts")

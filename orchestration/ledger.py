@@ -2,12 +2,16 @@
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
 the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py, budget_announcements.py.
+
+What is said is said from an instant (`as_of`), and the ledger remembers the latest one: a run that speaks from an earlier instant
+(a pinned TOKENTRAIL_AS_OF, a clock that jumped back) would take what it cannot see yet for something that no longer holds.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,14 +57,82 @@ def log_file(folder: Path) -> Path:
 
 def read_log(folder: Path) -> tuple[list[Line], int]:
     """The lines, oldest first, and how many cannot be read (a torn last line counts as not written)."""
-    path = log_file(folder)
-    if not path.exists():
-        return [], 0
-    *whole, last = path.read_bytes().split(b"\n")
-    lines = [_parsed(text) for text in whole if text]
-    if _parsed(last):
-        lines.append(_parsed(last))  # complete but for its line feed
-    return [line for line in lines if line is not None], lines.count(None)
+    _, lines, unreadable = LogReader(folder).new_lines()
+    return lines, unreadable
+
+
+@dataclass
+class LogReader:
+    """How far the log of a folder was read: what was read before is not read again."""
+
+    folder: Path
+    begins: bytes | None = None  # its first line, of which no two logs have the same
+    position: int = 0
+
+    def new_lines(self) -> tuple[bool, list[Line], int]:
+        """Whether this is another log than before, the lines since the last call (or all), and how many cannot be read."""
+        path = log_file(self.folder)
+        if not path.exists():
+            return True, [], 0
+        with path.open("rb") as file:
+            first = file.readline()
+            is_another = first != self.begins or self.position > os.fstat(file.fileno()).st_size
+            if is_another:
+                self.position = 0
+            file.seek(self.position)
+            *whole, last = file.read().split(b"\n")
+        self.begins = first if first.endswith(b"\n") else None  # a line that is not finished may still become another
+        self.position += sum(len(text) + 1 for text in whole)
+        lines = [_parsed(text) for text in whole if text]
+        if _parsed(last):
+            lines.append(_parsed(last))  # complete but for its line feed, which the next writer gives it
+            self.position += len(last)
+        return is_another, [line for line in lines if line is not None], lines.count(None)
+
+
+def json_lines(rows: Iterable[Line]) -> str:
+    """Rows as a file has them, instants in ISO form."""
+    return "".join(json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in rows)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file of the ledger, on disk before the next step is taken. A kill leaves the old one or the new one."""
+    beside = path.with_name(f".{path.name}.next")
+    with beside.open("wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    _sync_folder(path.parent)
+
+
+def why_too_early(folder: Path, lines: Iterable[Line], as_of: datetime) -> str | None:
+    """The sentence that says why a run must not add to this part of the ledger: it speaks from an earlier instant than another did."""
+    latest = _spoken_from(folder, lines)
+    if latest is None or latest <= as_of:
+        return None
+    return (
+        f"This run speaks from {as_of:%Y-%m-%d %H:%M:%S} UTC, and {folder.name} in the ledger has spoken from {latest:%Y-%m-%d %H:%M:%S} "
+        "UTC: nothing is said, corrected or sent. A run that speaks from then or later does it; docs/operate.md says more."
+    )
+
+
+def remember_instant(folder: Path, lines: Iterable[Line], as_of: datetime) -> None:
+    """Keeps the instant that a run spoke from, also when it had nothing to say. Only the folder's writer may."""
+    latest = _spoken_from(folder, lines)
+    if latest is None or latest < as_of:
+        write_whole(folder / "spoken_from", as_of.astimezone(UTC).isoformat() + "\n")
+
+
+def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
+    known = [line["known_at"] for line in lines if "known_at" in line]
+    with suppress(FileNotFoundError):
+        known.append((folder / "spoken_from").read_text().strip())
+    instants = []
+    for text in known:
+        with suppress(ValueError):  # an empty file is what a power cut may leave
+            instants.append(datetime.fromisoformat(text))
+    return max(instants, default=None)
 
 
 def _parsed(text: bytes) -> Line | None:

@@ -1,22 +1,23 @@
-"""Publishing: the checked warehouse becomes visible to readers by atomic replacement, and only when something changed."""
+"""Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed."""
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from orchestration.exports import write_exports
+from expectations.data_docs import copy_site, site_of, what_it_shows
+from orchestration.exports import exports_signature, write_exports
+from orchestration.home import make_private
+from orchestration.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.warehouse import duckdb_config, open_marts, warehouse, write_atomically
+from orchestration.warehouse import duckdb_config, open_marts, warehouse
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What a publish did: the signature that readers see, and whether anything had to be written."""
+    """What a publish did: the signature of the marts that readers see, and whether anything had to be written."""
 
     signature: str
     written: bool
@@ -24,23 +25,29 @@ class Publication:
 
 
 def publish(settings: Settings) -> Publication:
-    """Make the checked warehouse visible: marts.duckdb and the exports, each replaced atomically, only when something changed.
+    """Make the checked warehouse visible: marts.duckdb, exports with their manifest, Data Docs and marts.json change together.
 
-    Open readers keep the file they have; a crash leaves the former publication and a temporary file that the next run replaces.
+    Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
     """
-    settings.published.mkdir(parents=True, exist_ok=True)
+    make_private(settings)
     signature, built = _mark_verified(settings)
-    if _published_signature(settings) == signature and (settings.published / "marts.duckdb").exists():
+    said = {
+        "signature": signature,
+        "exports": exports_signature(settings),
+        "data_docs": what_it_shows(site_of(settings)),
+    }
+    before = _marts_json(settings)
+    if said.items() <= before.items() and (settings.published / "marts.duckdb").exists():
         return Publication(signature, written=False, exports_written=0)
-    copy = settings.published / ".marts.duckdb.next"
-    _copy_marts(settings, copy)
-    with open_marts(settings, copy) as connection:
-        exports_written = write_exports(connection, settings, built)
-    os.replace(copy, settings.published / "marts.duckdb")
-    write_atomically(
-        settings.published / "marts.json",
-        json.dumps({"signature": signature, "published_at": datetime.now(UTC).isoformat(timespec="seconds")}, indent=2),
-    )
+    with new_publication(settings) as folder:
+        database = folder / "marts.duckdb"
+        if signature != before.get("signature") or not database.exists():
+            _copy_marts(settings, database, signature)
+        with open_marts(settings, database) as connection:
+            exports_written = write_exports(connection, settings, folder / "exports", built, signature)
+        copy_site(site_of(settings), folder / "docs" / "data_docs")
+        said["published_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        replace_file(folder / "marts.json", json.dumps(said, indent=2))
     return Publication(signature, written=True, exports_written=exports_written)
 
 
@@ -102,15 +109,21 @@ SIGNATURE_SQL = f"""
 """  # noqa: S608 - names above
 
 
-def _published_signature(settings: Settings) -> str | None:
-    manifest = settings.published / "marts.json"
-    return json.loads(manifest.read_text())["signature"] if manifest.exists() else None
+def _marts_json(settings: Settings) -> dict:
+    """What the publication in force says of itself; nothing, when there is none or when it is in pieces."""
+    try:
+        said = json.loads((settings.published / "marts.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
-def _copy_marts(settings: Settings, target: Path) -> None:
-    """Copy the warehouse file and drop all but the marts: intermediate models are no interface."""
-    target.with_suffix(".next.wal").unlink(missing_ok=True)
-    shutil.copyfile(settings.warehouse, target)
+def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
+    """Copy the warehouse file and drop all but the marts: intermediate models are no interface.
+
+    `tokentrail.publication` says in the file itself which marts these are: people mail files.
+    """
+    replace_file(target, settings.warehouse)
     with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
         schemas = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
@@ -118,4 +131,9 @@ def _copy_marts(settings: Settings, target: Path) -> None:
         for (schema,) in schemas:
             if schema != "marts":
                 connection.execute(f'drop schema "{schema}" cascade')
+        connection.execute("create schema tokentrail")
+        connection.execute(
+            "create table tokentrail.publication as select ?::varchar as signature, ?::timestamp as as_of",
+            [signature, settings.as_of.replace(tzinfo=None)],
+        )
         connection.execute("checkpoint")

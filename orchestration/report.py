@@ -4,7 +4,9 @@ from decimal import Decimal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from orchestration.plain import plain_console, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
 
@@ -24,14 +26,14 @@ def print_report(settings: Settings, console: Console) -> None:
     """Totals, alerts, rejects, cost by endpoint, version, tenant and user, models without a price, reported against ours."""
     database = settings.published / "marts.duckdb"
     if not database.exists():
-        console.print(f"Nothing is published yet under {settings.published}: `make run` says why.")
+        console.print(Text(f"Nothing is published yet under {visible(settings.published)}: `make run` says why."))
         return
     with open_marts(settings) as marts:
         for title, sql, parameters in _sections():
             rows = marts.execute(sql, parameters)
             columns = [column[0] for column in rows.description]
             print_table(console, title, columns, rows.fetchall())
-    console.print(WHERE_TO_GO.format(published=settings.published))
+    console.print(Text(WHERE_TO_GO.format(published=visible(settings.published))))
 
 
 def _sections() -> list[tuple[str, str, list]]:
@@ -145,16 +147,16 @@ REPORTED = """
 
 
 def print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
-    """A titled table, numbers to the right; with no rows, a line that says so."""
+    """A titled table, numbers to the right; with no rows, a line that says so. Cells are shown as they are, whatever the console."""
     if not rows:
-        console.print(f"{title}: none\n")
+        console.print(Text(f"{title}: none\n"))
         return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         number = isinstance(next((row[index] for row in rows if row[index] is not None), None), int | float | Decimal)
         table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(column, value) for column, value in zip(columns, row, strict=True)))
+        table.add_row(*(Text(_text(column, value)) for column, value in zip(columns, row, strict=True)))
     console.print(table, "")
 
 
@@ -166,8 +168,8 @@ def _text(column: str, value: object) -> str:
         return f"{value:.1%}"
     if isinstance(value, Decimal) and value.as_tuple().exponent:
         return f"{value:,.2f}" if abs(value) >= 10 else f"{value:,.6f}"
-    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) else visible(value)
 
 
 if __name__ == "__main__":
-    print_report(from_environment(), Console(width=150))
+    print_report(from_environment(), plain_console(150))

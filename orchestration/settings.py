@@ -7,6 +7,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 PROJECT = Path(__file__).resolve().parents[1]
+# Globs, templates, escapes and fragments of addresses (dbt takes the name of a database from an address), quotes of SQL and shells
+UNUSABLE = frozenset("*?[]{}%#$`'\"\\|<>")
+CODE = (
+    "orchestration",
+    "dbt_project",
+    "expectations",
+    "pricing",
+    "demo",
+    "inbox",
+    "benchmarks",
+    "docs",
+    "tests",
+    "team",
+)
 
 
 def setting(name: str, default: str, help: str):  # noqa: A002
@@ -100,8 +114,13 @@ class Settings:
 
     @property
     def published(self) -> Path:
-        """What readers open: marts.duckdb, exports, docs."""
+        """What readers open: marts.duckdb, exports, weekly pages, docs; a link to the publication in force."""
         return self.data / "published"
+
+    @property
+    def publications(self) -> Path:
+        """The last few publications, whole; nothing in them is ever changed."""
+        return self.data / "publications"
 
     @property
     def state(self) -> Path:
@@ -129,6 +148,17 @@ def from_environment(environment: dict[str, str] | None = None) -> Settings:
 
 
 def _path(text: str) -> Path:
+    """A relative path is taken from the checkout; `~` is the home of whoever runs. Raises ValueError with the rest of a sentence."""
+    odd = sorted({character for character in text if character in UNUSABLE or not character.isprintable()})
+    if odd:
+        named = " ".join(repr(character)[1:-1] for character in odd)
+        raise ValueError(
+            f"{named} cannot stand in the path, which DuckDB, dbt, SQLite or make would read as something else"
+        )
+    if any(part != part.strip() for part in Path(text).parts):
+        raise ValueError("a name in the path begins or ends with a blank")
+    if text == "~" or text.startswith("~/"):
+        text = str(Path(text).expanduser())
     return (PROJECT / text).resolve()
 
 
@@ -140,6 +170,7 @@ def _instant(text: str) -> datetime:
 
 
 def _checked(settings: Settings) -> Settings:
+    _check_data_root(settings.data)
     try:
         ZoneInfo(settings.time_zone)
     except (KeyError, ValueError):
@@ -163,3 +194,14 @@ def _checked(settings: Settings) -> Settings:
     if settings.unpriced_sla_days < 0:
         raise ValueError("TOKENTRAIL_UNPRICED_SLA_DAYS is below 0: give the days in which a price should be found.")
     return settings
+
+
+def _check_data_root(data: Path) -> None:
+    if data in (PROJECT, Path(data.anchor)) or any(
+        data.is_relative_to(PROJECT / name) for name in (*CODE, ".git", ".venv")
+    ):
+        raise ValueError(
+            f"TOKENTRAIL_DATA is '{data}', where other files live: give a folder of its own, such as {PROJECT / 'data'}."
+        )
+    if data.exists() and not data.is_dir():
+        raise ValueError(f"TOKENTRAIL_DATA is '{data}', which is a file: give a folder.")

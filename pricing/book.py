@@ -1,6 +1,6 @@
 """The price book in the ledger: every price key seen, resolved to rows, append-only by version.
 
-A version is a catalogue release, the content of the overrides and the code that compiles them. `versions.jsonl` names
+A version is a catalogue release, the content of the overrides, and the code that compiles them with its corrections. `versions.jsonl` names
 them in the order in which they came into force, with the format of their rows; the last line is the current one.
 `<version>/part-*.parquet` holds the rows. A price key that is seen for the first time appends a part to the current
 version. Parts and the list are put in place by rename, and a version that the list does not name does not exist: a
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from orchestration.settings import Settings
+from pricing import corrections
 from pricing.catalogue import CATALOGUE_VERSION, compile_catalogue
 from pricing.compiler import compile_key
 from pricing.overrides import Overrides, load_overrides
@@ -51,6 +52,7 @@ SCHEMA = pa.schema(
         ("fallback_leaves", pa.list_(pa.string())),
         ("variant", pa.string()),
         ("missing_variant", pa.string()),
+        ("approximate_reason", pa.string()),
         ("source", pa.string()),
         ("adjustments", pa.list_(pa.string())),
         ("approved_by", pa.string()),
@@ -185,11 +187,13 @@ def version_entry(overrides: Overrides) -> Version:
 
 
 def _compiler_version() -> str:
-    """Hash of the code that makes rows: nobody has to remember to raise a number."""
+    """Hash of the code that makes rows and of the corrections that ship with it: nobody has to remember to raise a number."""
     here = Path(__file__).parent
     modules = (
         "units",
         "rows",
+        "names",
+        "corrections",
         "catalogue",
         "overrides",
         "override_entries",
@@ -198,7 +202,8 @@ def _compiler_version() -> str:
         "suggestions",
     )
     sources = [here / f"{name}.py" for name in modules]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    content = [*(source.read_bytes() for source in sources), corrections.content_hash().encode()]
+    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
 
 
 def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, before: dict[str, list[Row]]) -> pa.Table:

@@ -1,9 +1,10 @@
 """The catalogue (genai-prices): which of its models a reported name is, and that model's prices as disjoint rows.
 
-Names are matched by the library's own clauses, never by likeness. Three things are added, all deterministic:
-a routing prefix of LiteLLM or OpenRouter (`gemini/gemini-2.5-pro`) is taken off when the name does not match with it;
-a placeholder (`openrouter/REDACTED`, `None`) is no model; and a clause that matches the beginning of a name does not
-match a different size or edition of the model (`gemini-1.5-flash` is not `gemini-1.5-flash-8b`).
+Names are matched by the library's own clauses, never by likeness. Four things are added, all deterministic: what is a
+way to the model rather than its name is taken off when the name does not match with it (`pricing/names.py`); a name whose
+meaning moved stands for what it meant at the time (`pricing/corrections.py`); a placeholder (`openrouter/REDACTED`, `None`)
+is not a model; and a clause that matches the beginning of a name does not match a different size or edition of the model
+(`gemini-1.5-flash` is not `gemini-1.5-flash-8b`).
 
 Prices are never computed here: the library is asked for them at one instant of each stretch of time, because
 which of several prices holds (dates, hours, variants) is its own rule.
@@ -22,6 +23,18 @@ from typing import NamedTuple
 from genai_prices import types
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
+from pricing.corrections import (
+    CorrectedPrice,
+    MeantAlias,
+    Placed,
+    cited,
+    corrected_prices,
+    meant_by,
+    needed_bounds,
+    unsaid,
+)
+from pricing.names import FREE_ROUTERS, ROUTER, Form, forms, is_free_of_charge, is_moving
+from pricing.override_entries import holds
 from pricing.rows import DAY_SECONDS, EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
 from pricing.units import REGISTRY
 
@@ -64,6 +77,7 @@ FREE = {
     ("openai", "moderation"),
     ("openrouter", "gemini-2.5-pro-exp-03-25"),
     ("openrouter", "google/gemini-flash-1.5-8b-exp"),
+    *((ROUTER, name) for name in FREE_ROUTERS),
 }
 
 # Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
@@ -72,34 +86,83 @@ MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
 
 
+# Why a price is approximate: what the name meant at the time is not recorded.
+MOVING_NAME = "moving_name"
+
+
 class Resolved(NamedTuple):
-    """A catalogue model; `how` is a phrase for people: 'as reported', 'prefix gemini/ taken off', 'alias ...'."""
+    """A catalogue model; `how` is a phrase for people: 'as reported', 'prefix gemini/ taken off', 'alias ...'.
+
+    asked: what the name asked for that no price looks at; is_moving: whether the name may have meant another model at the
+    time; correction: the dated alias that says which one it meant, with its source.
+    """
 
     provider: types.Provider
     model: types.ModelInfo
     how: str
+    asked: tuple[str, ...] = ()
+    is_moving: bool = False
+    correction: str | None = None
 
     @property
     def is_borrowed(self) -> bool:
         """Whether the provider resells another provider's model: then variants of that model do not apply to it."""
-        return not any(self.model is own for own in self.provider.models)
+        is_own = any(self.model is own for own in self.provider.models)
+        return not is_own and not is_free_of_charge(self.provider.id, self.model.id)
+
+
+class Stretch(NamedTuple):
+    """What a name means from an instant to another (None: open); None where nobody knows it."""
+
+    start: datetime | None
+    end: datetime | None
+    resolved: Resolved | None
+
+
+def resolve(provider: str, model: str) -> Resolved | None:
+    """The catalogue model that a sender means by (provider, model) today, or None when the catalogue does not know it."""
+    return resolve_over_time(provider, model)[-1].resolved
 
 
 @cache
-def resolve(provider: str, model: str) -> Resolved | None:
-    """The catalogue model that a sender means by (provider, model), or None when the catalogue does not know it."""
-    if model.rpartition("/")[2].strip().lower() in PLACEHOLDER_MODELS:
-        return None
-    if found := _find(provider, model):
-        return Resolved(*found, "as reported")
-    prefix, slash, rest = model.partition("/")
-    routed_to = known_provider(prefix) if slash else None
-    if routed_to is None:
-        return None
-    says_nothing = provider.strip().lower() in SAYS_NOTHING
-    if found := _find(routed_to.id if says_nothing else provider, rest):
-        return Resolved(*found, f"prefix {prefix}/ {'names the provider' if says_nothing else 'taken off'}")
+def resolve_over_time(provider: str, model: str) -> tuple[Stretch, ...]:
+    """What (provider, model) meant at each time: adjoining stretches that cover all of it."""
+    if model.rpartition("/")[2].strip().lower() not in PLACEHOLDER_MODELS:
+        for form in forms(provider, model, _id_of, provider.strip().lower() in SAYS_NOTHING):
+            today = _today(form)
+            aliases = meant_by(_id_of(form.provider), form.name)
+            if today is not None or aliases:
+                return tuple(_stretches(form, today, aliases))
+    return (Stretch(None, None, None),)
+
+
+def _today(form: Form) -> Resolved | None:
+    if found := _find(form.provider, form.name):
+        return Resolved(*found, form.how, form.asked, is_moving(form.name))
+    provider = known_provider(form.provider)
+    if provider is not None and is_free_of_charge(provider.id, form.name):
+        free = types.ModelInfo(id=form.name, match=types.ClauseEquals(form.name), prices=types.ModelPrice())
+        return Resolved(provider, free, form.how, form.asked)
     return None
+
+
+def _stretches(form: Form, today: Resolved | None, aliases: list[Placed[MeantAlias]]) -> Iterator[Stretch]:
+    bounds = [bound for _, alias in aliases for bound in (alias.starts_at, alias.ends_at) if bound is not None]
+    for start, end in intervals(bounds, None, None):
+        placed = next((placed for placed in aliases if holds(placed[1], start, end)), None)
+        if placed is None:
+            # outside of what is written down a name that moved may have meant anything
+            yield Stretch(start, end, today and today._replace(is_moving=today.is_moving or bool(aliases)))
+            continue
+        _, alias = placed
+        meant = _find(alias.to_provider, alias.to_model)
+        how = f"{form.how}, {form.name} meant {alias.to_model}" if form.taken_off else f"meant {alias.to_model}"
+        yield Stretch(start, end, meant and Resolved(*meant, how, form.asked, correction=cited(placed)))
+
+
+def _id_of(provider: str) -> str | None:
+    found = known_provider(provider)
+    return found.id if found else None
 
 
 def known_provider(name: str) -> types.Provider | None:
@@ -140,9 +203,11 @@ def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:
 
 
 def context_of(key: PriceKey) -> dict[str, str]:
-    """What the catalogue's variants look at; reported processing and tier outrank the same words there."""
+    """What the catalogue's variants look at, in small letters: `Flex` is flex. Reported processing and tier outrank the
+    same words in the context."""
     context = json.loads(key.price_context) if key.price_context else {}
-    return context | {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
+    context |= {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
+    return {name.strip().lower(): value.strip().lower() for name, value in context.items()}
 
 
 def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
@@ -151,17 +216,21 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     prices = [*_standard_prices(resolved.model), *_variants(resolved.model, context)]
     for price in prices:
         _check(price)
+    corrections = corrected_prices(resolved.provider.id, resolved.model.id, context)
     constraints = [price.constraint for price in prices]
     dates = [c.start_date for c in constraints if isinstance(c, types.StartDateConstraint)]
     hours = [c for c in constraints if isinstance(c, types.TimeOfDateConstraint)]
     seconds = [_utc_second(bound) for window in hours for bound in (window.start_time, window.end_time)]
     tiers = [tier.start + 1 for price in prices for tier in _tiers(price.prices)]
+    tiers += [start for _, correction in corrections for start in correction.by_tier()]
+    corrected = [bound for _, c in corrections for bound in (c.starts_at, c.ends_at) if bound is not None]
+    corrected += needed_bounds(resolved.provider.id, resolved.model.id)
     segments = product(
-        intervals([_midnight(day) for day in dates], None, None),
+        intervals([*(_midnight(day) for day in dates), *corrected], None, None),
         intervals(seconds, 0, DAY_SECONDS),
         intervals(tiers, 0, None),
     )
-    return coalesce([_row(key, resolved, context, *segment) for segment in segments])
+    return coalesce([_row(key, resolved, context, corrections, *segment) for segment in segments])
 
 
 def is_free(provider: types.Provider, model: types.ModelInfo) -> bool:
@@ -216,12 +285,31 @@ def _check(price: types.ConditionalPrice | types.PriceVariant) -> None:
             raise ValueError(f"the tiers of {name} start at {starts}, not in rising order")
 
 
-def _row(key: PriceKey, resolved: Resolved, context: dict, valid: tuple, seconds: tuple, tokens: tuple) -> Row:
+def _row(
+    key: PriceKey,
+    resolved: Resolved,
+    context: dict,
+    corrections: list[Placed[CorrectedPrice]],
+    valid: tuple,
+    seconds: tuple,
+    tokens: tuple,
+) -> Row:
     instant = _any_instant(valid, seconds)
+    active = _active_variants(resolved.model, context, instant)
+    # a price for every call leaves alone what the catalogue prices for one variant
+    corrections = [(place, c) for place, c in corrections if holds(c, *valid) and (c.when or not active)]
     prices = prices_at(resolved.model.get_prices(instant, context), tokens[0])
-    if not prices and is_free(resolved.provider, resolved.model):
+    is_without_charge = not prices and is_free(resolved.provider, resolved.model)
+    if is_without_charge:
         prices = {unit: per_unit(Decimal(0), 1) for unit in ("input_tokens", "output_tokens")}
+    for _, correction in corrections:
+        prices |= correction.prices_at(tokens[0])
     has_minimum = (resolved.provider.id, resolved.model.id) in MINIMUM_BILLED
+    applied = {f"{name}={value}" for variant in active for name, value in variant.when.items()}
+    applied |= {pair for _, correction in corrections for pair in correction.pairs}
+    missing = [] if is_without_charge else _missing_variants(key, applied)
+    missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)
+    cites = [resolved.correction, *(cited(placed) for placed in corrections)]
     bounds = (*valid, *seconds, *tokens)
     return {
         "price_provider_id": resolved.provider.id,
@@ -230,9 +318,10 @@ def _row(key: PriceKey, resolved: Resolved, context: dict, valid: tuple, seconds
         **LISTED,
         **dict(zip(EVERYWHERE, bounds, strict=True)),
         **priced_columns(prices, AUDIO_DURATIONS if has_minimum else frozenset()),
-        "variant": _variant_name(resolved.model, context, instant),
-        "missing_variant": _missing_variant(key, resolved.model, context, instant),
-        "source": SOURCE,
+        "variant": ", ".join(sorted(applied)) or None,
+        "missing_variant": ", ".join([*missing, *resolved.asked]) or None,
+        "approximate_reason": MOVING_NAME if resolved.is_moving else None,
+        "source": "; ".join([SOURCE, *(cite for cite in cites if cite)]),
         "suggestions": None,
     }
 
@@ -261,24 +350,18 @@ def _variants(model: types.ModelInfo, context: dict[str, str]) -> list[types.Pri
     return [v for v in model.price_variants or () if all(context.get(key) == value for key, value in v.when.items())]
 
 
-def _variant_name(model: types.ModelInfo, context: dict[str, str], instant: datetime) -> str | None:
-    applied = {pair for variant in _active_variants(model, context, instant) for pair in variant.when.items()}
-    return ", ".join(sorted(f"{name}={value}" for name, value in applied)) or None
-
-
 def _active_variants(model: types.ModelInfo, context: dict[str, str], instant: datetime) -> list[types.PriceVariant]:
     return [v for v in _variants(model, context) if v.constraint is None or v.constraint.active(instant)]
 
 
-def _missing_variant(key: PriceKey, model: types.ModelInfo, context: dict[str, str], instant: datetime) -> str | None:
+def _missing_variants(key: PriceKey, applied: set[str]) -> list[str]:
     """What was asked for that no price in force looks at: such a call is priced at the standard rate, and says so."""
-    applied = {name for variant in _active_variants(model, context, instant) for name in variant.when}
-    missing = [
+    priced = {pair.partition("=")[0] for pair in applied}
+    return [
         f"{name}={value}"
         for name, value in sorted(context_of(key).items())
-        if name not in applied and value not in STANDARD.get(name, ())
+        if name not in priced and value not in STANDARD.get(name, ())
     ]
-    return ", ".join(missing) or None
 
 
 def _tiers(prices: types.ModelPrice) -> list[types.Tier]:
@@ -286,9 +369,10 @@ def _tiers(prices: types.ModelPrice) -> list[types.Tier]:
 
 
 def _any_instant(valid: tuple, seconds: tuple) -> datetime:
+    """An instant whose date and hour are those of a segment: all that the catalogue's constraints look at."""
     start, end = valid
     day = start or (end - timedelta(days=1) if end else datetime(2000, 1, 1))  # noqa: DTZ001 (rows hold naive UTC)
-    return (day + timedelta(seconds=seconds[0])).replace(tzinfo=UTC)
+    return (_midnight(day.date()) + timedelta(seconds=seconds[0])).replace(tzinfo=UTC)
 
 
 def _midnight(day: date) -> datetime:

@@ -1,11 +1,24 @@
 """One price key to its price rows: overrides over the catalogue over unknown."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
-from pricing.catalogue import Resolved, catalogue_rows, resolve
+from pricing.catalogue import Resolved, Stretch, catalogue_rows, resolve_over_time
+from pricing.override_entries import Alias, holds
 from pricing.overrides import NO_OVERRIDES, Overrides, override_rows, tenants_of
-from pricing.rows import EVERYWHERE, LISTED, NO_PRICES, PriceKey, Row, clip, intervals, row_key
+from pricing.rows import EVERYWHERE, LISTED, NO_PRICES, PriceKey, Row, clip, coalesce, intervals, row_key
 from pricing.suggestions import suggest
+
+
+class _Meaning(NamedTuple):
+    """What a key means from an instant to another: the catalogue's model, the team's alias that says so, base prices."""
+
+    start: datetime | None
+    end: datetime | None
+    resolved: Resolved | None
+    alias: Alias | None
+    base: list[Row]
 
 
 def compile_key(key: PriceKey, overrides: Overrides = NO_OVERRIDES) -> list[Row]:
@@ -14,14 +27,47 @@ def compile_key(key: PriceKey, overrides: Overrides = NO_OVERRIDES) -> list[Row]
     They are for everybody (`tenant_id` None). A tenant with an override of its own has rows beside them, from the first
     instant at which it pays something else than everybody to the last.
     """
-    resolved = resolve_key(key, overrides)
-    base = catalogue_rows(key, resolved) if resolved else [_unknown_row(key)]
-    everybody = override_rows(key, overrides, base, resolved)
+    meanings = list(_meanings(key, overrides))
+    everybody = _rows(key, overrides, meanings)
     rows = [{**key._asdict(), **row} for row in everybody]
-    for tenant in tenants_of(key, overrides, resolved):
-        own = _while_apart(override_rows(key, overrides, base, resolved, tenant), everybody)
+    tenants = {tenant for m in meanings for tenant in tenants_of(key, overrides, m.resolved, m.alias)}
+    for tenant in sorted(tenants):
+        own = _while_apart(_rows(key, overrides, meanings, tenant), everybody)
         rows += [{**key._asdict(), **row, "tenant_id": tenant} for row in own]
     return [{"price_row_key": row_key(row), **row} for row in rows]
+
+
+def _rows(key: PriceKey, overrides: Overrides, meanings: list[_Meaning], tenant: str | None = None) -> list[Row]:
+    return coalesce(
+        [
+            clipped
+            for meaning in meanings
+            for row in override_rows(key, overrides, meaning.base, meaning.resolved, meaning.alias, tenant)
+            if (clipped := clip(row, meaning.start, meaning.end))
+        ]
+    )
+
+
+def _meanings(key: PriceKey, overrides: Overrides) -> Iterator[_Meaning]:
+    """What the key means over time: by the team's alias while it holds, else by its own name."""
+    aliases = overrides.aliases_of(key)
+    bounds = [bound for alias in aliases for bound in (alias.starts_at, alias.ends_at) if bound is not None]
+    for start, end in intervals(bounds, None, None):
+        alias = next((alias for alias in aliases if holds(alias, start, end)), None)
+        name = (alias.to_provider, alias.to_model) if alias else (key.provider, key.model)
+        for stretch in resolve_over_time(*name):
+            if (within := _common(stretch, start, end)) is None:
+                continue
+            resolved = stretch.resolved
+            if resolved and alias:
+                resolved = resolved._replace(how=f"alias of {alias.to_provider}/{alias.to_model}")
+            base = catalogue_rows(key, resolved) if resolved else [_unknown_row(key)]
+            yield _Meaning(*within, resolved, alias, base)
+
+
+def _common(stretch: Stretch, start: datetime | None, end: datetime | None) -> tuple | None:
+    common = clip({"valid_from": stretch.start, "valid_to": stretch.end}, start, end)
+    return (common["valid_from"], common["valid_to"]) if common else None
 
 
 def _while_apart(own: list[Row], everybody: list[Row]) -> list[Row]:
@@ -40,15 +86,6 @@ def _during(rows: list[Row], start: datetime | None, end: datetime | None) -> se
     return {row_key(row) for row in rows if clip(row, start, end)}
 
 
-def resolve_key(key: PriceKey, overrides: Overrides = NO_OVERRIDES) -> Resolved | None:
-    """The catalogue model of a key, by alias where a team wrote one."""
-    alias = overrides.alias_of(key)
-    if alias is None:
-        return resolve(key.provider, key.model)
-    found = resolve(alias.to_provider, alias.to_model)
-    return found and found._replace(how=f"alias of {alias.to_provider}/{alias.to_model}")
-
-
 def _unknown_row(key: PriceKey) -> Row:
     return {
         "price_provider_id": None,
@@ -59,6 +96,7 @@ def _unknown_row(key: PriceKey) -> Row:
         **NO_PRICES,
         "variant": None,
         "missing_variant": None,
+        "approximate_reason": None,
         "source": None,
         "suggestions": tuple(str(suggestion) for suggestion in suggest(key.provider, key.model)),
     }

@@ -16,8 +16,10 @@ from tempfile import TemporaryDirectory
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.dbt import run_dbt
+from orchestration.plain import plain_console, visible
 from orchestration.settings import Settings, from_environment
 from pricing.book import PriceBookError, book_home, update_price_book, versions
 from pricing.catalogue import UnrepresentableError
@@ -108,7 +110,9 @@ def _money(diff: PriceDiff) -> Table:
             sums[3] += row["moved_usd"]
     for (model, month, *scope), (attempts, before, after, difference) in sorted(moved.items(), key=str):
         money = (_usd(before), _usd(after), f"{difference:+,.6f}")
-        table.add_row(model, f"{month:%Y-%m}", *scope, f"{attempts:,}", *money)
+        table.add_row(
+            Text(visible(model)), f"{month:%Y-%m}", *(Text(visible(each)) for each in scope), f"{attempts:,}", *money
+        )
     return table
 
 
@@ -124,7 +128,7 @@ def _prices(diff: PriceDiff) -> Table:
         name = price_name(row["provider"], row["model"], *scope)
         lines[row["change_type"], name, _day(row["valid_from"]), _day(row["valid_to"]), before, after, by] = None
     for line in sorted(lines):
-        table.add_row(*line)
+        table.add_row(*(Text(visible(cell)) for cell in line))
     return table
 
 
@@ -147,11 +151,11 @@ def _day(instant: object) -> str:
 
 def main() -> int:
     """Print the difference; 1 and a sentence where there is none to be had."""
-    console = Console()
+    console = plain_console()
     try:
         print_price_diff(price_diff(from_environment()), console)
     except PROBLEMS as error:
-        console.print(str(error), markup=False)
+        console.print(visible(error, keep="\n"))
         return 1
     return 0
 

@@ -3,7 +3,6 @@
 Reads the published marts and nothing else; what it prints is what was booked, line by line, and the lines sum to it.
 """
 
-import argparse
 import io
 import json
 import sys
@@ -13,10 +12,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
-from rich.console import Console, Group, RenderableType
-from rich.markup import escape
+from rich.console import Group, RenderableType
 from rich.table import Table
 
+from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
 from pricing.units import LEAVES
@@ -75,7 +74,7 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
     Raises UnknownRequestError with a sentence, and the nearest id when one begins alike.
     """
     attempts = attempts_of(marts, request_id)
-    console = Console(file=io.StringIO(), width=WIDTH, force_terminal=False, color_system=None, highlight=False)
+    console = plain_console(WIDTH, io.StringIO())
     for part in _parts(attempts):
         console.print(part)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
@@ -129,12 +128,12 @@ def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
         total = f"{_usd(sum(known))} USD" if known else "not known"
         left_out = len(costs) - len(known)
         understated = f", which leaves out {_counted(left_out, 'attempt')}" if known and left_out else ""
-        yield escape(
+        yield visible(
             f"Request {tries[0]['request_id']} ({environment}, {data_mode}, {source}): {_counted(len(tries), 'attempt')}, "
             f"cost {total}{understated}"
         )
         for attempt in tries:
-            yield Group("", *(escape(text) for text in _sentences(attempt, len(tries))), *_arithmetic(attempt))
+            yield Group("", *(visible(text) for text in _sentences(attempt, len(tries))), *_arithmetic(attempt))
         yield ""
 
 
@@ -204,12 +203,12 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
         for line in lines:
             price = "no price" if line.price_usd is None else _usd(line.price_usd * line.per)
             per = "per 1M" if line.per == MILLION else "each"
-            table.add_row(line.name, _count(line.quantity), price, per, _usd(line.cost_usd))
+            table.add_row(visible(line.name), _count(line.quantity), price, per, _usd(line.cost_usd))
         table.add_row("cost_usd", "", "", "", _usd(attempt["cost_usd"]))
         yield table
     if attempt["pricing_status"] == "unpriced":
         missing = ", ".join(line.name for line in lines if line.is_missing) or "the model"
-        yield escape(
+        yield visible(
             f"  Not priced: {attempt['provider']}/{attempt['model']} has no price for {missing}. Its row in unpriced_models has"
             " the exposure and the override to paste into pricing/overrides; docs/pricing.md says how."
         )
@@ -231,19 +230,23 @@ def _counted(number: int, what: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 1 with a sentence when the id is unknown or nothing is published."""
-    parser = argparse.ArgumentParser(prog="python -m pricing.explain", description="The arithmetic of one request.")
-    parser.add_argument("request_id", help="externalRequestId, as in fct_attempts.request_id")
-    settings, request_id = from_environment(), parser.parse_args(arguments).request_id
-    if not (settings.published / "marts.duckdb").exists():
-        sys.stderr.write(f"Nothing is published yet under {settings.published}: `make run` does that.\n")
-        return 1
-    with open_marts(settings) as marts:
-        try:
+    """The command line; 2 with a sentence when the id is unknown or nothing is published."""
+    parser = Arguments(prog="python -m pricing.explain", description="The arithmetic of one request.")
+    parser.add_argument(
+        "request_id", nargs="?", help="externalRequestId, as in fct_attempts.request_id (default: $REQUEST)"
+    )
+    example = "make explain REQUEST=<request id>, as in fct_attempts.request_id"
+    chosen = parser.parse_args(arguments).request_id
+    try:
+        settings = from_environment()
+        request_id = argument("REQUEST", example) if chosen is None else readable("REQUEST", chosen, example)
+        if not (settings.published / "marts.duckdb").exists():
+            raise ArgumentError(f"Nothing is published yet under {settings.published}: `make run` does that.")
+        with open_marts(settings) as marts:
             sys.stdout.write(f"{explain(marts, request_id)}\n")
-        except UnknownRequestError as unknown:
-            sys.stderr.write(f"{unknown}\n")
-            return 1
+    except (ValueError, UnknownRequestError) as problem:  # ArgumentError, or a setting that cannot be read
+        sys.stderr.write(f"{visible(problem)}\n")
+        return 2
     return 0
 
 

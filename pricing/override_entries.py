@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -38,7 +38,8 @@ def _instant(value: Any) -> Any:
     raise ValueError("give a date (2026-03-01) or a time in UTC (2026-03-01T12:00:00Z)")
 
 
-def _names(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One name as a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -93,7 +94,7 @@ class PriceOverride(Entry):
     """One entry under `prices:`."""
 
     provider: Text
-    model: Annotated[list[Text] | None, Field(min_length=1), BeforeValidator(_names)] = None
+    model: Annotated[list[Text] | None, Field(min_length=1), BeforeValidator(as_list)] = None
     processing: Text | None = None
     service_tier: Text | None = None
     region: Text | None = None
@@ -150,40 +151,43 @@ class PriceOverride(Entry):
 
     @property
     def variant(self) -> dict[str, str]:
-        """The variants it is limited to, by the name that the catalogue calls them."""
-        parts = {name: getattr(self, name) for name in VARIANT_KEYS}
-        return {name: value for name, value in parts.items() if value} | (self.price_context or {})
+        """The variants it is limited to, by the name that the catalogue calls them; `Flex` and `flex` are one tier."""
+        parts = {name: getattr(self, name) for name in VARIANT_KEYS} | (self.price_context or {})
+        return {name.lower(): value.lower() for name, value in parts.items() if value}
 
     @property
     def scope(self) -> tuple:
         """What it is limited to besides provider and model; entries of one scope cover the same attempts."""
-        context = tuple(sorted((self.price_context or {}).items()))
-        return self.tenant, self.processing, self.service_tier, self.region, context
+        return self.tenant, tuple(sorted(self.variant.items()))
 
     def prices_by_tier(self) -> dict[int, dict[str, Decimal]]:
         """USD per unit by registry unit, for each number of input tokens from which they hold."""
         if self.free:
             return {0: dict.fromkeys(_ALL_UNITS, per_unit(Decimal(0), 1))}
-        base = _by_unit(self.per_million_tokens, MILLION, TOKEN_UNITS, "per_million_tokens")
-        base |= _by_unit(self.per_thousand, THOUSAND, FEE_UNITS, "per_thousand")
-        above = {
-            tier.above_input_tokens + 1: _by_unit(tier.per_million_tokens, MILLION, TOKEN_UNITS, "per_million_tokens")
-            for tier in self.tiers
-        }
-        return {0: base} | {start: base | prices for start, prices in above.items()}
+        return prices_by_tier(self.per_million_tokens, self.per_thousand, self.tiers)
 
 
 class Alias(Entry):
-    """One entry under `aliases:`: what a team reports, and the catalogue model it is."""
+    """One entry under `aliases:`: what a team reports, and the catalogue model it is; always, or while it holds."""
 
     provider: Text
     model: Text
     to_provider: Text
     to_model: Text
+    starts_at: Instant | None = Field(default=None, alias="from")
+    ends_at: Instant | None = Field(default=None, alias="to")
     source: Text
     approved_by: Text
     recorded_at: Instant | None = None
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "Alias":
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError(
+                f"`to` ({day_of(self.ends_at)}) is not after `from` ({day_of(self.starts_at)}): correct one"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -196,18 +200,41 @@ class Overrides:
     @property
     def content_hash(self) -> str:
         """Changes with what the entries say, not with comments or layout."""
-        entries = [(place, entry.model_dump(mode="json")) for place, entry in (*self.prices, *self.aliases)]
+        entries = [
+            (place, entry.model_dump(mode="json", exclude=_undated(entry)))
+            for place, entry in (*self.prices, *self.aliases)
+        ]
         return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:12]
 
-    def alias_of(self, key: PriceKey) -> Alias | None:
-        """The alias for exactly this provider and model, if any."""
-        return next((a for _, a in self.aliases if (a.provider, a.model) == (key.provider, key.model)), None)
+    def aliases_of(self, key: PriceKey) -> list[Alias]:
+        """The aliases for exactly this provider and model; no two of them hold at one time."""
+        return [a for _, a in self.aliases if (a.provider, a.model) == (key.provider, key.model)]
 
 
 NO_OVERRIDES = Overrides()
 
 
-def _by_unit(prices: dict[str, Decimal] | None, per: int, allowed: frozenset[str], field: str) -> dict[str, Decimal]:
+def _undated(entry: PriceOverride | Alias) -> set[str]:
+    """An alias without dates says what it said before there were any."""
+    return {name for name in ("starts_at", "ends_at") if isinstance(entry, Alias) and getattr(entry, name) is None}
+
+
+def prices_by_tier(
+    per_million_tokens: Mapping[str, Decimal] | None,
+    per_thousand: Mapping[str, Decimal] | None,
+    tiers: Iterable[TierOverride],
+) -> dict[int, dict[str, Decimal]]:
+    """USD per unit by registry unit, for each number of input tokens from which they hold. Raises ValueError."""
+    base = _by_unit(per_million_tokens, MILLION, TOKEN_UNITS, "per_million_tokens")
+    base |= _by_unit(per_thousand, THOUSAND, FEE_UNITS, "per_thousand")
+    above = {
+        tier.above_input_tokens + 1: _by_unit(tier.per_million_tokens, MILLION, TOKEN_UNITS, "per_million_tokens")
+        for tier in tiers
+    }
+    return {0: base} | {start: base | prices for start, prices in above.items()}
+
+
+def _by_unit(prices: Mapping[str, Decimal] | None, per: int, allowed: frozenset[str], field: str) -> dict[str, Decimal]:
     """USD per unit by registry unit, from prices by unit or leaf name. Raises ValueError for a name that is neither."""
     found: dict[str, Decimal] = {}
     for name, price in (prices or {}).items():
@@ -227,6 +254,12 @@ def _did_you_mean(name: str, allowed: frozenset[str], field: str) -> str:
     known = sorted({*allowed, *(leaf for leaf, unit in _LEAVES.items() if unit in allowed)})
     nearest = get_close_matches(name, known, n=1, cutoff=0.4)
     return f": did you mean `{nearest[0]}`?" if nearest else f": use one of {', '.join(known)}"
+
+
+def holds(entry: Any, start: datetime | None, end: datetime | None) -> bool:
+    """Whether an entry with `starts_at` and `ends_at` holds for all of a stretch that none of its instants divides."""
+    has_begun = entry.starts_at is None or (start is not None and entry.starts_at <= start)
+    return has_begun and (entry.ends_at is None or (end is not None and end <= entry.ends_at))
 
 
 def day_of(instant: datetime) -> str:

@@ -166,10 +166,18 @@ def _both(first: str, second: str, prices: list[tuple[str, PriceOverride]]) -> s
 
 def _alias_errors(aliases: list[tuple[str, Alias]]) -> Iterator[str]:
     for (first_place, first), (second_place, second) in combinations(aliases, 2):
-        if (first.provider, first.model) == (second.provider, second.model):
+        is_alike = (first.provider, first.model) == (second.provider, second.model)
+        if is_alike and _overlap(first, second):
             yield f"{first_place} and {second_place} both name {first.provider}/{first.model}: delete one."
     for place, alias in aliases:
         if resolve(alias.to_provider, alias.to_model) is None:
             nearest = suggest(alias.to_provider, alias.to_model, limit=1)
             hint = f"did you mean {nearest[0].provider}/{nearest[0].model}?" if nearest else "name a catalogue model."
             yield f"{place}: the catalogue has no {alias.to_provider}/{alias.to_model}: {hint}"
+
+
+def _overlap(one: Alias, other: Alias) -> bool:
+    def ends_before(a: Alias, b: Alias) -> bool:
+        return a.ends_at is not None and b.starts_at is not None and a.ends_at <= b.starts_at
+
+    return not ends_before(one, other) and not ends_before(other, one)

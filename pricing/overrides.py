@@ -26,7 +26,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import partial
 
 from pricing.catalogue import Resolved, context_of
-from pricing.override_entries import NO_OVERRIDES, Overrides, PriceOverride
+from pricing.override_entries import NO_OVERRIDES, Alias, Overrides, PriceOverride, holds
 from pricing.override_files import OverrideError, load_overrides
 from pricing.rows import (
     EVERYWHERE,
@@ -48,27 +48,32 @@ Found = tuple[str, PriceOverride]  # an entry and its place
 _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
-def tenants_of(key: PriceKey, overrides: Overrides, resolved: Resolved | None) -> list[str]:
+def tenants_of(key: PriceKey, overrides: Overrides, resolved: Resolved | None, alias: Alias | None = None) -> set[str]:
     """The tenants that any entry on this provider and model names, whatever variant it is limited to."""
-    names = _names_of(key, overrides, resolved)
+    names = _names_of(key, resolved, alias)
     found = {entry.tenant for _, entry in overrides.prices if _closeness(entry, names) is not None}
-    return sorted(found - {None})
+    return found - {None}
 
 
 def override_rows(
-    key: PriceKey, overrides: Overrides, base: list[Row], resolved: Resolved | None = None, tenant: str | None = None
+    key: PriceKey,
+    overrides: Overrides,
+    base: list[Row],
+    resolved: Resolved | None = None,
+    alias: Alias | None = None,
+    tenant: str | None = None,
 ) -> list[Row]:
     """The rows of a key for a tenant (None: for everybody), where overrides replace or multiply `base`.
 
     They are the same rows when no entry covers the key. Raises OverrideError when a factor lifts a price out of range.
     """
-    covering = _covering(key, overrides, resolved, tenant)
+    covering = _covering(key, overrides, _names_of(key, resolved, alias), tenant)
     if not covering:
         return base
     bounds = [bound for _, entry in covering for bound in (entry.starts_at, entry.ends_at) if bound is not None]
     rows = []
     for start, end in intervals(bounds, None, None):
-        holding = [found for found in covering if _holds(found[1], start, end)]
+        holding = [found for found in covering if holds(found[1], start, end)]
         written, discount, uplift = (_winner(holding, kind) for kind in ("price", "discount", "uplift"))
         rows += [_adjusted(row, _applying(written, discount, uplift)) for row in _base(base, written, start, end)]
     return coalesce(rows)
@@ -77,9 +82,8 @@ def override_rows(
 # ---- which entries cover a key, the strongest first ----
 
 
-def _covering(key: PriceKey, overrides: Overrides, resolved: Resolved | None, tenant: str | None) -> list[Found]:
-    names = _names_of(key, overrides, resolved)
-    reported = {"processing": "realtime"} | context_of(key) | ({"region": key.region} if key.region else {})
+def _covering(key: PriceKey, overrides: Overrides, names: Sequence[tuple[str, str]], tenant: str | None) -> list[Found]:
+    reported = {"processing": "realtime"} | context_of(key) | ({"region": key.region.lower()} if key.region else {})
     ranked = []
     for place, entry in overrides.prices:
         closeness = _closeness(entry, names)
@@ -90,9 +94,8 @@ def _covering(key: PriceKey, overrides: Overrides, resolved: Resolved | None, te
     return [found for *_, found in sorted(ranked, key=lambda ranking: ranking[:2], reverse=True)]
 
 
-def _names_of(key: PriceKey, overrides: Overrides, resolved: Resolved | None) -> list[tuple[str, str]]:
+def _names_of(key: PriceKey, resolved: Resolved | None, alias: Alias | None) -> list[tuple[str, str]]:
     """What an entry may call the model, the farthest first: as the catalogue resolves it, alias target, reported."""
-    alias = overrides.alias_of(key)
     return [
         (resolved.provider.id, resolved.model.id) if resolved else ("", ""),
         (alias.to_provider, alias.to_model) if alias else ("", ""),
@@ -119,11 +122,6 @@ def _narrowness(entry: PriceOverride) -> tuple:
     # of names in the context the first in the alphabet is the stronger
     reverse = tuple(tuple(-ord(letter) for letter in name) for name in context)
     return sum(given) + len(context), given, len(context), reverse
-
-
-def _holds(entry: PriceOverride, start: datetime | None, end: datetime | None) -> bool:
-    has_begun = start is not None and entry.starts_at <= start
-    return has_begun and (entry.ends_at is None or (end is not None and end <= entry.ends_at))
 
 
 def _winner(holding: Iterable[Found], kind: str) -> Found | None:
@@ -163,6 +161,7 @@ def _rows_of(place: str, entry: PriceOverride, start: datetime | None, end: date
             **priced_columns(tiers[tokens_from]),
             "variant": _listed(_pairs(entry)),
             "missing_variant": None,
+            "approximate_reason": None,
             "source": place,
             "suggestions": None,
         }

@@ -122,11 +122,17 @@ def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
 # Where a price was written down, and when, moves nothing on an attempt; and since the dates are no part of the key, an
 # override of five days leaves the keys of every other day as they were.
 NOT_IN_ROW_KEY = ("valid_from", "valid_to", "source", "adjustments", "approved_by", "catalogue_version", "suggestions")
+# Columns that came after the first books: a row that says nothing there keeps the key that it had.
+ADDED_LATER = ("approximate_reason",)
 
 
 def row_key(row: Row) -> str:
     """Content hash of a row: the price key and everything of the row that reaches an attempt, its dates apart."""
-    content = {name: value for name, value in sorted(row.items()) if name not in NOT_IN_ROW_KEY}
+    content = {
+        name: value
+        for name, value in sorted(row.items())
+        if name not in NOT_IN_ROW_KEY and not (name in ADDED_LATER and value is None)
+    }
     return hashlib.sha256(json.dumps(content, default=_text).encode()).hexdigest()[:32]
 
 

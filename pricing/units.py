@@ -135,8 +135,15 @@ class Usage:
 
     @property
     def total_output_tokens(self) -> int | None:
-        """Output including reasoning; from the total where the sender gave that and the input only."""
-        return _side(self.output_tokens, self.total_tokens, self.input_tokens)
+        """Output including reasoning; from the total where the sender gave that and the input only.
+
+        A total that is more than input and output by just the reasoning has it beside the output (xAI).
+        """
+        output = _side(self.output_tokens, self.total_tokens, self.input_tokens)
+        known = (self.total_tokens, self.input_tokens, self.output_tokens, self.reasoning_tokens)
+        if None not in known and self.total_tokens - self.input_tokens - self.output_tokens == self.reasoning_tokens:
+            return output + self.reasoning_tokens
+        return output
 
 
 COUNTS = tuple(item.name for item in fields(Usage) if item.name != "other")

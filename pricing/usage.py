@@ -4,7 +4,9 @@ A payload is the usage object as the provider returned it (`{"prompt_tokens": ..
 extractor does not find there was not used: the payload is the provider's whole account of the call.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,22 +15,42 @@ from genai_prices import types
 from pricing.catalogue import known_provider
 from pricing.units import COUNTS, OTHER_UNITS, RESTATED, UNIT_OF_COUNT, Usage
 
+# Words that select a price, by the names under which payloads have them, and those that ask for nothing special.
+PRICE_WORDS = ("speed", "inference_geo", "search_context_size", "search_type")
+SAYS_NOTHING = {"inference_geo": ("global", "not_available")}
+TRAFFIC_TIERS = {"on_demand": None, "on_demand_flex": "flex", "on_demand_priority": "priority"}  # Gemini's trafficType
+TOTALS = ("total_tokens", "totalTokens", "totalTokenCount")
+
+# What Anthropic samples on the way to one answer. The counts beside `iterations` leave compactions out; the bill is the
+# sum of all. Other kinds ran on another model, or are not billed at all: their tokens have no price here.
+ITERATIONS = ("message", "compaction")
+
+# Models whose output is images, whatever kind of tokens it is counted as.
+_makes_images = re.compile(r"(?:.*/)?(?:chatgpt-image|gpt-image|dall-e)", re.IGNORECASE).match
+
 
 class Normalised(NamedTuple):
-    """Inclusive counts of a payload; the model and the tier that served it, where the payload names them."""
+    """Inclusive counts of a payload, and what the payload says of its price.
+
+    `model` and `service_tier` are those that served it, `price_words` other words that select a price, each where the
+    payload names it. `is_partial`: something was billed that the counts leave out.
+    """
 
     usage: Usage
     model: str | None
     service_tier: str | None
     api_flavor: str
+    price_words: Mapping[str, str]
+    is_partial: bool
 
 
-def normalise(provider: str, payload: Any, api_flavor: str | None = None) -> Normalised:
+def normalise(provider: str, payload: Any, api_flavor: str | None = None, model: str = "") -> Normalised:
     """Counts of a provider's usage payload.
 
     Without `api_flavor` (`chat`, `responses`, ...) the flavor that finds the most counts in the payload is taken, the
-    catalogue's first of equals. Raises ValueError with a sentence when the provider or the flavor is not known, or
-    nothing in the payload can be read as usage.
+    catalogue's first of equals. `model` is the one that was asked for: output of an image model is images. Raises
+    ValueError with a sentence when the provider or the flavor is not known, or nothing in the payload can be read as
+    usage.
     """
     known = known_provider(provider)
     if known is None or not known.extractors:
@@ -38,17 +60,112 @@ def normalise(provider: str, payload: Any, api_flavor: str | None = None) -> Nor
         raise ValueError(f"usage.apiFlavor {str(api_flavor)[:40]!r} is none of {', '.join(flavors)} of {known.id}")
     if not isinstance(payload, Mapping):
         raise ValueError("usage.raw is no object")
+    payload, is_partial = _with_iterations(payload)
     found = []
     for extractor in known.extractors:
         if api_flavor in (None, extractor.api_flavor):
             try:
                 found.append((extractor.api_flavor, *extractor.extract(_response(payload, extractor))))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 problem = str(error)
     if not found:
         raise ValueError(f"usage.raw has no usage of {known.id} ({problem[:120]})")
-    flavor, model, counts = max(found, key=lambda reading: len(vars(reading[2])))
-    return Normalised(_usage(counts), model, _service_tier(payload), flavor)
+    flavor, served_model, counts = max(found, key=lambda reading: len(vars(reading[2])))
+    try:
+        usage = replace(_usage(counts), total_tokens=_total(payload))
+    except OverflowError:
+        raise ValueError("usage.raw has a count that is infinite") from None
+    if flavor == "images" or _makes_images(model):
+        usage = _all_images(usage)
+    return Normalised(usage, served_model, _service_tier(payload), flavor, _price_words(payload), is_partial)
+
+
+def _with_iterations(payload: Mapping) -> tuple[Mapping, bool]:
+    """A payload whose counts hold every billed iteration, and whether one of them cannot be counted in."""
+    usage = _usage_object(payload)
+    iterations = usage.get("iterations")
+    if not isinstance(iterations, list) or not iterations:
+        return payload, False
+    model = payload.get("model")
+    alike, others = [], 0
+    for one in iterations:
+        if isinstance(one, Mapping) and one.get("type", "message") in ITERATIONS and one.get("model", model) == model:
+            alike.append(one)
+        else:
+            others += 1
+    # a gateway may have added them up already
+    whole = _larger(usage, _sum(alike))
+    return (payload | {"usage": whole} if usage is payload.get("usage") else whole), others > 0
+
+
+def _sum(objects: list[Mapping]) -> dict:
+    """Counts added up, those of inner objects too."""
+    total: dict = {}
+    for one in objects:
+        for name, value in one.items():
+            if isinstance(value, Mapping):
+                total[name] = _sum([total.get(name, {}), value])
+            elif _is_count(value):
+                total[name] = total.get(name, 0) + value
+    return total
+
+
+def _larger(usage: Mapping, total: Mapping) -> dict:
+    larger = dict(usage)
+    for name, value in total.items():
+        given = usage.get(name)
+        if isinstance(value, Mapping):
+            larger[name] = _larger(given if isinstance(given, Mapping) else {}, value)
+        else:
+            larger[name] = max(value, given) if _is_count(given) else value
+    return larger
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _usage_object(payload: Mapping) -> Mapping:
+    """The usage in a payload: what stands there under its name, or the payload itself."""
+    inner = payload.get("response")
+    for place in (payload, inner if isinstance(inner, Mapping) else {}):
+        for name in ("usage", "usageMetadata"):
+            if isinstance(place.get(name), Mapping):
+                return place[name]
+    return payload
+
+
+def _places(payload: Mapping) -> list[Mapping]:
+    """Where a payload may say a word about its price: beside the usage and in it."""
+    inner = payload.get("response")
+    return [place for place in (_usage_object(payload), payload, inner) if isinstance(place, Mapping)]
+
+
+def _total(payload: Mapping) -> int | None:
+    usage = _usage_object(payload)
+    return next((int(usage[name]) for name in TOTALS if _is_count(usage.get(name))), None)
+
+
+def _all_images(usage: Usage) -> Usage:
+    """Output as images where the payload does not say what kind it is."""
+    if usage.output_image_tokens is None and "output_text_tokens" not in usage.other and not usage.reasoning_tokens:
+        return replace(usage, output_image_tokens=usage.output_tokens)
+    return usage
+
+
+def _price_words(payload: Mapping) -> dict[str, str]:
+    words = {}
+    for place in reversed(_places(payload)):
+        for name in PRICE_WORDS:
+            word = place.get(name)
+            if isinstance(word, str) and word.strip() and word.strip().lower() not in SAYS_NOTHING.get(name, ()):
+                words[name] = word
+        performance = place.get("performanceConfig")  # Bedrock
+        if isinstance(performance, Mapping) and performance.get("latency") not in (None, "standard"):
+            words["latency"] = str(performance["latency"])
+        if place.get("is_byok") is True:  # OpenRouter: another account pays
+            words["is_byok"] = "true"
+    return words
 
 
 def _response(payload: Mapping, extractor: types.UsageExtractor) -> Mapping:
@@ -77,6 +194,13 @@ def _exact(count: Any) -> int | Decimal:
 
 def _service_tier(payload: Mapping) -> str | None:
     """The tier that served the call, which providers report beside the usage or in it."""
-    usage = payload.get("usage")
-    places = (payload, usage if isinstance(usage, Mapping) else {})
-    return next((tier for place in places if isinstance(tier := place.get("service_tier"), str)), None)
+    for place in reversed(_places(payload)):
+        for name in ("service_tier", "serviceTier"):
+            tier = place.get(name)
+            tier = tier.get("type") if isinstance(tier, Mapping) else tier
+            if isinstance(tier, str) and tier.strip():
+                return tier.strip().lower().removeprefix("service_tier_")
+        traffic = place.get("trafficType")
+        if isinstance(traffic, str) and traffic.strip():
+            return TRAFFIC_TIERS.get(traffic.strip().lower(), traffic.strip().lower())
+    return None

@@ -1,4 +1,4 @@
-"""Cases of `shared/data/bugs`: what a sender landed, and what the marts must say of it.
+"""Cases of `tests/cases` and `shared/data/bugs`: what a sender landed, and what the marts must say of it.
 
 One world holds many cases. `python -m tests.bugs 05 44` runs those alone and prints what differs: for a developer's loop.
 A case may bring rows of seeds; such a world is built by a copy of the project, since seeds are part of it.
@@ -22,6 +22,7 @@ from orchestration.settings import PROJECT
 from orchestration.warehouse import open_marts
 from tests.pipeline import WITHOUT_TESTS, pipeline_at
 
+CASES = PROJECT / "tests" / "cases"
 BUGS = PROJECT.parent / "shared" / "data" / "bugs"
 COPIED = ("orchestration", "dbt_project", "expectations", "pricing", "tests", "pyproject.toml")
 AS_OF = datetime(2026, 11, 28, 12, tzinfo=UTC)  # after the last event of any case but those of the future
@@ -113,7 +114,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--run"]:
         pipeline_at(Path(arguments[1]), as_of=AS_OF).run(*arguments[2:])
         return 0
-    cases = read_cases(BUGS, *arguments)
+    cases = read_cases(CASES, *arguments) | read_cases(BUGS, *arguments)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "data"
         run(root, cases, with_tests=any(case.get("alone") for case in cases.values()))

@@ -74,7 +74,8 @@ class Pipeline:
 
     def forget(self) -> None:
         """Delete everything but what landed, and dbt's parsed project, which only saves time."""
-        for path in (self.settings.raw, self.settings.ledger, self.settings.published):
+        self.settings.published.unlink(missing_ok=True)
+        for path in (self.settings.raw, self.settings.ledger, self.settings.publications):
             shutil.rmtree(path, ignore_errors=True)
         for path in self.settings.data.glob("warehouse.duckdb*"):
             path.unlink()

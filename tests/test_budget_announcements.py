@@ -8,7 +8,13 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
-from orchestration.budget_announcements import Told, announce, announcements_folder, read_announcements
+from orchestration.budget_announcements import (
+    Told,
+    announce,
+    announcements_folder,
+    read_announcements,
+    why_nothing_is_announced,
+)
 from orchestration.ledger import log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import Settings
@@ -177,3 +183,32 @@ def test_a_torn_line_was_never_written(story):
     file.write_bytes(whole + b'{"kind": "news", "budget')
     assert read_announcements(world.settings) == lines
     file.write_bytes(whole)
+
+
+def test_a_run_that_speaks_from_an_earlier_instant_corrects_nothing_and_sends_nothing(story):
+    """At 12:30 the late call and the new limit are not to be seen yet: not that they no longer hold."""
+    world, _ = story
+    last = list(STEPS)[-1]
+    lines, messages = read_announcements(world.settings), read_outbox(world.settings)
+    world.build("2026-11-10T12:30:00", "--full-refresh")
+    earlier = at(world, "2026-11-10T12:30:00")
+    assert announce(earlier) == Counter()
+    assert (
+        "speaks from 2026-11-10 12:30:00 UTC, and budget_announcements in the ledger has spoken from 2026-11-10 15:00:00"
+        in (why_nothing_is_announced(earlier))
+    )
+    assert (read_announcements(world.settings), read_outbox(world.settings)) == (lines, messages)
+    world.build(last, "--full-refresh")
+    assert why_nothing_is_announced(at(world, last)) is None
+    assert set(announce(at(world, last))) <= {"known"}
+    assert read_announcements(world.settings) == lines
+
+
+def test_a_run_that_had_nothing_to_say_has_spoken_all_the_same(story):
+    world, _ = story
+    quiet = at(world, "2026-11-10T15:10:00")
+    assert set(announce(quiet)) <= {"known"}
+    between = at(world, "2026-11-10T15:05:00")
+    assert announce(between) == Counter()
+    assert why_nothing_is_announced(between)
+    assert why_nothing_is_announced(quiet) is None

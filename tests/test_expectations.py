@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from expectations.data_docs import site_of
 from expectations.run import SUITES, build_data_docs, profile, validate
 from expectations.wording import Count, markdown_table, plain
 from orchestration.landing import load_new_files
@@ -91,7 +92,7 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
             create table marts.fct_attempts (
                 event_date date default '2026-11-22', data_mode varchar default 'real', provider varchar default 'openai',
                 model varchar default 'gpt-5', pricing_status varchar default 'priced', missing_variant varchar,
-                cost_usd decimal(38, 12) default 0.5
+                approximate_reason varchar, is_approximate boolean default false, cost_usd decimal(38, 12) default 0.5
             );
             {prices};
             {unpriced};
@@ -436,22 +437,30 @@ def test_models_over_their_days_are_named_with_their_owner(settings, age, is_nam
 # --- price_coverage ---
 
 
-def test_the_standard_rate_for_a_variant_is_a_warning_with_names(settings):
+def test_an_approximate_cost_is_a_warning_with_names_and_reasons(settings):
     warehouse(
         settings,
         attempts="""
-            insert into marts.fct_attempts (missing_variant, event_date, data_mode, pricing_status) values
-                ('processing=batch', '2026-11-22', 'real', 'priced'), ('processing=batch', '2026-11-16', 'real', 'priced'),
-                ('processing=batch', '2026-11-15', 'real', 'priced'), ('processing=batch', '2026-11-22', 'test', 'priced'),
-                ('processing=batch', '2026-11-22', 'real', 'unpriced'), (null, '2026-11-22', 'real', 'priced')
+            insert into marts.fct_attempts
+                (model, missing_variant, approximate_reason, is_approximate, event_date, data_mode) values
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-22', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-16', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-15', 'real'),
+                ('gpt-5', 'processing=batch', 'missing_variant', true, '2026-11-22', 'test'),
+                ('gpt-5', 'processing=batch', null, false, '2026-11-22', 'real'),
+                ('chat-latest', null, 'moving_name, partial_usage', true, '2026-11-22', 'real')
         """,
     )
     outcome = validate(settings, "price_coverage")
-    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 1)
+    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
     assert outcome.sentences[0].startswith(
-        "1 model was priced at the standard rate although another was asked for in the last 7 days: "
-        "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD)."
+        "2 models were priced approximately in the last 7 days: "
+        "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD); "
     )
+    why = (
+        "openai/chat-latest is a name whose meaning moved and reported more in total than in parts (1 attempt, 0.5 USD)"
+    )
+    assert why in outcome.sentences[0]
 
 
 # --- an unchanged profile is not judged again ---
@@ -521,7 +530,7 @@ def test_data_docs_stand_alone_and_their_links_resolve(settings):
     for suite in SUITES:
         validate(settings, suite)
     index, _ = build_data_docs(settings)
-    assert index == settings.published / "docs" / "data_docs" / "index.html"
+    assert index == settings.state / "expectations" / "site" / "index.html", "publishing takes it from there"
     pages = {path.name: path.read_text() for path in index.parent.glob("*.html")}
     assert set(pages) == {
         "index.html",
@@ -545,14 +554,13 @@ def test_data_docs_stand_alone_and_their_links_resolve(settings):
 def test_data_docs_are_written_only_when_a_result_changed(settings):
     validate(settings, "price_book")
     index, written = build_data_docs(settings)
-    inode = index.parent.stat().st_ino
+    before = index.stat().st_mtime_ns
     validate(settings, "price_book")
     assert not written
-    assert index.parent.stat().st_ino == inode
+    assert index.stat().st_mtime_ns == before
     warehouse(settings)
     validate(settings, "price_book")
-    assert index.parent.stat().st_ino != inode
-    assert not list(index.parent.parent.glob(".*")), "nothing is left beside the site"
+    assert index.stat().st_mtime_ns > before
 
 
 def test_names_from_senders_are_text_and_not_markup(settings):
@@ -566,9 +574,9 @@ def test_names_from_senders_are_text_and_not_markup(settings):
     assert name in outcome.sentences[0]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\|$PARAMETER {rows} \\[x\\](http://evil)" in outcome.table
     assert name in validate(settings, "price_book").sentences[0]
-    for page in (settings.published / "docs" / "data_docs").glob("*.html"):
+    for page in site_of(settings).glob("*.html"):
         assert "<script" not in page.read_text()
-    assert "&lt;script&gt;alert(1)" in (settings.published / "docs" / "data_docs" / "price_book.html").read_text()
+    assert "&lt;script&gt;alert(1)" in (site_of(settings) / "price_book.html").read_text()
 
 
 def test_nothing_is_written_outside_the_data_root(settings, tmp_path, monkeypatch):
@@ -579,7 +587,7 @@ def test_nothing_is_written_outside_the_data_root(settings, tmp_path, monkeypatc
     warehouse(settings)
     validate(settings, "price_book")
     assert list(home.iterdir()) == []
-    assert {path.name for path in settings.data.iterdir()} == {"home", "warehouse.duckdb", "state", "published"}
+    assert {path.name for path in settings.data.iterdir()} == {"home", "warehouse.duckdb", "state"}
 
 
 # --- wording ---

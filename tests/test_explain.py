@@ -22,7 +22,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("retried", "2026-11-20T10:00:05Z", attempt=2),
         event("nobody-knows", provider="selfhosted", model="acme-internal-7b [bold]x"),
         event("said-nothing", inputTokens=None, outputTokens=None),
-        event("batch", provider="mistral", model="mistral-large-latest", processing="batch"),
+        event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
         event("tool-tokens", usage={"input_tool_tokens": 40}),
     ]
     pipeline.land("events.jsonl", events)
@@ -97,8 +97,8 @@ def test_an_unknown_id_is_a_sentence_with_the_nearest(published, monkeypatch, ca
     with pytest.raises(UnknownRequestError, match=r"has the request id retrie\. Did you mean retried\?"):
         said(published, "retrie")
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
-    assert main(["nothing like it"]) == 1
+    assert main(["nothing like it"]) == 2
     assert "Look for it in fct_requests" in capsys.readouterr().err
     assert main(["retried"]) == 0
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data / "elsewhere"))
-    assert main(["retried"]) == 1
+    assert main(["retried"]) == 2

@@ -21,7 +21,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_files, manifest_rows_sql, new_files
-from orchestration.landing.fields import RAW_COLUMNS, snake_case
+from orchestration.landing.fields import RAW_COLUMNS, TOKENS, snake_case
 from orchestration.landing.files import EXTENSIONS
 from orchestration.settings import Settings
 from tests.pipeline import event, pipeline_at
@@ -244,19 +244,41 @@ REASONS = [
     ("bad_value", event("r", attempt=0), "attempt is 0, not between 1 and"),
     ("bad_value", event("r", httpStatus="teapot"), "httpStatus is teapot"),
     ("bad_value", event("r", latencyMs="fast"), "latencyMs is fast"),
-    ("bad_value", event("r", latencyMs=float("nan")), "latencyMs is NaN"),
+    ("bad_value", event("r", latencyMs=-1), "latencyMs is -1, not between 0 and"),
+    ("bad_value", event("r", latencyMs=1.7e308), "latencyMs is 1.7e+308, not between 0 and 316224000000"),
+    ("bad_value", event("r", latencyMs=316_224_000_001), "latencyMs is 316224000001"),
+    ("bad_value", event("r", latencyMs="None"), "latencyMs is None"),
     ("bad_value", event("r", costUsd=float("inf")), "costUsd is Infinity"),
+    ("bad_value", event("r", costUsd=99999999999999999999999999), "costUsd is 99999999999999999999999999, not between"),
+    ("bad_value", event("r", costUsd="-1000000000000000.01"), "costUsd is -1000000000000000.01, not between"),
+    ("bad_value", event("r", costUsd=1e60), "costUsd is 1e+60"),
+    ("bad_value", event("r", costUsd="$3"), "costUsd is $3"),
     ("bad_value", event("r", costUsd="1_000"), "costUsd is 1_000"),
     ("bad_value", event("r", withdrawn="maybe"), "withdrawn is maybe"),
     ("bad_value", event("r", inputTokens="many"), "inputTokens is many"),
     ("bad_value", event("r", inputTokens="0x1f"), "inputTokens is 0x1f"),
+    ("bad_value", event("r", inputTokens="1,000"), "inputTokens is 1,000, not a whole number"),
+    ("bad_value", event("r", inputTokens="null"), "inputTokens is null"),
+    ("bad_value", event("r", inputTokens=True), "inputTokens is true"),
+    ("bad_value", event("r", inputTokens=float("-inf")), "inputTokens is -Infinity"),
+    ("bad_value", event("r", endpointTag="x" * 1025), "endpointTag has 1025 characters, more than 1024"),
+    ("bad_value", event("r", errorCode="ü" * 1025), "errorCode has 1025 characters"),
     ("bad_value", event("r", inputTokens=[1]), "inputTokens is [1]"),
     ("bad_value", event("r", inputTokens=10**13), "inputTokens is 10000000000000"),
     ("bad_value", event("r", inputTokens=1e300), "inputTokens is 1e+300"),
     ("bad_value", event("r", priceContext={"speed": 1}), "priceContext is no object of strings"),
     ("bad_value", event("r", priceContext=["fast"]), "priceContext is no object of strings"),
-    ("bad_value", event("r", usage={"audio_seconds": "3"}), "usage.audio_seconds is no number"),
+    ("bad_value", event("r", priceContext={str(n): "x" for n in range(33)}), "priceContext has more than 32 words"),
+    ("bad_value", event("r", priceContext={"speed": "x" * 257}), "or one of over 256 characters"),
+    ("bad_value", event("r", usage={"audio_seconds": "many"}), "usage.audio_seconds is no number"),
+    ("bad_value", event("r", usage={"audio_seconds": True}), "usage.audio_seconds is no number"),
     ("bad_value", event("r", usage={"audio_seconds": -3}), "usage.audio_seconds is -3"),
+    ("bad_value", event("r", usage={"audio_seconds": 10**12}), "usage.audio_seconds is 1000000000000, not between"),
+    ("bad_value", event("r", usage={"audio_seconds": 1e400}), "usage.audio_seconds is inf, not between"),
+    ("bad_value", event("r", usage={"input_tool_tokens": 1.5}), "usage.input_tool_tokens is 1.5, and tokens are whole"),
+    ("bad_value", event("r", usage={f"unit-{n}": 1 for n in range(101)}), "usage has 101 units, more than 100"),
+    ("bad_value", event("r", usage={"u" * 101: 1}), "usage has a unit whose name is"),
+    ("bad_value", event("r", usage={"a\0b": 1}), "usage has a unit whose name is"),
     ("bad_value", event("r", usage={"input_tokens": 3}), "usage.input_tokens has a field of its own: send inputTokens"),
     ("negative_tokens", event("r", outputTokens=-3), "outputTokens is -3"),
     ("not_an_integer", event("r", outputTokens=12.5), "outputTokens is 12.5"),
@@ -282,17 +304,176 @@ REASONS = [
     ),
     (
         "parts_exceed_total",
+        event("r", outputTokens=None, totalTokens=900),
+        "of outputTokens add up to 0, more than the -100",
+    ),
+    (
+        "parts_exceed_total",
+        event("r", inputTokens=10, cacheReadTokens=100, tokenConvention="exclusive", outputTokens=None, totalTokens=60),
+        "of outputTokens add up to 0, more than the -50",
+    ),
+    ("parts_exceed_total", event("r", reasoningTokens=201, totalTokens=1400), "add up to 201, more than the 200"),
+    (
+        "bad_value",
+        event("r", usage={"input_text_tokens": 1001}),
+        "usage.input_text_tokens is 1001, more than inputTokens has room for",
+    ),
+    (
+        "bad_value",
+        event("r", inputImageTokens=10, usage={"input_text_tokens": 991}),
+        "usage.input_text_tokens is 991, more than inputTokens has room for",
+    ),
+    (
+        "parts_exceed_total",
         event("r", inputTokens=None, totalTokens=100),
         "of inputTokens add up to 0, more than the -100",
     ),
 ]
 
 
-def test_half_a_surrogate_pair_costs_its_line(settings):
-    land(settings, "a.jsonl", [event("good"), event("r-\ud800")])
+def test_half_a_surrogate_pair_costs_no_call(settings):
+    odd = [
+        event("r-\ud800", providerRequestId="p-\udfff", endpointTag="party \ud83c", metadata={"\ud83c": ["\ud83d"]}),
+        event("r-\ud801", endpointTag="whole \U0001f389", priceContext={"speed": "fast\ud83c"}),
+    ]
+    land(settings, "a.jsonl", [event("good"), *odd, event("bad\ud800", outputTokens=-1)])
     load = load_new_files(settings)
-    assert (load.rows_loaded, load.rows_rejected) == (1, 1)
-    assert "r-\\ud800" in rejects(settings)[0]["line"]
+    assert (load.rows_loaded, load.rows_rejected) == (3, 1)
+    first, second = rows(settings)[1:]
+    # two ids stay two ids: a call is never taken for another
+    assert (first["external_request_id"], second["external_request_id"]) == ("r-\\ud800", "r-\\ud801")
+    assert (first["provider_request_id"], first["endpoint_tag"]) == ("p-\\udfff", "party \ufffd")
+    assert json.loads(first["metadata"]) == {"\ufffd": ["\ufffd"]}
+    assert (second["endpoint_tag"], second["price_context"]) == ("whole \U0001f389", '{"speed":"fast\ufffd"}')
+    assert "bad\\ud800" in rejects(settings)[0]["line"]
+
+
+BLANK = ["", " ", "\t\n", "\u00a0", "\u200b", "\ufeff", "\u3000", "\u2060\u2028", "\0", "\u3164"]
+
+
+@pytest.mark.parametrize("clings", BLANK)
+@pytest.mark.parametrize("extension", [".jsonl", ".csv", ".parquet"])
+def test_what_cannot_be_seen_at_the_ends_of_a_text_is_not_there(settings, clings, extension):
+    texts = ("providerRequestId", "endpointTag", "promptVersion", "tenantId", "userId", "model", "environment")
+    seen = FULL | dict.fromkeys(texts, f"{clings}a\xa0b\u200bc{clings}{clings}")
+    seen |= {"externalRequestId": f"r{clings}", "status": f"{clings}success", "serviceTier": f"flex{clings}"}
+    seen |= {
+        "inputTokens": f"{clings}100{clings}",
+        "priceContext": {f"speed{clings}": f"{clings}fast"},
+        "costUsd": f"{clings}1.5",
+    }
+    content = {".jsonl": jsonl([seen]), ".csv": csv_text([seen]), ".parquet": parquet([seen])}[extension]
+    land(settings, f"a{extension}", content)
+    assert load_new_files(settings).rejects_by_reason == {}
+    (row,) = rows(settings)
+    assert {row[snake_case(name)] for name in texts} == {"a\u00a0b\u200bc"}
+    assert (row["external_request_id"], row["status"], row["service_tier"]) == ("r", "success", "flex")
+    assert (row["input_tokens"], row["price_context"]) == (100, '{"speed":"fast"}')
+    assert row["reported_cost_usd"] == Decimal("1.5")
+
+
+@pytest.mark.parametrize("blank", [*BLANK, "NaN", "nan", None, float("nan")])
+def test_a_blank_number_is_an_absent_one(settings, blank):
+    numbers = (*TOKENS, "attempt", "httpStatus", "latencyMs", "costUsd", "withdrawn")
+    odd = event("r", **dict.fromkeys(numbers, blank), usage={"audio_seconds": blank, "input_pixels": "1e3"})
+    plain = {
+        "providerRequestId": None if isinstance(blank, float) else "",
+        "priceContext": {"speed": ""},
+        "occurredAt": "",
+    }
+    land(settings, "a.jsonl", [odd | plain | {"createdAt": "2026-11-20T10:00:00Z"}])
+    assert load_new_files(settings).rejects_by_reason == {}
+    (row,) = rows(settings)
+    assert {row[snake_case(name)] for name in numbers if name != "costUsd"} == {None}
+    assert (row["reported_cost_usd"], row["provider_request_id"], row["price_context"]) == (None, None, None)
+    assert row["usage"] == '{"input_pixels":1000}'
+
+
+def test_the_tenant_of_the_metadata_is_read_like_any_text(settings):
+    metadata = [{"tenantId": "acme\u00a0"}, {"tenantId": ""}, {"tenantId": 7}, json.dumps({"tenantId": " acme"})]
+    land(settings, "a.jsonl", [event("r", tenantId=None, metadata=one) for one in metadata])
+    twice = json.dumps(event("r", tenantId="", metadata={"tenantId": "a"}))
+    land(settings, "b.jsonl", [twice.replace('"tenantId": "a"', '"tenantId": "a", "tenantId": "b"')])
+    load_new_files(settings)
+    assert sorted(str(row["tenant_id"]) for row in rows(settings)) == ["7", "None", "acme", "acme", "b"]
+
+
+def test_of_a_repeated_key_the_last_counts(settings):
+    line = json.dumps(event("r", color="red", inputTokens=20))
+    usage, context = '{"audio_seconds": 1, "audio_seconds": 2}', '{"speed": "slow", "speed": "fast"}'
+    last = '"inputTokens": 10000, "color": "blue"'
+    land(settings, "a.jsonl", [f'{line[:-1]}, {last}, "usage": {usage}, "priceContext": {context}}}', event("s")])
+    texts = f'"usage": {json.dumps(usage)}, "priceContext": {json.dumps(context)}'
+    land(settings, "b.jsonl", [f"{line[:-1]}, {last}, {texts}}}"])
+    assert load_new_files(settings).rejects_by_reason == {}
+    read = [row for row in rows(settings) if row["external_request_id"] == "r"]
+    assert {(row["input_tokens"], row["metadata"]) for row in read} == {(10_000, '{"color":"blue"}')}
+    assert {(row["usage"], row["price_context"]) for row in read} == {('{"audio_seconds":2}', '{"speed":"fast"}')}
+
+
+@pytest.mark.parametrize(
+    ("fields", "filled"),
+    [
+        ({"usage": {"input_text_tokens": 900, "output_text_tokens": 90}}, {"inputTokens": 900, "outputTokens": 90}),
+        (
+            {"inputImageTokens": 50, "usage": {"input_text_tokens": "900", "output_text_tokens": 90.0}},
+            {"inputTokens": 950, "outputTokens": 90},
+        ),
+        (
+            {"inputTokens": "", "usage": {"cache_text_read_tokens": 600, "input_text_tokens": 900}},
+            {"cacheReadTokens": 600, "inputTokens": 900},
+        ),
+        ({"totalTokens": 100, "outputTokens": 10, "usage": {"input_text_tokens": 90}}, {"inputTokens": None}),
+        ({"inputTokens": 900, "usage": {"input_text_tokens": 900}}, {"inputTokens": 900}),
+        (
+            {
+                "inputTokens": 300,
+                "cacheReadTokens": 600,
+                "tokenConvention": "Exclusive",
+                "usage": {"input_text_tokens": 900},
+            },
+            {"inputTokens": 300},
+        ),
+        ({"usage": json.dumps({"input_text_tokens": 900})}, {"inputTokens": 900}),
+    ],
+)
+def test_counts_of_text_alone_are_the_counts(settings, fields, filled):
+    land(settings, "a.jsonl", [event("r", **({"inputTokens": None, "outputTokens": None} | fields))])
+    assert load_new_files(settings).rejects_by_reason == {}
+    (row,) = rows(settings)
+    assert {name: row[snake_case(name)] for name in filled} == filled
+    assert row["usage"] is None
+
+
+def test_words_that_select_a_price_are_read_without_their_case(settings):
+    words = event(
+        "r",
+        status="Success",
+        dataMode="TEST",
+        usageSource="Provider",
+        processing="Batch",
+        serviceTier="Flex",
+        requestedServiceTier="Auto",
+        region="EU-West-1",
+        priceContext={"Speed": "FAST"},
+        tokenConvention="Inclusive",
+    )
+    land(
+        settings,
+        "a.jsonl",
+        [words, event("s", serviceTier="BATCH"), event("t", serviceTier="batch", processing="realtime")],
+    )
+    assert load_new_files(settings).rejects_by_reason == {}
+    first, second, third = rows(settings)
+    assert [first[column] for column in ("status", "data_mode", "usage_source", "processing", "service_tier")] == [
+        *("success", "test", "provider", "batch", "flex")
+    ]
+    assert [first[column] for column in ("requested_service_tier", "region", "price_context", "token_convention")] == [
+        *("auto", "eu-west-1", '{"speed":"fast"}', "inclusive")
+    ]
+    # Anthropic calls the tier of a batch `batch`
+    assert (second["processing"], second["service_tier"]) == ("batch", None)
+    assert (third["processing"], third["service_tier"]) == ("realtime", "batch")
 
 
 @pytest.mark.parametrize("batch", ["alone", "together"])
@@ -325,6 +506,9 @@ def test_every_reason_says_what_where_and_what_to_do(settings, batch):
         {"inputTokens": None, "cacheReadTokens": 5},
         {"inputTokens": None, "totalTokens": 205, "cacheReadTokens": 5},
         {"inputTokens": 1000, "cacheReadTokens": 1000},
+        {"endpointTag": "x" * 1024, "latencyMs": 316_224_000_000, "costUsd": "1000000000000000", "attempt": 2**31 - 1},
+        {"reasoningTokens": 600, "totalTokens": 1800},
+        {"usage": {"audio_seconds": 999_999_999_999, "input_tool_tokens": "10", "a unit of ours": 1e-9}},
         {"priceContext": {}, "usage": {}, "metadata": {}, "withdrawn": False, "externalRequestId": "x" * 256},
         {"withdrawn": True, "unknown": None, "metadata": "not an object"},
     ],
@@ -587,3 +771,112 @@ def test_real_usage_loads_without_a_reject(settings, shared_data):
     load = load_new_files(settings)
     assert (load.rows_in, load.rows_loaded, load.rows_rejected) == (5_563, 5_563, 0)
     assert len(rows(settings)) == 5_563
+
+
+BASE = {key: FULL[key] for key in ("externalRequestId", "occurredAt", "provider", "model", "status")}
+BYTES = pa.array([b"caf\xc3\xa9", None, b"\xff\xfe"])
+
+
+def table(**columns) -> bytes:
+    """Three events as Parquet, with these columns."""
+    sink = io.BytesIO()
+    rows = {name: pa.array([value] * 3) for name, value in BASE.items()} | {"externalRequestId": pa.array(list("123"))}
+    pq.write_table(pa.table(rows | columns), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        BYTES,
+        BYTES.cast(pa.large_binary()),
+        BYTES.dictionary_encode(),
+        pa.Array.from_buffers(pa.string(), 3, BYTES.buffers()),  # marked as text, and none
+    ],
+    ids=["binary", "large", "dictionary", "string"],
+)
+def test_parquet_text_needs_no_mark(settings, column):
+    land(settings, "a.parquet", table(tenantId=column, note=column))
+    assert load_new_files(settings).rejects_by_reason == {"invalid_utf8": 1}
+    assert [(row["external_request_id"], row["tenant_id"]) for row in rows(settings)] == [("1", "café"), ("2", None)]
+    (refused,) = rejects(settings)
+    assert "tenantId holds bytes that are no UTF-8" in refused["message"]
+    assert json.loads(refused["line"])["tenantId"] == r"\xFF\xFE"
+
+
+def test_bytes_of_nobody_s_field_cost_no_row(settings):
+    land(settings, "a.parquet", table(note=BYTES))
+    assert load_new_files(settings).rejects_by_reason == {}
+    metadata = [json.loads(row["metadata"] or "{}") for row in rows(settings)]
+    assert metadata == [{"note": r"caf\xC3\xA9"}, {}, {"note": r"\xFF\xFE"}]
+
+
+def map_of(*pairs, kind=pa.float64()) -> pa.Array:  # noqa: B008
+    return pa.array([list(pairs), None, []], pa.map_(pa.string(), kind))
+
+
+NAN, HALF = float("nan"), 0.5
+PARQUET_VALUES = [
+    ({"inputTokens": pa.array([NAN, 10.0, None])}, "input_tokens", [None, 10, None]),
+    ({"inputTokens": pa.array([NAN, 10.0, None], pa.float32())}, "input_tokens", [None, 10, None]),
+    ({"inputTokens": pa.array([1, 2, 2**40], pa.uint64())}, "input_tokens", [1, 2, 2**40]),
+    ({"inputTokens": pa.array([Decimal("7.00")] * 3)}, "input_tokens", [7, 7, 7]),
+    ({"latencyMs": pa.array([NAN, HALF, None])}, "latency_ms", [None, HALF, None]),
+    ({"costUsd": pa.array([NAN, HALF, None])}, "reported_cost_usd", [None, Decimal("0.5"), None]),
+    ({"costUsd": pa.array([Decimal("0.5")] * 3, pa.decimal256(60, 20))}, "reported_cost_usd", [Decimal("0.5")] * 3),
+    ({"withdrawn": pa.array([True, False, None])}, "withdrawn", [True, None, None]),
+    ({"tenantId": pa.nulls(3)}, "tenant_id", [None] * 3),
+    (
+        {"usage": map_of(("audio_seconds", HALF), ("video_seconds", NAN))},
+        "usage",
+        ['{"audio_seconds":0.5}', None, None],
+    ),
+    (
+        {"usage": pa.array([{"audio_seconds": NAN}, None, {"audio_seconds": HALF}])},
+        "usage",
+        [None, None, '{"audio_seconds":0.5}'],
+    ),
+    ({"priceContext": map_of(("speed", "fast"), kind=pa.string())}, "price_context", ['{"speed":"fast"}', None, None]),
+    (
+        {"occurredAt": pa.array([datetime(2026, 11, 20, 9)] * 3, pa.timestamp("ns"))},
+        "occurred_at",
+        [datetime(2026, 11, 20, 9)] * 3,
+    ),
+    (
+        {"occurredAt": pa.array([datetime(2026, 11, 20, 9)] * 3, pa.timestamp("ms", "Europe/Berlin"))},
+        "occurred_at",
+        [datetime(2026, 11, 20, 9)] * 3,
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "column", "expected"), PARQUET_VALUES)
+def test_parquet_types_say_what_they_mean(settings, columns, column, expected):
+    land(settings, "a.parquet", table(**columns))
+    assert load_new_files(settings).rejects_by_reason == {}
+    assert [row[column] for row in rows(settings)] == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"latencyMs": pa.array([float("inf"), 1.0, 1.0])}, "bad_value"),
+        ({"occurredAt": pa.array([10**17, 1_763_632_800_000, 1_763_632_800_000], pa.timestamp("ms"))}, "bad_value"),
+    ],
+)
+def test_a_value_that_is_none_costs_its_row(settings, columns, reason):
+    land(settings, "a.parquet", table(**columns))
+    assert load_new_files(settings).rejects_by_reason == {reason: 1}
+    assert [row["line_number"] for row in rejects(settings)] == [1]
+
+
+def test_parquet_without_rows_or_without_values_is_accounted_for(settings):
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"model": pa.array([], pa.string())}), sink)
+    land(settings, "none.parquet", sink.getvalue())
+    for name, column in (("empty", "model"), ("bodies", "prompt")):
+        sink = io.BytesIO()
+        pq.write_table(pa.table({column: pa.nulls(2, pa.string()) if name == "empty" else pa.array(["p", "p"])}), sink)
+        land(settings, f"{name}.parquet", sink.getvalue())
+    assert load_new_files(settings).rejects_by_reason == {"empty_file": 1, "missing_field": 4}
+    assert files_with_missing_rows(settings) == []

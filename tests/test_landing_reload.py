@@ -1,7 +1,6 @@
 """`make reload`: the lines of a landed file are judged again, once, and nobody else's rows move."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,14 +141,16 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(settings, monkeypatch):
 def test_the_command_says_what_became_of_it(settings, monkeypatch, capsys):
     land_mixed(settings)
     load_new_files(settings)
-    monkeypatch.setitem(os.environ, "TOKENTRAIL_DATA", str(settings.data))
-    assert main(["reload", MIXED]) == 0
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(settings.data))
+    monkeypatch.setenv("FILE", MIXED)
+    assert main() == 0
     assert capsys.readouterr().out == (
         f"{MIXED}: 8 lines loaded, 1 refused (bad_status 1). make run rebuilds the dates it touches.\n"
     )
-    assert main(["reload", "events/dt=2026-11-21/gone.jsonl"]) == 1
-    assert "is not there any more" in capsys.readouterr().err
-    assert main(["reload", ""]) == 2
+    for name, sentence in (("events/dt=2026-11-21/gone.jsonl", "is not there any more"), ("", "FILE")):
+        monkeypatch.setenv("FILE", name)
+        assert main() == 2
+        assert sentence in capsys.readouterr().err
 
 
 def test_the_marts_follow(tmp_path):

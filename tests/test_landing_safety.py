@@ -69,7 +69,7 @@ def test_ids_are_replaced_by_their_hmac(settings):
     load_new_files(settings)
     found = {row["external_request_id"]: row for row in rows(settings)}
     assert (found["1"]["tenant_id"], found["1"]["user_id"]) == (digest("acme"), digest("u-1"))
-    assert (found["2"]["tenant_id"], found["2"]["user_id"]) == (None, digest("ü"))
+    assert (found["2"]["tenant_id"], found["2"]["user_id"]) == (digest("acme"), digest("ü"))
     assert found["4"]["tenant_id"] == digest("acme-csv")
     assert json.loads(found["2"]["metadata"]) == {
         "tenantId": digest("acme"),

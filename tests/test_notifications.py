@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration.ledger import held, one_writer
+from orchestration.ledger import LogReader, held, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
 from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
@@ -34,7 +34,7 @@ from orchestration.notifications.delivery import (
     QUICK_TRIES,
     STALE_AFTER,
 )
-from orchestration.notifications.outbox import digest_due, message_id, outbox_folder
+from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
 from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
 
@@ -53,6 +53,7 @@ class Receiver(ThreadingHTTPServer):
         self.arrived: list[tuple[str, str, dict]] = []  # (path, idempotency key, JSON)
         self.script: dict[str, list] = {}
         self.victim: int | None = None
+        self.bytes_sent = 0
         self.is_over = threading.Event()
 
     def handle_error(self, request, client_address):
@@ -83,9 +84,21 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             while not self.server.is_over.wait(0.1):
                 self.wfile.write(b".")
+        elif answer in ("endless", "drips"):
+            self.send_response(200)
+            self.end_headers()
+            while not self.server.is_over.wait(0 if answer == "endless" else 0.05):
+                self.server.bytes_sent += self.wfile.write(b"x" * (65_536 if answer == "endless" else 1))
         elif isinstance(answer, int):
             self.send_response(answer)
+            if 300 <= answer < 400:
+                self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
             self.end_headers()
+
+    def do_GET(self):
+        self.server.arrived.append((self.path.strip("/"), "GET", {}))
+        self.send_response(200)
+        self.end_headers()
 
     def log_message(self, *arguments):
         pass
@@ -623,6 +636,102 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     assert receiver.arrived == []
 
 
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+@pytest.mark.parametrize("wish", ["", "?redirect=yes"])
+def test_a_redirect_is_not_followed_and_loses_nothing(outbox, receiver, monkeypatch, status, wish):
+    """Of the message at /elsewhere a 302 makes a GET, whose 200 says nothing about it."""
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address() + wish)
+    receiver.script["ok"] = [status]
+    enqueue(outbox, [event()], ONCALL)
+    delivery = deliver(outbox, deadline_seconds=ONE_TRY, channels=ONCALL)
+    assert (delivery.sent, delivery.failed, receiver.keys("elsewhere")) == (0, 1, [])
+    assert f"HTTP status {status}, a redirect, which is not followed: set the address" in delivery.problems[0]
+    receiver.script["ok"] = [200]
+    assert deliver(later(outbox, hours=1), channels=ONCALL).sent == 1
+    assert len(set(receiver.keys())) == 1
+
+
+@pytest.mark.parametrize("answer", ["endless", "drips"])
+def test_an_answer_without_an_end_is_read_to_its_bounds(outbox, receiver, answer):
+    """The status says that it was taken; two seconds are what its words may cost, and 64 KiB (and what sockets hold)."""
+    receiver.script["ok"] = [answer]
+    enqueue(outbox, [event(1), event(2)], ONCALL)
+    delivery = deliver(outbox, channels=ONCALL)
+    assert (delivery.sent, delivery.problems) == (2, [])
+    assert delivery.seconds < 6
+    assert receiver.bytes_sent < 2 * 16 * 1024 * 1024
+
+
+def test_a_line_of_the_log_is_read_once(outbox):
+    reader = LogReader(outbox_folder(outbox))
+    enqueue(outbox, [event(1)], ONCALL)
+    assert [line["event_key"] for line in reader.new_lines()[1]] == [event(1).event_key]
+    assert reader.new_lines() == (False, [], 0)
+    enqueue(outbox, [event(2)], ONCALL)
+    assert [line["event_key"] for line in reader.new_lines()[1]] == [event(2).event_key]
+    torn = outbox_folder(outbox) / "log.jsonl"
+    torn.write_bytes(torn.read_bytes() + b'{"step": "trying", "at": "2026')
+    assert reader.new_lines() == (False, [], 0)
+    enqueue(outbox, [event(3)], ONCALL)
+    assert [line["event_key"] for line in reader.new_lines()[1]] == [event(3).event_key]
+
+
+def test_old_finished_messages_leave_the_log_and_are_never_sent_again(outbox, receiver):
+    events = [event(number, incident_key=f"i/{number}") for number in range(ARCHIVED_AT_ONCE)]
+    quiet = channel(min_severity="critical")  # all are suppressed, which is a way to be finished
+    enqueue(outbox, [replace(each, severity="info") for each in events], quiet)
+    enqueue(outbox, [event(-1, severity="critical")], quiet)
+    assert deliver(outbox, channels=quiet).sent == 1
+    whole = log(outbox)
+    in_time = later(outbox, seconds=KEPT_FOR.total_seconds())
+    deliver(in_time, channels=quiet)
+    assert log(outbox) == whole
+    waiting = event(-2, severity="critical", incident_key="i/waiting", occurred_at=NOON)
+    receiver.script["ok"] = [500]
+    late = later(outbox, seconds=KEPT_FOR.total_seconds() + 1)
+    enqueue(late, [waiting], quiet)
+    deliver(late, deadline_seconds=ONE_TRY, channels=quiet)
+    assert [row["status"] for row in read_outbox(outbox)] == ["failed"]
+    assert len(log(outbox)) < 10
+    folder = outbox_folder(outbox)
+    kept = [json.loads(line) for line in (folder / "finished.jsonl").read_text().splitlines()]
+    assert Counter(row["status"] for row in kept) == {"suppressed": ARCHIVED_AT_ONCE, "sent": 1}
+    assert [line for line in (folder / "log-2026.jsonl").read_text().splitlines() if line in whole] == whole
+    assert enqueue(late, [*events, event(-1, severity="critical"), waiting], quiet) == {"known": ARCHIVED_AT_ONCE + 2}
+    receiver.script["ok"] = [200]
+    assert deliver(later(late, hours=7), channels=quiet).sent == 1
+    assert len(set(receiver.keys())) == 2
+
+
+def test_a_run_from_an_earlier_instant_sends_what_waits_and_decides_nothing(outbox, receiver):
+    receiver.script["ok"] = [500]
+    enqueue(outbox, [event(1)], ESCALATING)
+    deliver(outbox, deadline_seconds=ONE_TRY, channels=ESCALATING)
+    receiver.script["ok"] = [200]
+    now = later(outbox, hours=1)
+    deliver(now, channels=ESCALATING)  # sent; nobody acknowledged it yet
+    receiver.script["finance"] = [500]
+    late = later(outbox, hours=8)
+    deliver(late, deadline_seconds=ONE_TRY, channels=ESCALATING)
+    receiver.script["finance"] = [200]
+    enqueue(late, [event(2, incident_key="i/2")], ESCALATING)
+    past = later(outbox, days=-3)
+    escalated = sum('"step": "escalated"' in line for line in log(outbox))
+    delivery = deliver(past, channels=ESCALATING)
+    assert (delivery.sent, delivery.escalated) == (1, 0)
+    assert (
+        "This run speaks from 2026-11-20 12:00 UTC, and the outbox from 2026-11-23 20:00 UTC" in delivery.problems[-1]
+    )
+    assert undelivered(past)[-1] == delivery.problems[-1]
+    assert sum('"step": "escalated"' in line for line in log(outbox)) == escalated
+    assert {row["sent_at"] for row in read_outbox(outbox) if row["event_key"] == event(2).event_key} == {late.as_of}
+    assert not any(
+        NOON - timedelta(days=1) > datetime.fromisoformat(json.loads(line)["at"])
+        for line in log(outbox)
+        if '"at"' in line
+    )
+
+
 def test_what_a_channel_never_took_is_escalated_when_it_is_given_up(outbox, receiver):
     receiver.script["ok"] = [500]
     enqueue(outbox, [event()], ESCALATING)
@@ -637,7 +746,7 @@ def test_a_person_acknowledges_and_looks(outbox, receiver, monkeypatch, capsys):
     monkeypatch.setenv("TOKENTRAIL_DATA", str(outbox.data))
     enqueue(outbox, [event(), event(2, is_muted=True)], ONCALL)
     deliver(outbox, channels=ONCALL)
-    assert main(["acknowledge", "no/such"]) == 1
+    assert main(["acknowledge", "no/such"]) == 2
     said = capsys.readouterr().err
     assert "No message is about the incident 'no/such'. Sent and not acknowledged: budget/search/2026-11-01." in said
     assert main(["acknowledge", "budget/search/2026-11-01", "--by", "kim"]) == 0

@@ -71,7 +71,7 @@ def test_a_window_that_crosses_midnight_is_two_rows():
     night = [
         row
         for row in compile_key(PriceKey("deepseek", "deepseek-chat"))
-        if row["uncached_input_price_usd"] == Decimal("135e-9")
+        if row["uncached_input_price_usd"] == Decimal("135e-9") and str(row["valid_to"]) == "2025-09-05 16:00:00"
     ]
     assert [(row["day_second_from"], row["day_second_to"]) for row in night] == [(0, 1800), (59_400, 86_400)]
 
@@ -182,7 +182,7 @@ def test_variants_of_a_lender_do_not_apply_to_who_resells_it():
 
 def test_suggestions_name_the_nearest_models_and_never_price():
     (nearest, *_) = suggest("google", "gemini/gemini-1.5-flash-8b")
-    assert str(nearest) == "google/gemini-flash-1.5-8b (same name, same provider)"
+    assert str(nearest) == "google/gemini-flash-1.5-8b (same model, same provider)"
     assert len(suggest("openai", "gpt-5-minni", limit=2)) == 2
     assert suggest("unknown", "None") == []
     assert compile_key(PriceKey("google", "gemini-1.5-flash-8b"))[0]["suggestions"][0] == str(nearest)

@@ -181,7 +181,9 @@ def export_times(pipeline: Pipeline) -> dict[str, int]:
 
 def exported(pipeline: Pipeline) -> list[tuple[Path, dict]]:
     folder = pipeline.settings.published / "exports"
-    return [(folder / name, entry) for name, entry in json.loads((folder / "manifest.json").read_text()).items()]
+    return [
+        (folder / name, entry) for name, entry in json.loads((folder / "manifest.json").read_text())["exports"].items()
+    ]
 
 
 def test_an_idle_publication_writes_nothing(first, idle):

@@ -55,6 +55,23 @@ FIRST_FILE = [
     event("embedding", provider="openai", model="text-embedding-3-small", outputTokens=None),
     event("unknown-output", outputTokens=None),
     event("total-only-output", outputTokens=None, totalTokens=1200),
+    event("reasoning-beside", inputTokens=1000, outputTokens=200, reasoningTokens=600, totalTokens=1800),
+    event("reasoning-within", inputTokens=1000, outputTokens=200, reasoningTokens=150, totalTokens=1200),
+    event(
+        "reasoning-beside-exclusive",
+        inputTokens=100,
+        cacheReadTokens=900,
+        reasoningTokens=600,
+        totalTokens=1800,
+        tokenConvention="exclusive",
+    ),
+    event("beyond-its-parts", totalTokens=1500),
+    event("beyond-its-reasoning", reasoningTokens=100, totalTokens=1500),
+    event("below-its-parts", totalTokens=900),
+    event("partial-or-estimate", attempt=1, totalTokens=1500),
+    event("partial-or-estimate", attempt=1, usageSource="estimate", inputTokens=1300),
+    event("partial-or-whole", attempt=1, totalTokens=1500),
+    event("partial-or-whole", attempt=1, inputTokens=1300, totalTokens=1500),
     event("future", "2026-11-23T18:00:00Z"),
     event("mapped", tenantId=None, userId="svc-nightly-eval"),
     event("metadata-tenant", tenantId=None, metadata={"tenantId": "globex"}),
@@ -172,6 +189,30 @@ def test_an_embedding_needs_no_output(story, usd):
 
 def test_a_total_gives_the_missing_side(story):
     assert attempts(story, "total-only-output", "output_tokens, cost_usd") == [(200, PLAIN_COST)]
+
+
+def test_reasoning_that_only_the_total_has_is_output(story, usd):
+    cost = usd(1000, per_million=3) + usd(800, per_million=15)
+    leaves = "output_tokens, text_output_tokens, reasoning_tokens, cost_usd, usage_source"
+    assert attempts(story, "reasoning-beside", leaves) == [(800, 200, 600, cost, "provider")]
+    assert attempts(story, "reasoning-within", leaves) == [(200, 50, 150, PLAIN_COST, "provider")]
+    cost = usd(100, per_million=3) + usd(900, per_million="0.3") + usd(800, per_million=15)
+    assert attempts(story, "reasoning-beside-exclusive", leaves) == [(800, 200, 600, cost, "provider")]
+
+
+def test_a_total_beyond_its_parts_is_partial_usage_and_one_below_them_is_not_read(story):
+    for request_id, source in (
+        ("beyond-its-parts", "provider_partial"),
+        ("beyond-its-reasoning", "provider_partial"),
+        ("below-its-parts", "provider"),
+    ):
+        assert attempts(story, request_id, "cost_usd, usage_source") == [(PLAIN_COST, source)]
+
+
+def test_partial_usage_outranks_an_estimate_and_the_whole_outranks_it(story):
+    found = "input_tokens, usage_source, duplicate_deliveries"
+    assert attempts(story, "partial-or-estimate", found) == [(1000, "provider_partial", 1)]
+    assert attempts(story, "partial-or-whole", found) == [(1300, "provider", 1)]
 
 
 def test_a_future_event_is_priced_and_flagged(story):

@@ -168,7 +168,7 @@ def test_a_price_for_some_dates_only_leaves_the_row_open(overridden, usd):
 
 def test_quality_counts_what_was_asked_and_not_served_or_not_priced(pipeline):
     events = [
-        event("batch", provider="mistral", model="mistral-large-latest", processing="batch"),
+        event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
         event("plain"),
         event("downgraded", provider="openai", model="gpt-5", serviceTier="default", metadata={"x": "y"}),
         event("unknown", provider="selfhosted", model="nobody"),

@@ -96,6 +96,23 @@ def test_a_repetition_writes_nothing_and_deleted_files_come_back_as_they_were(se
     assert log_file(reports_folder(settings)).read_bytes() == ledger
 
 
+def test_a_run_that_speaks_from_an_earlier_instant_reports_nothing(settings, marts):
+    reported(settings, marts)
+    report(at(settings, MONDAY + timedelta(days=2)))  # finds nothing new, and has spoken
+    before, messages = files(settings), read_outbox(settings)
+    publish(settings.data, changed(marts, "weekly_summary", in_prod, spend_usd=Decimal(1)))
+    earlier = report(at(settings, MONDAY + timedelta(days=1)))
+    assert (earlier.new_editions, earlier.files_written, earlier.queued) == ([], [], Counter())
+    assert "weekly_reports in the ledger has spoken from 2026-11-25" in earlier.said
+    assert (files(settings), read_outbox(settings)) == (before, messages)
+    assert report(at(settings, MONDAY + timedelta(days=2))).new_editions == [f"{WEEK} edition 2"]
+
+
+def test_the_spend_of_a_week_that_was_never_reported_is_not_compared(settings, marts):
+    publish(settings.data, marts)
+    assert spend_that_does_not_tie(settings) == []
+
+
 def test_another_process_draws_the_same_bytes(settings, marts):
     reported(settings, marts)
     before = files(settings)

@@ -98,6 +98,11 @@ def by_library(key: PriceKey, at: datetime, usage: Usage) -> Decimal:
     return theirs.total_price
 
 
+def is_corrected(key: PriceKey, at: datetime, usage: Usage) -> bool:
+    """Whether a correction that ships with us says what the library does not know: test_corrections.py has its arithmetic."""
+    return "pricing/corrections" in row_at(rows_of(key), at, usage.total_input_tokens or 0)["source"]
+
+
 def world(seed: int) -> list[tuple[PriceKey, datetime, Usage]]:
     return [random_usage(Random(f"{seed} {pair}"), pair) for pair in REACHABLE]
 
@@ -170,6 +175,7 @@ def test_the_reference_is_the_librarys_own_calculation(seed):
         call[0].provider + "/" + call[0].model
         for call in world(seed)
         if (call[0].provider, call[0].model) not in MINIMUM_BILLED
+        and not is_corrected(*call)
         and abs(by_reference(*call) - by_library(*call)) > COST_SCALE * len(LEAVES) / 2
     }
     assert differing == set()

@@ -108,7 +108,7 @@
                     end
                 ),
                 0
-            ) as bigint
+            ) as decimal(38, 0)
         ) as unpriced_tokens
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dates) }} and not is_future

@@ -92,17 +92,26 @@
 {#- The name of an attempt, unique within source, environment and data mode: an id used again far away is another attempt. -#}
 {% macro attempt_key(label, date) -%} {{ label }} || '@' || {{ date }} {%- endmacro %}
 
-{#- The label of a delivery that nothing repeats; int_identity_candidates says which id comes first. -#}
-{% macro own_attempt_label() -%}
+{#- Labels of attempts. A letter says of what a label is made, and what follows the last `#` never holds one: whatever ids senders
+    invent, two labels are equal only where both are made of the same ids. In the order of the alphabet the label with more
+    evidence comes first: that is how one is chosen among those that deliveries share. -#}
+{% macro pair_label() -%}
     case
         when attempt is not null
-        then request_id || '#' || attempt
-        when provider_request_id is not null
-        then provider_request_id
-        when status = 'error'
-        then request_id || '#error@' || occurred_at
-        else request_id || '#success'
+        then 'a:' || request_id || '#' || attempt
+        -- an error without either id is told apart by its instant
+        when provider_request_id is null and status = 'error'
+        then 'e:' || request_id || '#' || occurred_at
     end
+{%- endmacro %}
+
+{% macro provider_label() -%} 'p:' || provider_request_id {%- endmacro %}
+
+{% macro success_label() -%} 's:' || request_id {%- endmacro %}
+
+{#- The label of a delivery that shares its ids with no other. -#}
+{% macro own_attempt_label() -%}
+    coalesce({{ pair_label() }}, {{ provider_label() }}, {{ success_label() }})
 {%- endmacro %}
 
 {#- What a price is looked up by, as the manifests record it. -#}

@@ -1,19 +1,25 @@
+{#- A sum of counts as BIGINT, the type of every published count; unknown where that does not hold it, which takes a million rows
+    of 13 digits each. -#}
+{% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
+
 {#- What every cost mart measures, defined once. Sums over nothing priced stay NULL: unknown is never zero. -#}
 {% macro cost_measures() %}
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
     count(*) as attempts,
     cast(sum(case when status = 'success' then 1 else 0 end) as bigint) as successes,
     cast(sum(case when status = 'error' then 1 else 0 end) as bigint) as errors,
-    cast(sum(input_tokens) as bigint) as input_tokens,
-    cast(sum(cache_read_tokens) as bigint) as cache_read_tokens,
-    cast(sum(output_tokens) as bigint) as output_tokens,
-    cast(sum(reasoning_tokens) as bigint) as reasoning_tokens,
+    {{ sum_of_counts("input_tokens") }} as input_tokens,
+    {{ sum_of_counts("cache_read_tokens") }} as cache_read_tokens,
+    {{ sum_of_counts("output_tokens") }} as output_tokens,
+    {{ sum_of_counts("reasoning_tokens") }} as reasoning_tokens,
     cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
     cast(sum(case when is_last_try then null else cost_usd end) as decimal(38, 12)) as retry_cost_usd,
     cast(sum(case when usage_source = 'estimate' then cost_usd end) as decimal(38, 12)) as estimated_cost_usd,
+    cast(sum(case when is_approximate then cost_usd end) as decimal(38, 12)) as approximate_cost_usd,
     cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(sum(case when pricing_status = 'no_usage' then 1 else 0 end) as bigint) as no_usage_attempts,
+    cast(sum(cast(is_approximate as integer)) as bigint) as approximate_attempts,
     avg(latency_ms) as avg_latency_ms
 {% endmacro %}
 

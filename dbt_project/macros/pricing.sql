@@ -71,7 +71,8 @@
 
 {#- USD of one leaf: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
     no known cost. A remainder that the sender left out (an embedding has no output) costs nothing only where the model has no
-    price for it. The short price gives the same product without the dear rounding. -#}
+    price for it. Below 10 million the short price gives the same product without the costly rounding: DuckDB keeps 18 digits of
+    a product of short decimals, which a leaf of a million dollars would overflow. -#}
 {% macro leaf_cost(leaf) -%}
     case
         when
@@ -80,7 +81,7 @@
                 or ({{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is null)
             {% endif %}
         then cast(0 as decimal(38, 12))
-        when {{ leaf.name }}_short_price_usd is not null
+        when {{ leaf.name }}_short_price_usd is not null and {{ leaf.quantity }} < 10000000
         then cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_short_price_usd as decimal(38, 12))
         else cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_price_usd as decimal(38, 12))
     end
@@ -123,6 +124,7 @@
                 prices.resolution as price_resolution,
                 prices.variant as price_variant,
                 prices.missing_variant,
+                prices.approximate_reason as price_approximate_reason,
                 prices.input_tokens_from as price_tier_from_tokens,
                 prices.other_prices,
                 {% for leaf in leaves() %}
@@ -177,7 +179,8 @@
 {%- endmacro %}
 
 {#- A price book as joins want it: no open ends, and each price a second time at 12 places where that is the same
-    price. Nearly all are, and a product that needs no rounding is 20 times cheaper than one cast down from 18 places. -#}
+    price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a product that
+    needs no rounding is 50 times cheaper than one cast down from 18 places. -#}
 {% macro joinable_prices(prices) %}
     with
         prices as (select * from {{ prices }}),
@@ -201,7 +204,8 @@
         ),
         {% for leaf in leaves() %}
             case
-                when {{ leaf.name }}_short_price_usd = {{ leaf.name }}_price_usd then {{ leaf.name }}_short_price_usd
+                when {{ leaf.name }}_short_price_usd = {{ leaf.name }}_price_usd and {{ leaf.name }}_price_usd < 0.1
+                then {{ leaf.name }}_short_price_usd
             end as {{ leaf.name }}_short_price_usd,
             {% if leaf.may_fall_back %}
                 coalesce({{ in_text_list(text(leaf.name), "fallback_leaves") }}, false) as {{ leaf.name }}_falls_back,
@@ -260,6 +264,23 @@
             when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null then 'no_usage'
         {%- endfor %}
         else 'unpriced'
+    end
+{%- endmacro %}
+
+{#- Why the cost of a priced attempt is approximate, NULL where it is not: `priced` as pricing_status() says it. -#}
+{% macro approximate_reason() -%}
+    case
+        when cost_usd is not null
+        then
+            nullif(
+                concat_ws(
+                    ', ',
+                    price_approximate_reason,
+                    case when missing_variant is not null then 'missing_variant' end,
+                    case when usage_source = 'provider_partial' then 'partial_usage' end
+                ),
+                ''
+            )
     end
 {%- endmacro %}
 

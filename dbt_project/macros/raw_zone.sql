@@ -62,8 +62,7 @@
 {#- A JSONL file of the ledger with declared columns; before its first line an empty relation. What a run writes at its end
     is read by the next. -#}
 {% macro ledger_lines(file, columns) %}
-    {%- set path = data_root() ~ "/ledger/" ~ file -%}
-    {%- if execute and file_exists(path) -%} {{ return(json_lines(path, columns)) }} {%- endif -%}
+    {%- if ledger_has(file) -%} {{ return(json_lines(data_root() ~ "/ledger/" ~ file, columns)) }} {%- endif -%}
     (
         select
             {% for name, type in columns.items() %}
@@ -72,3 +71,6 @@
         where false
     )
 {% endmacro %}
+
+{#- Whether a file of the ledger exists: it comes into being with its first line. -#}
+{% macro ledger_has(file) %} {{ return(execute and file_exists(data_root() ~ "/ledger/" ~ file)) }} {% endmacro %}

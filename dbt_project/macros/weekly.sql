@@ -94,7 +94,7 @@
     case
         when {{ column }} <> 0 and abs({{ column }}) < 0.0005
         then 'less than 0.1 %'
-        else cast(cast(abs({{ column }}) * 100 as decimal(18, 1)) as varchar) || ' %'
+        else cast(cast(abs({{ column }}) * 100 as decimal(38, 1)) as varchar) || ' %'
     end
 {%- endmacro %}
 

@@ -3,8 +3,7 @@
 -- period's spend is not what counts against the budget in it: then a join lost or doubled something, or a period was
 -- not judged anew.
 -- depends_on: {{ ref("int_budget_usage") }}, {{ ref("int_budget_members") }}, {{ ref("int_budget_states") }}
-{%- set dates = unverified_dates("int_budget_usage") %}
-{%- set member_dates = unverified_dates("int_budget_members") %}
+{%- set dates = unverified_dates(["fct_attempts", "int_budget_usage", "int_budget_members"]) %}
 {%- set starts = unverified_dates("int_budget_states") %}
 with
     budgets as (
@@ -42,13 +41,13 @@ with
 
     used as (
         select budget_id, event_date, sum(attempts) as attempts, sum(cost_usd) as found_usd
-        from {{ to_verify("int_budget_usage") }} as usage
+        from {{ to_verify("int_budget_usage", dates) }} as usage
         group by budget_id, event_date
     ),
 
     members as (
         select budget_id, event_date, dimension, sum(cost_usd) as found_usd
-        from {{ to_verify("int_budget_members") }} as members
+        from {{ to_verify("int_budget_members", dates) }} as members
         group by budget_id, event_date, dimension
     ),
 
@@ -62,7 +61,7 @@ with
                 sum(usage.cost_usd) as expected_usd
             from {{ ref("int_budget_usage") }} as usage
             inner join budgets on usage.budget_id = budgets.budget_id and budgets.{{ dimension.column }} is null
-            where {{ in_dates("usage.event_date", member_dates) }}
+            where {{ in_dates("usage.event_date", dates) }}
             group by usage.budget_id, usage.event_date {{ "union all" if not loop.last }}
         {% endfor %}
     ),

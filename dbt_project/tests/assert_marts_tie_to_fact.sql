@@ -2,6 +2,9 @@
 -- Fails if any dollar or attempt of the fact is missing from, or twice in, a daily mart: then a join fanned out or
 -- a dimension dropped its NULLs.
 {%- set marts = ["endpoint", "prompt_version", "tenant", "user", "model", "feature"] %}
+{%- set compared = ["fct_attempts"] %}
+{%- for mart in marts %} {%- do compared.append("cost_by_" ~ mart ~ "_daily") %} {%- endfor %}
+{%- set dates = unverified_dates(compared) %}
 with
     fact as (
         select
@@ -11,7 +14,7 @@ with
             sum(cost_usd) as cost_usd,
             count(*) as attempts,
             sum(cast(is_first_try as integer)) as requests
-        from {{ to_verify("fct_attempts") }} as fact
+        from {{ to_verify("fct_attempts", dates) }} as fact
         group by event_date, environment, data_mode
     ),
 
@@ -25,7 +28,7 @@ with
                 sum(cost_usd) as cost_usd,
                 sum(attempts) as attempts,
                 sum(requests) as requests
-            from {{ to_verify("cost_by_" ~ mart ~ "_daily") }} as daily
+            from {{ to_verify("cost_by_" ~ mart ~ "_daily", dates) }} as daily
             group by event_date, environment, data_mode {{ "union all" if not loop.last }}
         {%- endfor %}
     ),

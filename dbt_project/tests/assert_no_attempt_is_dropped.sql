@@ -37,7 +37,7 @@ with
     ),
 
     attempts as (
-        select event_date, count(*) as attempts from {{ to_verify("fct_attempts") }} as fact group by event_date
+        select event_date, count(*) as attempts from {{ to_verify("fct_attempts", dates) }} as fact group by event_date
     )
 
 select

@@ -2,7 +2,7 @@
 -- Fails if an attempt costs something else than under the version before and the last version's changes do not list
 -- it, price row by price row and to the last digit: then totals moved and nobody can say why.
 -- depends_on: {{ ref("fct_attempts") }}
-{%- set dates = unverified_dates("fct_attempts") %}
+{%- set dates = unverified_dates(["fct_attempts", "int_price_changes_daily"]) %}
 {%- set key = price_key_columns().split(", ") %}
 with
     last_version as (

@@ -2,7 +2,7 @@
 -- Fails if the requests of a date do not hold exactly the attempts and the cost of the fact: then a try is lost or
 -- stands in two requests.
 -- depends_on: {{ ref("fct_requests") }}
-{%- set dates = unverified_dates("fct_requests") %}
+{%- set dates = unverified_dates(["fct_requests", "fct_attempts"]) %}
 with
     attempts as (
         select
@@ -20,7 +20,7 @@ with
 
     requests as (
         select event_date, count(*) as requests, sum(attempts) as attempts, sum(cost_usd) as cost_usd
-        from {{ to_verify("fct_requests") }} as requests
+        from {{ to_verify("fct_requests", dates) }} as requests
         group by event_date
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 from orchestration.defs.checks import SUITES
 from orchestration.defs.transform import warehouse_models
 from orchestration.landing import SOURCES, new_files
+from orchestration.runs import mark_dead_runs
 from orchestration.settings import Settings, from_environment
 
 SETTINGS = from_environment()
@@ -108,3 +109,10 @@ def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | d
     names = "\n".join(sorted(map(str, files)))
     hour = settings.as_of.strftime("%Y-%m-%dT%H")
     return dg.RunRequest(run_key=f"{hour}-{hashlib.sha256(names.encode()).hexdigest()}")
+
+
+@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_runs(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SkipReason:
+    """Mark runs whose process is gone, so that the next may begin, and tell on-call."""
+    found = mark_dead_runs(settings, context.instance)
+    return dg.SkipReason("\n".join(found) or "Every run that is under way is alive.")

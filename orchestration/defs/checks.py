@@ -26,9 +26,9 @@ SUITES = {
         description="Models that were called and have no price: every total that leaves them out is understated.",
     ),
     "price_coverage": dg.AssetCheckSpec(
-        "standard_rate_for_a_variant",
+        "approximate_costs",
         asset=dg.AssetKey("fct_attempts"),
-        description="Batch or tiered calls priced at the standard rate, because the price book has no price of their own.",
+        description="Calls whose cost is approximate: a variant without a price, a name whose meaning moved, or partial usage.",
     ),
 }
 SEVERITY = {

@@ -4,11 +4,12 @@ import json
 
 import dagster as dg
 
-from orchestration.budget_announcements import announce
+from orchestration.budget_announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue, undelivered
+from orchestration.plain import for_chat
 from orchestration.seeds import SeedError
 from orchestration.settings import Settings, from_environment
 
@@ -24,7 +25,8 @@ ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the led
 )
 def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
-    return dg.MaterializeResult(metadata=dict(announce(settings)))
+    counts = announce(settings)
+    return dg.MaterializeResult(metadata=dict(counts) | {"said": why_nothing_is_announced(settings) or "What changed."})
 
 
 @dg.asset(
@@ -87,13 +89,14 @@ def describe_failure(context: dg.RunFailureSensorContext) -> dict[str, str]:
 
 def failure_event(settings: Settings, failure: dict[str, str]) -> Event:
     """The failure as a message: readers still have the last good tables, so it is a warning."""
+    error = "\n".join(for_chat(line, ERROR_CHARACTERS) for line in failure["error"][:ERROR_CHARACTERS].splitlines())
     return Event(
         event_key=f"run/{failure['run_id']}",
         incident_key=f"run/{failure['job']}",
         kind="run",
         severity="warning",
         title=f"{failure['job']} failed",
-        body=f"{failure['error'][:ERROR_CHARACTERS]}\n\nRun {failure['run_id']}. "
+        body=f"{error}\n\nRun {failure['run_id']}. "
         "What readers see stays as the last good run left it; docs/operate.md says what to do.",
         drill_url="",
         occurred_at=settings.as_of,

@@ -3,15 +3,27 @@
 import dagster as dg
 
 from orchestration.dbt import DBT, InstalledDbt, dbt_project
-from orchestration.settings import from_environment
+from orchestration.home import make_private
+from orchestration.runs import live
+from orchestration.settings import Settings, from_environment
+
+
+def _settings(context: dg.InitResourceContext) -> Settings:
+    """The settings of now. A run that asks for them is alive from here to the end of its process."""
+    settings = from_environment()
+    make_private(settings)
+    if context.run_id:
+        live(settings, context.run_id, context.instance)
+    return settings
 
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    """Resources by the names that assets ask for."""
+    """Resources by the names that assets ask for. A step that is started by hand in the UI runs in its run's process, as all do."""
     return dg.Definitions(
         resources={
-            "settings": dg.ResourceDefinition(lambda _: from_environment()),
+            "settings": dg.ResourceDefinition(_settings),
             "dbt": InstalledDbt(project_dir=dbt_project(from_environment()), dbt_executable=str(DBT)),
-        }
+        },
+        executor=dg.in_process_executor,
     )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.publish import published_marts
+from orchestration.publications import PublicationError
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, report, spend_that_does_not_tie, week_start
 
@@ -29,6 +30,8 @@ def weekly_report(config: Week, settings: dg.ResourceParam[Settings]) -> dg.Mate
         outcome = report(settings, config.week)
     except WeekError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+    except PublicationError as error:
+        raise dg.Failure(str(error)) from None
     page = settings.published / "weekly" / f"{outcome.week}.html"
     return dg.MaterializeResult(
         metadata={

@@ -4,26 +4,27 @@ import sys
 
 from orchestration.landing import LoadInProgress, LoadStopped, reload
 from orchestration.landing.reloading import NotReloaded
+from orchestration.plain import ArgumentError, argument, visible
 from orchestration.settings import from_environment
 
 
-def main(arguments: list[str]) -> int:
-    """`reload <file>`; prints what became of it, or the sentence that says why nothing did."""
-    if len(arguments) != 2 or arguments[0] != "reload" or not arguments[1]:
-        print("Say which file: make reload FILE=events/dt=2026-11-22/x.jsonl", file=sys.stderr)
-        return 2
+def main() -> int:
+    """Prints what became of the file that `FILE` names; 2 with a sentence on stderr where nothing did."""
     try:
-        load = reload(from_environment(), arguments[1])
-    except (NotReloaded, LoadInProgress, LoadStopped) as error:
-        print(error, file=sys.stderr)
-        return 1
+        file = argument("FILE", "a file under the landing folder, such as FILE=events/dt=2026-11-22/x.jsonl")
+        load = reload(from_environment(), file)
+    except (ArgumentError, NotReloaded, LoadInProgress, LoadStopped, ValueError) as problem:  # ValueError: a setting
+        print(visible(problem), file=sys.stderr)
+        return 2
     reasons = ", ".join(f"{reason} {lines:,}" for reason, lines in load.rejects_by_reason.items())
     print(
-        f"{arguments[1]}: {load.rows_loaded:,} lines loaded, {load.rows_rejected:,} refused{f' ({reasons})' if reasons else ''}. "
+        f"{visible(file)}: {load.rows_loaded:,} lines loaded, {load.rows_rejected:,} refused{f' ({reasons})' if reasons else ''}. "
         "make run rebuilds the dates it touches."
     )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:] != ["reload"]:
+        sys.exit("Say what to do: python -m orchestration.landing reload")
+    sys.exit(main())

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -28,53 +27,76 @@ from orchestration.landing.privacy import (
     json_text,
     needs_cleaning,
 )
+from orchestration.landing.text import BLANKS, INSTANT, NUMBER
+from orchestration.landing.usage import LARGEST_COUNT, context_json, disjoint_usage, json_object, reread, usage_json
 
-LARGEST_COUNT = 9_999_999_999_999  # 13 digits: DECIMAL(13,0) is what a count is priced as
 LONGEST_ID = 256
+LONGEST_TEXT = 1_024  # characters of a label: what is longer is no name of anything
+LARGEST_COST = 10**15  # USD: 10^11 such lines still add up within DECIMAL(38,12)
+LONGEST_LATENCY = 10 * 366 * 86_400_000  # ms: ten years
 MOST_EXTRAS = 100  # more unknown field names than this in one batch are generated names: handled row by row
 CHOICES = {
     "dataMode": ("real", "test", "demo"),
-    "usageSource": ("provider", "estimate"),
+    "usageSource": ("provider", "provider_partial", "estimate"),
     "tokenConvention": ("inclusive", "exclusive"),
     "processing": ("realtime", "batch"),
 }
 DEFAULTS = {"environment": "prod", "dataMode": "real", "tokenConvention": "inclusive"}
 WHOLE = {**dict.fromkeys(TOKENS, (0, LARGEST_COUNT)), "attempt": (1, 2**31 - 1), "httpStatus": (0, 999)}
-INSTANT = r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?"
-NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+# Words of closed lists, and words that select a price: one tier has many spellings.
+WITHOUT_CASE = ("status", "environment", "serviceTier", "requestedServiceTier", "region", *CHOICES)
 
 MACROS = rf"""
 create macro tidy(x) as case
-    when x < '!' or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10)) or ends_with(x, chr(13))
-    then nullif(trim(x, ' ' || chr(9) || chr(10) || chr(13)), '') else x end;
-create macro is_number(x) as regexp_full_match(trim(x), '{NUMBER}');
+    when x < '!' or strlen(x) <> length(x) or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10))
+        or ends_with(x, chr(11)) or ends_with(x, chr(12)) or ends_with(x, chr(13)) or ends_with(x, chr(0))
+    then nullif(trim(x, chr(0) || '{BLANKS[1:]}'), '') else x end;
+create macro is_number(x) as regexp_full_match(x, '{NUMBER}');
+-- An empty text says nothing, and NaN is what Python and pandas write for nothing.
+create macro is_absent(x) as coalesce(lower(tidy(x)), 'nan') = 'nan';
 -- DuckDB's own cast rounds 12.5 to 13 and reads 0x1f and 1_000: only what prints as it was read goes the short way.
-create macro whole(x) as case
-    when try_cast(x as bigint)::varchar = x then try_cast(x as bigint)
+create macro tidy_whole(x) as case
     when is_number(x) and try_cast(x as decimal(38, 12)) = trunc(try_cast(x as decimal(38, 12)))
     then try_cast(try_cast(x as decimal(38, 12)) as bigint) end;
-create macro number(x) as case when is_number(x) then try_cast(x as double) end;
+create macro whole(x) as case
+    when try_cast(x as bigint)::varchar = x then try_cast(x as bigint) else tidy_whole(tidy(x)) end;
+create macro tidy_number(x) as case when is_number(x) then try_cast(x as double) end;
+create macro number(x) as coalesce(tidy_number(x), tidy_number(tidy(x)));
 -- Amounts below a million dollars fit into 64 bits, where the cast is ten times faster.
-create macro money(x) as case when is_number(x)
+create macro tidy_money(x) as case when is_number(x)
     then coalesce(try_cast(x as decimal(18, 12))::decimal(38, 12), try_cast(x as decimal(38, 12))) end;
+create macro money(x) as coalesce(tidy_money(x), tidy_money(tidy(x)));
 create macro instant(x) as case when regexp_full_match(x, '{INSTANT}')
     then coalesce(try_cast(x as timestamptz), try_cast(upper(x) as timestamptz))::timestamp end;
 create macro found(name, x) as name || ' is ' || left(x, 40);
+create macro out_of_range(name, x, least, most) as found(name, x) || ', not between ' || least || ' and ' || most;
 create macro whole_problem(name, x, v, least, most) as case
-    when v is null and is_number(x) and try_cast(x as decimal(38, 12)) <> trunc(try_cast(x as decimal(38, 12)))
+    when v is null and is_number(tidy(x))
+        and try_cast(tidy(x) as decimal(38, 12)) <> trunc(try_cast(tidy(x) as decimal(38, 12)))
     then 'not_an_integer' || chr(9) || found(name, x)
     when v is null then 'bad_value' || chr(9) || found(name, x) || ', not a whole number'
     when v < least and least = 0 then 'negative_tokens' || chr(9) || found(name, x)
-    when v not between least and most
-    then 'bad_value' || chr(9) || found(name, x) || ', not between ' || least || ' and ' || most end;
+    when v not between least and most then 'bad_value' || chr(9) || out_of_range(name, x, least, most) end;
 create macro keyed_hash(x, inner_pad, outer_pad) as
     sha256(outer_pad || unhex(sha256(inner_pad || encode(x))));
 """
 
-KEYS = "select any_value(keys) from (select try(json_keys({event})) as keys from lines) group by keys::varchar"
-IS_RAW = "contains(line, '\"raw\"') and coalesce(try(json_type(line, '$.usage.raw')) is not null, false)"
-HAS_RAW = f"select coalesce(bool_or({IS_RAW}), false) from lines"  # noqa: S608
-EVENT_OF_RAW = f"case when {IS_RAW} then with_raw_usage(line) else line end"
+# Lines that SQL reads otherwise than their sender meant: key lists of a batch say whether it has any such line.
+IS_TWICE = "coalesce(len(list_distinct(try(json_keys(line)))) < len(try(json_keys(line))), false)"
+IS_HALF = r"(not json_valid(line) and regexp_matches(line, '\\u[dD][89a-fA-F]'))"
+IS_NAN = "contains(line, 'NaN')"
+IS_USAGE = "(contains(line, '\"raw') or contains(line, '_text_'))"
+ODD = {"is_twice": IS_TWICE, "is_half": IS_HALF, "is_nan": IS_NAN, "is_usage": IS_USAGE}
+KEYS = f"""
+    select
+        any_value(keys),
+        len(any_value(keys)) > len(list_distinct(any_value(keys))) as is_twice,
+        any_value(keys) is null and bool_or(regexp_matches(line, '\\\\u[dD][89a-fA-F]')) as is_half,
+        bool_or({IS_NAN}) as is_nan,
+        contains(any_value(keys)::varchar, 'usage') and bool_or({IS_USAGE}) as is_usage
+    from (select line, try(json_keys({{event}})) as keys from lines)
+    group by keys::varchar
+"""  # noqa: S608
 
 
 @dataclass
@@ -114,10 +136,10 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
     database.execute(MACROS)
     hash_id = id_hasher(secret)
     for name, function in (
-        ("context_json", lru_cache(4096)(context_json)),
-        ("usage_json", usage_json),
+        ("context_json", lru_cache(4096)(lambda text: context_json(text, hash_id))),
+        ("usage_json", lambda text: usage_json(text, bool(secret))),
         ("disjoint_usage", disjoint_usage),
-        ("with_raw_usage", with_raw_usage),
+        ("reread", reread),
         ("cleaned_json", lambda text: cleaned_text(text, hash_id)),
         ("unknown_fields", lambda line: unknown_fields(line, hash_id)),
     ):
@@ -126,116 +148,15 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
     return database
 
 
-def context_json(text: str) -> str:
-    """priceContext as canonical JSON (keys sorted), '' when it is empty, '!' and the problem when it is refused."""
-    context = _object(text)
-    if context is None or any(not isinstance(value, str | None) for value in context.values()):
-        return "!priceContext is no object of strings"
-    kept = {key: value for key, value in sorted(context.items()) if value is not None}
-    return json_text(kept) if kept else ""
-
-
-def usage_json(text: str) -> str:
-    """usage as JSON of unit -> number, '' when it is empty, '!' and the problem when it is refused."""
-    if text.startswith("!"):
-        return text  # what with_raw_usage found
-    usage = _object(text)
-    if usage is None:
-        return "!usage is no object of numbers"
-    for unit, value in usage.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            return f"!usage.{unit[:40]} is no number"
-        if value is not None and not 0 <= value <= LARGEST_COUNT:
-            return f"!usage.{unit[:40]} is {value}, not between 0 and {LARGEST_COUNT}"
-        if unit in own_fields():
-            return f"!usage.{unit} has a field of its own: send {own_fields()[unit]}"
-    kept = {unit: value for unit, value in sorted(usage.items()) if value is not None}
-    return json_text(kept) if kept else ""
-
-
-def disjoint_usage(usage: str, counts: str) -> str:
-    """Units under `usage` without what narrower units of the event count, as JSON; '!!' and the problem when they exceed.
-
-    `counts` is the event's own counts by column name, with its token convention.
-    """
-    from pricing.units import COUNTS, Usage, leaves_from, other_from
-
-    fields = json.loads(counts)
-    writes = fields["cache_write_tokens"]
-    fields["cache_write_tokens"] = fields["cache_write_1h_tokens"] if writes is None else writes
-    if fields.pop("token_convention") == "exclusive" and fields["input_tokens"] is not None:
-        fields["input_tokens"] += (fields["cache_read_tokens"] or 0) + (fields["cache_write_tokens"] or 0)
-    other = {unit: round(count, 3) for unit, count in json.loads(usage, parse_float=Decimal).items()}
-    known = Usage(**{name: fields[name] for name in COUNTS}, other=other)
-    try:
-        leaves_from(known)
-    except ValueError as error:
-        return f"!!{error}"
-    cells = other_from(known)
-    return (
-        f"{{{','.join(f'{json.dumps(unit)}:{Decimal(count).normalize():f}' for unit, count in sorted(cells.items()))}}}"
-        if cells
-        else ""
-    )
-
-
-def with_raw_usage(line: str) -> str:
-    """A line whose `usage.raw` became the event's own counts; `usage` is '!' and the problem when it could not."""
-    from pricing.usage import normalise
-
-    event = json.loads(line, object_pairs_hook=_first_wins, parse_constant=lambda _: None)
-    usage = dict(event["usage"])
-    raw, flavor = usage.pop("raw"), usage.pop("apiFlavor", None)
-    try:
-        found = normalise(str(event.get("provider") or ""), raw, flavor)
-        counts = {name: count for name in TOKENS if (count := getattr(found.usage, snake_case(name))) is not None}
-        for name, count in counts.items():
-            if event.get(name) not in (None, count):
-                raise ValueError(f"{name} is {str(event[name])[:20]}, but usage.raw says {count}: send one of them")
-    except ValueError as error:
-        return json_text(event | {"usage": f"!{error}"})
-    event |= counts | {"tokenConvention": "inclusive", "usage": {**found.usage.other, **usage}}
-    if not event.get("serviceTier") and found.service_tier:
-        event["serviceTier"] = found.service_tier
-    return json_text({**event, "usage": {unit: _number(count) for unit, count in event["usage"].items()}})
-
-
-def _number(count: object) -> object:
-    return float(count) if isinstance(count, Decimal) else count
-
-
-@cache
-def own_fields() -> dict[str, str]:
-    """Catalogue units that `usage` may not repeat -> the event fields that carry them: they would be priced twice."""
-    own = {snake_case(name): name for name in TOKENS}
-    own["output_reasoning_tokens"] = own.pop("reasoning_tokens")
-    return own | {
-        "cache_write_5m_tokens": "cacheWriteTokens and cacheWrite1hTokens",
-        "requests": "nothing, it is counted",
-    }
-
-
 def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
     """The metadata of a line whose unknown fields have too many or too odd names for columns."""
-    event = json.loads(line, object_pairs_hook=_first_wins, parse_constant=lambda _: None)
+    event = json.loads(line, parse_constant=lambda _: None)
     metadata = event.get("metadata")
     if isinstance(metadata, str):
-        metadata = _object(metadata) or metadata
+        metadata = json_object(metadata) or metadata
     unknown = {key: value for key, value in event.items() if key not in FIELDS and value is not None}
     known = metadata if isinstance(metadata, dict) else {} if metadata in (None, "") else {"metadata": metadata}
     return json_text(cleaned(unknown | known, hash_id))
-
-
-def _first_wins(pairs: list[tuple]) -> dict:
-    return dict(reversed(pairs))  # of a repeated key DuckDB reads the first
-
-
-def _object(text: str) -> dict | None:
-    try:
-        value = json.loads(text, object_pairs_hook=_first_wins)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def convert(
@@ -283,13 +204,14 @@ def joined(one: Converted, other: Converted) -> Converted:
 
 def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
     database.register("lines", lines)
-    keys = database.execute(KEYS.format(event="line")).fetchall()
-    has_raw = any("usage" in (names or ()) for (names,) in keys) and database.execute(HAS_RAW).fetchone()[0]
-    if has_raw:
-        keys = database.execute(KEYS.format(event=EVENT_OF_RAW)).fetchall()
-    present = {name for (names,) in keys for name in names or ()}
-    all_objects = all(names for (names,) in keys)
-    statement, parameters = rows_sql(present, all_objects, secret, EVENT_OF_RAW if has_raw else "line")
+    event, keys = "line", _keys(database, "line")
+    if odd := [condition for name, condition in ODD.items() if any(found[name] for found in keys)]:
+        read_again = database.execute(f"select case when {' or '.join(odd)} then reread(line) end as event from lines")  # noqa: S608
+        database.register("lines", lines.append_column("event", read_again.to_arrow_table()["event"]))
+        event, keys = "coalesce(event, line)", _keys(database, "coalesce(event, line)")
+    present = {name for found in keys for name in found["keys"] or ()}
+    all_objects = all(found["keys"] for found in keys)
+    statement, parameters = rows_sql(present, all_objects, secret, event)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
     there = {column[0] for column in database.execute("from typed limit 0").description}
     dates = _dates(database, there)
@@ -321,6 +243,12 @@ def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, 
     )
     hashes = [content_hash for content_hash, _ in crowded]
     return database.execute(rows, [hashes]).fetchall(), dict(crowded)
+
+
+def _keys(database, event: str) -> list[dict]:
+    """The key lists that occur in a batch, each with what its lines may have that SQL cannot read."""
+    found = database.execute(KEYS.format(event=event)).fetchall()
+    return [dict(zip(("keys", *ODD), values, strict=True)) for values in found]
 
 
 def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
@@ -378,34 +306,48 @@ def rows_sql(present: set[str], all_objects: bool, secret: str, event: str = "li
     extras_read = [name for name in extras if not is_body(name)] if plain else []
     shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras_read, "JSON")} or {"model": "VARCHAR"}
     structure = json.dumps(shape).replace("'", "''")
-    guard = "" if all_objects else "case when json_valid(line) and json_type(line) = 'OBJECT' then "
+    guard = "" if all_objects else "case when json_valid(event) and json_type(event) = 'OBJECT' then "
     text = {name: f'f."{name}"' if name in present else "null::varchar" for name in FIELDS}
     values = _values(text, present, secret)
     values["metadata"] = _metadata("metadata" in present, extras, extras_read if plain else None, secret)
     typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
-    there = ", ".join(column for column, expression in values.items() if not expression.startswith("null::"))
+    there = {column for column, expression in values.items() if not expression.startswith("null::")}
+    there = ", ".join(there | ({"tenant_id"} if "metadata" in present else set()))
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
     with parsed as (
-        select content_hash, line_number, line, {guard}from_json({event}, '{structure}'){" end" if guard else ""} as f
-        from lines
+        select content_hash, line_number, line, event, {guard}from_json(event, '{structure}'){" end" if guard else ""} as f
+        from (select content_hash, line_number, line, {event} as event from lines)
     ),
-    valued as (select content_hash, line_number, line, f,
+    valued as (select content_hash, line_number, line, event, f,
     {typed}
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
-    counted as (select * {_disjoint() if "usage" in present else ""} from valued),
-    judged as (select * exclude (f), occurred_at::date as event_date, {_reason(text, present)} as reason from counted)
+    counted as (select * {_replaced(present)} from valued),
+    judged as (select * exclude (f, event), occurred_at::date as event_date, {_reason(text, present)} as reason from counted)
     select content_hash, line_number, event_date, {there}, reason, case when reason is not null then line end as line
     from judged
     """  # noqa: S608
     return statement, pads
 
 
-def _disjoint() -> str:
-    """Units under `usage`, once they are read, without what the event's own counts or narrower units count already."""
-    counts = ", ".join(f"'{snake_case(name)}': {snake_case(name)}" for name in TOKENS)
-    counts = f"{{{counts}, 'token_convention': token_convention}}"
-    return f"replace (case when usage like '{{%' then nullif(disjoint_usage(usage, to_json({counts})), '') else usage end as usage)"
+def _replaced(present: set[str]) -> str:
+    """What can be said of a column only when others are read.
+
+    Units under `usage` come without what the event's own counts or narrower units count already; the tenant of a line
+    may stand in its metadata.
+    """
+    replaced = []
+    if "usage" in present:
+        counts = ", ".join(f"'{snake_case(name)}': {snake_case(name)}" for name in TOKENS)
+        counts = f"{{{counts}, 'token_convention': token_convention}}"
+        disjoint = f"nullif(disjoint_usage(usage, to_json({counts})), '')"
+        replaced.append(f"case when usage like '{{%' then {disjoint} else usage end as usage")
+    if "metadata" in present:
+        inside = (
+            "case when contains(metadata, '\"tenantId\"') then tidy(json_extract_string(metadata, '$.tenantId')) end"
+        )
+        replaced.append(f"coalesce(tenant_id, {inside}) as tenant_id")
+    return f"replace ({', '.join(replaced)})" if replaced else ""
 
 
 def _is_plain(name: str) -> bool:
@@ -423,8 +365,12 @@ def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, s
     values = {}
     for name in STRINGS:
         values[snake_case(name)] = f"tidy({text[name]})" if name in present else text[name]
-    if "environment" in present:
-        values["environment"] = f"lower({values['environment']})"
+    for name in set(WITHOUT_CASE) & present:
+        values[snake_case(name)] = f"lower({values[snake_case(name)]})"
+    if "serviceTier" in present:  # Anthropic says of a batch that its tier was batch
+        tier, processing = values["service_tier"], values["processing"]
+        values["processing"] = f"coalesce({processing}, case when {tier} = 'batch' then 'batch' end)"
+        values["service_tier"] = f"case when {processing} = 'realtime' then {tier} else nullif({tier}, 'batch') end"
     for name, default in DEFAULTS.items():
         column = snake_case(name)
         values[column] = f"coalesce({values[column]}, '{default}')" if name in present else f"'{default}'"
@@ -440,7 +386,9 @@ def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, s
     values["usage"] = f"nullif(usage_json(tidy({text['usage']})), '')" if has("usage") else "null::varchar"
     values["latency_ms"] = f"number({text['latencyMs']})" if has("latencyMs") else "null::double"
     values["reported_cost_usd"] = f"money({text['costUsd']})" if has("costUsd") else "null::decimal(38, 12)"
-    values["withdrawn"] = f"nullif(lower(tidy({text['withdrawn']})), 'false')" if has("withdrawn") else "null::varchar"
+    values["withdrawn"] = (
+        f"nullif(nullif(lower(tidy({text['withdrawn']})), 'false'), 'nan')" if has("withdrawn") else "null::varchar"
+    )
     values["occurred_at"] = f"instant({occurred_text(text, present)})"
     return values
 
@@ -454,7 +402,7 @@ def occurred_text(text: dict[str, str], present: set[str]) -> str:
 def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | None, secret: str) -> str:
     """The sender's metadata and every unknown field as one JSON object; where both have a key, metadata's counts."""
     if extras_read is None:
-        return "case when f is not null then nullif(unknown_fields(line), '{}') end"
+        return "case when f is not null then nullif(unknown_fields(event), '{}') end"
     if not has_metadata and not extras_read:
         return "null::varchar"
     given = "case when f.metadata like '{%' and json_valid(f.metadata) then nullif(f.metadata, '{}') end"
@@ -479,15 +427,16 @@ def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | No
 
 def _reason(text: dict[str, str], present: set[str]) -> str:
     """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none."""
-    rules = [_refuse("f is null and json_valid(line)", "not_an_object", "'it is JSON but no object'")]
+    rules = [_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'")]
     rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
     time = occurred_text(text, present)
     for name in REQUIRED:
         value = time if name == "occurredAt" else snake_case(name)
         rules.append(_refuse(f"{value} is null", "missing_field", f"'{name} is missing'"))
-    for name in {"externalRequestId", "providerRequestId"} & present:
-        length = f"length({snake_case(name)})"
-        rules.append(_refuse(f"{length} > {LONGEST_ID}", "id_too_long", f"'{name} has ' || {length} || ' characters'"))
+    for name in (name for name in STRINGS if name in present):
+        most, code = (LONGEST_ID, "id_too_long") if name.endswith("RequestId") else (LONGEST_TEXT, "bad_value")
+        length, limit = f"length({snake_case(name)})", "" if code == "id_too_long" else f", more than {most}"
+        rules.append(_refuse(f"{length} > {most}", code, f"'{name} has ' || {length} || ' characters{limit}'"))
     rules.append(_refuse("occurred_at is null", "bad_timestamp", f"found('occurredAt', {time})"))
     out_of_range = "year(occurred_at) not between 2015 and 2100"
     rules.append(_refuse(out_of_range, "date_out_of_range", f"found('occurredAt', {time})"))
@@ -512,21 +461,25 @@ def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
     for name in (name for name in WHOLE if name in present):
         least, most = WHOLE[name]
         rules.append(
-            f"when {text[name]} is not null and coalesce({snake_case(name)} not between {least} and {most}, true) "
+            f"when {text[name]} is not null "
+            f"and coalesce({snake_case(name)} not between {least} and {most}, not is_absent({text[name]})) "
             f"then whole_problem('{name}', {text[name]}, {snake_case(name)}, {least}, {most})"
         )
     for name in {"priceContext", "usage"} & present:
         column = snake_case(name)
         rules.append(_refuse(f"starts_with({column}, '!!')", "parts_exceed_total", f"{column}[3:]"))
         rules.append(_refuse(f"starts_with({column}, '!')", "bad_value", f"{column}[2:]"))
-    for name, is_bad in (
-        ("latencyMs", "coalesce(latency_ms < 0 or not isfinite(latency_ms), true)"),
-        ("costUsd", "reported_cost_usd is null"),
-        ("withdrawn", "withdrawn <> 'true'"),
-    ):
+    for name, least, most in (("latencyMs", 0, LONGEST_LATENCY), ("costUsd", -LARGEST_COST, LARGEST_COST)):
         if name in present:
-            condition = f"{text[name]} is not null and {is_bad}"
-            rules.append(_refuse(condition, "bad_value", f"found('{name}', {text[name]})"))
+            column = {"costUsd": "reported_cost_usd"}.get(name, snake_case(name))
+            is_bad = f"coalesce({column} not between {least} and {most}, not is_absent({text[name]}))"
+            detail = (
+                f"case when {column} is null then found('{name}', {text[name]}) "
+                f"else out_of_range('{name}', {text[name]}, {least}, {most}) end"
+            )
+            rules.append(_refuse(f"{text[name]} is not null and {is_bad}", "bad_value", detail))
+    if "withdrawn" in present:
+        rules.append(_refuse("withdrawn <> 'true'", "bad_value", f"found('withdrawn', {text['withdrawn']})"))
     return rules
 
 
@@ -540,11 +493,16 @@ def _part_rules(present: set[str]) -> list[str]:
     cache = count(cache_read, "cacheWriteTokens")
     own_audio = f"{count('inputAudioTokens')} - ({count(cache_audio)})"
     own_image = f"{count('inputImageTokens')} - ({count(cache_image)})"
-    # A missing side is the total less the other side, when both are known.
+    # A missing side is the total less the other side, when both are known. Reasoning that the total has beside input
+    # and output is output too.
     input_tokens = (
         f"coalesce(input_tokens + case when token_convention = 'exclusive' then {cache} else 0 end, "
         "total_tokens - output_tokens)"
     )
+    output_tokens = f"coalesce(output_tokens, total_tokens - ({input_tokens}))"
+    if {"totalTokens", "reasoningTokens"} <= present:
+        beyond = f"total_tokens - ({input_tokens}) - output_tokens"
+        output_tokens = f"{output_tokens} + case when {beyond} = reasoning_tokens then reasoning_tokens else 0 end"
     output_parts = count("reasoningTokens", "outputAudioTokens", "outputImageTokens", "outputVideoTokens")
     parts_of = {
         cache_read: (count(cache_read), count(cache_audio, cache_image)),
@@ -555,10 +513,7 @@ def _part_rules(present: set[str]) -> list[str]:
             input_tokens,
             f"{cache} + {own_audio} + {own_image} + {count('inputVideoTokens')}",
         ),
-        "outputTokens": (
-            "coalesce(output_tokens, total_tokens - input_tokens)",
-            output_parts,
-        ),
+        "outputTokens": (output_tokens, output_parts),
     }
     # Lines with other units were judged with them: a token may stand in several of these parts.
     alone = "usage is null and " if "usage" in present else ""
@@ -569,5 +524,5 @@ def _part_rules(present: set[str]) -> list[str]:
             f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'",
         )
         for name, (whole, parts) in parts_of.items()
-        if parts != "0"
+        if parts != "0" or ("totalTokens" in present and name == "outputTokens")
     ]

@@ -12,8 +12,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from orchestration.landing.convert import CHOICES, INSTANT, LONGEST_ID, Converted, DateRows, quoted
+from orchestration.landing.convert import CHOICES, LONGEST_ID, Converted, DateRows, quoted
 from orchestration.landing.fields import snake_case
+from orchestration.landing.text import INSTANT, sound, tidy
 from orchestration.seeds import SPIKE_TYPES
 
 LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
@@ -136,7 +137,7 @@ def _write(database: duckdb.DuckDBPyConnection, rows: list[dict], path: Path) ->
 def parsed(line: str) -> dict:
     """The object in a line. Raises Refused."""
     try:
-        event = json.loads(line, object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_constant=lambda _: None)
+        event = sound(json.loads(line, parse_constant=lambda _: None), IDS)
     except (ValueError, RecursionError):
         raise Refused("invalid_json", "it is not JSON") from None
     if not isinstance(event, dict):
@@ -174,7 +175,7 @@ def _text(event: dict, name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise Refused("bad_value", f"{name} is {json.dumps(value, ensure_ascii=True)[:40]}, no text")
-    return value.strip() or None
+    return tidy(value) or None
 
 
 def _checked(name: str, value: str) -> str | datetime:
@@ -189,6 +190,7 @@ def _checked(name: str, value: str) -> str | datetime:
         return _instant(name, value)
     if name == "environment":
         return value.lower()
+    value = value.lower() if name == "dataMode" else value
     words = {"spikeType": SPIKE_TYPES, "dataMode": CHOICES["dataMode"]}.get(name)
     if words and value not in words:
         raise Refused("bad_value", f"{name} is {value[:40]}, none of {', '.join(words)}")

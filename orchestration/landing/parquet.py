@@ -112,16 +112,24 @@ def _blocks(batch: pa.RecordBatch, first: int, expansion: Expansion, settings: S
         rows = int(np.searchsorted(slices, slices[start], side="right") - start)
         expansion.add(int(values[start : start + rows].sum()) + rows * max(0, name_bytes - NAME_BYTES))
         part, at = batch.slice(start, rows), numbers[start : start + rows]
-        columns = [_plain(column) for column in part.columns]
-        block = _judged_block(names, columns, at, settings.max_line_bytes, database)
+        # a column that is empty here says nothing, and would be read as a field of every line
+        filled = [
+            (name, _plain(column)) for name, column in zip(names, part.columns, strict=True) if _has_values(column)
+        ]
+        block = _judged_block(filled, at, settings.max_line_bytes, database)
         yield Block(block.numbers, block.lines, broken + block.broken)
         broken = []
     if broken:
         yield Block(np.zeros(0, np.int64), pa.array([], pa.string()), broken)
 
 
-def _judged_block(names: list[str], columns: list[pa.Array], numbers: np.ndarray, max_line_bytes: int, database):
+def _has_values(column: pa.Array) -> bool:
+    return column.null_count < len(column)
+
+
+def _judged_block(filled: list[tuple[str, pa.Array]], numbers: np.ndarray, max_line_bytes: int, database) -> Block:
     """Rows as lines; those with bytes that are no text in a field of ours are broken. Elsewhere such bytes stay, as \\xNN."""
+    names, columns = [name for name, _ in filled], [column for _, column in filled]
     problems: dict[int, str] = {}
     for name, column in zip(names, columns, strict=True):
         if name in FIELDS and _is_binary(column.type):
@@ -157,8 +165,8 @@ def _sound(names, columns, numbers, max_line_bytes: int, database) -> Block:
 
 def _json_lines(database, names, columns, numbers) -> tuple[np.ndarray, pa.StringArray, list[Broken]]:
     """One JSON object per row; a row with a value that cannot be written, such as a date in the year 300000, is broken."""
-    if not len(numbers):
-        return numbers, pa.array([], pa.string()), []
+    if not len(numbers) or not columns:
+        return numbers, pa.array(["{}"] * len(numbers), pa.string()), []
     table = pa.table(columns, names=[f"column_{at}" for at in range(len(columns))])
     pairs = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}', column_{at}" for at, name in enumerate(names))
     try:

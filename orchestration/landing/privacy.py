@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable
 
+from orchestration.landing.text import tidy
+
 KEPT_BYTES = 64 << 10  # how much of a line a reject keeps
 # Keys (in any case) under which SDKs and gateways put what was said. They are dropped wherever they stand: beside the
 # native fields, in metadata, and inside of its objects. `gen_ai.usage.*` and the like hold numbers and stay.
@@ -42,18 +44,28 @@ BODY_KEYS = [
     "traceloop\\.entity\\.(?:input|output)",
 ]
 BODY = "(?:" + "|".join(BODY_KEYS) + ")"
-ID_KEYS = ("tenantId", "userId", "tenant_id", "user_id")
+# Names of fields that hold an id of a tenant or of a user, without case and without what is no letter or digit
+# (`User-ID`, `user_id` and `user.id` are one name): a noun alone, or any name that ends in a noun and what it is called by.
+ID_NOUNS = ("tenant", "user", "customer", "account", "organi[sz]ation", "org")
+NOUN = "(?:" + "|".join(ID_NOUNS) + ")s?"
+ID_NAMES = rf"(?:end)?{NOUN}|uid|e?mail|emailaddress|.*{NOUN}(?:u?ids?|uuids?|guids?|names?|e?mails?)"
 DROPPED = " [body dropped]"
 WITHHELD = "[withheld: ids in a line that cannot be read cannot be hashed]"
 WITHHELD_BODY = "[withheld: the file has a column of prompts or completions]"
 
 _is_body = re.compile(BODY, re.IGNORECASE).fullmatch
+_is_id = re.compile(ID_NAMES).fullmatch
 _first_body = re.compile(rf"""["']?(?<![\w.]){BODY}["']?\s*[:=]""", re.IGNORECASE).search
 
 
 def is_body(key: str) -> bool:
     """Whether a field of this name holds what was said."""
     return _is_body(key) is not None
+
+
+def is_id(key: str) -> bool:
+    """Whether a field of this name holds an id of a tenant or of a user."""
+    return _is_id(re.sub(r"[\W_]+", "", key).casefold()) is not None
 
 
 def id_hasher(secret: str) -> Callable[[str], str]:
@@ -71,21 +83,21 @@ def hmac_pads(secret: str) -> tuple[bytes, bytes]:
 
 def needs_cleaning(secret: str) -> str:
     """The pattern (RE2, case ignored) of a JSON text that `cleaned` would change; seldom more than it would change."""
-    ids = rf'|"(?:{"|".join(ID_KEYS)})\\*"\s*:' if secret else ""
-    return rf'"{BODY}\\*"\s*:|NaN|Infinity{ids}'
+    ids = rf"|{'|'.join(ID_NOUNS)}|uid|mail|\\u00[2-7]" if secret else ""
+    return rf'"{BODY}\\*"\s*:|NaN|Infinity|"tenantId.*"tenantId{ids}'
 
 
 def cleaned(value, hash_id: Callable[[str], str]):
     """A JSON value without bodies at any depth, JSON inside of strings included; ids are passed through `hash_id`."""
     if isinstance(value, dict):
         return {
-            key: _hashed(item, hash_id) if key in ID_KEYS else cleaned(item, hash_id)
+            key: hashed(item, hash_id) if is_id(key) else cleaned(item, hash_id)
             for key, item in value.items()
             if not is_body(key)
         }
-    if isinstance(value, str) and value.startswith(("{", "[")):
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[", '"')):
         try:
-            inside = json.loads(value)
+            inside = json.loads(value, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             return value
         kept = cleaned(inside, hash_id)
@@ -93,10 +105,13 @@ def cleaned(value, hash_id: Callable[[str], str]):
     return [cleaned(item, hash_id) for item in value] if isinstance(value, list) else value
 
 
-def _hashed(value, hash_id: Callable[[str], str]):
+def hashed(value, hash_id: Callable[[str], str]):
+    """What stands under the name of an id: each of several is hashed alone, an object as a whole."""
+    if isinstance(value, list):
+        return [hashed(item, hash_id) for item in value]
     if value is None or value == "":
         return value
-    text = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = tidy(value) if isinstance(value, str) else json_text(value)
     digest = hash_id(text)
     return value if digest == text else digest
 

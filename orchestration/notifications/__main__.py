@@ -1,12 +1,12 @@
 """The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <incident key>` ends an escalation."""
 
-import argparse
 import getpass
 import sys
 
 from rich.console import Console
 
 from orchestration.notifications.outbox import acknowledge, read_outbox
+from orchestration.plain import Arguments, argument, plain_console, readable, visible
 from orchestration.report import print_table
 from orchestration.settings import Settings, from_environment
 
@@ -15,23 +15,26 @@ COLUMNS = ("queued_at", "channel", "severity", "status", "incident_key", "title"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m orchestration.notifications", description=__doc__)
+    """Runs a command; 2 with a sentence on stderr when it cannot be done."""
+    parser = Arguments(prog="python -m orchestration.notifications", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     acknowledging = commands.add_parser("acknowledge", help="say that somebody has an incident in hand")
-    acknowledging.add_argument("incident")
+    acknowledging.add_argument("incident", nargs="?", help="incident key of the message (default: $INCIDENT)")
     acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
     chosen = parser.parse_args(arguments)
-    settings, console = from_environment(), Console(width=180)
-    if chosen.command != "acknowledge":
-        print_outbox(settings, console)
-        return 0
+    example = "make acknowledge INCIDENT=<incident key>, as `python -m orchestration.notifications` shows it"
     try:
-        changed = acknowledge(settings, chosen.incident, chosen.by)
-    except LookupError as error:
-        print(error.args[0], file=sys.stderr)
-        return 1
-    print(f"{chosen.incident}: {changed} messages acknowledged by {chosen.by}; they are not escalated.")
+        settings = from_environment()
+        if chosen.command != "acknowledge":
+            print_outbox(settings, plain_console(180))
+            return 0
+        given = chosen.incident
+        incident = argument("INCIDENT", example) if given is None else readable("INCIDENT", given, example)
+        changed = acknowledge(settings, incident, readable("--by", chosen.by, "who has it"))
+    except (ValueError, LookupError) as problem:  # ArgumentError, or a setting that cannot be read
+        print(visible(problem.args[0]), file=sys.stderr)
+        return 2
+    print(f"{visible(incident)}: {changed} messages acknowledged by {visible(chosen.by)}; they are not escalated.")
     return 0
 
 

@@ -2,19 +2,26 @@
 
 `send` is the only function that talks to apprise. apprise's own log may hold parts of an address, and urllib3's debug log
 holds request paths, in which webhooks keep their secret: both are kept off every log while messages are sent.
+
+A receiver is a stranger: what it answers is read to 64 KiB and for two seconds, and where it sends us on to we do not go, since
+a message that went elsewhere, or became a GET, arrived nowhere.
 """
 
+import functools
 import logging
 import os
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestration.seeds import NotificationChannel
 
 CONNECT_SECONDS = 4.0
 READ_SECONDS = 8.0  # e-mail servers may take seconds to answer; what hangs is found out within a run's deadline
+ANSWER_BYTES = 65_536  # a receiver's answer is a status and a few words
+ANSWER_SECONDS = 2.0  # for the words, once the status is there, which says whether the message was taken
 SENDER = "notifications: "  # how the names of sending threads begin
 
 
@@ -42,9 +49,15 @@ def open_addresses(channel: NotificationChannel) -> list:
     from apprise.utils.parse import parse_urls
 
     _keep_off_the_logs()
+    _read_answers_shortly()
     # with async_mode or a time-out of its own apprise sends from a pool's thread, which keeps the process while a receiver hangs
     asset = apprise.AppriseAsset(
-        storage_mode="memory", async_mode=False, service_timeout=0, app_id="Tokentrail", app_desc="Tokentrail"
+        storage_mode="memory",
+        async_mode=False,
+        service_timeout=0,
+        http_redirects=False,
+        app_id="Tokentrail",
+        app_desc="Tokentrail",
     )
     addresses = parse_urls(os.environ[channel.address_variable])
     return [apprise.Apprise.instantiate(address, asset=asset) for address in addresses]
@@ -78,6 +91,8 @@ def _send(service, title: str, body: str, severity: str, key: str, seconds: floa
 
     if service is None:
         return "the address cannot be understood: docs/operate.md has examples", False
+    service.redirects = False  # also where its address asks for them
+    _answers.status = None
     service.socket_connect_timeout = min(CONNECT_SECONDS, seconds)
     service.socket_read_timeout = min(READ_SECONDS, seconds)
     if isinstance(getattr(service, "headers", None), dict):  # json://, xml://, form:// and e-mail
@@ -90,6 +105,9 @@ def _send(service, title: str, body: str, severity: str, key: str, seconds: floa
         result = one.notify(title=title, body=body, notify_type=kind, body_format="markdown")
     except Exception as error:  # a service's own mistake is a failed try like any other; its text may quote the address
         return f"the service for its kind of address failed ({type(error).__name__})", False
+    if _answers.status and 300 <= _answers.status < 400:
+        redirect = f"it answered with HTTP status {_answers.status}, a redirect, which is not followed"
+        return f"{redirect}: set the address that it leads to", False
     if result:
         return None, False
     said = " ".join(entry.message for entry in result.logs())
@@ -100,6 +118,47 @@ def _send(service, title: str, body: str, severity: str, key: str, seconds: floa
     return "it could not be reached, or broke the connection", False
 
 
+_answers = threading.local()  # by sending thread, the status of the last answer
+
+
+def _read_answers_shortly() -> None:
+    """In sending threads an HTTP answer is read here, to its bounds, and no redirect is left in it: whatever a service would do with it.
+
+    apprise has a setting for redirects and none for the size of an answer, and requests reads all of it before it returns.
+    """
+    from requests.adapters import HTTPAdapter
+
+    unbounded = HTTPAdapter.send
+    if hasattr(unbounded, "__wrapped__"):
+        return
+
+    @functools.wraps(unbounded)
+    def send_and_read(adapter, request, *arguments, **options):
+        answer = unbounded(adapter, request, *arguments, **options)
+        if _is_of_a_sender():
+            _answers.status = answer.status_code
+            _read_shortly(answer)
+            answer.headers.pop("location", None)
+        return answer
+
+    HTTPAdapter.send = send_and_read
+
+
+def _read_shortly(answer) -> None:
+    """Reads an answer's body up to its bounds; what is longer, slower or broken counts as what was read of it."""
+    from urllib3.exceptions import HTTPError
+
+    body, ends = b"", time.monotonic() + ANSWER_SECONDS
+    with suppress(HTTPError, OSError):
+        while len(body) < ANSWER_BYTES and time.monotonic() < ends:
+            part = answer.raw.read1(ANSWER_BYTES - len(body), decode_content=True)
+            if not part:
+                break
+            body += part
+    answer._content, answer._content_consumed = body, True
+    answer.raw.close()
+
+
 def _keep_off_the_logs() -> None:
     apprise_log = logging.getLogger("apprise")
     apprise_log.propagate = False
@@ -108,4 +167,8 @@ def _keep_off_the_logs() -> None:
 
 
 def _is_not_of_a_sender(record: logging.LogRecord) -> bool:
-    return not threading.current_thread().name.startswith(SENDER)
+    return not _is_of_a_sender()
+
+
+def _is_of_a_sender() -> bool:
+    return threading.current_thread().name.startswith(SENDER)

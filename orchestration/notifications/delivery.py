@@ -22,6 +22,7 @@ from orchestration.notifications.outbox import (
     Message,
     Outbox,
     apply,
+    archive,
     load,
     message_id,
     new_message_line,
@@ -31,6 +32,7 @@ from orchestration.notifications.outbox import (
     why_silent,
     write_snapshot,
 )
+from orchestration.plain import for_chat, for_title
 from orchestration.seeds import NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
 
@@ -39,6 +41,7 @@ QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit 
 FAILURES_A_RUN = 2  # messages that failed all their tries: the channel is down, the others keep their tries for later
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)  # a channel that comes back is noticed the same working day
+RUN_TAKES_AT_MOST = timedelta(hours=6)
 MAX_TRIES = 30  # ten runs, which with these waits are two days of an hourly job; a daily one gives up by age
 
 
@@ -96,18 +99,23 @@ class Delivery:
 def deliver(
     settings: Settings, deadline_seconds: float = DEADLINE_SECONDS, channels: Channels | None = None
 ) -> Delivery:
-    """Sends what is due at `settings.as_of`. A channel that is dead, slow or wrong costs no more than the deadline, and raises nothing."""
+    """Sends what is due at `settings.as_of`. A channel that is dead, slow or wrong costs no more than the deadline, and raises nothing.
+
+    An earlier instant than that of the outbox's last line counts as that one: what waits goes out, and nothing else is decided.
+    """
     began = time.monotonic()
     channels = read_notification_channels() if channels is None else channels
     folder = outbox_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with held(folder / "_delivery_lock", wait_seconds=0):
-            before = load(settings)
+            before, speaks_from = load(settings), settings.as_of
+            settings = replace(settings, as_of=before.not_before(speaks_from))
             this_round = Round(settings, began + deadline_seconds)
             _send_side_by_side(this_round, channels, _prepare(settings, channels))
+            archive(settings)
             write_snapshot(settings)
-            return _what_happened(this_round, before, time.monotonic() - began)
+            return _what_happened(this_round, before, speaks_from, time.monotonic() - began)
     except LedgerBusyError as error:
         return Delivery(problems=[str(error)])
 
@@ -227,7 +235,7 @@ def _single(message: Message) -> Parcel:
     return Parcel(
         key=message.message_id,
         messages=[message],
-        title=message.title,
+        title=for_title(message.title),
         body="\n\n".join(part for part in parts if part),
         tries=message.tries,
         reached=message.reached,
@@ -239,7 +247,7 @@ def _digest(digest_id: str, messages: list[Message]) -> Parcel:
     worst_first = sorted(messages, key=severity_rank, reverse=True)
     counts = Counter(message.severity for message in worst_first)
     parts = [
-        f"**{message.severity}: {message.title}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
+        f"**{message.severity}: {for_chat(message.title)}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
         for message in worst_first
     ]
     return Parcel(
@@ -363,7 +371,19 @@ def _about(parcel: Parcel, at: datetime) -> Line:
 def undelivered(settings: Settings) -> list[str]:
     """Sentences about what did not arrive: messages of the last two weeks that were given up, and channels that refuse now."""
     outbox = load(settings)
-    return [*_given_up(outbox, settings.as_of), *_refusing(outbox)]
+    return [*_given_up(outbox, settings.as_of), *_refusing(outbox), *_out_of_time(outbox, settings.as_of)]
+
+
+def _out_of_time(outbox: Outbox, speaks_from: datetime) -> list[str]:
+    """A run may begin before another one that has spoken; by more than its own length it is pinned, or a clock is wrong."""
+    latest = outbox.not_before(speaks_from)
+    if latest - speaks_from < RUN_TAKES_AT_MOST:
+        return []
+    sentence = (
+        f"This run speaks from {speaks_from:%Y-%m-%d %H:%M} UTC, and the outbox from {latest:%Y-%m-%d %H:%M} UTC: "
+        "what waits is sent, and nothing is escalated or collected into a digest before a run speaks from then or later."
+    )
+    return [sentence]
 
 
 def _given_up(outbox: Outbox, at: datetime) -> list[str]:
@@ -379,7 +399,7 @@ def _refusing(outbox: Outbox) -> list[str]:
     return [f"{channel}: {count} to be tried again. {error}" for (channel, error), count in failing.items()]
 
 
-def _what_happened(this_round: Round, before: Outbox, seconds: float) -> Delivery:
+def _what_happened(this_round: Round, before: Outbox, speaks_from: datetime, seconds: float) -> Delivery:
     after = load(this_round.settings)
     changed = [message for known, message in after.messages.items() if message != before.messages.get(known)]
     waiting = Counter(each.reason for each in after.messages.values() if each.status == "waiting")
@@ -396,7 +416,7 @@ def _what_happened(this_round: Round, before: Outbox, seconds: float) -> Deliver
             message.escalates is not None for message in changed if message.message_id not in before.messages
         ),
         by_status=dict(Counter(message.status for message in after.messages.values())),
-        problems=problems,
+        problems=[*problems, *_out_of_time(before, speaks_from)],
         given_up=_given_up(after, this_round.settings.as_of),
         seconds=round(seconds, 3),
     )

@@ -10,10 +10,14 @@ The log is the truth and `Message` is what it adds up to. Its lines have a `step
   failed, given_up     was not taken, with the error, and when it is tried again; is not tried again
   sent                 was taken by the channel; nothing but an acknowledgement or an escalation changes it any more
   acknowledged         somebody has the incident: its messages so far are not escalated
+  archived             messages that are finished and old: their lines stand in log-<year>.jsonl, their rows in finished.jsonl
+
+Time does not run backwards here: a run that speaks from an earlier instant than the last line sends what waits, and is taken to speak
+from that line's instant, so that nothing is escalated, collected, given up or silenced twice, or because of a difference below zero.
 """
 
 import hashlib
-import json
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -21,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration.ledger import Line, one_writer, read_log
+from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, write_whole
 from orchestration.notifications.addresses import why_not_addressable
 from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
@@ -29,6 +33,10 @@ from orchestration.warehouse import write_atomically
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
+KEPT_FOR = timedelta(
+    days=35
+)  # finished messages stay in the log for a month: cooldowns, escalations and people look at them
+ARCHIVED_AT_ONCE = 500  # so many that it pays to write the log anew: a year of a busy team, a second of a run
 MAY_HAVE_ARRIVED = "The run ended while this was being sent: it may have arrived, and goes again under the same key."
 
 
@@ -101,7 +109,22 @@ class Outbox:
 
     messages: dict[str, Message] = field(default_factory=dict)
     by_incident: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    archived: set[str] = field(default_factory=set)  # message_ids
+    latest: datetime | None = None  # instant of any line
     unreadable_lines: int = 0
+
+    def knows(self, message_id: str) -> bool:
+        """Whether the message is or was in the outbox: then it is not queued again."""
+        return message_id in self.messages or message_id in self.archived
+
+    def not_before(self, at: datetime) -> datetime:
+        """This instant, or that of the last line where it is later."""
+        return max(at, self.latest or at)
+
+    def copy(self) -> "Outbox":
+        """One that can be added to; the messages themselves never change."""
+        by_incident = defaultdict(list, {key: [*known] for key, known in self.by_incident.items()})
+        return replace(self, messages=dict(self.messages), by_incident=by_incident, archived=set(self.archived))
 
     def of_incident(self, incident_key: str, channel: str) -> list[Message]:
         """A channel's messages about an incident, oldest first."""
@@ -128,11 +151,12 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
     counts: Counter = Counter()
     with one_writer(outbox_folder(settings)) as append:
         outbox, lines = load(settings), []
+        at = outbox.not_before(settings.as_of)
         for event, name in [(each, name) for each in events for name in dict.fromkeys(each.channels)]:
-            if message_id(event.event_key, name) in outbox.messages:
+            if outbox.knows(message_id(event.event_key, name)):
                 counts["known"] += 1
                 continue
-            lines.append(_queued(event, name, channels, outbox, settings.as_of))
+            lines.append(_queued(event, name, channels, outbox, at))
             apply(outbox, lines[-1])
             counts[lines[-1]["status"]] += 1
         append(lines)
@@ -156,7 +180,8 @@ def acknowledge(settings: Settings, incident_key: str, by: str) -> int:
             )
         open_messages = [message for message in messages if not message.acknowledged_at]
         if open_messages:
-            append([{"step": "acknowledged", "at": utc_text(settings.as_of), "incident_key": incident_key, "by": by}])
+            at = outbox.not_before(settings.as_of)
+            append([{"step": "acknowledged", "at": utc_text(at), "incident_key": incident_key, "by": by}])
     return len(open_messages)
 
 
@@ -167,28 +192,79 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 def write_snapshot(settings: Settings) -> None:
     """The outbox as it stands, beside its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
-    rows = read_outbox(settings)
-    text = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(outbox_folder(settings) / "messages.jsonl", text)
+    write_atomically(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
 
 
-def _plain(value: datetime) -> str:
-    return value.isoformat()
+_read: dict[
+    Path, tuple[LogReader, Outbox]
+] = {}  # what this process has read of each outbox, so that it reads a line once
+_reading = threading.Lock()
 
 
 def load(settings: Settings) -> Outbox:
-    """The log, added up."""
-    lines, unreadable = read_log(outbox_folder(settings))
-    outbox = Outbox(unreadable_lines=unreadable)
-    for line in lines:
-        apply(outbox, line)
-    return outbox
+    """The log, added up; what this process has read of it before is not read again."""
+    folder = outbox_folder(settings).absolute()
+    with _reading:
+        reader, outbox = _read.setdefault(folder, (LogReader(folder), Outbox()))
+        is_another, lines, unreadable = reader.new_lines()
+        if is_another:
+            outbox = Outbox()
+            _read[folder] = reader, outbox
+        outbox.unreadable_lines += unreadable
+        for line in lines:
+            apply(outbox, line)
+        return outbox.copy()
+
+
+def archive(settings: Settings, keep_for: timedelta = KEPT_FOR) -> int:
+    """Moves finished messages that nothing has happened to for `keep_for` out of the log, once there are enough; returns how many.
+
+    Their ids stay, so that none is sent again. A kill on the way leaves rows in two files, which are the same row to a reader.
+    """
+    folder = outbox_folder(settings)
+    with one_writer(folder):
+        outbox = load(settings)
+        if outbox.unreadable_lines:
+            return 0  # somebody has to look at them first
+        before = outbox.not_before(settings.as_of) - keep_for
+        old = {known for known, message in outbox.messages.items() if not message.is_open and _last(message) < before}
+        if len(old) < ARCHIVED_AT_ONCE:
+            return 0
+        finished = folder / "finished.jsonl"
+        rows = finished.read_text(encoding="utf-8") if finished.exists() else ""
+        write_whole(
+            finished, rows + json_lines(asdict(outbox.messages[known]) for known in outbox.messages if known in old)
+        )
+        lines, kept, gone = read_log(folder)[0], [], []
+        for line in lines:
+            (gone if _is_only_about(line, old, outbox) else kept).append(line)
+        path = folder / f"log-{before:%Y}.jsonl"
+        write_whole(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
+        ids = {"step": "archived", "at": utc_text(outbox.latest), "message_ids": sorted(old)}
+        write_whole(log_file(folder), json_lines([ids, *kept]))
+    return len(old)
+
+
+def _last(message: Message) -> datetime:
+    """When something last happened to a message."""
+    happened = (message.sent_at, message.acknowledged_at, message.escalated_at, message.digest_due_at)
+    return max(filter(None, (message.queued_at, *happened)))
+
+
+def _is_only_about(line: Line, old: set[str], outbox: Outbox) -> bool:
+    if line.get("step") == "acknowledged":
+        return old.issuperset(outbox.by_incident.get(line["incident_key"], ()))
+    return old.issuperset(line.get("message_ids") or [line.get("message_id")])
 
 
 def apply(outbox: Outbox, line: Line) -> None:
     """Takes one line in. What was sent stays sent, whatever a slower process writes later."""
-    step = line.get("step")
-    if step in {"queued", "escalated"}:
+    step, at = line.get("step"), line.get("at") or line.get("queued_at")
+    if at:
+        outbox.latest = max(_instant(at), outbox.latest or _instant(at))
+    if step == "archived":
+        outbox.archived.update(line["message_ids"])
+    elif step in {"queued", "escalated"}:
         _take_in(outbox, line)
     elif step == "acknowledged":
         for known in outbox.by_incident.get(line["incident_key"], ()):
@@ -211,7 +287,7 @@ def _comes_too_late(line: Line, message: Message) -> bool:
 
 
 def _take_in(outbox: Outbox, line: Line) -> None:
-    if line["message_id"] in outbox.messages:
+    if outbox.knows(line["message_id"]):
         return
     instants = {name: _instant(line[name]) for name in ("occurred_at", "queued_at", "digest_due_at")}
     known = {name: value for name, value in line.items() if name in Message.__dataclass_fields__}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from orchestration.ledger import Line, one_writer, read_log
+from orchestration.ledger import Line, one_writer, read_log, remember_instant, why_too_early
 from orchestration.notifications import Event, enqueue
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
@@ -37,15 +37,21 @@ def report(settings: Settings, week: str = "") -> Outcome:
     """Reports a week, by default the last complete one, and looks again at those reported lately. Raises WeekError with a sentence.
 
     Writes an edition only where figures are new, files only where they are not what the ledger says: a repetition writes nothing.
+    A run that speaks from an earlier instant than another did reports nothing, and says so.
     """
     if week:
         week_start(week)
-    with one_writer(reports_folder(settings)) as append:
+    folder = reports_folder(settings)
+    with one_writer(folder) as append:
         editions = read_editions(settings)
-        new = _new_editions(settings, editions, week)
+        lines = [line for edition in editions.values() for line in edition]
+        silent = why_too_early(folder, lines, settings.as_of)
+        new = [] if silent else _new_editions(settings, editions, week)
         append(new)
         for line in new:
             editions.setdefault(line["iso_week"], []).append(line)
+        if not silent:
+            remember_instant(folder, lines, settings.as_of)
     written = write_files(settings, editions)
     since = settings.as_of - NEWS_FOR
     recent = [
@@ -55,11 +61,12 @@ def report(settings: Settings, week: str = "") -> Outcome:
         if datetime.fromisoformat(line["known_at"]) >= since
     ]
     # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
-    queued = enqueue(settings, recent)
+    queued = Counter() if silent else enqueue(settings, recent)
     names = [f"{line['iso_week']} edition {line['edition']}" for line in new]
     week = week or max(editions, default=None)
-    said = "Nothing to report yet: no ISO week with real usage is complete." if week is None else _said(week, names)
-    return Outcome(week=week, said=said, new_editions=names, files_written=written, queued=queued)
+    return Outcome(
+        week=week, said=silent or _said(week, names), new_editions=names, files_written=written, queued=queued
+    )
 
 
 def reports_folder(settings: Settings) -> Path:
@@ -82,7 +89,7 @@ def spend_that_does_not_tie(settings: Settings) -> list[str]:
     problems = []
     editions = read_editions(settings)
     with open_marts(settings) as marts:
-        for week in _looked_at(complete_weeks(marts), editions):
+        for week in [name for name in complete_weeks(marts)[-LOOKS_BACK_WEEKS:] if name in editions]:
             figures = editions[week][-1]["figures"]
             daily = dict(
                 marts.execute(
@@ -100,7 +107,9 @@ def spend_that_does_not_tie(settings: Settings) -> list[str]:
     return problems
 
 
-def _said(week: str, names: list[str]) -> str:
+def _said(week: str | None, names: list[str]) -> str:
+    if week is None:
+        return "Nothing to report yet: no ISO week with real usage is complete."
     return f"Reported {', '.join(names)}." if names else f"{week}: the figures are those of its last edition."
 
 

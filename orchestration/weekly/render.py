@@ -12,9 +12,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from orchestration import plain
 from orchestration.ledger import Line
+from orchestration.plain import for_chat, visible
+from orchestration.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
 from orchestration.weekly import charts, words
 from orchestration.weekly.changes import changes
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
@@ -45,12 +47,11 @@ DIMENSIONS = {
 }
 SUM_OF_TOTALS = ("spend_usd", "previous_spend_usd", "change_usd", *EFFECTS)
 CHAT_CHARACTERS = 2900  # what chat shows of one message without folding it is about 3,000
-SENTENCE_CHARACTERS = 220
 
 
 def title(editions: list[Line]) -> str:
     """One line: the week, what the environment that spends most spent, and the change."""
-    figures, edition = editions[-1]["figures"], editions[-1]["edition"]
+    figures, edition = _seen(editions[-1]["figures"]), editions[-1]["edition"]
     first = figures["environments"][0]
     spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
     what = f"{words.written('usd', spend)} in {first['environment']}"
@@ -78,18 +79,23 @@ def markdown(editions: list[Line], is_file: bool = True) -> str:
 
 
 def write_files(settings: Settings, editions: dict[str, list[Line]]) -> list[Path]:
-    """Writes published/weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote."""
-    written = []
+    """Publishes weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote.
+
+    All of them go into one publication, with everything else that is published. Raises PublicationError.
+    """
+    weekly, pages = settings.published / "weekly", {}
     for week, lines in sorted(editions.items()):
-        page = settings.published / "weekly" / f"{week}.html"
+        page = weekly / f"{week}.html"
         if not page.exists() or stamp_of(lines) not in page.read_text(encoding="utf-8")[:1000]:
-            write_atomically(page, html(lines))
-            written.append(page)
+            pages[page.name] = html(lines)
         text, chat = markdown(lines), page.with_suffix(".md")
         if not chat.exists() or chat.read_text(encoding="utf-8") != text:
-            write_atomically(chat, text)
-            written.append(chat)
-    return written
+            pages[chat.name] = text
+    if pages:
+        with new_publication(settings) as folder:
+            for name, text in pages.items():
+                replace_file(folder / "weekly" / name, text)
+    return [weekly / name for name in pages]
 
 
 def stamp_of(editions: list[Line]) -> str:
@@ -102,7 +108,7 @@ def stamp_of(editions: list[Line]) -> str:
 def _code() -> str:
     files = sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js"})
     digest = hashlib.sha256(version("vl-convert-python").encode())
-    for path in files:
+    for path in [*files, Path(plain.__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -130,7 +136,7 @@ def _templates() -> Environment:
         "many": words.many,
         "listed": words.listed,
         "parts": _parts,
-        "chat": _for_chat,
+        "chat": for_chat,
     }
     environment.globals |= {
         "style": _ours((HERE / "templates" / "weekly.css").read_text()),
@@ -154,7 +160,7 @@ def _ours(text: str) -> Markup:
 def _view(editions: list[Line]) -> dict[str, object]:
     """What the templates show. An older edition may lack a column that is printed today: it is unknown then."""
     line = editions[-1]
-    figures: Figures = line["figures"]
+    figures: Figures = _seen(line["figures"])
     environments = [
         shown
         | {
@@ -184,8 +190,17 @@ def _view(editions: list[Line]) -> dict[str, object]:
         "came_back": [row for row in active if row["status"] in CAME_BACK],
         "without_guardrail": [row for row in active if not row["guardrail"]],
         "open_incidents": [row for row in incidents if row["status"] != "closed"],
-        "changes": changes(editions[-2]["figures"], figures) if len(editions) > 1 else [],
+        "changes": changes(_seen(editions[-2]["figures"]), figures) if len(editions) > 1 else [],
     }
+
+
+def _seen(figures: object) -> object:
+    """Figures whose names hide nothing; a line feed joins the parts of a text."""
+    if isinstance(figures, dict):
+        return {name: _seen(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [_seen(value) for value in figures]
+    return visible(figures, keep="\n") if isinstance(figures, str) else figures
 
 
 def _whole(columns: dict, row: Row) -> Row:
@@ -279,12 +294,3 @@ def _said(bars: list[tuple[str, str | None]]) -> str:
 def _parts(text: str | None) -> list[str]:
     """The parts of a text that a mart joined."""
     return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
-
-
-def _for_chat(text: object) -> str:
-    """A name or sentence as chat may show it: on one line, not endless, and neither markup, nor a link, nor a call to everyone."""
-    line = " ".join(str(text).split())
-    line = line if len(line) <= SENTENCE_CHARACTERS else line[: SENTENCE_CHARACTERS - 1] + "…"
-    for character, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'"), ("[", "("), ("]", ")")):
-        line = line.replace(character, shown)
-    return line.replace("@", "@\N{ZERO WIDTH SPACE}")

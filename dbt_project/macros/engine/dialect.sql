@@ -61,6 +61,13 @@
     {{ return("json_extract_string(" ~ column ~ ", '$." ~ key ~ "')") }}
 {% endmacro %}
 
+{#- A row of a relation as a JSON object, without what is NULL. -#}
+{% macro row_as_json(alias) %} {{ return(adapter.dispatch("row_as_json")(alias)) }} {% endmacro %}
+{% macro default__row_as_json(alias) %} {{ missing_leaf("row_as_json") }} {% endmacro %}
+{% macro duckdb__row_as_json(alias) %}
+    {{ return("cast(json_merge_patch('{}', to_json(" ~ alias ~ ")) as varchar)") }}
+{% endmacro %}
+
 {% macro second_of_day(column) %} {{ return(adapter.dispatch("second_of_day")(column)) }} {% endmacro %}
 {% macro default__second_of_day(column) %} {{ missing_leaf("second_of_day") }} {% endmacro %}
 {% macro duckdb__second_of_day(column) %}
@@ -95,16 +102,28 @@
     {{ return(adapter.dispatch("other_units_cost")(usage, prices)) }}
 {% endmacro %}
 {% macro default__other_units_cost(usage, prices) %} {{ missing_leaf("other_units_cost") }} {% endmacro %}
+{#- A count has 13 digits and 3 places, a price 5 and 18: one digit more than a product of 38 holds. From 10^12 units on, a price
+    has the room of 4 digits; a unit of 10,000 dollars used so often has no known cost. -#}
 {% macro duckdb__other_units_cost(usage, prices) -%}
+    {%- set counts = "map_entries(cast(cast(" ~ usage ~ " as json) as map(varchar, decimal(16, 3))))" -%}
+    {%- set price = "cast(cast(" ~ prices ~ " as json) as map(varchar, decimal(23, 18)))[used.key]" -%}
     case
         when {{ usage }} is null
         then cast(0 as decimal(38, 12))
         when
             len(
                 list_filter(
-                    map_entries(cast(cast({{ usage }} as json) as map(varchar, decimal(15, 3)))),
+                    {{ counts }},
                     used -> used.value > 0
-                    and coalesce(cast(cast({{ prices }} as json) as map(varchar, decimal(23, 18)))[used.key], -1) < 0
+                    and coalesce(
+                        case
+                            when used.value < 1000000000000
+                            then {{ price }}
+                            else try_cast({{ price }} as decimal(22, 18))
+                        end,
+                        -1
+                    )
+                    < 0
                 )
             )
             > 0
@@ -114,12 +133,19 @@
                 coalesce(
                     list_sum(
                         list_transform(
-                            map_entries(cast(cast({{ usage }} as json) as map(varchar, decimal(15, 3)))),
-                            used -> cast(
-                                used.value * coalesce(
-                                    cast(cast({{ prices }} as json) as map(varchar, decimal(23, 18)))[used.key], 0
-                                ) as decimal(38, 12)
-                            )
+                            {{ counts }},
+                            used -> case
+                                when used.value < 1000000000000
+                                then
+                                    cast(
+                                        cast(used.value as decimal(15, 3)) * coalesce({{ price }}, 0) as decimal(38, 12)
+                                    )
+                                else
+                                    cast(
+                                        used.value
+                                        * coalesce(try_cast({{ price }} as decimal(22, 18)), 0) as decimal(38, 12)
+                                    )
+                            end
                         )
                     ),
                     0
@@ -127,6 +153,11 @@
             )
     end
 {%- endmacro %}
+
+{#- A value as a type, or NULL where the type does not hold it. -#}
+{% macro cast_or_null(value, type) %} {{ return(adapter.dispatch("cast_or_null")(value, type)) }} {% endmacro %}
+{% macro default__cast_or_null(value, type) %} {{ missing_leaf("cast_or_null") }} {% endmacro %}
+{% macro duckdb__cast_or_null(value, type) %} {{ return("try_cast(" ~ value ~ " as " ~ type ~ ")") }} {% endmacro %}
 
 {% macro text_list(column) %} {{ return(adapter.dispatch("text_list")(column)) }} {% endmacro %}
 {% macro default__text_list(column) %} {{ missing_leaf("text_list") }} {% endmacro %}

@@ -23,7 +23,9 @@ with
                 order by
                     is_withdrawn desc,
                     source_precedence desc,
-                    case usage_source when 'provider' then 1 when 'estimate' then 2 else 3 end,
+                    case
+                        usage_source when 'provider' then 1 when 'provider_partial' then 2 when 'estimate' then 3 else 4
+                    end,
                     arrival_date desc nulls last,
                     content_hash desc,
                     line_number desc

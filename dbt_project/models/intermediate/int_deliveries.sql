@@ -1,8 +1,23 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: inclusive token counts, one identity scope. Sources that see the same calls share a
--- scope by seed.
+-- scope by seed. Lines that were set aside are no deliveries; while nobody ever set one aside nothing is looked up.
+-- depends_on: {{ ref("int_set_aside") }}
 with
-    deliveries as (select * from {{ ref("stg_events") }}),
+    deliveries as (
+        select *
+        from {{ ref("stg_events") }} as events
+        {% if ledger_has("set_aside/log.jsonl") %}
+            where
+                not exists (
+                    select 1
+                    from {{ ref("int_set_aside") }} as set_aside
+                    where
+                        events.source = set_aside.source
+                        and events.content_hash = set_aside.content_hash
+                        and events.line_number = set_aside.line_number
+                )
+        {% endif %}
+    ),
 
     precedence as (select * from {{ ref("source_precedence") }}),
 
@@ -10,7 +25,9 @@ with
 
     inclusive as (
         select
-            deliveries.* exclude (tenant_id, input_tokens, usage_source, token_convention),
+            deliveries.* exclude (
+                tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
+            ),
             coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
             coalesce(precedence.precedence, 0) as source_precedence,
             coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
@@ -22,6 +39,9 @@ with
                 end,
                 total_tokens - output_tokens
             ) as input_tokens,
+            -- a trillion dollars and thirty years are no figures of a call; any sum of smaller ones has room
+            case when abs(reported_cost_usd) <= 1000000000000 then reported_cost_usd end as reported_cost_usd,
+            case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
             case
                 when
                     coalesce(
@@ -49,7 +69,25 @@ with
         from deliveries
         left join precedence on deliveries.source = precedence.source
         left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
-    )
+    ),
 
-select * exclude (output_tokens), coalesce(output_tokens, total_tokens - input_tokens) as output_tokens
-from inclusive
+    -- what the total says beyond input and output: where it is just the reasoning, the sender counts that beside the
+    -- output (xAI); anything else are tokens of a kind that nobody knows
+    beyond as (select *, total_tokens - input_tokens - output_tokens as tokens_beyond_parts from inclusive)
+
+select
+    * exclude (output_tokens, usage_source, tokens_beyond_parts),
+    case
+        when tokens_beyond_parts = reasoning_tokens
+        then output_tokens + reasoning_tokens
+        else coalesce(output_tokens, total_tokens - input_tokens)
+    end as output_tokens,
+    case
+        when
+            usage_source = 'provider'
+            and tokens_beyond_parts > 0
+            and tokens_beyond_parts is distinct from reasoning_tokens
+        then 'provider_partial'
+        else usage_source
+    end as usage_source
+from beyond

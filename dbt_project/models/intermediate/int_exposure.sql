@@ -10,8 +10,9 @@ with
             {{ model_key | join(", ") }},
             sum(coalesce(unpriced_input_tokens, 0) + coalesce(unpriced_output_tokens, 0)) as tokens,
             {% for leaf in leaves() %}
-                cast(coalesce(sum(unpriced_{{ leaf.quantity }}), 0) as decimal(13, 0)) as {{ leaf.quantity }}
-                {{- "," if not loop.last }}
+                -- 15 digits by a price are 38; what was used more often has no known exposure
+                {{ cast_or_null("coalesce(sum(unpriced_" ~ leaf.quantity ~ "), 0)", "decimal(15, 0)") }}
+                as {{ leaf.quantity }} {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_model_usage_daily") }}
         where unpriced_attempts > 0

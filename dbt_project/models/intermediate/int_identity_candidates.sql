@@ -27,13 +27,8 @@ with
             *,
             {{ dbt.datediff("cast('2000-01-01' as date)", "event_date", "day") }} as day_number,
             {{ payload_hash() }} as payload_hash,
-            -- the pair names an attempt; an error without either id is told apart by its instant
-            case
-                when attempt is not null
-                then '0' || request_id || '#' || attempt
-                when provider_request_id is null and status = 'error'
-                then '0' || request_id || '#error@' || occurred_at
-            end as pair_label
+            {{ pair_label() }} as pair_label,
+            {{ own_attempt_label() }} as own_label
         from {{ ref("int_deliveries") }}
         where
             {{ in_dates("event_date", near) }}
@@ -51,7 +46,7 @@ with
             case
                 when provider_request_id is null
                 then pair_label
-                else min(coalesce(pair_label, '1' || provider_request_id)) over {{ same_provider_request }}
+                else min(coalesce(pair_label, {{ provider_label() }})) over {{ same_provider_request }}
             end as label_1
         from candidates
     ),
@@ -76,6 +71,6 @@ select
     coalesce(
         label_3,
         min(case when status = 'success' then label_3 end) over {{ around("request_id", window, window) }},
-        '2' || request_id || '#success'
+        {{ success_label() }}
     ) as attempt_label
 from by_either

@@ -13,12 +13,12 @@ select
     cast(sum(case when pricing_status = 'priced' then 1 else 0 end) as bigint) as priced_attempts,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(sum(case when pricing_status = 'unpriced' and is_first_try then 1 else 0 end) as bigint) as unpriced_requests,
-    cast(sum(case when pricing_status = 'unpriced' then input_tokens end) as bigint) as unpriced_input_tokens,
-    cast(sum(case when pricing_status = 'unpriced' then output_tokens end) as bigint) as unpriced_output_tokens,
+    cast(sum(case when pricing_status = 'unpriced' then input_tokens end) as decimal(38, 0)) as unpriced_input_tokens,
+    cast(sum(case when pricing_status = 'unpriced' then output_tokens end) as decimal(38, 0)) as unpriced_output_tokens,
     cast(max(case when pricing_status = 'unpriced' then input_tokens end) as bigint) as unpriced_largest_input_tokens,
     {%- for leaf in leaves() %}
         cast(
-            sum(case when pricing_status = 'unpriced' then {{ leaf.quantity }} end) as bigint
+            sum(case when pricing_status = 'unpriced' then {{ leaf.quantity }} end) as decimal(38, 0)
         ) as unpriced_{{ leaf.quantity }},
     {%- endfor %}
     cast(

@@ -1,6 +1,6 @@
--- What a person pastes into pricing/overrides/<file>.yml: an alias to the nearest catalogue name, or prices to fill
--- in for
--- what the model was used for. Names come from senders: each is written as a JSON text, which YAML reads as it is.
+-- What a person pastes into pricing/overrides/<file>.yml: an alias to the catalogue's name of the same model, or prices
+-- to fill in for what the model was used for. Names come from senders: each is written as a JSON text, which YAML
+-- reads as it is.
 {%- set quoted -%}
     '"'
     || array_to_string(
@@ -68,7 +68,8 @@ select
     suggestion_2,
     suggestion_3,
     case
-        when nearest.model <> ''
+        -- what only resembles the name is for people to judge, not to paste
+        when starts_with(nearest.reason, 'same model')
         then
             '# Only if it is this model ('
             || nearest.reason

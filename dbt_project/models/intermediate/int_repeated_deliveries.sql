@@ -46,7 +46,7 @@ select
     environment,
     data_mode,
     request_id,
-    {{ attempt_key("substr(attempt_label, 2)", day_to_date("attempt_day")) }} as attempt_key,
+    {{ attempt_key("attempt_label", day_to_date("attempt_day")) }} as attempt_key,
     {{ price_key_columns() }},
     -- the attempt
     {{ day_to_date("attempt_day") }} as attempt_date,
@@ -67,4 +67,11 @@ from deliveries
 left join tries on deliveries.content_hash = tries.content_hash and deliveries.line_number = tries.line_number
 where
     {{ in_dates("event_date", dirty) }}
-    and (deliveries_of_attempt > 1 or tries > 1 or is_withdrawn or reused_after_days is not null)
+    and (
+        deliveries_of_attempt > 1
+        or tries > 1
+        or is_withdrawn
+        or reused_after_days is not null
+        -- a label that came from afar along a chain of shared ids
+        or attempt_label <> own_label
+    )

@@ -23,14 +23,14 @@ select
         sum(case when coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0 then 1 else 0 end) as bigint
     ) as billed_attempts,
     cast(sum(case when status = 'success' then 1 else 0 end) as bigint) as successes,
-    cast(coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) as bigint) as tokens,
+    cast(coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) as decimal(38, 0)) as tokens,
     cast(coalesce(sum(cost_usd), 0) as decimal(38, 12)) as cost_usd,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(
         coalesce(
             sum(case when pricing_status = 'unpriced' then coalesce(input_tokens, 0) + coalesce(output_tokens, 0) end),
             0
-        ) as bigint
+        ) as decimal(38, 0)
     ) as unpriced_tokens,
     -- how lumpy the dollars are: a day of few large calls proves less than one of many small calls
     coalesce(sum(cast(cost_usd as double) * cast(cost_usd as double)), 0) as cost_usd_squares,

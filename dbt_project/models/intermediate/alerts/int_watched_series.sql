@@ -17,7 +17,7 @@ with
         cast(sum(attempts) as bigint) as attempts,
         cast(sum(billed_attempts) as bigint) as billed_attempts,
         cast(sum(successes) as bigint) as successes,
-        cast(sum(tokens) as bigint) as tokens,
+        cast(sum(tokens) as decimal(38, 0)) as tokens,
         cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
         cast(sum(exposure_usd) as decimal(38, 12)) as exposure_usd,
         cast(sum(watched_usd) as decimal(38, 12)) as watched_usd,
@@ -26,10 +26,6 @@ with
         sum(cost_usd_logs) as cost_usd_logs,
         sum(cost_usd_log_squares) as cost_usd_log_squares
     from usage
-    group by
-        event_date,
-        environment,
-        data_mode
-        {% for column in series.columns %}, {{ column }}{% endfor %}
-        {{ "union all" if not loop.last }}
+    -- by the composed name: two segments whose names read the same are one series
+    group by event_date, environment, data_mode, scope_value {{ "union all" if not loop.last }}
 {% endfor %}

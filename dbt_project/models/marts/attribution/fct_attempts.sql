@@ -65,6 +65,8 @@ select
     price_resolution,
     price_variant,
     missing_variant,
+    {{ approximate_reason() }} as approximate_reason,
+    {{ approximate_reason() }} is not null as is_approximate,
     price_tier_from_tokens,
     fallback_leaves,
     -- provenance

@@ -17,8 +17,8 @@ with
         select
             {{ request_key() }},
             count(*) as attempts,
-            cast(sum(input_tokens) as bigint) as input_tokens,
-            cast(sum(output_tokens) as bigint) as output_tokens,
+            {{ sum_of_counts("input_tokens") }} as input_tokens,
+            {{ sum_of_counts("output_tokens") }} as output_tokens,
             cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
             cast(sum(case when is_last_try then null else cost_usd end) as decimal(38, 12)) as retry_cost_usd,
             cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,

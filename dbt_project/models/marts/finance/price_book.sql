@@ -15,6 +15,7 @@ select
     resolution,
     variant,
     missing_variant,
+    approximate_reason,
     -- when and where the price applies, half-open
     valid_from,
     valid_to,

@@ -24,9 +24,9 @@ with
                             || ' '
                             || member
                             || ': '
-                            || cast(cast(spent_usd as decimal(18, 2)) as varchar)
+                            || cast(cast(spent_usd as decimal(38, 2)) as varchar)
                             || ' USD, usually '
-                            || cast(cast(usual_usd as decimal(18, 2)) as varchar)
+                            || cast(cast(usual_usd as decimal(38, 2)) as varchar)
                     end
                 ) as driver_{{ rank }}
                 {{- "," if not loop.last }}

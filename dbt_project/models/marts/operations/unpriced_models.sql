@@ -10,8 +10,8 @@ with
             max(event_date) as last_seen_date,
             cast(sum(unpriced_requests) as bigint) as requests,
             cast(sum(unpriced_attempts) as bigint) as attempts,
-            cast(sum(unpriced_input_tokens) as bigint) as input_tokens,
-            cast(sum(unpriced_output_tokens) as bigint) as output_tokens,
+            {{ sum_of_counts("unpriced_input_tokens") }} as input_tokens,
+            {{ sum_of_counts("unpriced_output_tokens") }} as output_tokens,
             cast(sum(unpriced_reported_cost_usd) as decimal(38, 12)) as reported_cost_usd
         from usage
         where unpriced_attempts > 0

@@ -1,0 +1,76 @@
+"""A simulated world as Parquet, as a warehouse or a gateway exports it: the same files, typed, torn lines left out."""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+# What a good exporter writes: counts as integers, times and objects as text. by_hand.py reads JSON lines with the same types.
+COLUMNS = {
+    **dict.fromkeys(("externalRequestId", "providerRequestId"), "varchar"),
+    "attempt": "integer",
+    **dict.fromkeys(("occurredAt", "createdAt", "provider", "model", "status", "errorCode"), "varchar"),
+    "httpStatus": "integer",
+    **dict.fromkeys(
+        [
+            "endpointTag",
+            "promptVersion",
+            "featureTag",
+            "tenantId",
+            "userId",
+            "environment",
+            "dataMode",
+            "usageSource",
+            "tokenConvention",
+            "processing",
+            "serviceTier",
+            "requestedServiceTier",
+            "region",
+        ],
+        "varchar",
+    ),
+    **dict.fromkeys(
+        [
+            "inputTokens",
+            "outputTokens",
+            "totalTokens",
+            "cacheReadTokens",
+            "cacheWriteTokens",
+            "cacheWrite1hTokens",
+            "reasoningTokens",
+            "inputAudioTokens",
+            "cacheAudioReadTokens",
+            "outputAudioTokens",
+            "inputImageTokens",
+            "cacheImageReadTokens",
+            "outputImageTokens",
+            "inputVideoTokens",
+            "outputVideoTokens",
+            "webSearches",
+        ],
+        "bigint",
+    ),
+    "latencyMs": "double",
+    "costUsd": "decimal(38, 12)",
+    "metadata": "json",
+}
+
+
+def lines_sql(files: str) -> str:
+    """A FROM item: JSON lines of `files` (an SQL list of paths) in the columns above and `filename`; no torn lines."""
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
+    options = "ignore_errors = true, hive_partitioning = false, filename = true"
+    return f"read_json({files}, format = 'newline_delimited', {options}, columns = {{{columns}}})"
+
+
+def as_parquet(world: Path, target: Path) -> None:
+    """Write each landing file of a world of JSON lines as Parquet under `target`, unless it is there."""
+    with duckdb.connect() as database:
+        for file in sorted(world.glob("landing/events/*/*.jsonl")):
+            there = target / file.relative_to(world).with_suffix(".parquet")
+            if not there.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                beside = there.with_name(f".{there.name}")
+                rows = f"select * exclude (filename) from {lines_sql('[?]')}"  # noqa: S608 (our own columns)
+                database.execute(f"copy ({rows}) to '{beside}' (format parquet, compression zstd)", [str(file)])
+                os.replace(beside, there)

@@ -1,0 +1,41 @@
+with
+    source as (
+        select *
+        from
+            {{
+                ledger_lines(
+                    "set_aside/log.jsonl",
+                    {
+                        "sequence": "bigint",
+                        "action": "varchar",
+                        "source": "varchar",
+                        "content_hash": "varchar",
+                        "line_number": "bigint",
+                        "item": "integer",
+                        "actor": "varchar",
+                        "reason": "varchar",
+                        "recorded_at": "timestamp",
+                    },
+                )
+            }}
+    ),
+
+    renamed as (
+        select
+            -- keys
+            sequence,
+            source,
+            content_hash,
+            line_number,
+            item,
+            -- what was said
+            action,
+            actor,
+            reason,
+            -- times
+            recorded_at
+        from source
+    )
+
+select *
+from renamed

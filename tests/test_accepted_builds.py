@@ -1,0 +1,197 @@
+"""What the loader accepts, the warehouse builds and publishes: DESIGN section 1, rule 10.
+
+One world of odd but accepted events, one build with every test, one publication. Its ids are names that the warehouse makes
+itself, and names made of those; its counts are the largest that are taken, at the highest prices there can be.
+"""
+
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import Pipeline, event, pipeline_at
+from tests.test_rebuild import WithOverrides
+
+MOST = 9_999_999_999_999  # the largest count of a line
+DEAREST = 99_999  # USD per token, the highest price there can be
+FILES, LINES = 3, 700
+
+
+def composed(name: str) -> list[str]:
+    """Names that the warehouse makes of an id, now or in earlier releases."""
+    instant = "2026-11-20 09:00:00"
+    return [
+        *(
+            f"{name}#1",
+            f"a:{name}#1",
+            f"a:{name}#1@2026-11-20",
+            f"{name}#1@2026-11-20",
+            f"p:{name}",
+            f"p:{name}@2026-11-20",
+        ),
+        *(
+            f"s:{name}",
+            f"{name}#success",
+            f"{name}#success@2026-11-20",
+            f"e:{name}#{instant}",
+            f"{name}#error@{instant}",
+        ),
+    ]
+
+
+def pool() -> list[str]:
+    """Ids that are made of each other, three deep, and some that only look odd."""
+    once = composed("r9")
+    twice = [name for part in once[:4] + once[6:7] for name in composed(part)]
+    odd = [
+        "|",
+        "@",
+        "#",
+        ":",
+        "#1",
+        "a:",
+        "p:#1",
+        "s:",
+        "2026-11-20",
+        "null",
+        "x" * 256,
+        "ж" * 256,
+        "\u200d#1",
+        "r9 #1",
+        "R9",
+    ]
+    return ["r9", *once, *twice, *composed("p:a:r9#1@2026-11-20"), *odd]
+
+
+def ids(seed: int) -> list[dict]:
+    """Lines whose request ids, provider ids and attempts are drawn from one pool, over three days."""
+    dice, names = random.Random(seed), pool()
+    few = dice.sample(names, 25)  # most lines share few ids, or nothing would meet
+    return [
+        event(
+            dice.choice(dice.choice([few, names])),
+            f"2026-11-{dice.choice([19, 20, 21])}T{dice.choice(['09:00:00', '23:59:59', '00:00:00'])}Z",
+            attempt=dice.choice([None, None, 1, 1, 2, 2_147_483_647]),
+            providerRequestId=dice.choice([None, dice.choice(few), dice.choice(names)]),
+            status=dice.choice(["success", "success", "error"]),
+            withdrawn=True if dice.random() < 0.02 else None,
+            environment=dice.choice(["prod", "prod", "(all)", "*", "prod|real", "(unattributed)"]),
+            endpointTag=dice.choice(["a", "a | b", "(unattributed)", "*", None, "'", '"', "\u202e"]),
+            promptVersion=dice.choice(["b | c", "c", "(unattributed)", None]),
+            tenantId=dice.choice(["(unattributed)", None, "all", "a | b"]),
+            **dice.choice([{}, {}, {"provider": "a | b", "model": "c"}, {"provider": "a", "model": "b | c"}]),
+        )
+        for _ in range(LINES)
+    ]
+
+
+def quantities() -> list[dict]:
+    """The largest counts: of models with prices, of one at the highest price, of one without."""
+    whole = {"inputTokens": MOST, "outputTokens": MOST}
+    parts = whole | {
+        "cacheReadTokens": MOST // 2,
+        "cacheWriteTokens": MOST // 3,
+        "reasoningTokens": MOST // 2,
+        "webSearches": MOST,
+    }
+    models = [
+        {"provider": "openai", "model": "o1-pro"},
+        {"provider": "acme", "model": "dearest"},
+        {"provider": "vllm", "model": "without-a-price"},
+    ]
+    lines = []
+    for at, model in enumerate(models):
+        for day in range(1, 22):
+            when = f"2026-11-{day:02}T10:00:00Z"
+            lines.append(event(f"whole-{at}", when, attempt=day, **model, **whole))
+            lines.append(event(f"parts-{at}", when, attempt=day, **model, **parts))
+            lines.append(event(f"bare-{at}-{day}", when, **model, inputTokens=0, outputTokens=0, webSearches=MOST))
+            extremes = {"costUsd": "9" * 26, "latencyMs": 1.7e308}
+            lines.append(event(f"said-{at}-{day}", when, **model, **extremes))
+            lines.append(event(f"said-less-{at}-{day}", when, **model, **(extremes | {"costUsd": "-" + "9" * 26})))
+    for unit in ("audio_seconds", "input_tool_tokens", "of_no_registry"):
+        lines.append(
+            event(f"unit-{unit}", provider="openai", model="whisper-1", inputTokens=MOST, usage={unit: MOST - 0.5})
+        )
+        lines.append(event(f"unit-{unit}-dearest", **models[1], inputTokens=MOST, usage={unit: MOST}))
+    for year, instant in (("2015", "2015-01-01T00:00:00Z"), ("2100", "2100-12-31T23:59:59.999999Z")):
+        lines += [event(f"edge-{year}", instant), event(f"edge-{year}", instant, attempt=2, **models[2])]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Pipeline:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("accepted") / "data")
+    pipeline = Pipeline(WithOverrides(**vars(pipeline.settings)))
+    write_dearest(pipeline.settings.overrides)
+    for number in range(FILES):
+        pipeline.land(f"ids-{number}.jsonl", ids(seed=number), f"2026-11-{20 + number}")
+    pipeline.land("quantities.jsonl", quantities(), "2026-11-21")
+    pipeline.run()
+    return pipeline
+
+
+def write_dearest(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "acme.yml").write_text(
+        f"""
+prices:
+  - provider: acme
+    model: dearest
+    from: 2015-01-01
+    per_million_tokens: {{uncached_input: {DEAREST}000000, text_output: {DEAREST}000000}}
+    per_thousand: {{web_searches: {DEAREST}000}}
+    source: a test
+    approved_by: test@example.com
+    recorded_at: 2026-11-01
+"""
+    )
+
+
+def test_nothing_accepted_is_lost(world):
+    [(loaded,)] = world.inside("select sum(rows_loaded) from staging.stg_loads")
+    [(refused,)] = world.ask("select count(*) from rejected_events")
+    assert loaded + refused == FILES * LINES + len(quantities())
+    [(attempts, repeats)] = world.ask("select count(*), sum(duplicate_deliveries) from fct_attempts")
+    assert attempts > 500
+    assert repeats > 500
+
+
+def test_every_attempt_has_a_name_of_its_own(world):
+    assert (
+        world.ask(
+            "select attempt_key from fct_attempts group by source, environment, data_mode, attempt_key having count(*) > 1"
+        )
+        == []
+    )
+
+
+def test_a_name_says_what_it_is_made_of(world):
+    assert world.ask("select attempt_key from fct_attempts where request_id = 'whole-0' and attempt = 1") == [
+        ("a:whole-0#1@2026-11-01",)
+    ]
+
+
+def test_the_largest_leaf_at_the_highest_price_is_exact(world):
+    [(cost, whole)] = world.ask(
+        "select text_output_cost_usd, cost_usd from fct_attempts where request_id = 'whole-1' and attempt = 1"
+    )
+    assert cost == Decimal(MOST) * DEAREST
+    assert whole == 2 * cost
+    [(cost,)] = world.ask("select cost_usd from fct_attempts where request_id = 'whole-0' and attempt = 1")
+    assert cost == Decimal(MOST) * (150 + 600) / 1_000_000
+
+
+def test_what_has_no_room_in_any_sum_is_unknown(world):
+    assert world.ask(
+        "select count(*), count(reported_cost_usd), count(latency_ms) from fct_attempts where request_id like 'said-%'"
+    ) == [(126, 0, 0)]
+
+
+def test_the_exposure_of_more_tokens_than_can_be_priced_is_unknown_or_right(world):
+    [(tokens, low)] = world.ask(
+        "select input_tokens, exposure_low_usd from unpriced_models where model = 'without-a-price' and environment = 'prod'"
+    )
+    assert tokens == 42 * MOST + 1000 * (21 * 2 + 2)
+    assert low is None or low > 0

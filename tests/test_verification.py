@@ -1,0 +1,181 @@
+"""What the integrity tests look at, what they say, and how a line is set aside: DESIGN section 1, rule 10.
+
+One data root lives through a story, as in test_rebuild.py.
+"""
+
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+from orchestration import set_aside
+from orchestration.settings import PROJECT
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.test_rebuild import UNKNOWN, WithOverrides
+
+HOURLY = ("--select", "+budget_status", "+budget_transitions")  # what hourly_budget_watch builds
+OVERRIDE = """
+prices:
+  - provider: selfhosted
+    model: acme-internal-7b
+    from: 2026-01-01
+    per_million_tokens: {input_tokens: 2, output_tokens: 5}
+    source: a test
+    approved_by: test@example.com
+    recorded_at: 2026-11-22
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Pipeline:
+    pipeline = pipeline_at(tmp_path_factory.mktemp("verification") / "data")
+    pipeline = Pipeline(WithOverrides(**vars(pipeline.settings)))
+    lines = [
+        event("plain", attempt=1),
+        event("unknown", **UNKNOWN),
+        event("big", inputTokens=90_000),
+        event("other-day", "2026-11-19T10:00:00Z"),
+    ]
+    pipeline.land("a.jsonl", lines)
+    pipeline.run()
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def came_back(root) -> Pipeline:
+    """A price comes, the hourly job builds the fact with it, the price goes, and the daily run builds the fact as it was."""
+    override = root.settings.overrides / "acme.yml"
+    override.parent.mkdir()
+    override.write_text(OVERRIDE)
+    root.build(*HOURLY, *WITHOUT_TESTS)
+    override.unlink()
+    root.run()
+    return root
+
+
+def test_tests_compare_models_over_the_same_dates(came_back):
+    """The fact was built twice since it was verified, the marts not at all: they still tie, and the run was published."""
+    assert came_back.ask("select pricing_status from fct_attempts where request_id = 'unknown'") == [("unpriced",)]
+    assert came_back.inside("select count(*) from (from tokentrail.built except from tokentrail.verified)") == [(0,)]
+
+
+FILE, COPY = "events/dt=2026-11-20/a.jsonl", "events/dt=2026-11-21/copy.jsonl"
+BIG_COST = Decimal(90_000 * 3 + 200 * 15) / 1_000_000
+
+
+def said(pipeline: Pipeline, command: str, file: str, line: object, *more: str) -> subprocess.CompletedProcess:
+    """What `make set-aside` or `make take-back` calls, as a person sees it."""
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.set_aside", command, f"--file={file}", f"--line={line}", *more],
+        env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def verified_at(came_back) -> dict:
+    return came_back.built_at()
+
+
+@pytest.fixture(scope="module")
+def aside(came_back, verified_at) -> Pipeline:
+    """The line of 90,000 tokens is set aside while the warehouse cannot be opened, by the name of a copy of its file."""
+    before = came_back.built()
+    (came_back.settings.data / "landing" / COPY).parent.mkdir()
+    (came_back.settings.data / "landing" / COPY).write_bytes((came_back.settings.data / "landing" / FILE).read_bytes())
+    came_back.build(*WITHOUT_TESTS)
+    assert came_back.built() == before
+    good = came_back.settings.warehouse.read_bytes()
+    came_back.settings.warehouse.write_bytes(b"broken")
+    done = said(came_back, "set-aside", COPY, 3, "--reason=a time in a token field")
+    came_back.settings.warehouse.write_bytes(good)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"landing/{COPY} line 3 (request big, 2026-11-20) is set aside: the next run publishes without it, and rejected_events "
+        f"says so. `make take-back FILE={COPY} LINE=3` counts it again.\n"
+    )
+    came_back.run()
+    return came_back
+
+
+@pytest.fixture(scope="module")
+def published_aside(aside) -> dict[str, list[tuple]]:
+    return aside.tables()
+
+
+def test_a_line_set_aside_leaves_every_name_of_its_file(aside):
+    assert aside.ask("select request_id from fct_attempts order by 1") == [("other-day",), ("plain",), ("unknown",)]
+    assert aside.ask("select sum(requests) from cost_by_tenant_daily") == [(3,)]
+
+
+def test_it_stands_among_the_rejects_with_who_when_and_why(aside):
+    [(file, number, reason, message, line)] = aside.ask(
+        "select landing_file, line_number, reason_code, message, line from rejected_events"
+    )
+    assert (file, number, reason) == (FILE, 3, "set_aside")
+    assert message.startswith(f"landing/{FILE} line 3: set aside by ada on 2")
+    assert "a time in a token field" in message
+    assert '"request_id":"big"' in line
+    assert "null" not in line
+
+
+def test_what_landed_is_what_counts_and_what_was_refused(aside):
+    [(attempts, rejected)] = aside.ask("select sum(attempts), sum(rejected_rows) from data_quality_daily")
+    assert (attempts, rejected) == (3, 1)
+    assert aside.inside("select sum(rows_in) from staging.stg_loads where landing_file = '" + FILE + "'") == [(4,)]
+
+
+def test_only_the_dates_it_touches_were_rebuilt(aside, verified_at):
+    rebuilt = {
+        day
+        for (model, day), at in aside.built_at().items()
+        if model == "fct_attempts" and at != verified_at[model, day]
+    }
+    assert rebuilt == {"2026-11-20"}
+
+
+def test_a_rebuild_equals_the_increments_with_a_line_aside(aside, published_aside):
+    aside.settings.warehouse.unlink()
+    aside.run(*WITHOUT_TESTS)
+    assert aside.tables() == published_aside
+
+
+@pytest.fixture(scope="module")
+def taken_back(aside, published_aside) -> Pipeline:
+    done = said(aside, "take-back", f"landing/{FILE}", 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    aside.run(*WITHOUT_TESTS)
+    return aside
+
+
+def test_what_is_taken_back_counts_again(taken_back):
+    assert taken_back.ask("select cost_usd from fct_attempts where request_id = 'big'") == [(BIG_COST,)]
+    assert taken_back.ask("select count(*) from rejected_events") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "line", "sentence"),
+    [
+        ("take-back", FILE, 3, "is not set aside: nothing was written."),
+        ("set-aside", FILE, 99, "has no loaded line 99: lines count from 1"),
+        ("set-aside", "events/dt=2026-11-20/b.jsonl", 1, f"Is it {FILE}, or"),
+        ("set-aside", "incidents/dt=2026-11-20/b.jsonl", 1, "give a file of events by its path"),
+        ("set-aside", "", "", "LINE is ''"),
+        ("set-aside", FILE, "-1", "LINE is '-1': give a whole number"),
+        ("set-aside", "events/$(touch x)'; drop", "1", "no load has taken in a file of this name"),
+    ],
+)
+def test_what_cannot_be_set_aside_is_a_sentence(taken_back, command, file, line, sentence):
+    done = said(taken_back, command, file, line)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_before_the_first_load_there_is_nothing_to_set_aside(tmp_path):
+    empty = pipeline_at(tmp_path / "data")
+    with pytest.raises(set_aside.NoSuchLineError, match="has no load yet"):
+        set_aside.find_line(empty.settings, FILE, 1)

@@ -384,6 +384,26 @@ def test_a_torn_manifest_that_another_repeats_is_cleared_away(settings):
     assert sorted(row["external_request_id"] for row in rows(settings)) == ["a", "b", "c"]
 
 
+def test_manifests_that_cannot_be_listed_are_not_taken_for_none(settings, monkeypatch):
+    land(settings, "a.jsonl", [event("1")])
+    load_new_files(settings)
+    listed = os.listdir
+
+    def refused(path="."):
+        if Path(path).name == "_loads":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    land(settings, "b.jsonl", [event("2")])
+    with monkeypatch.context() as closed:
+        closed.setattr(os, "listdir", refused)
+        for attempt in (load_new_files, compact, new_files, files_with_missing_rows):
+            with pytest.raises(LoadStopped, match=r"_loads cannot be listed \(Permission denied\)"):
+                attempt(settings)
+    assert load_new_files(settings).rows_loaded == 1
+    assert len(rows(settings)) == 2
+
+
 def test_torn_schemas_are_written_again(settings):
     land(settings, "a.jsonl", [event("1")])
     load_new_files(settings)

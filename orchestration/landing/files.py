@@ -101,7 +101,7 @@ def _local_files(landing: Path, source: str, unread: list[str]):
 
 
 def _cannot_look(landing: Path, error: OSError) -> str:
-    path = readable_name(os.path.relpath(error.filename, landing))
+    path = readable_name(os.path.relpath(error.filename or landing, landing))
     if isinstance(error, NotADirectoryError):
         return f"landing/{path} is a file where a folder should be: move it away, or into a folder dt=YYYY-MM-DD."
     return (

@@ -165,8 +165,17 @@ def sync(path: Path) -> None:
 
 
 def manifests_on_disk(settings: Settings) -> list[Path]:
-    """Every manifest, superseded ones included, oldest first."""
-    return sorted((settings.raw / "_loads").glob("[0-9]*.parquet"))
+    """Every manifest, superseded ones included, oldest first. Raises LoadStopped when their folder cannot be listed."""
+    folder = settings.raw / "_loads"
+    try:
+        names = os.listdir(folder)  # a glob finds nothing where it may not look, and everything would seem new
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LoadStopped(
+            f"{folder} cannot be listed ({error.strerror}): let this user list and read it, and run again. Nothing was changed."
+        ) from error
+    return sorted(folder / name for name in names if name[0].isdigit() and name.endswith(".parquet"))
 
 
 def manifest_files(settings: Settings) -> list[Path]:

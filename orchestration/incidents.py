@@ -22,7 +22,7 @@ from orchestration.landing.files import fetch, write_file
 from orchestration.landing.incidents import EVENT_TYPES, Refused, judged, parsed
 from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
-from orchestration.landing.trouble import UnreadableNow
+from orchestration.landing.trouble import LoadStopped, UnreadableNow
 from orchestration.plain import Arguments, visible
 from orchestration.seeds import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 from orchestration.settings import Settings, from_environment
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Refused as refused:
         print(visible(f"Nothing was written: {refused.detail} ({refused.reason_code})."), file=sys.stderr)
         return 2
-    except (ValueError, OSError) as error:  # CannotError, or a setting that cannot be read
+    except (ValueError, OSError, LoadStopped) as error:  # CannotError, or a setting that cannot be read
         print(visible(error), file=sys.stderr)
         return 2
     said = "".join(

@@ -67,9 +67,10 @@ def landing_path(settings: Settings, name: str) -> str:
 
 
 def _landed(settings: Settings, source: str, path: str) -> LandingFile:
-    file = next((file for file in find_files(settings.landing, source)[0] if file.path == path), None)
+    found, unread = find_files(settings.landing, source)
+    file = next((file for file in found if file.path == path), None)
     if file is None:
-        raise NotReloaded(_gone(path))
+        raise NotReloaded(unread[0] if unread else _gone(path))
     if file.problem:
         raise NotReloaded(
             f"landing/{path} is refused before it is read ({file.problem}): there is no line to judge again."

@@ -66,7 +66,7 @@ _EDITION = re.compile(
 # Words that ask for nothing but the standard rate.
 STANDARD = {
     "processing": {"realtime"},
-    "service_tier": {"auto", "default", "on_demand", "standard", "standard_only"},
+    "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
     "speed": {"standard"},
 }
 
@@ -143,9 +143,11 @@ def _today(form: Form) -> Resolved | None:
 
 
 def _aliases(form: Form, today: Resolved | None) -> list[Placed[MeantAlias]]:
-    """Of the name at who billed it; the library reads LiteLLM's prefixes itself, so that they may still be there."""
-    billed_by = today.provider.id if today else _id_of(form.provider)
+    """Of the name at who billed it. The library reads LiteLLM's prefixes itself: what it knew may still have one."""
+    if today is None:
+        return meant_by(_id_of(form.provider), form.name)
     prefix, _, rest = form.name.partition("/")
+    billed_by = today.provider.id
     return meant_by(billed_by, form.name) or (meant_by(billed_by, rest) if _id_of(prefix) == billed_by else [])
 
 

@@ -29,7 +29,14 @@ _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[^:/]*:[^:/]*:(?P<kind>[a-z-]+)/", re
 _LISTED_ARNS = frozenset({"foundation-model", "inference-profile"})
 # Google's own clients and Vertex; a local server keeps its weights under /models, which begins otherwise.
 _RESOURCE = re.compile(
-    r"(?:projects/[^/]+/locations/[^/]+/)?(?P<publisher>publishers/[^/]+/)?models/(?=[^/]+$)", re.IGNORECASE
+    r"(?:(?:https?:)?//[^/]+/)?(?:v\d\w*/)?(?:projects/[^/]+/locations/[^/]+/)?"
+    r"(?P<publisher>publishers/[^/]+/)?models/(?=[^/]+$)",
+    re.IGNORECASE,
+)
+# What is asked of the model, and which of its stable versions.
+_GOOGLES_ENDING = re.compile(
+    r":(?:stream)?(?:generate|raw|embed|batchEmbed|count)?(?:Content|Contents|Predict|Tokens)$|:predict$|@(?:default|\d{3})$",
+    re.IGNORECASE,
 )
 # LiteLLM: which Bedrock API, and in which region
 _ROUTE = re.compile(r"(?:converse|converse_like|invoke|[a-z]{2}(?:-[a-z]+)+-\d)/", re.IGNORECASE)
@@ -78,6 +85,8 @@ def _shorter(form: Form, provider_id: Callable[[str], str | None], says_nothing:
     resource = _RESOURCE.match(form.name)
     if resource and (billed_by == "google" or (is_nobodys and _is_googles(resource, form.name))):
         return _without(form, form.name[resource.end() :], f"path {resource.group()} taken off", provider="google")
+    if (ending := _GOOGLES_ENDING.search(form.name)) and billed_by == "google":
+        return _without(form, form.name[: ending.start()], f"ending {ending.group()} taken off")
     if (route := _ROUTE.match(form.name)) and billed_by == "aws":
         return _without(form, form.name[route.end() :], f"route {route.group()} taken off")
     prefix, slash, rest = form.name.partition("/")

@@ -56,6 +56,11 @@ def cost(day: str, provider: str, model: str, usage: Usage = USAGE, **variant):
         ("2026-06-16", "mistral", "mistral-medium-latest", ("1.5", "7.5")),
         ("2025-11-01", "mistral", "ministral-3b-latest", ("0.04", "0.04")),
         ("2026-01-01", "mistral", "ministral-3b-latest", ("0.1", "0.1")),
+        ("2024-10-01", "mistral", "mistral-large-latest", (2, 6)),
+        ("2024-10-01", "mistral", "mistral-small-latest", ("0.2", "0.6")),
+        ("2024-10-01", "mistral", "codestral-latest", ("0.2", "0.6")),
+        ("2025-06-01", "mistral", "codestral-latest", ("0.3", "0.9")),
+        ("2026-05-15T18:59:59", "x-ai", "grok-4-1-fast", ("0.2", "0.5")),
         ("2025-01-15", "deepseek", "deepseek-chat", ("0.14", "0.28")),
         ("2025-02-08T15:59:59", "deepseek", "deepseek-chat", ("0.14", "0.28")),
         ("2025-02-08T16:00:00", "deepseek", "deepseek-chat", ("0.27", "1.1")),
@@ -90,6 +95,11 @@ def test_a_name_costs_what_it_meant(day, provider, model, rates, usd):
         ("2024-06-01", "deepseek", "deepseek-chat"),
         ("2026-11-20", "deepseek", "deepseek-chat"),
         ("2026-11-20", "x-ai", "grok-latest"),
+        ("2026-05-15T19:00:00", "x-ai", "grok-4-1-fast"),  # served by another model
+        ("2026-05-15T19:00:00", "x-ai", "xai/grok-4"),
+        ("2026-10-08", "google", "gemini-3.5-flash"),
+        ("2026-08-01", "google", "models/gemini-flash-latest"),
+        ("2026-08-01", "litellm", "gemini/gemini-flash-latest"),
         ("2026-11-20", "openai", "chat-latest"),
         ("2026-11-20", "openrouter", "~anthropic/claude-opus-latest"),
     ],
@@ -255,7 +265,7 @@ def test_no_two_corrections_of_one_thing_hold_at_one_time():
             getattr(other, "when", None),
         )
         if alike and set(one.model) & set(other.model):
-            first, second = sorted((one, other), key=lambda each: str(each.starts_at))
+            first, second = sorted((one, other), key=lambda each: str(each.starts_at or ""))
             assert first.ends_at <= second.starts_at, (place, other_place)
 
 

@@ -31,6 +31,10 @@ def found(provider: str, model: str) -> str | None:
         ("vertex_ai", "projects/p-1/locations/us-east5/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
         ("vertex_ai", "projects/p/locations/l/publishers/anthropic/models/claude-opus-5@20260723", "claude-opus-5"),
         ("litellm", "gemini/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("google", "v1beta/models/gemini-2.5-flash:streamGenerateContent", "gemini-2.5-flash"),
+        ("google", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("google", "google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("vertex_ai", "gemini-2.5-flash@default", "gemini-2.5-flash"),
         # resource names of Bedrock
         ("bedrock", f"{BEDROCK}::foundation-model/anthropic.claude-opus-5", "anthropic.claude-opus-5"),
         ("aws", f"{BEDROCK}:123456789012:inference-profile/us.anthropic.claude-opus-5", "us.anthropic.claude-opus-5"),

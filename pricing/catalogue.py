@@ -33,7 +33,7 @@ from pricing.corrections import (
     needed_bounds,
     unsaid,
 )
-from pricing.names import FREE_ROUTERS, ROUTER, Form, forms, is_free_of_charge, is_moving
+from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
 from pricing.rows import DAY_SECONDS, EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
 from pricing.units import REGISTRY
@@ -66,7 +66,7 @@ _EDITION = re.compile(
 # Words that ask for nothing but the standard rate.
 STANDARD = {
     "processing": {"realtime"},
-    "service_tier": {"auto", "default", "on_demand", "standard", "standard_only"},
+    "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
     "speed": {"standard"},
 }
 
@@ -84,10 +84,6 @@ FREE = {
 # the unpriced queue instead of being charged too little.
 MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
-
-
-# Why a price is approximate: what the name meant at the time is not recorded.
-MOVING_NAME = "moving_name"
 
 
 class Resolved(NamedTuple):
@@ -130,7 +126,7 @@ def resolve_over_time(provider: str, model: str) -> tuple[Stretch, ...]:
     if model.rpartition("/")[2].strip().lower() not in PLACEHOLDER_MODELS:
         for form in forms(provider, model, _id_of, provider.strip().lower() in SAYS_NOTHING):
             today = _today(form)
-            aliases = meant_by(_id_of(form.provider), form.name)
+            aliases = _aliases(form, today)
             if today is not None or aliases:
                 return tuple(_stretches(form, today, aliases))
     return (Stretch(None, None, None),)
@@ -144,6 +140,15 @@ def _today(form: Form) -> Resolved | None:
         free = types.ModelInfo(id=form.name, match=types.ClauseEquals(form.name), prices=types.ModelPrice())
         return Resolved(provider, free, form.how, form.asked)
     return None
+
+
+def _aliases(form: Form, today: Resolved | None) -> list[Placed[MeantAlias]]:
+    """Of the name at who billed it. The library reads LiteLLM's prefixes itself: what it knew may still have one."""
+    if today is None:
+        return meant_by(_id_of(form.provider), form.name)
+    prefix, _, rest = form.name.partition("/")
+    billed_by = today.provider.id
+    return meant_by(billed_by, form.name) or (meant_by(billed_by, rest) if _id_of(prefix) == billed_by else [])
 
 
 def _stretches(form: Form, today: Resolved | None, aliases: list[Placed[MeantAlias]]) -> Iterator[Stretch]:

@@ -57,8 +57,12 @@ set-aside take-back: export SET_ASIDE_FILE = $(value FILE)
 set-aside take-back: export SET_ASIDE_LINE = $(value LINE)
 set-aside take-back: export SET_ASIDE_ITEM = $(value ITEM)
 set-aside take-back: export SET_ASIDE_REASON = $(value REASON)
-set-aside take-back: $(VENV)  ## publish without a line, or count it again: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.set_aside $@ --file="$$SET_ASIDE_FILE" --line="$$SET_ASIDE_LINE" --item="$$SET_ASIDE_ITEM" --reason="$$SET_ASIDE_REASON"
+SAY = python -m orchestration.set_aside $@ --file="$$SET_ASIDE_FILE" --line="$$SET_ASIDE_LINE" --item="$$SET_ASIDE_ITEM" --reason="$$SET_ASIDE_REASON"
+set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
+	@$(SAY)
+
+take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
+	@$(SAY)
 
 DO ?= --help
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...

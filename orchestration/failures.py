@@ -7,6 +7,7 @@ rows; those that name an attempt or a line give the line itself, those that name
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import quote
 
 import duckdb
 
@@ -75,7 +76,7 @@ def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> It
     if len(results) > TESTS:
         yield f"{len(results) - TESTS} more failed: state/dbt/build.log has them."
     if example:
-        yield ADVICE.format(file=example[0], line=example[1])
+        yield ADVICE.format(file=quote(example[0]), line=example[1])
 
 
 def _about_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple[str, list[Line]]:

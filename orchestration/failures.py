@@ -17,22 +17,21 @@ from orchestration.warehouse import WarehouseBusyError, warehouse
 Line = tuple[str, int, str]  # landing file, line number, request
 
 LINES = 10  # named for one test
+ROWS = 100  # of a test whose lines are looked for
 TESTS = 5  # of which lines are named: one broken row breaks many tests
 ADVICE = (
     "`make set-aside FILE={file} LINE={line}` lets the next run publish without a line, `make take-back` counts it again "
     "(docs/operate.md, When a run fails)."
 )
-# What a row of a test may hold that finds its lines in the fact, surest first.
+# What a row of a test may hold -> the columns of the fact that it finds its lines by, surest first.
 EXACT = (
     {"landing_content_hash": "landing_content_hash", "landing_line_number": "landing_line_number"},
     {"content_hash": "landing_content_hash", "line_number": "landing_line_number"},
     {"attempt_key": "attempt_key"},
     {"request_id": "request_id"},
 )
-DIMENSIONS = (
-    *("event_date", "source", "environment", "data_mode", "endpoint_tag", "prompt_version", "feature_tag"),
-    *("tenant_id", "user_id", "provider", "model"),
-)
+SCOPE = ("source", "environment", "data_mode")
+DIMENSIONS = ("endpoint_tag", "prompt_version", "feature_tag", "tenant_id", "user_id", "provider", "model")
 
 
 def why_the_build_failed(settings: Settings, since: datetime) -> str:
@@ -62,80 +61,77 @@ def _name(result: dict) -> str:
 def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> Iterator[str]:
     example = None
     for result in results[:TESTS]:
-        is_test = result["unique_id"].startswith("test.") and result["status"] == "fail"
-        say = _about_test if is_test else _about_model
+        ask = _lines_of_test if result["status"] == "fail" else _largest_new
+        yield _what_failed(result)
         try:
-            sentence, lines = say(connection, result)
+            words, lines = ask(connection, result)
         except duckdb.Error as error:
-            sentence, lines = (
-                f"{_name(result)} failed; which lines are behind it cannot be asked: {_first_line(error)}.",
-                [],
-            )
-        yield sentence
-        example = example or next(iter(lines), None)
+            yield f"Which lines are behind it cannot be asked: {_first_line(error)}."
+            continue
+        if lines:
+            yield f"{words} {_listed(lines)}."
+            example = example or lines[0]
     if len(results) > TESTS:
         yield f"{len(results) - TESTS} more failed: state/dbt/build.log has them."
     if example:
         yield ADVICE.format(file=quote(example[0]), line=example[1])
 
 
-def _about_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple[str, list[Line]]:
-    are_sure, lines = _lines_of_test(connection, result["compiled_code"])
-    count = "1 row fails" if result["failures"] == 1 else f"{result['failures']} rows fail"
-    found = f", {'because of' if are_sure else 'and the likeliest lines are'} {_listed(lines)}" if lines else ""
-    return f"{_name(result)}: {count}{found}.", lines
-
-
-def _about_model(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple[str, list[Line]]:
-    lines = _largest_new(connection)
-    found = f" The largest figures that came since the last publication: {_listed(lines)}." if lines else ""
-    return f"{_name(result)} could not be built: {_first_line(result['message'])}.{found}", lines
+def _what_failed(result: dict) -> str:
+    if result["status"] == "fail":
+        rows = "1 row fails" if result["failures"] == 1 else f"{result['failures']} rows fail"
+        return f"{_name(result)}: {rows}."
+    verb = "asked" if result["unique_id"].startswith("test.") else "built"
+    return f"{_name(result)} could not be {verb}: {_first_line(result['message'])}."
 
 
 def _listed(lines: list[Line]) -> str:
     return "; ".join(f"landing/{file} line {line}, request {request}" for file, line, request in lines)
 
 
-def _lines_of_test(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[bool, list[Line]]:
-    """Whether the rows of a test name their lines, and (landing file, line, request) of up to ten."""
-    connection.execute(f"create or replace temp table failing as select * from ({sql}) limit 1000")  # noqa: S608
+def _lines_of_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple[str, list[Line]]:
+    """The lines behind the rows of a test: those that its rows name, else those of the same date and dimensions."""
+    rows = f"select * from ({result['compiled_code']}) limit {ROWS}"  # noqa: S608
+    connection.execute(f"create or replace temp table failing as {rows}")
     there = {name for (name,) in connection.execute("select column_name from (describe failing)").fetchall()}
     exact = next((columns for columns in EXACT if columns.keys() <= there), None)
-    columns = (exact or {}) | {name: name for name in DIMENSIONS if name in there}
     if not exact and "event_date" not in there:
-        return False, []
+        return "", []
+    same = [f"fact.{theirs} = failing.{ours}" for ours, theirs in (exact or {"event_date": "event_date"}).items()]
     # a mart calls what nobody owns (unattributed); a test may leave a dimension out of some of its rows
-    same = " and ".join(
-        f"(failing.{ours} is null or coalesce(cast(fact.{theirs} as varchar), '(unattributed)') = cast(failing.{ours} as varchar))"
-        for ours, theirs in columns.items()
-    )
-    return exact is not None, connection.execute(
+    same += [
+        f"(failing.{name} is null or coalesce(fact.{name}, '(unattributed)') = failing.{name})"
+        for name in (*SCOPE, *(() if exact else DIMENSIONS))
+        if name in there
+    ]
+    lines = connection.execute(
         f"""
         with lines as (
             select distinct fact.landing_content_hash, fact.landing_line_number, fact.request_id, fact.cost_usd,
                 fact.load_id > {_SINCE} as is_new
-            from marts.fct_attempts as fact inner join failing on {same}
+            from marts.fct_attempts as fact inner join failing on {" and ".join(same)}
         )
         select arrivals.landing_file, lines.landing_line_number, lines.request_id
         from lines inner join intermediate.int_arrivals as arrivals on lines.landing_content_hash = arrivals.content_hash
-        order by lines.is_new desc nulls first, abs(lines.cost_usd) desc nulls last, 1, 2 limit {LINES}
+        order by lines.is_new desc, abs(lines.cost_usd) desc nulls last, 1, 2 limit {LINES}
         """  # noqa: S608
     ).fetchall()
+    return ("The lines are" if exact else "The likeliest lines are"), lines
 
 
 # Load ids sort by time: what was loaded after the newest row that readers see was built is new to them.
 _SINCE = "coalesce((select strftime(max(built_at), '%Y%m%dT%H%M%S') from tokentrail.verified), '')"
 
 
-def _largest_new(connection: duckdb.DuckDBPyConnection) -> list[Line]:
+def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, list[Line]]:
     """The lines with the largest counts among those that arrived since the last publication: a model seldom dies of another."""
     dates = connection.execute(
         f"select distinct event_date from staging.stg_loads where event_date is not null and load_id > {_SINCE}"  # noqa: S608
     ).fetchall()
     if not dates:
-        return []
+        return "", []
     listed = ", ".join(f"date '{day}'" for (day,) in dates)
-    return connection.execute(
+    lines = connection.execute(
         f"""
         select arrivals.landing_file, events.line_number, events.request_id
         from staging.stg_events as events
@@ -146,6 +142,7 @@ def _largest_new(connection: duckdb.DuckDBPyConnection) -> list[Line]:
         limit 3
         """  # noqa: S608
     ).fetchall()
+    return "The largest figures that came since the last publication are in", lines
 
 
 def _first_line(error: object) -> str:

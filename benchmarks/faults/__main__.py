@@ -7,6 +7,7 @@ the step is done once more: it must leave what the control's step left. Prints a
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -16,11 +17,13 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from benchmarks.faults import steps
 from benchmarks.faults.inject import ACTIONS
 from benchmarks.faults.readers import broken_parts
 from benchmarks.faults.steps import STEPS, outcome
@@ -28,6 +31,8 @@ from orchestration.settings import PROJECT, Settings, from_environment
 
 AS_OF = "2026-11-23T12:00:00Z"
 CALM_SECONDS = 300  # a step that takes longer hangs
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["benchmarks.faults.steps"])
 SIZES = (
     4_000,
     20_000,
@@ -36,6 +41,15 @@ SIZES = (
     3_000_000,
     12_000_000,
 )  # of files, in bytes, where the disk fills in the middle of a write
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a step's process ended, the calls it counted, and what it said of its failure."""
+
+    code: int
+    calls: int
+    said: str
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,9 +84,10 @@ def control(settings: Settings, folder: Path) -> dict[str, int]:
     calls = {}
     for step in STEPS:
         keep(settings.data, folder / step)
-        ended, calls[step] = do(settings, step)
-        if ended.returncode:
-            raise RuntimeError(f"The undisturbed {step} failed:\n{ended.stderr[-3000:]}")
+        ended = do(settings, step)
+        calls[step] = ended.calls
+        if ended.code:
+            raise RuntimeError(f"The undisturbed {step} failed:\n{ended.said[-3000:]}")
         keep(settings.data, folder / f"{step}.control")
     return calls
 
@@ -88,18 +103,18 @@ def campaign(settings: Settings, folder: Path, calls: dict[str, int], options: a
         step, action = options.steps[number % len(options.steps)], chance.choice((*ACTIONS, "size"))
         at = chance.choice(SIZES) if action == "size" else chance.randint(1, calls[step])
         put_back(folder / step, settings.data)
-        ended, _ = do(settings, step, at, action)
+        ended = do(settings, step, at, action)
         found = [f"readers: {sentence}" for sentence in broken_parts(settings.data)]
-        again, _ = do(settings, step)
-        found += [f"one more run: {again.stderr[-1500:]}"] if again.returncode else []
+        again = do(settings, step)
+        found += [f"one more run: {again.said[-1500:]}"] if again.code else []
         found += (
             []
-            if again.returncode or outcome(settings, step) == wanted[step]
+            if again.code or outcome(settings, step) == wanted[step]
             else ["one more run is not what the control is."]
         )
         found += [f"readers afterwards: {sentence}" for sentence in broken_parts(settings.data)]
         struck[step, "faults"] += 1
-        struck[step, "the step failed" if ended.returncode else "the step coped"] += 1
+        struck[step, "the step failed" if ended.code else "the step coped"] += 1
         struck[step, "failures"] += bool(found)
         for sentence in found:
             failures.append(f"{step}, {action} at {at}: {sentence}")
@@ -117,13 +132,21 @@ def campaign(settings: Settings, folder: Path, calls: dict[str, int], options: a
     return failures
 
 
-def do(settings: Settings, step: str, at: int = 0, action: str = "eio") -> tuple[subprocess.CompletedProcess, int]:
-    """A step in a process of its own, and how many calls it made."""
-    counted = settings.data.parent / "calls"
-    counted.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "benchmarks.faults.steps", step, str(at), action, str(counted)]
-    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=CALM_SECONDS)
-    return ended, int(counted.read_text()) if counted.exists() else 0
+def do(settings: Settings, step: str, at: int = 0, action: str = "eio") -> Ended:
+    """A step in a process of its own, forked from one that has everything imported."""
+    counted, said = settings.data.parent / "calls", settings.data.parent / "said"
+    for path in (counted, said):
+        path.unlink(missing_ok=True)
+    process = PROCESSES.Process(target=steps.in_process, args=(step, at, action, counted, said))
+    process.start()
+    process.join(CALM_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return Ended(1, 0, f"it hung for {CALM_SECONDS} s and was killed")
+    return Ended(
+        process.exitcode, int(counted.read_text()) if counted.exists() else 0, said.read_text() if said.exists() else ""
+    )
 
 
 def keep(root: Path, snapshot: Path) -> None:

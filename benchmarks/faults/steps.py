@@ -1,10 +1,10 @@
-"""The steps of a run, each with what it must have done in the end. `python -m benchmarks.faults.steps STEP [AT ACTION REPORT]` does one.
+"""The steps of a run, each with what it must have done in the end.
 
 A fault strikes in one step; the same step is done once more, without it, and must leave what the undisturbed step leaves.
 """
 
 import os
-import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,21 +100,21 @@ def _rows(relation: duckdb.DuckDBPyRelation) -> list[str]:
     return sorted(map(repr, relation.project(", ".join(kept)).fetchall()))
 
 
-def main(step: str, at: str = "0", action: str = "", report_to: str = "") -> None:
-    """Do a step, with a fault at one of its calls; dbt's calls are those of its own process."""
+def in_process(step: str, at: int, action: str, counted: Path, said: Path) -> None:
+    """Do a step, with a fault at one of its calls; dbt's are those of its own process. Leaves their number, or what went wrong."""
     settings = from_environment()
-    if action == "size":
-        limit_file_size(int(at))
-        STEPS[step](settings)
-    elif step == "build":
-        os.environ["TOKENTRAIL_FAULT"] = f"{settings.data}|{at}|{action}|{report_to}"
-        os.environ["PYTHONPATH"] = f"{Path(__file__).parent / 'hook'}:{PROJECT}"
-        STEPS[step](settings)
-    else:
-        with armed(settings.data, int(at), action) as plan:
+    try:
+        if action == "size":
+            limit_file_size(at)
             STEPS[step](settings)
-        Path(report_to).write_text(str(plan.seen))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        elif step == "build":
+            hook = {"TOKENTRAIL_FAULT": f"{settings.data}|{at}|{action}|{counted}"}
+            os.environ |= hook | {"PYTHONPATH": f"{Path(__file__).parent / 'hook'}:{PROJECT}"}
+            STEPS[step](settings)
+        else:
+            with armed(settings.data, at, action) as plan:
+                STEPS[step](settings)
+            counted.write_text(str(plan.seen))
+    except Exception:
+        said.write_text(traceback.format_exc())
+        raise SystemExit(1) from None

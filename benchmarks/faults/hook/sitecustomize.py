@@ -2,7 +2,7 @@
 
 import os
 
-if plan := os.environ.get("TOKENTRAIL_FAULT"):
+if plan := os.environ.pop("TOKENTRAIL_FAULT", ""):  # dbt alone, not the helpers it starts
     from benchmarks.faults.inject import arm_for_good
 
     root, at, action, report = plan.split("|")

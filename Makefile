@@ -48,8 +48,11 @@ price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, 
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
 	@python -m orchestration.notifications acknowledge
 
-set-aside take-back: $(VENV)  ## publish without a line, or count it again: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.set_aside $@
+set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
+	@python -m orchestration.set_aside set-aside
+
+take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
+	@python -m orchestration.set_aside take-back
 
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
 	@python -m orchestration.incidents

@@ -42,7 +42,7 @@ MODELS = (
     Model("gemini-2.5-flash", "google", 0.3, 0.03, 2.5, "reads", 0.25, 5),
     Model("gemini-2.5-flash-lite", "google", 0.1, 0.01, 0.4, "reads", ms_per_token=4),
     Model("text-embedding-3-small", "openai", 0.02, 0.02, 0, ms_per_token=0),
-    Model("mistral-large-latest", "mistral", 2, 2, 6, ms_per_token=11),
+    Model("mistral-large-2411", "mistral", 2, 2, 6, ms_per_token=11),
     Model("deepseek-chat", "deepseek", 0.27, 0.07, 1.1, "reads", ms_per_token=15),
     # No catalogue has these; their rates size the incident, no sender states a cost for them.
     Model("acme-internal-7b", "selfhosted", 0.2, 0.2, 0.6, ms_per_token=5),
@@ -93,7 +93,7 @@ ENDPOINTS = (
              deploy_every=26, dated=True, sender=1),
     Endpoint("docs.extract", "documents", 4, 6400, 480, (("gpt-5-mini", 0.75), ("gpt-5.2", 0.25)), 0.7, tier="flex",
              deploy_every=31, dated=True, sender=1),
-    Endpoint("docs.translate", "documents", 2, 2500, 2300, (("mistral-large-latest", 0.8), ("gemini-2.5-flash", 0.2)),
+    Endpoint("docs.translate", "documents", 2, 2500, 2300, (("mistral-large-2411", 0.8), ("gemini-2.5-flash", 0.2)),
              sender=1),
     Endpoint("docs.compare", "documents", 0.8, 23000, 1400, (("gemini-2.5-pro", 0.85), ("claude-sonnet-4-5", 0.15)),
              0.9, deploy_every=48, dated=True, sender=1),

@@ -36,7 +36,7 @@ def publish(settings: Settings) -> Publication:
         "exports": exports_signature(settings),
         "data_docs": what_it_shows(site_of(settings)),
     }
-    before = _marts_json(settings)
+    before = read_marts_json(settings)
     if said.items() <= before.items() and (settings.published / "marts.duckdb").exists():
         return Publication(signature, written=False, exports_written=0)
     with new_publication(settings) as folder:
@@ -109,7 +109,7 @@ SIGNATURE_SQL = f"""
 """  # noqa: S608 - names above
 
 
-def _marts_json(settings: Settings) -> dict:
+def read_marts_json(settings: Settings) -> dict:
     """What the publication in force says of itself; nothing, when there is none or when it is in pieces."""
     try:
         said = json.loads((settings.published / "marts.json").read_text())

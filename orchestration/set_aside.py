@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from shlex import quote
 
 import duckdb
 
@@ -71,7 +72,7 @@ def say(settings: Settings, action: str, name: str, line_number: int, *, item: i
     if action == "set_aside":
         return (
             f"{line} is set aside: the next run publishes without it, and rejected_events says so. "
-            f"`make take-back FILE={line.landing_file} LINE={line_number}` counts it again."
+            f"`make take-back FILE={quote(line.landing_file)} LINE={line_number}` counts it again."
         )
     return f"{line} counts again from the next run on."
 

@@ -30,10 +30,8 @@ from pricing.corrections import (
     cited,
     corrected_prices,
     meant_by,
-    needed_bounds,
-    unsaid,
 )
-from pricing.names import FREE_ROUTERS, ROUTER, Form, forms, is_free_of_charge, is_moving
+from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
 from pricing.rows import DAY_SECONDS, EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
 from pricing.units import REGISTRY
@@ -66,8 +64,9 @@ _EDITION = re.compile(
 # Words that ask for nothing but the standard rate.
 STANDARD = {
     "processing": {"realtime"},
-    "service_tier": {"auto", "default", "on_demand", "standard", "standard_only"},
+    "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
     "speed": {"standard"},
+    "search_context_size": {"low"},
 }
 
 # How the catalogue says that a model without a price costs nothing; without such words its price is unknown.
@@ -84,10 +83,6 @@ FREE = {
 # the unpriced queue instead of being charged too little.
 MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
-
-
-# Why a price is approximate: what the name meant at the time is not recorded.
-MOVING_NAME = "moving_name"
 
 
 class Resolved(NamedTuple):
@@ -130,7 +125,7 @@ def resolve_over_time(provider: str, model: str) -> tuple[Stretch, ...]:
     if model.rpartition("/")[2].strip().lower() not in PLACEHOLDER_MODELS:
         for form in forms(provider, model, _id_of, provider.strip().lower() in SAYS_NOTHING):
             today = _today(form)
-            aliases = meant_by(_id_of(form.provider), form.name)
+            aliases = _aliases(form, today)
             if today is not None or aliases:
                 return tuple(_stretches(form, today, aliases))
     return (Stretch(None, None, None),)
@@ -144,6 +139,15 @@ def _today(form: Form) -> Resolved | None:
         free = types.ModelInfo(id=form.name, match=types.ClauseEquals(form.name), prices=types.ModelPrice())
         return Resolved(provider, free, form.how, form.asked)
     return None
+
+
+def _aliases(form: Form, today: Resolved | None) -> list[Placed[MeantAlias]]:
+    """Of the name at who billed it. The library reads LiteLLM's prefixes itself: what it knew may still have one."""
+    if today is None:
+        return meant_by(_id_of(form.provider), form.name)
+    prefix, _, rest = form.name.partition("/")
+    billed_by = today.provider.id
+    return meant_by(billed_by, form.name) or (meant_by(billed_by, rest) if _id_of(prefix) == billed_by else [])
 
 
 def _stretches(form: Form, today: Resolved | None, aliases: list[Placed[MeantAlias]]) -> Iterator[Stretch]:
@@ -224,7 +228,6 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     tiers = [tier.start + 1 for price in prices for tier in _tiers(price.prices)]
     tiers += [start for _, correction in corrections for start in correction.by_tier()]
     corrected = [bound for _, c in corrections for bound in (c.starts_at, c.ends_at) if bound is not None]
-    corrected += needed_bounds(resolved.provider.id, resolved.model.id)
     segments = product(
         intervals([*(_midnight(day) for day in dates), *corrected], None, None),
         intervals(seconds, 0, DAY_SECONDS),
@@ -308,7 +311,6 @@ def _row(
     applied = {f"{name}={value}" for variant in active for name, value in variant.when.items()}
     applied |= {pair for _, correction in corrections for pair in correction.pairs}
     missing = [] if is_without_charge else _missing_variants(key, applied)
-    missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)
     cites = [resolved.correction, *(cited(placed) for placed in corrections)]
     bounds = (*valid, *seconds, *tokens)
     return {

@@ -18,6 +18,7 @@ from rich.table import Table
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
+from pricing.names import MOVING_NAME
 from pricing.units import LEAVES
 
 MILLION = 1_000_000
@@ -162,8 +163,7 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
             yield f"Approved by {attempt['approved_by']}"
         if attempt["adjustments"]:
             yield f"Adjusted: {attempt['adjustments']} (the prices below include it)"
-    if attempt["missing_variant"]:
-        yield f"It asked for {attempt['missing_variant']}, which has no price of its own: the standard rate was used."
+    yield from (f"Approximate: {why}" for why in _what_is_approximate(attempt))
     if attempt["fallback_leaves"]:
         yield f"Without a rate of their own, at the rate of what they are part of: {attempt['fallback_leaves']}."
     asked, served = attempt["requested_service_tier"], attempt["service_tier"]
@@ -171,6 +171,16 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
         yield f"Service tier {asked} was requested and {served or 'none named'} served: what was served is priced."
     if attempt["usage_source"] == "estimate":
         yield "The token counts are a tokenizer's estimate, not the provider's."
+
+
+def _what_is_approximate(attempt: dict[str, Any]) -> Iterator[str]:
+    if attempt["missing_variant"]:
+        yield f"it asked for {attempt['missing_variant']}, which has no price of its own: the standard rate was used."
+    reasons = attempt["approximate_reason"] or ""
+    if MOVING_NAME in reasons:
+        yield f"what {attempt['model']} meant at that time is not recorded, so it is priced as what it means today."
+    if "partial_usage" in reasons:
+        yield "the total that was reported says more than its parts, and only the parts are priced."
 
 
 def _dates(attempt: dict[str, Any]) -> str:

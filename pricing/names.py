@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+# Why a price is approximate: what the name meant at the time is not recorded.
+MOVING_NAME = "moving_name"
+
 ROUTER = "openrouter"
 # Ask for another host of the same model at its list price; the models API of OpenRouter does not list them apart.
 # https://openrouter.ai/docs/guides/routing/model-variants/overview (2026-11-28). `:thinking`, `:extended`, `:batch` and
@@ -26,7 +29,14 @@ _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[^:/]*:[^:/]*:(?P<kind>[a-z-]+)/", re
 _LISTED_ARNS = frozenset({"foundation-model", "inference-profile"})
 # Google's own clients and Vertex; a local server keeps its weights under /models, which begins otherwise.
 _RESOURCE = re.compile(
-    r"(?:projects/[^/]+/locations/[^/]+/)?(?P<publisher>publishers/[^/]+/)?models/(?=[^/]+$)", re.IGNORECASE
+    r"(?:(?:https?:)?//[^/]+/)?(?:v\d\w*/)?(?:projects/[^/]+/locations/[^/]+/)?"
+    r"(?P<publisher>publishers/[^/]+/)?models/(?=[^/]+$)",
+    re.IGNORECASE,
+)
+# What is asked of the model, and which of its stable versions.
+_GOOGLES_ENDING = re.compile(
+    r":(?:stream)?(?:generate|raw|embed|batchEmbed|count)?(?:Content|Contents|Predict|Tokens)$|:predict$|@(?:default|\d{3})$",
+    re.IGNORECASE,
 )
 # LiteLLM: which Bedrock API, and in which region
 _ROUTE = re.compile(r"(?:converse|converse_like|invoke|[a-z]{2}(?:-[a-z]+)+-\d)/", re.IGNORECASE)
@@ -54,7 +64,8 @@ def forms(provider: str, model: str, provider_id: Callable[[str], str | None], s
     """
     form: Form | None = Form(provider, model.strip())
     while form is not None:
-        if not _is_unlisted_arn(form.name):
+        # no name of the catalogue ends with a context window, and its clauses do not expect one
+        if not _is_unlisted_arn(form.name) and not _CONTEXT_WINDOW.search(form.name):
             yield form
         form = _shorter(form, provider_id, says_nothing)
 
@@ -74,6 +85,8 @@ def _shorter(form: Form, provider_id: Callable[[str], str | None], says_nothing:
     resource = _RESOURCE.match(form.name)
     if resource and (billed_by == "google" or (is_nobodys and _is_googles(resource, form.name))):
         return _without(form, form.name[resource.end() :], f"path {resource.group()} taken off", provider="google")
+    if (ending := _GOOGLES_ENDING.search(form.name)) and billed_by == "google":
+        return _without(form, form.name[: ending.start()], f"ending {ending.group()} taken off")
     if (route := _ROUTE.match(form.name)) and billed_by == "aws":
         return _without(form, form.name[route.end() :], f"route {route.group()} taken off")
     prefix, slash, rest = form.name.partition("/")
@@ -109,7 +122,8 @@ def is_free_of_charge(provider_id: str | None, name: str) -> bool:
 # version, and versions keep their price.
 _LATEST = "latest"
 _DATE = re.compile(r"(?<!\d)20\d{2}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?!\d)")
-_REVISION = re.compile(r"[-@]v\d+(?::\d+)?$|@\w+$")
+_REVISION = re.compile(r"-v\d+:\d+$|(?<=20\d{6})-v\d+$|@\w+$")
+_VENDOR = re.compile(r"^(?:[a-z][a-z-]*\.)+(?=[a-z])")  # us.anthropic.
 _WORD = re.compile(r"[a-z]+\d*[a-z]*|\d+(?:\.\d+)*[a-z]*")
 # Says where a deployment runs, not which model it is.
 _PLACE = re.compile(
@@ -132,7 +146,7 @@ def is_same_model(name: str, candidate: str) -> bool:
 
 
 def _identity(name: str) -> frozenset[str]:
-    return frozenset(_words_of(_REVISION.sub("", name.strip().lower())))
+    return frozenset(_words_of(_VENDOR.sub("", _REVISION.sub("", name.strip().lower().rpartition("/")[2]))))
 
 
 def _words_of(name: str) -> list[str]:

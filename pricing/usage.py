@@ -61,6 +61,9 @@ def normalise(provider: str, payload: Any, api_flavor: str | None = None, model:
     if not isinstance(payload, Mapping):
         raise ValueError("usage.raw is no object")
     payload, is_partial = _with_iterations(payload)
+    has_images = api_flavor == "images" or _makes_images(model) is not None
+    if has_images:
+        payload = _with_usage(payload, _with_input_details(_usage_object(payload)))
     found = []
     for extractor in known.extractors:
         if api_flavor in (None, extractor.api_flavor):
@@ -75,8 +78,8 @@ def normalise(provider: str, payload: Any, api_flavor: str | None = None, model:
         usage = replace(_usage(counts), total_tokens=_total(payload))
     except OverflowError:
         raise ValueError("usage.raw has a count that is infinite") from None
-    if flavor == "images" or _makes_images(model):
-        usage = _all_images(usage)
+    if (has_images or flavor == "images") and not _says_kinds_of_output(_usage_object(payload)):
+        usage = replace(usage, output_image_tokens=usage.output_tokens)
     return Normalised(usage, served_model, _service_tier(payload), flavor, _price_words(payload), is_partial)
 
 
@@ -94,8 +97,12 @@ def _with_iterations(payload: Mapping) -> tuple[Mapping, bool]:
         else:
             others += 1
     # a gateway may have added them up already
-    whole = _larger(usage, _sum(alike))
-    return (payload | {"usage": whole} if usage is payload.get("usage") else whole), others > 0
+    return _with_usage(payload, _larger(usage, _sum(alike))), others > 0
+
+
+def _with_usage(payload: Mapping, usage: dict) -> Mapping:
+    """The payload with another usage object in the place of its own."""
+    return {**payload, "usage": usage} if isinstance(payload.get("usage"), Mapping) else usage
 
 
 def _sum(objects: list[Mapping]) -> dict:
@@ -146,11 +153,18 @@ def _total(payload: Mapping) -> int | None:
     return next((int(usage[name]) for name in TOTALS if _is_count(usage.get(name))), None)
 
 
-def _all_images(usage: Usage) -> Usage:
-    """Output as images where the payload does not say what kind it is."""
-    if usage.output_image_tokens is None and "output_text_tokens" not in usage.other and not usage.reasoning_tokens:
-        return replace(usage, output_image_tokens=usage.output_tokens)
-    return usage
+def _says_kinds_of_output(usage: Mapping) -> bool:
+    return any(usage.get(name) for name in ("output_tokens_details", "completion_tokens_details"))
+
+
+def _with_input_details(usage: Mapping) -> dict:
+    """The usage of an images endpoint as its extractor wants it: input of no kind is text."""
+    given = usage.get("input_tokens_details")
+    details = {"image_tokens": 0, **(given if isinstance(given, Mapping) else {})}
+    text = usage.get("input_tokens", 0)
+    if _is_count(text) and _is_count(details["image_tokens"]):
+        details = {"text_tokens": text - details["image_tokens"], **details}
+    return {**usage, "input_tokens_details": details}
 
 
 def _price_words(payload: Mapping) -> dict[str, str]:

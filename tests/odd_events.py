@@ -191,7 +191,7 @@ def _rare(dice: random.Random) -> dict:
         "usage": lambda: dice.choice([{"raw": dice.choice(RAW)}, *[_usage(dice)] * 5]),
         "httpStatus": lambda: dice.choice([0, 200, 999]),
         "latencyMs": lambda: dice.choice([0, 0.1, 1e-300, "12.5", 316_224_000_000, ""]),
-        "costUsd": lambda: dice.choice([0, "0.1", 1e-15, 10**15, -(10**15), "1e15", ""]),
+        "costUsd": lambda: dice.choice([0, "0.1", 1e-15, 10**12, -(10**12), "1e12", ""]),
         "metadata": lambda: dice.choice([{"tenantId": dice.choice(LABELS)}, "text", [1], {"deep": {"a": [{}]}}, "{}"]),
         "withdrawn": lambda: dice.choice([True, False, "True", ""]),
         "color": lambda: dice.choice(LABELS),

@@ -218,4 +218,5 @@ def test_the_reasons_for_rejects_are_those_that_the_checks_know():
     [known] = [
         item["kwargs"]["value_set"] for item in suite["expectations"] if item["kwargs"].get("column") == "reason_code"
     ]
-    assert documented - {"reason_code"} == set(known)
+    by_hand = {"set_aside"}  # no load says this
+    assert documented - {"reason_code"} - by_hand == set(known)

@@ -23,6 +23,8 @@ def published(tmp_path_factory) -> Pipeline:
         event("nobody-knows", provider="selfhosted", model="acme-internal-7b [bold]x"),
         event("said-nothing", inputTokens=None, outputTokens=None),
         event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
+        event("moved", "2026-08-01T10:00:00Z", provider="google", model="gemini-flash-latest"),
+        event("meant", "2026-06-10T10:00:00Z", provider="google", model="gemini-flash-latest"),
         event("tool-tokens", usage={"input_tool_tokens": 40}),
     ]
     pipeline.land("events.jsonl", events)
@@ -88,9 +90,24 @@ def test_no_usage_is_said(published):
 def test_a_missing_variant_is_said(published):
     attempt = published.ask("select missing_variant from fct_attempts where request_id = 'batch'")
     assert attempt == [("processing=batch",)]
-    assert "It asked for processing=batch, which has no price of its own: the standard rate was used." in said(
-        published, "batch"
+    assert (
+        "Approximate: it asked for processing=batch, which has no price of its own: the standard rate was used."
+        in said(published, "batch")
     )
+
+
+def test_what_makes_a_cost_approximate_is_said(published):
+    assert (
+        "Approximate: what gemini-flash-latest meant at that time is not recorded, so it is priced as what it means today."
+        in " ".join(said(published, "moved").split())
+    )
+    assert "Approximate" not in said(published, "meant") + said(published, "plain")
+
+
+def test_a_correction_is_named_with_its_source(published):
+    text = " ".join(said(published, "meant").split())
+    assert "Priced as gemini-3.5-flash (standard rate)" in text
+    assert "pricing/corrections/google.yml alias 3 (https://ai.google.dev/gemini-api/docs/changelog" in text
 
 
 def test_an_unknown_id_is_a_sentence_with_the_nearest(published, monkeypatch, capsys):

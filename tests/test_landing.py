@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_files, manifest_rows_sql, new_files
 from orchestration.landing.fields import RAW_COLUMNS, TOKENS, snake_case
 from orchestration.landing.files import EXTENSIONS
+from orchestration.landing.usage import TEXT_COUNTS, reread, usage_json
 from orchestration.settings import Settings
 from tests.pipeline import event, pipeline_at
 
@@ -250,7 +251,7 @@ REASONS = [
     ("bad_value", event("r", latencyMs="None"), "latencyMs is None"),
     ("bad_value", event("r", costUsd=float("inf")), "costUsd is Infinity"),
     ("bad_value", event("r", costUsd=99999999999999999999999999), "costUsd is 99999999999999999999999999, not between"),
-    ("bad_value", event("r", costUsd="-1000000000000000.01"), "costUsd is -1000000000000000.01, not between"),
+    ("bad_value", event("r", costUsd="-1000000000000.01"), "costUsd is -1000000000000.01, not between"),
     ("bad_value", event("r", costUsd=1e60), "costUsd is 1e+60"),
     ("bad_value", event("r", costUsd="$3"), "costUsd is $3"),
     ("bad_value", event("r", costUsd="1_000"), "costUsd is 1_000"),
@@ -506,7 +507,7 @@ def test_every_reason_says_what_where_and_what_to_do(settings, batch):
         {"inputTokens": None, "cacheReadTokens": 5},
         {"inputTokens": None, "totalTokens": 205, "cacheReadTokens": 5},
         {"inputTokens": 1000, "cacheReadTokens": 1000},
-        {"endpointTag": "x" * 1024, "latencyMs": 316_224_000_000, "costUsd": "1000000000000000", "attempt": 2**31 - 1},
+        {"endpointTag": "x" * 1024, "latencyMs": 316_224_000_000, "costUsd": "1000000000000", "attempt": 2**31 - 1},
         {"reasoningTokens": 600, "totalTokens": 1800},
         {"usage": {"audio_seconds": 999_999_999_999, "input_tool_tokens": "10", "a unit of ours": 1e-9}},
         {"priceContext": {}, "usage": {}, "metadata": {}, "withdrawn": False, "externalRequestId": "x" * 256},
@@ -760,9 +761,50 @@ def test_whatever_lands_is_loaded_or_rejected(tmp_path, texts, extension):
     land(settings, f"a{extension}", gzip.compress(text) if extension.endswith(".gz") else text)
     load = load_new_files(settings)
     assert load.rows_in == load.rows_loaded + load.rows_rejected
+    assert not [row for row in rejects(settings) if "Exception" in row["message"]]
     if extension.startswith(".jsonl"):
         assert load.rows_in == max(1, sum(1 for line in text.split(b"\n") if line.strip()))
     assert files_with_missing_rows(settings) == []
+
+
+counts = st.none() | st.booleans() | st.integers(-5, 10**14) | st.floats() | st.text(max_size=3) | anything
+payloads = st.dictionaries(
+    st.sampled_from(
+        [
+            *(
+                "input_tokens",
+                "output_tokens",
+                "prompt_tokens",
+                "completion_tokens",
+                "total_tokens",
+                "iterations",
+                "usage",
+            ),
+            *("promptTokenCount", "candidatesTokenCount", "response", "speed", "service_tier", "trafficType", "model"),
+            *("cache_creation", "cache_creation_input_tokens", "input_tokens_details", "output_tokens_details"),
+        ]
+    ),
+    st.deferred(lambda: counts | payloads | st.lists(payloads, max_size=3)),
+    max_size=6,
+)
+usages = st.fixed_dictionaries(
+    {}, optional={"raw": payloads | anything, "apiFlavor": st.sampled_from(["chat", "images", 7])}
+)
+
+
+@given(
+    st.sampled_from(["anthropic", "openai", "google", "x-ai", "aws", "openrouter", "vllm", 3]),
+    st.sampled_from(["gpt-image-1", "m", None]),
+    usages | st.dictionaries(st.sampled_from(sorted(TEXT_COUNTS)), counts, max_size=3) | anything,
+    st.dictionaries(st.sampled_from([*TOKENS, "priceContext", "serviceTier", "tokenConvention"]), anything, max_size=4),
+)
+@examples(max_examples=400, deadline=None)
+def test_whatever_a_usage_object_holds_it_is_read_or_refused(provider, model, usage, fields):
+    line = json.dumps(event("r", provider=provider, model=model, usage=usage, **fields))
+    again = json.loads(reread(line))
+    assert (again["externalRequestId"], again["status"]) == ("r", "success")
+    told = usage_json(json.dumps(again["usage"]) if isinstance(again["usage"], dict) else str(again["usage"]))
+    assert told == "" or told[0] in "!{"
 
 
 def test_real_usage_loads_without_a_reject(settings, shared_data):

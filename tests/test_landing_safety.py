@@ -86,6 +86,59 @@ def test_ids_are_replaced_by_their_hmac(settings):
         assert plain.encode() not in everything
 
 
+PLAIN = "plain-id"
+SPELLINGS = [
+    *("tenantID", "TenantId", "tenant_id", "TENANT-ID", "tenant id", "tenant", "USERID", "user", "User", " userId "),
+    *("user-id", "user.id", "user_uuid", "end_user", "enduser.id", "endUserId", "x-user-id", "userName", "user_email"),
+    *("customer", "customerId", "customer_name", "account_id", "orgId", "organization", "uid", "email", "userIds"),
+]
+OTHERS = ["team", "user_agent", "userCount", "accounting", "organic", "mailbox", "cost_center", "fluid", "region"]
+
+
+@pytest.mark.parametrize("key", SPELLINGS)
+def test_an_id_is_hashed_however_its_name_is_spelled(settings, key):
+    settings = replace(settings, id_secret=SECRET)
+    inside = json.dumps({"a": [{key: PLAIN}]})
+    everywhere = {
+        key: PLAIN,
+        "metadata": {key: [PLAIN, f" {PLAIN}\u00a0"], "deep": [{"deeper": {key: {"id": PLAIN}}}], "kept": " " + inside},
+        "priceContext": {key: PLAIN, "speed": "fast"},
+        "note": json.dumps(inside),
+    }
+    numbers = {"metadata": {key: 987654321, "more": {key: [987654321]}}}
+    events = [event("1", **everywhere), event("2", **numbers), event("3", **numbers, usage={key: 987654321})]
+    land(settings, "a.jsonl", [*events, event("4", **everywhere, outputTokens=-1)])
+    land(settings, "many.jsonl", [event("5", **everywhere, **{f"generated-{n}": n for n in range(150)})])
+    land(settings, "b.csv", csv_text([event("6", **everywhere)]))
+    load = load_new_files(settings)
+    assert load.rejects_by_reason == {"bad_value": 1, "negative_tokens": 1}
+    everything = written(settings)
+    assert PLAIN.encode() not in everything
+    assert b"987654321" not in everything
+    metadata = {row["external_request_id"]: json.loads(row["metadata"]) for row in rows(settings)}
+    assert metadata["1"][key] == [digest(PLAIN), digest(PLAIN)]
+    assert json.loads(metadata["1"]["kept"]) == {"a": [{key: digest(PLAIN)}]}
+    assert metadata["2"][key] == digest("987654321")
+    contexts = {row["price_context"] for row in rows(settings) if row["external_request_id"] == "1"}
+    assert contexts == {
+        json.dumps(dict(sorted({key.strip().lower(): digest(PLAIN), "speed": "fast"}.items())), separators=(",", ":"))
+    }
+
+
+def test_what_names_nobody_stays_as_it_is(settings):
+    land(settings, "a.jsonl", [event("1", metadata=dict.fromkeys(OTHERS, PLAIN), user="u")])
+    load_new_files(replace(settings, id_secret=SECRET))
+    (row,) = rows(settings)
+    assert json.loads(row["metadata"]) == dict.fromkeys(OTHERS, PLAIN) | {"user": digest("u")}
+
+
+def test_no_plain_id_is_left_of_any_spelling_that_was_found(settings, shared_data):
+    settings = replace(settings, id_secret=SECRET)
+    land(settings, "ids.jsonl", (shared_data / "hostile" / "id-spellings.jsonl").read_bytes())
+    assert load_new_files(settings).rows_loaded > 0
+    assert b"plain-id" not in written(settings)
+
+
 @pytest.mark.parametrize("secret", ["k", "x" * 64, "y" * 65, "schlüssel"])
 def test_the_hmac_is_the_standard_one(settings, secret):
     land(settings, "a.jsonl", [event("1", tenantId="t" * 200)])

@@ -142,7 +142,7 @@ def _with_cheaper_mini(provider: types.Provider) -> types.Provider:
 
 
 def _forget_the_catalogue() -> None:
-    catalogue.resolve.cache_clear()
+    catalogue.resolve_over_time.cache_clear()
     suggestions._names.cache_clear()
 
 

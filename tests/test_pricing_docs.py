@@ -43,6 +43,8 @@ EXAMPLES = {
     "batch before its price": ("0.0085", BATCH, "2026-09-10T12:00:00Z", "openai", "gpt-5", "batch"),
     "before midnight": ("0.016", PLAIN, "2026-07-29T23:59:59Z", "openai", "gpt-5.6-luna"),
     "midnight": ("0.0032", PLAIN, "2026-07-30T00:00:00Z", "openai", "gpt-5.6-luna"),
+    "a name in 2025": ("0.0055", PLAIN, "2025-10-01T12:00:00Z", "google", "gemini-flash-latest"),
+    "a name in 2026": ("0.024", PLAIN, "2026-06-10T12:00:00Z", "google", "gemini-flash-latest"),
     "midnight elsewhere": ("0.016", PLAIN, "2026-07-30T01:59:59+02:00", "openai", "gpt-5.6-luna"),
 }
 

@@ -87,10 +87,12 @@ def landed(tmp_path_factory) -> Pipeline:
     ]
     pipeline.land("payloads.jsonl", lines)
     pipeline.land("own.jsonl", [OPENAI, CONFLICT, UNREADABLE, NESTED, CACHED_VIDEO, TEXT, TOO_MANY])
+    pipeline.land("words.jsonl", [FAST, BATCH, COMPACTED_CALL, ADVISED])
     pipeline.price()
     return pipeline
 
 
+SMALL = {"input_tokens": 1_000, "output_tokens": 200}
 RAW_OPENAI = {
     "prompt_tokens": 1_000,
     "completion_tokens": 300,
@@ -106,6 +108,15 @@ NESTED = event("own-nested", usage={"audio_seconds": 10, "input_audio_seconds": 
 CACHED_VIDEO = event("own-video", cacheReadTokens=800, inputVideoTokens=700, usage={"cache_video_read_tokens": 600})
 TEXT = event("own-text", usage={"input_text_tokens": 1_000, "output_text_tokens": 200})
 TOO_MANY = event("own-too-many", cacheReadTokens=900, usage={"input_tool_tokens": 200})
+MESSAGE = {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000, "cache_read_input_tokens": 5}
+COMPACTION = {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500, "cache_read_input_tokens": 7}
+ADVISOR = {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 9, "output_tokens": 9}
+ANSWER = {"input_tokens": 23_000, "output_tokens": 1_000, "cache_read_input_tokens": 5}
+FAST = event("own-fast", **NO_COUNTS, usage={"raw": SMALL | {"speed": "fast", "service_tier": "standard"}})
+FAST["model"] = "claude-opus-5"
+BATCH = event("own-batch", **NO_COUNTS, usage={"raw": SMALL | {"service_tier": "batch"}})
+COMPACTED_CALL = event("own-compacted", **NO_COUNTS, usage={"raw": ANSWER | {"iterations": [COMPACTION, MESSAGE]}})
+ADVISED = event("own-advised", **NO_COUNTS, usage={"raw": ANSWER | {"iterations": [MESSAGE, ADVISOR]}})
 
 
 def test_recorded_payloads_cost_the_same_when_they_land(landed):
@@ -186,6 +197,107 @@ def test_other_units_are_counted_once(landed):
 def test_a_payload_says_what_it_says(provider, payload, expected):
     counts = {name: count for name, count in vars(normalise(provider, payload).usage).items() if count}
     assert counts == {name: count for name, count in vars(expected).items() if count}
+
+
+@pytest.mark.parametrize(
+    ("iterations", "counts", "is_partial"),
+    [
+        ([MESSAGE], (23_005, 1_000, 5), False),
+        ([COMPACTION, MESSAGE], (203_012, 4_500, 12), False),
+        ([COMPACTION, COMPACTION, MESSAGE | {"type": "message"}], (383_019, 8_000, 19), False),
+        ([MESSAGE, ADVISOR], (23_005, 1_000, 5), True),  # at the prices of another model
+        ([], (23_005, 1_000, 5), False),
+        ([{"input_tokens": 5}, "?"], (23_005, 1_000, 5), True),
+        (None, (23_005, 1_000, 5), False),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_every_billed_iteration_is_counted(iterations, counts, is_partial, wrapped):
+    usage = ANSWER | {"iterations": iterations}
+    payload = {"model": "claude-sonnet-4-5", "usage": usage} if wrapped else usage
+    found = normalise("anthropic", payload)
+    usage = found.usage
+    assert (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens) == counts
+    assert found.is_partial is is_partial
+
+
+def test_iterations_that_a_gateway_added_up_are_not_added_again():
+    whole = {"input_tokens": 203_000, "output_tokens": 4_500, "iterations": [COMPACTION, MESSAGE]}
+    usage = normalise("anthropic", whole).usage
+    assert (usage.input_tokens, usage.output_tokens) == (203_012, 4_500)
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload", "tier", "words"),
+    [
+        ("anthropic", {"speed": "fast", "service_tier": "standard"}, "standard", {"speed": "fast"}),
+        (
+            "anthropic",
+            {"speed": None, "inference_geo": "us", "service_tier": "batch"},
+            "batch",
+            {"inference_geo": "us"},
+        ),
+        ("anthropic", {"inference_geo": "global"}, None, {}),
+        ("anthropic", {"inference_geo": "not_available", "speed": ""}, None, {}),
+        ("google", {"trafficType": "ON_DEMAND"}, None, {}),
+        ("google", {"trafficType": "ON_DEMAND_FLEX"}, "flex", {}),
+        ("google", {"trafficType": "PROVISIONED_THROUGHPUT"}, "provisioned_throughput", {}),
+        ("google", {"serviceTier": "SERVICE_TIER_PRIORITY"}, "priority", {}),
+        ("openai", {"service_tier": "Flex"}, "flex", {}),
+        ("openrouter", {"is_byok": True}, None, {"is_byok": "true"}),
+        ("perplexity", {"search_context_size": "low"}, None, {"search_context_size": "low"}),
+    ],
+)
+@pytest.mark.parametrize("place", ["inside", "beside"])
+def test_words_that_select_a_price_are_read_in_the_usage_and_beside_it(provider, payload, tier, words, place):
+    counts = {
+        "anthropic": {"input_tokens": 1, "output_tokens": 1},
+        "google": {"promptTokenCount": 1, "candidatesTokenCount": 1},
+    }.get(provider, {"prompt_tokens": 1, "completion_tokens": 1})
+    root = "usageMetadata" if provider == "google" else "usage"
+    found = normalise(provider, {root: counts | payload} if place == "inside" else {root: counts, **payload})
+    assert (found.service_tier, found.price_words) == (tier, words)
+
+
+def test_the_tier_of_a_response_of_bedrock_is_an_object():
+    counts = {"inputTokens": 1, "outputTokens": 1}
+    payload = {"usage": counts, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "optimized"}}
+    found = normalise("aws", payload)
+    assert (found.service_tier, found.price_words) == ("flex", {"latency": "optimized"})
+
+
+@pytest.mark.parametrize(
+    ("flavor", "model", "details", "images"),
+    [
+        ("images", "gpt-image-1.5", {}, 1_056),
+        (None, "gpt-image-1.5-2025-12-16", {}, 1_056),
+        ("images", "a-deployment", {}, 1_056),
+        (None, "openai/chatgpt-image-latest", {}, 1_056),
+        ("images", "gpt-image-1.5", {"output_tokens_details": {"text_tokens": 56, "image_tokens": 1_000}}, 1_000),
+        ("images", "gpt-image-1.5", {"output_tokens_details": {"text_tokens": 1_056}}, None),
+        (None, "gpt-5", {}, None),
+    ],
+)
+def test_output_of_an_image_model_is_images(flavor, model, details, images):
+    payload = {"input_tokens": 50, "output_tokens": 1_056, "total_tokens": 1_106, **details}
+    assert normalise("openai", payload, flavor, model).usage.output_image_tokens == images
+
+
+def test_a_total_that_has_the_reasoning_beside_the_output():
+    details = {"completion_tokens_details": {"reasoning_tokens": 600}}
+    payload = {"prompt_tokens": 10_120, "completion_tokens": 1_499, "total_tokens": 12_219, **details}
+    for provider in ("x-ai", "openai"):  # an endpoint that is like OpenAI's may count as xAI does
+        usage = normalise(provider, payload).usage
+        assert (usage.total_output_tokens, usage.reasoning_tokens) == (2_099, 600)
+
+
+def test_words_and_iterations_of_a_payload_select_the_price_when_they_land(landed, usd):
+    columns = "price_variant, missing_variant, usage_source, input_tokens, cost_usd"
+    rows = {row[0]: row[1:] for row in landed.inside(f"select request_id, {columns} from marts.fct_attempts")}
+    assert rows["own-fast"] == ("speed=fast", None, "provider", 1_000, usd(1_000, 10) + usd(200, 50))
+    assert rows["own-batch"][0] == "processing=batch"
+    assert rows["own-compacted"][2:4] == ("provider", 203_012)
+    assert rows["own-advised"][2:4] == ("provider_partial", 23_005)
 
 
 @pytest.mark.parametrize(

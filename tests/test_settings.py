@@ -1,6 +1,8 @@
 """Every documented setting is read somewhere, and a value that cannot be read is a sentence that names the variable."""
 
+import os
 import re
+import subprocess
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +104,46 @@ def test_everything_lives_under_the_data_root(tmp_path):
     assert all(place.is_relative_to(tmp_path) for place in [*places, Path(settings.landing)])
     assert from_environment({}).data == PROJECT / "data"
     assert from_environment({"TOKENTRAIL_LANDING": "s3://bucket/landing"}).landing == "s3://bucket/landing"
+
+
+@pytest.mark.parametrize("name", ["with blanks", "a;b", "a&b", "Kosten (Köln), 日本", "a=b", "a@b+c", "a!b~c", "-a"])
+def test_a_data_root_may_have_any_name_that_every_tool_reads_alike(tmp_path, name):
+    assert from_environment({"TOKENTRAIL_DATA": str(tmp_path / name)}).data == tmp_path / name
+
+
+@pytest.mark.parametrize("odd", [*"*?[]{}%#$`'\"\\|<>\n\t\x7f\u2028\u200b", "\udcff", " /x", "x /y", "/x "])
+def test_a_data_root_that_some_tool_reads_otherwise_is_a_sentence(odd):
+    with pytest.raises(ValueError, match=r"(?s)^TOKENTRAIL_DATA is .*\.$"):
+        from_environment({"TOKENTRAIL_DATA": f"/srv/a{odd}b" if odd.strip(" xy/") else f"/srv/{odd}"})
+
+
+@pytest.mark.parametrize(
+    "place", [".", "orchestration", "dbt_project/target", "tests/data", ".git/x", "data/../docs", "/", "Makefile"]
+)
+def test_a_data_root_where_other_files_live_is_a_sentence(place):
+    with pytest.raises(ValueError, match=r"^TOKENTRAIL_DATA is .*: give a folder.*\.$"):
+        from_environment({"TOKENTRAIL_DATA": place})
+
+
+def test_a_tilde_is_home_and_a_relative_root_is_taken_from_the_checkout(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert from_environment({"TOKENTRAIL_DATA": "~/llm cost"}).data == tmp_path / "llm cost"
+    assert from_environment({"TOKENTRAIL_DATA": "elsewhere/data"}).data == PROJECT / "elsewhere" / "data"
+
+
+def test_make_says_so_before_anything_is_written(tmp_path):
+    root = f"{tmp_path}/50% off"
+    said = subprocess.run(
+        ["make", "-o", ".venv/.complete", "run"],
+        cwd=PROJECT,
+        env=os.environ | {"TOKENTRAIL_DATA": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode != 0
+    assert said.stderr.startswith(f"TOKENTRAIL_DATA is {root!r}: % cannot stand in the path")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sql_and_python_name_the_same_leaves_in_the_same_order():

@@ -3,13 +3,18 @@
 One data root lives through a story, as in test_rebuild.py.
 """
 
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import pytest
 
-from orchestration import set_aside
+from orchestration import dbt, set_aside
+from orchestration.dbt import run_dbt
+from orchestration.failures import why_the_build_failed
 from orchestration.settings import PROJECT
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_rebuild import UNKNOWN, WithOverrides
@@ -179,3 +184,52 @@ def test_before_the_first_load_there_is_nothing_to_set_aside(tmp_path):
     empty = pipeline_at(tmp_path / "data")
     with pytest.raises(set_aside.NoSuchLineError, match="has no load yet"):
         set_aside.find_line(empty.settings, FILE, 1)
+
+
+BROKEN = {  # a test -> what makes it fail
+    "assert_marts_tie_to_fact": "update marts.cost_by_tenant_daily set attempts = attempts + 1 where event_date = '2026-11-19'",
+    "unique_key_fct_attempts": "insert into marts.fct_attempts select * from marts.fct_attempts where request_id = 'big'",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(taken_back) -> str:
+    """Marts that somebody changed by hand: what the run says of them."""
+    with duckdb.connect(str(taken_back.settings.warehouse)) as connection:
+        for statement in (*BROKEN.values(), "delete from tokentrail.verified"):
+            connection.execute(statement)
+    before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    with pytest.raises(RuntimeError):
+        run_dbt(taken_back.settings, "test", "--select", "assert_marts_tie_to_fact", "fct_attempts,test_type:generic")
+    return why_the_build_failed(taken_back.settings, before)
+
+
+def test_a_failed_test_names_the_lines_behind_it(broken):
+    assert f"__attempt_key: 1 row fails. The lines are landing/{FILE} line 3, request big. " in broken
+
+
+def test_a_test_about_a_date_names_the_likeliest_lines(broken):
+    (_, about) = broken.split("assert_marts_tie_to_fact: ")
+    [sentence] = [words for words in about.split(". ") if words.startswith("The likeliest lines are ")]
+    assert f"landing/{FILE} line 4, request other-day" in sentence
+
+
+def test_the_message_says_what_to_do(broken):
+    assert broken.endswith(
+        "lets the next run publish without a line, `make take-back` counts it again (docs/operate.md, When a run fails)."
+    )
+    assert f"`make set-aside FILE={FILE} LINE=" in broken
+
+
+def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, broken, tmp_path, monkeypatch):
+    project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
+    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    model = project / "models" / "intermediate" / "int_exposure.sql"
+    model.write_text(model.read_text().replace("sum(coalesce(", "cast('1795165204123' as integer) + sum(coalesce(", 1))
+    before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    with pytest.raises(RuntimeError):
+        run_dbt(taken_back.settings, "run", "--select", "int_exposure")
+    said = why_the_build_failed(taken_back.settings, before)
+    assert said.startswith("int_exposure could not be built: ")
+    assert "Could not convert string '1795165204123' to INT32" in said
+    assert f"came since the last publication are in landing/{FILE} line 3, request big;" in said

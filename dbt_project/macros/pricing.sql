@@ -267,19 +267,24 @@
     end
 {%- endmacro %}
 
-{#- Why the cost of a priced attempt is approximate, NULL where it is not: `priced` as pricing_status() says it. -#}
+{#- A priced attempt whose name, variant or usage does not say all that its price depends on. -#}
+{% macro is_approximate() -%}
+    (
+        cost_usd is not null
+        and (price_approximate_reason is not null or missing_variant is not null or usage_source = 'provider_partial')
+    )
+{%- endmacro %}
+
+{#- Why it is; NULL where it is not. -#}
 {% macro approximate_reason() -%}
     case
-        when cost_usd is not null
+        when {{ is_approximate() }}
         then
-            nullif(
-                concat_ws(
-                    ', ',
-                    price_approximate_reason,
-                    case when missing_variant is not null then 'missing_variant' end,
-                    case when usage_source = 'provider_partial' then 'partial_usage' end
-                ),
-                ''
+            concat_ws(
+                ', ',
+                price_approximate_reason,
+                case when missing_variant is not null then 'missing_variant' end,
+                case when usage_source = 'provider_partial' then 'partial_usage' end
             )
     end
 {%- endmacro %}

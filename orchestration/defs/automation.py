@@ -111,7 +111,7 @@ def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | d
     return dg.RunRequest(run_key=f"{hour}-{hashlib.sha256(names.encode()).hexdigest()}")
 
 
-@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
 def dead_runs(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SkipReason:
     """Mark runs whose process is gone, so that the next may begin, and tell on-call."""
     found = mark_dead_runs(settings, context.instance)

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
+from orchestration.failures import why_the_build_failed
 from orchestration.seeds import SeedError, check_seeds
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import preview, warehouse
@@ -77,7 +78,8 @@ def warehouse_models(
         events = list(invocation.stream())
     if not invocation.is_successful():
         yield from events
-        raise dg.Failure(f"dbt build failed, so nothing is published. {invocation.get_error() or ''}")
+        why = why_the_build_failed(settings, started_at) or invocation.get_error() or ""
+        raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
     metadata = _what_tables_hold(settings, started_at)
     for event in events:
         if isinstance(event, dg.Output):

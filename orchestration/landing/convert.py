@@ -32,7 +32,7 @@ from orchestration.landing.usage import LARGEST_COUNT, context_json, disjoint_us
 
 LONGEST_ID = 256
 LONGEST_TEXT = 1_024  # characters of a label: what is longer is no name of anything
-LARGEST_COST = 10**15  # USD: 10^11 such lines still add up within DECIMAL(38,12)
+LARGEST_COST = 10**12  # USD: 10^14 such lines still add up within DECIMAL(38,12)
 LONGEST_LATENCY = 10 * 366 * 86_400_000  # ms: ten years
 MOST_EXTRAS = 100  # more unknown field names than this in one batch are generated names: handled row by row
 CHOICES = {

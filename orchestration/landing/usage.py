@@ -151,8 +151,8 @@ def reread(line: str) -> str:
     usage = json_object(given) if isinstance(given, str) else given
     if isinstance(usage, dict):
         try:
-            event |= {"usage": usage}
-            event = _with_raw_usage(event) if "raw" in usage else event
+            event |= {"usage": {name: value for name, value in usage.items() if value is not None}}
+            event = _with_raw_usage(event) if "raw" in event["usage"] else event
             event |= _from_text_counts(event)
         except ValueError as error:
             event |= {"usage": f"!{error}"}
@@ -165,12 +165,13 @@ def _with_raw_usage(event: dict) -> dict:
 
     usage = dict(event["usage"])
     raw, flavor = usage.pop("raw"), usage.pop("apiFlavor", None)
+    raw = json_object(raw) if isinstance(raw, str) else raw
     found = normalise(str(event.get("provider") or ""), raw, flavor, str(event.get("model") or ""))
-    counts = {name: count for name in TOKENS if (count := getattr(found.usage, snake_case(name))) is not None}
+    counts = {name: _plain(count) for name in TOKENS if (count := getattr(found.usage, snake_case(name))) is not None}
     for name, count in counts.items():
         if _number(event, name) not in (None, count):
             raise ValueError(f"{name} is {str(event[name])[:20]}, but usage.raw says {count}: send one of them")
-    other = {unit: float(count) if isinstance(count, Decimal) else count for unit, count in found.usage.other.items()}
+    other = {unit: _plain(count) for unit, count in found.usage.other.items()}
     event = {**event, **counts, "tokenConvention": "inclusive", "usage": {**other, **usage}}
     if found.service_tier and _is_blank(event.get("serviceTier")):
         event["serviceTier"] = found.service_tier
@@ -181,6 +182,10 @@ def _with_raw_usage(event: dict) -> dict:
     if found.price_words and isinstance(words, dict):
         event["priceContext"] = {**found.price_words, **words}
     return event
+
+
+def _plain(count: int | Decimal) -> int | float:
+    return float(count) if isinstance(count, Decimal) else count
 
 
 def _from_text_counts(event: dict) -> dict[str, int | float]:

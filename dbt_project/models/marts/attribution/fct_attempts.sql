@@ -66,7 +66,7 @@ select
     price_variant,
     missing_variant,
     {{ approximate_reason() }} as approximate_reason,
-    {{ approximate_reason() }} is not null as is_approximate,
+    {{ is_approximate() }} as is_approximate,
     price_tier_from_tokens,
     fallback_leaves,
     -- provenance

@@ -7,7 +7,7 @@ that SQL cannot canonicalise (usage, priceContext, metadata with a body in it).
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -28,7 +28,15 @@ from orchestration.landing.privacy import (
     needs_cleaning,
 )
 from orchestration.landing.text import BLANKS, INSTANT, NUMBER
-from orchestration.landing.usage import LARGEST_COUNT, context_json, disjoint_usage, json_object, reread, usage_json
+from orchestration.landing.usage import (
+    APART,
+    LARGEST_COUNT,
+    context_json,
+    disjoint_usage,
+    json_object,
+    reread,
+    usage_json,
+)
 
 LONGEST_ID = 256
 LONGEST_TEXT = 1_024  # characters of a label: what is longer is no name of anything
@@ -51,6 +59,9 @@ create macro tidy(x) as case
     when x < '!' or strlen(x) <> length(x) or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10))
         or ends_with(x, chr(11)) or ends_with(x, chr(12)) or ends_with(x, chr(13)) or ends_with(x, chr(0))
     then nullif(trim(x, chr(0) || '{BLANKS[1:]}'), '') else x end;
+-- JSON without a backslash has no control character, and so no other ASCII blank than a space.
+create macro tidy_plain(x) as case
+    when x < '!' or ends_with(x, ' ') or strlen(x) <> length(x) then tidy(x) else x end;
 create macro is_number(x) as regexp_full_match(x, '{NUMBER}');
 -- An empty text says nothing, and NaN is what Python and pandas write for nothing.
 create macro is_absent(x) as coalesce(lower(tidy(x)), 'nan') = 'nan';
@@ -83,7 +94,7 @@ create macro keyed_hash(x, inner_pad, outer_pad) as
 
 # Lines that SQL reads otherwise than their sender meant: key lists of a batch say whether it has any such line.
 IS_TWICE = "coalesce(len(list_distinct(try(json_keys(line)))) < len(try(json_keys(line))), false)"
-IS_HALF = r"(not json_valid(line) and regexp_matches(line, '\\u[dD][89a-fA-F]'))"
+IS_HALF = r"(not json_valid(line) and contains(lower(line), '\ud'))"
 IS_NAN = "contains(line, 'NaN')"
 IS_USAGE = "(contains(line, '\"raw') or contains(line, '_text_'))"
 ODD = {"is_twice": IS_TWICE, "is_half": IS_HALF, "is_nan": IS_NAN, "is_usage": IS_USAGE}
@@ -91,11 +102,16 @@ KEYS = f"""
     select
         any_value(keys),
         len(any_value(keys)) > len(list_distinct(any_value(keys))) as is_twice,
-        any_value(keys) is null and bool_or(regexp_matches(line, '\\\\u[dD][89a-fA-F]')) as is_half,
+        bool_or(case when keys is null then {IS_HALF} end) as is_half,
         bool_or({IS_NAN}) as is_nan,
-        contains(any_value(keys)::varchar, 'usage') and bool_or({IS_USAGE}) as is_usage
-    from (select line, try(json_keys({{event}})) as keys from lines)
-    group by keys::varchar
+        bool_or(case when contains(names, 'usage') then {IS_USAGE} end) as is_usage,
+        not bool_or(contains(line, '\\')) as is_plain,
+        max(strlen(line)) as longest
+    from (
+        select line, keys, keys::varchar as names
+        from (select line, try(json_keys(line)) as keys from (select {{event}} as line from lines))
+    )
+    group by names
 """  # noqa: S608
 
 
@@ -209,9 +225,7 @@ def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
         read_again = database.execute(f"select case when {' or '.join(odd)} then reread(line) end as event from lines")  # noqa: S608
         database.register("lines", lines.append_column("event", read_again.to_arrow_table()["event"]))
         event, keys = "coalesce(event, line)", _keys(database, "coalesce(event, line)")
-    present = {name for found in keys for name in found["keys"] or ()}
-    all_objects = all(found["keys"] for found in keys)
-    statement, parameters = rows_sql(present, all_objects, secret, event)
+    statement, parameters = rows_sql(keys, secret, event)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
     there = {column[0] for column in database.execute("from typed limit 0").description}
     dates = _dates(database, there)
@@ -248,7 +262,7 @@ def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, 
 def _keys(database, event: str) -> list[dict]:
     """The key lists that occur in a batch, each with what its lines may have that SQL cannot read."""
     found = database.execute(KEYS.format(event=event)).fetchall()
-    return [dict(zip(("keys", *ODD), values, strict=True)) for values in found]
+    return [dict(zip(("keys", *ODD, "is_plain", "longest"), values, strict=True)) for values in found]
 
 
 def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
@@ -294,12 +308,15 @@ def quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 
-def rows_sql(present: set[str], all_objects: bool, secret: str, event: str = "line") -> tuple[str, list]:
+def rows_sql(keys: list[dict], secret: str, event: str = "line") -> tuple[str, list]:
     """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
 
-    `present` are the keys that occur in the batch, `all_objects` whether every line is an object, `event` the
-    expression of the event in a line.
+    `keys` are the key lists that occur in the batch, `event` the expression of the event in a line.
     """
+    present = {name for found in keys for name in found["keys"] or ()}
+    all_objects = all(found["keys"] for found in keys)
+    tidy = "tidy_plain" if all(found["is_plain"] for found in keys) else "tidy"
+    limited = STRINGS if any(found["longest"] > LONGEST_TEXT for found in keys) else APART
     known = [name for name in FIELDS if name in present]
     extras = sorted(present.difference(FIELDS))
     plain = len(extras) <= MOST_EXTRAS and all(_is_plain(name) for name in extras) and _differ(extras)
@@ -308,11 +325,13 @@ def rows_sql(present: set[str], all_objects: bool, secret: str, event: str = "li
     structure = json.dumps(shape).replace("'", "''")
     guard = "" if all_objects else "case when json_valid(event) and json_type(event) = 'OBJECT' then "
     text = {name: f'f."{name}"' if name in present else "null::varchar" for name in FIELDS}
-    values = _values(text, present, secret)
+    values = _values(text, present, secret, tidy)
     values["metadata"] = _metadata("metadata" in present, extras, extras_read if plain else None, secret)
     typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
     there = {column for column, expression in values.items() if not expression.startswith("null::")}
-    there = ", ".join(there | ({"tenant_id"} if "metadata" in present else set()))
+    there |= {"tenant_id"} if "metadata" in present else set()
+    there |= {"processing"} if "serviceTier" in present else set()
+    there = ", ".join(there)
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
     with parsed as (
@@ -323,7 +342,7 @@ def rows_sql(present: set[str], all_objects: bool, secret: str, event: str = "li
     {typed}
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
     counted as (select * {_replaced(present)} from valued),
-    judged as (select * exclude (f, event), occurred_at::date as event_date, {_reason(text, present)} as reason from counted)
+    judged as (select * exclude (f, event), occurred_at::date as event_date, {_reason(text, present, limited)} as reason from counted)
     select content_hash, line_number, event_date, {there}, reason, case when reason is not null then line end as line
     from judged
     """  # noqa: S608
@@ -342,6 +361,13 @@ def _replaced(present: set[str]) -> str:
         counts = f"{{{counts}, 'token_convention': token_convention}}"
         disjoint = f"nullif(disjoint_usage(usage, to_json({counts})), '')"
         replaced.append(f"case when usage like '{{%' then {disjoint} else usage end as usage")
+    if "serviceTier" in present:  # Anthropic says of a batch that its tier was batch
+        replaced.append(
+            "case when service_tier = 'batch' then coalesce(processing, 'batch') else processing end as processing"
+        )
+        replaced.append(
+            "case when processing = 'realtime' then service_tier else nullif(service_tier, 'batch') end as service_tier"
+        )
     if "metadata" in present:
         inside = (
             "case when contains(metadata, '\"tenantId\"') then tidy(json_extract_string(metadata, '$.tenantId')) end"
@@ -360,17 +386,13 @@ def _differ(extras: list[str]) -> bool:
     return len(lower) == len(extras) and not lower & {name.lower() for name in FIELDS}
 
 
-def _values(text: dict[str, str], present: set[str], secret: str) -> dict[str, str]:
+def _values(text: dict[str, str], present: set[str], secret: str, tidy: str) -> dict[str, str]:
     """Raw column -> expression over the texts `f.<field>`; a field that is not there is a NULL of its type."""
     values = {}
     for name in STRINGS:
-        values[snake_case(name)] = f"tidy({text[name]})" if name in present else text[name]
+        values[snake_case(name)] = f"{tidy}({text[name]})" if name in present else text[name]
     for name in set(WITHOUT_CASE) & present:
         values[snake_case(name)] = f"lower({values[snake_case(name)]})"
-    if "serviceTier" in present:  # Anthropic says of a batch that its tier was batch
-        tier, processing = values["service_tier"], values["processing"]
-        values["processing"] = f"coalesce({processing}, case when {tier} = 'batch' then 'batch' end)"
-        values["service_tier"] = f"case when {processing} = 'realtime' then {tier} else nullif({tier}, 'batch') end"
     for name, default in DEFAULTS.items():
         column = snake_case(name)
         values[column] = f"coalesce({values[column]}, '{default}')" if name in present else f"'{default}'"
@@ -425,16 +447,19 @@ def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | No
     )
 
 
-def _reason(text: dict[str, str], present: set[str]) -> str:
-    """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none."""
+def _reason(text: dict[str, str], present: set[str], limited: Iterable[str]) -> str:
+    """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none.
+
+    `limited` are the texts that may be too long in this batch.
+    """
     rules = [_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'")]
     rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
     time = occurred_text(text, present)
     for name in REQUIRED:
         value = time if name == "occurredAt" else snake_case(name)
         rules.append(_refuse(f"{value} is null", "missing_field", f"'{name} is missing'"))
-    for name in (name for name in STRINGS if name in present):
-        most, code = (LONGEST_ID, "id_too_long") if name.endswith("RequestId") else (LONGEST_TEXT, "bad_value")
+    for name in (name for name in limited if name in present):
+        most, code = (LONGEST_ID, "id_too_long") if name in APART else (LONGEST_TEXT, "bad_value")
         length, limit = f"length({snake_case(name)})", "" if code == "id_too_long" else f", more than {most}"
         rules.append(_refuse(f"{length} > {most}", code, f"'{name} has ' || {length} || ' characters{limit}'"))
     rules.append(_refuse("occurred_at is null", "bad_timestamp", f"found('occurredAt', {time})"))

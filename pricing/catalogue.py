@@ -30,6 +30,8 @@ from pricing.corrections import (
     cited,
     corrected_prices,
     meant_by,
+    needed_bounds,
+    unsaid,
 )
 from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
@@ -66,7 +68,6 @@ STANDARD = {
     "processing": {"realtime"},
     "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
     "speed": {"standard"},
-    "search_context_size": {"low"},
 }
 
 # How the catalogue says that a model without a price costs nothing; without such words its price is unknown.
@@ -228,6 +229,7 @@ def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     tiers = [tier.start + 1 for price in prices for tier in _tiers(price.prices)]
     tiers += [start for _, correction in corrections for start in correction.by_tier()]
     corrected = [bound for _, c in corrections for bound in (c.starts_at, c.ends_at) if bound is not None]
+    corrected += needed_bounds(resolved.provider.id, resolved.model.id)
     segments = product(
         intervals([*(_midnight(day) for day in dates), *corrected], None, None),
         intervals(seconds, 0, DAY_SECONDS),
@@ -311,6 +313,7 @@ def _row(
     applied = {f"{name}={value}" for variant in active for name, value in variant.when.items()}
     applied |= {pair for _, correction in corrections for pair in correction.pairs}
     missing = [] if is_without_charge else _missing_variants(key, applied)
+    missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)
     cites = [resolved.correction, *(cited(placed) for placed in corrections)]
     bounds = (*valid, *seconds, *tokens)
     return {

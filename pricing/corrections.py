@@ -1,13 +1,16 @@
 """Dated corrections of the catalogue that ship with us: `corrections/*.yml`, below a team's overrides, above the catalogue.
 
-Two kinds. An **alias** says which model a name meant from an instant (inclusive) to another (exclusive): a moving name is
+Three kinds. An **alias** says which model a name meant from an instant (inclusive) to another (exclusive): a moving name is
 approximate where none says so. A **price** replaces the catalogue's prices of the units that it names, while it holds, for
-calls that asked for the variants in `when`; with more of them it is the stronger. Each has its source. A wrong fact is
+calls that asked for the variants in `when`; with more of them it is the stronger. A **need** is a word of the price
+context that the price depends on: a call that does not say it is priced by the catalogue, as one whose variant has no
+price. Each has its source. A wrong fact is
 worse than an approximate cost: what nobody wrote down with a date stays out.
 """
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Annotated, TypeVar
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pricing.override_entries import Entry, Instant, Prices, Text, TierOverride, as_list, prices_by_tier
+from pricing.override_entries import Entry, Instant, Prices, Text, TierOverride, as_list, holds, prices_by_tier
 
 FOLDER = Path(__file__).parent / "corrections"
 
@@ -68,9 +71,19 @@ class CorrectedPrice(Correction):
         return tiers[max(start for start in tiers if start <= input_tokens)]
 
 
+class NeededWord(Correction):
+    """The price of a catalogue model depends on this name in the price context."""
+
+    word: Text
+
+
 class _File(Entry):
     aliases: tuple[MeantAlias, ...] = ()
     prices: tuple[CorrectedPrice, ...] = ()
+    needs: tuple[NeededWord, ...] = ()
+
+
+UNSAID = "unknown"
 
 
 AnyKind = TypeVar("AnyKind", bound=Correction)
@@ -86,6 +99,28 @@ def corrected_prices(provider_id: str, model_id: str, context: Mapping[str, str]
     """The prices for calls of a catalogue model with these variants, the strongest last."""
     found = [(place, c) for place, c in _prices().get((provider_id, model_id), []) if c.when.items() <= context.items()]
     return sorted(found, key=lambda placed: len(placed[1].when))
+
+
+def unsaid(
+    provider_id: str, model_id: str, context: Mapping[str, str], valid: tuple[datetime | None, datetime | None]
+) -> list[str]:
+    """What a call of a catalogue model did not say, and its price depends on: `search_context_size=unknown`."""
+    return [
+        f"{need.word}={UNSAID}"
+        for _, need in _of(NeededWord)
+        if need.provider == provider_id and model_id in need.model and need.word not in context and holds(need, *valid)
+    ]
+
+
+def needed_bounds(provider_id: str, model_id: str) -> list[datetime]:
+    """When a need of a catalogue model begins and ends."""
+    return [
+        bound
+        for _, need in _of(NeededWord)
+        if need.provider == provider_id and model_id in need.model
+        for bound in (need.starts_at, need.ends_at)
+        if bound is not None
+    ]
 
 
 def cited(placed: Placed) -> str:
@@ -127,6 +162,6 @@ def every_correction() -> tuple[Placed, ...]:
     found: list[Placed] = []
     for path in sorted(FOLDER.glob("*.yml")):
         file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for word, corrections in (("alias", file.aliases), ("price", file.prices)):
+        for word, corrections in (("alias", file.aliases), ("price", file.prices), ("need", file.needs)):
             found += [(f"pricing/corrections/{path.name} {word} {n}", each) for n, each in enumerate(corrections, 1)]
     return tuple(found)

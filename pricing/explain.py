@@ -18,6 +18,7 @@ from rich.table import Table
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
+from pricing.corrections import UNSAID
 from pricing.names import MOVING_NAME
 from pricing.units import LEAVES
 
@@ -174,8 +175,12 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
 
 
 def _what_is_approximate(attempt: dict[str, Any]) -> Iterator[str]:
-    if attempt["missing_variant"]:
-        yield f"it asked for {attempt['missing_variant']}, which has no price of its own: the standard rate was used."
+    asked = attempt["missing_variant"].split(", ") if attempt["missing_variant"] else []
+    unsaid = [pair.partition("=")[0] for pair in asked if pair.endswith(f"={UNSAID}")]
+    if lacking := [pair for pair in asked if not pair.endswith(f"={UNSAID}")]:
+        yield f"it asked for {', '.join(lacking)}, which has no price of its own: the standard rate was used."
+    if unsaid:
+        yield f"its price depends on {', '.join(unsaid)}, which nobody reported: the catalogue's was used."
     reasons = attempt["approximate_reason"] or ""
     if MOVING_NAME in reasons:
         yield f"what {attempt['model']} meant at that time is not recorded, so it is priced as what it means today."

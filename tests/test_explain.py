@@ -25,6 +25,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
         event("moved", "2026-08-01T10:00:00Z", provider="google", model="gemini-flash-latest"),
         event("meant", "2026-06-10T10:00:00Z", provider="google", model="gemini-flash-latest"),
+        event("searched", provider="perplexity", model="sonar-pro"),
         event("tool-tokens", usage={"input_tool_tokens": 40}),
     ]
     pipeline.land("events.jsonl", events)
@@ -101,6 +102,8 @@ def test_what_makes_a_cost_approximate_is_said(published):
         "Approximate: what gemini-flash-latest meant at that time is not recorded, so it is priced as what it means today."
         in " ".join(said(published, "moved").split())
     )
+    unsaid = "Approximate: its price depends on search_context_size, which nobody reported: the catalogue's was used."
+    assert unsaid in said(published, "searched")
     assert "Approximate" not in said(published, "meant") + said(published, "plain")
 
 

@@ -35,7 +35,18 @@ from pricing.corrections import (
 )
 from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
-from pricing.rows import DAY_SECONDS, EVERYWHERE, LISTED, PriceKey, Row, coalesce, intervals, per_unit, priced_columns
+from pricing.rows import (
+    DAY_SECONDS,
+    EVERYWHERE,
+    LISTED,
+    PriceKey,
+    Row,
+    coalesce,
+    intervals,
+    one_spelling,
+    per_unit,
+    priced_columns,
+)
 from pricing.units import REGISTRY
 
 CATALOGUE_VERSION = version("genai-prices")
@@ -208,11 +219,10 @@ def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:
 
 
 def context_of(key: PriceKey) -> dict[str, str]:
-    """What the catalogue's variants look at, in small letters: `Flex` is flex. Reported processing and tier outrank the
-    same words in the context."""
+    """What the catalogue's variants look at; reported processing and tier outrank the same words there."""
     context = json.loads(key.price_context) if key.price_context else {}
     context |= {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
-    return {name.strip().lower(): value.strip().lower() for name, value in context.items()}
+    return one_spelling(context)
 
 
 def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
@@ -310,7 +320,7 @@ def _row(
     for _, correction in corrections:
         prices |= correction.prices_at(tokens[0])
     has_minimum = (resolved.provider.id, resolved.model.id) in MINIMUM_BILLED
-    applied = {f"{name}={value}" for variant in active for name, value in variant.when.items()}
+    applied = {f"{name}={value}" for each in active for name, value in each.when.items()}
     applied |= {pair for _, correction in corrections for pair in correction.pairs}
     missing = [] if is_without_charge else _missing_variants(key, applied)
     missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)

@@ -23,7 +23,9 @@ CHARGED_SUFFIXES = frozenset({"online"})
 FREE_SUFFIX = ":free"
 FREE_ROUTERS = frozenset({"openrouter/free", "free"})
 
-_CONTEXT_WINDOW = re.compile(r"\s*\[\d+[km]\]$", re.IGNORECASE)
+MOST_PARTS = 6  # nobody writes more of them, and a name of a thousand prefixes is looked up no longer than another
+
+_CONTEXT_WINDOW = re.compile(r"\[\d+[km]\]$", re.IGNORECASE)
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[^:/]*:[^:/]*:(?P<kind>[a-z-]+)/", re.IGNORECASE)
 # What a Bedrock ARN calls a model of the list; a custom or provisioned one is billed otherwise.
 _LISTED_ARNS = frozenset({"foundation-model", "inference-profile"})
@@ -63,7 +65,7 @@ def forms(provider: str, model: str, provider_id: Callable[[str], str | None], s
     prefix or path of the model does.
     """
     form: Form | None = Form(provider, model.strip())
-    while form is not None:
+    while form is not None and len(form.taken_off) <= MOST_PARTS:
         # no name of the catalogue ends with a context window, and its clauses do not expect one
         if not _is_unlisted_arn(form.name) and not _CONTEXT_WINDOW.search(form.name):
             yield form
@@ -72,7 +74,7 @@ def forms(provider: str, model: str, provider_id: Callable[[str], str | None], s
 
 def _shorter(form: Form, provider_id: Callable[[str], str | None], says_nothing: bool) -> Form | None:
     if window := _CONTEXT_WINDOW.search(form.name):
-        return _without(form, form.name[: window.start()], f"context window {window.group().strip()} taken off")
+        return _without(form, form.name[: window.start()].rstrip(), f"context window {window.group()} taken off")
     billed_by = provider_id(form.provider)
     name, _, suffix = form.name.rpartition(":")
     if billed_by == ROUTER and name and suffix.lower() in SAME_MODEL_SUFFIXES | CHARGED_SUFFIXES:

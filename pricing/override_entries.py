@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pricing.rows import PriceKey, per_unit
+from pricing.rows import PriceKey, one_spelling, per_unit
 from pricing.units import LEAF_BY_NAME, REGISTRY, RESTATED, coverage
 
 MILLION, THOUSAND = 1_000_000, 1_000
@@ -153,7 +153,7 @@ class PriceOverride(Entry):
     def variant(self) -> dict[str, str]:
         """The variants it is limited to, by the name that the catalogue calls them; `Flex` and `flex` are one tier."""
         parts = {name: getattr(self, name) for name in VARIANT_KEYS} | (self.price_context or {})
-        return {name.lower(): value.lower() for name, value in parts.items() if value}
+        return one_spelling({name: value for name, value in parts.items() if value})
 
     @property
     def scope(self) -> tuple:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -13,6 +14,8 @@ from pricing.units import LEAVES, OTHER_UNITS, RESTATED, coverage
 DAY_SECONDS = 86_400
 PRICE_SCALE = Decimal(1).scaleb(-18)
 HIGHEST_PRICE = Decimal(99_999)  # DECIMAL(23, 18) keeps five digits before the point
+
+_WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 Row = dict[str, Any]
 
@@ -29,6 +32,14 @@ class PriceKey(NamedTuple):
 
     def __str__(self) -> str:
         return price_name(self.provider, self.model, *self[2:])
+
+
+def one_spelling(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Variants by one spelling, however senders write them: `searchContextSize: Low` is `search_context_size: low`."""
+    return {
+        _WORD_BEGINS.sub("_", name.strip()).replace("-", "_").lower(): value.strip().lower()
+        for name, value in pairs.items()
+    }
 
 
 def price_name(provider: str, model: str, *scope: str | None) -> str:

@@ -163,6 +163,10 @@ def test_the_request_fee_goes_by_what_was_searched(model, rates, fees, usd):
         priced = cost("2026-11-20", "perplexity", model, price_context={"search_context_size": size})
         assert priced.cost_usd == usd(10_000, rates[0]) + usd(1_000, rates[1]) + Decimal(fee) / 1_000
         assert priced.row["missing_variant"] is None
+    camel = cost("2026-11-20", "perplexity", model, price_context={"searchContextSize": "low"})
+    assert (
+        camel.cost_usd == cost("2026-11-20", "perplexity", model, price_context={"search_context_size": "low"}).cost_usd
+    )
     assert cost("2026-11-20", "perplexity", model).row["missing_variant"] == "search_context_size=unknown"
 
 

@@ -1,6 +1,7 @@
 """Names as clients and gateways write them: the same model at the same price, and never another model."""
 
 import re
+import time
 
 import pytest
 from genai_prices.data_snapshot import get_snapshot
@@ -87,6 +88,15 @@ def test_a_way_to_a_model_is_not_another_model(provider, model, same_as):
 )
 def test_what_may_cost_something_else_stays_unknown(provider, model):
     assert found(provider, model) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["openai/" * 2_000, " " * 20_000 + "[1m]", "[1m]" * 500, ":nitro" * 500, "arn:" * 500, "\ud800[1m]"]
+)
+def test_an_odd_name_is_looked_up_as_fast_as_another(name):
+    began = time.monotonic()
+    assert {found(provider, name) for provider in ("openai", "openrouter", "litellm", "aws", "google")} == {None}
+    assert time.monotonic() - began < 2
 
 
 def test_what_was_taken_off_is_said():

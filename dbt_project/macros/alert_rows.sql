@@ -4,13 +4,16 @@
 {#- Alerted days in a row after which the new level is the level. -#}
 {% macro level_shift_days() %} {{ return(7) }} {% endmacro %}
 
+{#- A word of a sender as a part of a name that joins its parts by `|`; the other parts have none, or come last. -#}
+{% macro name_part(column) -%} replace(replace({{ column }}, '%', '%25'), '|', '%7C') {%- endmacro %}
+
 {#- The same in every run: what is behind it, and on which day it began. -#}
 {% macro alert_id(episode) -%}
     left(
         md5(
             concat_ws(
                 '|',
-                {{ episode }}.environment,
+                {{ name_part(episode ~ ".environment") }},
                 {{ episode }}.data_mode,
                 {{ episode }}.spike_type,
                 {{ episode }}.anchor,
@@ -28,7 +31,7 @@
         md5(
             concat_ws(
                 '|',
-                {{ alert }}.environment,
+                {{ name_part(alert ~ ".environment") }},
                 {{ alert }}.data_mode,
                 {{ alert }}.spike_type,
                 {{ alert }}.anchor_dimension,

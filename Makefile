@@ -15,7 +15,7 @@ MAKEOVERRIDES :=
 
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
 
-.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets
+.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -79,3 +79,7 @@ bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recal
 
 bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often for nothing
 	python -m benchmarks.budgets
+
+bench-faults: $(VENV)  ## no space, I/O errors and kills at every kind of call of a run, and killed runs under a daemon
+	python -m benchmarks.faults
+	python -m benchmarks.faults.daemon

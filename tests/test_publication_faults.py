@@ -17,6 +17,7 @@ from benchmarks.faults.readers import broken_parts
 from orchestration.publication import publish
 from orchestration.publications import KEPT, PublicationError, new_publication, replace_file
 from orchestration.settings import PROJECT, Settings
+from orchestration.warehouse import open_marts
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 POINTS = 12
@@ -145,6 +146,17 @@ def test_files_that_stay_are_the_same_files_and_nobody_can_write_into_them(root)
     rolling = "exports/cost_by_tenant_daily/last_35_days.csv"
     assert (settings.published / rolling).stat().st_ino != (former / rolling).stat().st_ino
     assert (former / rolling).exists()
+
+
+def test_a_connection_that_stays_open_does_not_give_its_own_file_for_the_next_one(root):
+    """DuckDB goes by the path: the marts are opened by the publication's own."""
+    settings = news(root)
+    with duckdb.connect(str(settings.published / "marts.duckdb"), read_only=True) as patient:
+        publish(settings)
+        with open_marts(settings) as marts:
+            [now] = marts.execute("select signature from published.tokentrail.publication").fetchone()
+        [then] = patient.execute("select signature from marts.tokentrail.publication").fetchone()
+    assert now == signature(settings) != then
 
 
 def test_the_folder_of_an_earlier_release_is_taken_over_with_what_a_crash_left_in_it(tmp_path):

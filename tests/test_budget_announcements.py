@@ -187,14 +187,15 @@ def test_a_torn_line_was_never_written(story):
 
 def test_a_run_that_speaks_from_an_earlier_instant_corrects_nothing_and_sends_nothing(story):
     """At 12:30 the late call and the new limit are not to be seen yet: not that they no longer hold."""
-    world, seen = story
+    world, _ = story
     last = list(STEPS)[-1]
     lines, messages = read_announcements(world.settings), read_outbox(world.settings)
     world.build("2026-11-10T12:30:00", "--full-refresh")
     earlier = at(world, "2026-11-10T12:30:00")
     assert announce(earlier) == Counter()
-    assert "speaks from 2026-11-10 12:30:00 UTC, and budget_announcements in the ledger has spoken from 2026-11-10 15:00:00" in (
-        why_nothing_is_announced(earlier)
+    assert (
+        "speaks from 2026-11-10 12:30:00 UTC, and budget_announcements in the ledger has spoken from 2026-11-10 15:00:00"
+        in (why_nothing_is_announced(earlier))
     )
     assert (read_announcements(world.settings), read_outbox(world.settings)) == (lines, messages)
     world.build(last, "--full-refresh")

@@ -1,6 +1,6 @@
 """What a team edits by pull request (dbt_project/seeds), checked before it is used: every mistake is a sentence that names the line."""
 
-import csv
+import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from orchestration.seed_files import read_table
 from orchestration.settings import PROJECT
 
 SEEDS = PROJECT / "dbt_project" / "seeds"
@@ -46,12 +47,40 @@ def _named(value: str) -> str:
     return value
 
 
+def _iso_date(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError(f"{value!r} is no date: write it as 2026-03-01")
+    return value
+
+
+def _iso_instant(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?", value, re.ASCII):
+        raise ValueError(
+            f"{value!r} is no local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's own zone"
+        )
+    return value
+
+
+def _number(value: str) -> str:
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value, re.ASCII):
+        raise ValueError(f"{value!r} is no number: write it as 1234.5, without spaces, signs of currency or of percent")
+    return value
+
+
+def _yes_or_no(value: str) -> str:
+    if value.lower() not in ("true", "false"):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
+IsoDate, IsoInstant, Number, YesOrNo = map(BeforeValidator, (_iso_date, _iso_instant, _number, _yes_or_no))
 Blank = BeforeValidator(lambda value: None if value == "" else value)
-Share = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Blank]
-Positive = Annotated[Annotated[float, Field(gt=0)] | None, Blank]
-NotNegative = Annotated[Annotated[float, Field(ge=0)] | None, Blank]
-Ratio = Annotated[Annotated[float, Field(ge=1)] | None, Blank]
-Day = Annotated[date | None, Blank]
+Share = Annotated[Annotated[float, Field(ge=0, le=1), Number] | None, Blank]
+Positive = Annotated[Annotated[float, Field(gt=0), Number] | None, Blank]
+NotNegative = Annotated[Annotated[float, Field(ge=0), Number] | None, Blank]
+Ratio = Annotated[Annotated[float, Field(ge=1), Number] | None, Blank]
+Day = Annotated[Annotated[date, IsoDate] | None, Blank]
+Switch = Annotated[Annotated[bool, YesOrNo] | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]
 Text = Annotated[str, Field(min_length=1)]
 MaybeText = Annotated[str | None, Blank]
@@ -76,7 +105,7 @@ class AlertRule(BaseModel):
     environment: Word
     data_mode: Word
     scope_value: Word
-    is_on: Annotated[bool | None, Blank]
+    is_on: Switch
     min_z: Positive
     min_z_alone: Positive
     min_share_of_spend: Share
@@ -154,7 +183,8 @@ def _address_variable(value: str) -> str:
     return value
 
 
-Instant = Annotated[Annotated[datetime | None, AfterValidator(_a_quarter_hour)], Blank]
+QuarterHour = Annotated[datetime, AfterValidator(_a_quarter_hour), IsoInstant]
+Instant = Annotated[QuarterHour | None, Blank]
 Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
 
 
@@ -174,12 +204,12 @@ class Budget(BaseModel):
     model: MaybeText
     period: Literal["day", "week", "month", "quarter"]
     time_zone: Annotated[str, AfterValidator(_iana_zone)]
-    limit_usd: Annotated[Decimal, Field(ge=0, max_digits=26, decimal_places=8)]
-    warning_ratio: Annotated[Annotated[Decimal, Field(gt=0, le=1, decimal_places=4)] | None, Blank]
+    limit_usd: Annotated[Decimal, Field(ge=0, max_digits=26, decimal_places=8), Number]
+    warning_ratio: Annotated[Annotated[Decimal, Field(gt=0, le=1, decimal_places=4), Number] | None, Blank]
     carry_over: Annotated[Literal["none", "unused"] | None, Blank]
-    valid_from: Annotated[datetime, AfterValidator(_a_quarter_hour)]
+    valid_from: QuarterHour
     valid_to: Instant
-    is_spend_alert_on: Annotated[bool | None, Blank]
+    is_spend_alert_on: Switch
     min_elapsed_share: Share
     min_spent_share: Share
     burn_ratio: Ratio
@@ -220,8 +250,8 @@ class BudgetAdjustment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     budget_id: Text
-    effective_at: Annotated[datetime, AfterValidator(_a_quarter_hour)]
-    amount_usd: Annotated[Decimal, Field(max_digits=38, decimal_places=12)]
+    effective_at: QuarterHour
+    amount_usd: Annotated[Decimal, Field(max_digits=38, decimal_places=12), Number]
     reason: Text
     approved_by: Text
 
@@ -295,8 +325,8 @@ class NotificationChannel(BaseModel):
     digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
     digest_weekday: Annotated[Literal[WEEKDAYS] | None, Blank]
     time_zone: Annotated[str, AfterValidator(_iana_zone)]
-    cooldown_minutes: Annotated[int, Field(ge=0)]
-    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0)] | None, Blank]
+    cooldown_minutes: Annotated[int, Field(ge=0), Number]
+    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0), Number] | None, Blank]
     escalate_to: Annotated[str | None, Blank]
     muted_from: Day
     muted_until: Day
@@ -412,7 +442,7 @@ def _said_twice(
 
 def check_seeds() -> None:
     """Read everything a team edits. Raises SeedError with the sentences of all mistakes in all files."""
-    problems = []
+    problems = [sentence for path in sorted(SEEDS.glob("*.csv")) for sentence in read_table(path)[1]]
     for read in (
         read_alert_rules,
         read_notification_channels,
@@ -431,13 +461,13 @@ def check_seeds() -> None:
 
 def _read(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
     """Rows by line number, and a sentence for each line that is none."""
-    rows, problems = {}, []
-    with path.open(newline="") as file:
-        for line, fields in enumerate(csv.DictReader(file), start=2):
-            try:
-                rows[line] = kind.model_validate(fields)
-            except ValidationError as error:
-                problems += [f"{path.name} line {line}: {sentence}" for sentence in _sentences(error)]
+    table, problems = read_table(path)
+    rows = {}
+    for line, fields in table.items():
+        try:
+            rows[line] = kind.model_validate(fields)
+        except ValidationError as error:
+            problems += [f"{path.name} line {line}: {sentence}" for sentence in _sentences(error)]
     return rows, problems
 
 

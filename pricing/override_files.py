@@ -77,7 +77,14 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def _read(path: Path) -> Any:
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", "replace")
+        line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
+        raise ValueError(f"line {line}, column {column}: it is not UTF-8 text: save the file as UTF-8") from None
+    return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
 
 
 def _entries(place: str, kind: type[Entry], raw: Sequence[Any], errors: list[str]) -> list[tuple[str, Any]]:
@@ -104,7 +111,10 @@ def _sentences(error: Exception, kind: type[Entry]) -> list[str]:
         }
         return [sentence for sentence in sentences if not sentence.startswith(tuple(meant))]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return [f"line {error.problem_mark.line + 1}: {error.problem}."]
+        hint = ": indent with spaces, not with tabs" if "'\\t'" in error.problem else ""
+        return [f"line {error.problem_mark.line + 1}: {error.problem}{hint}."]
+    if isinstance(error, yaml.reader.ReaderError):
+        return [f"character {error.position + 1}: it holds a character that is no text: save the file as UTF-8."]
     return [f"{str(error).rstrip('.')}."]
 
 

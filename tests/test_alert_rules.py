@@ -35,7 +35,7 @@ def test_a_specific_row_may_leave_values_to_the_general_one(tmp_path):
         (TOTAL.replace("0.0125", "15"), "line 3: min_share_of_spend: Input should be less than or equal to 1 (found '15')."),
         (TOTAL.replace("total,*", "total,"), "line 3: environment: it is empty: write * for any."),
         (TOTAL.replace(",,,0.05", ",2026-11-02,2026-11-02,0.05"), "is not after muted_from 2026-11-02: it is the first day that"),
-        (TOTAL.replace("true", "perhaps"), "line 3: is_on: Input should be a valid boolean"),
+        (TOTAL.replace("true", "perhaps"), "line 3: is_on: 'perhaps' is neither true nor false"),
         (TOTAL, "lines 2 and 3 hold for the same scope: keep one of them."),
     ],
 )  # fmt: skip

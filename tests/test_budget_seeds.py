@@ -68,7 +68,7 @@ def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, rows, sentence):
         ),
         (
             "workspace-month,2026-11-01,much,refund,cfo",
-            "line 2: amount_usd: Input should be a valid decimal (found 'much').",
+            "line 2: amount_usd: 'much' is no number: write it as 1234.5",
         ),
         ("workspace-month,2026-11-01,-5,refund,", "line 2: approved_by: String should have at least 1 character"),
     ],

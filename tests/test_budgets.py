@@ -3,10 +3,12 @@
 import random
 import shutil
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo, available_timezones
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
@@ -29,7 +31,9 @@ def drawn_budget(number: int) -> Drawn:
     """A tenant with hours and weekdays of its own, growth, noise, and now and then a burst; a limit that it may or may not keep."""
     dice = random.Random(number)
     period = [name for name, (_, count) in PERIODS.items() for _ in range(count)][number]
-    zone = dice.choice(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Chatham"])
+    zone = dice.choice(
+        ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Chatham", "America/Havana"]
+    )
     level, growth, busy = dice.lognormvariate(0, 1), dice.uniform(-0.01, 0.02), dice.randrange(24)
     begins = FIRST + timedelta(days=dice.choice([0, 0, 0, 20, 40]))
     spend: dict[datetime, Decimal] = {}
@@ -170,6 +174,64 @@ def test_what_is_dated_by_an_earlier_delivery_reaches_the_period_that_reads_it(t
     assert world.build(LAST).ask(carried) == [(9,)]
     world.spend["late"].append(Spend("2026-06-30T10:00:00", 3, first_date="2026-06-29"))
     assert world.build(LAST).ask(carried) == [(6,)]
+
+
+YEARS = (2015, 2035)
+CLOCKS = """
+    with days as (
+        select zone, day, timezone(zone, timezone('UTC', day)) - day as differs
+        from zones, generate_series(make_timestamp({}, 1, 2, 12, 0, 0), make_timestamp({}, 12, 28, 12, 0, 0), interval 1 day) as each(day)
+    )
+    select zone, day from days qualify differs <> lag(differs) over (partition by zone order by day)
+"""
+
+
+def test_local_days_begin_once_and_tile_time_in_every_zone(world):
+    """Every change of the clocks: midnight may come twice (Havana, Azores) or not at all (Beirut, Cairo, Asuncion)."""
+    [compiled] = (world.settings.state / "dbt").rglob("compiled/**/int_budget_periods.sql")
+    with duckdb.connect() as database:
+        database.execute("set TimeZone = 'UTC'")
+        names = pa.table({"zone": sorted(zone for zone in available_timezones() if "/" in zone)})
+        database.execute("create table zones as select zone from names semi join pg_timezone_names() on zone = name")
+        database.execute(f"create table changes_of_clocks as {CLOCKS.format(*YEARS)}")
+        assert len(names) > 400
+        database.execute("attach ':memory:' as warehouse; create schema warehouse.intermediate")
+        database.execute(
+            "create table warehouse.intermediate.costed_usage_days as select date '2014-12-01' as event_date"
+        )
+        database.execute("""
+            create table warehouse.intermediate.int_budgets as
+            select zone || ' ' || day as budget_id, 'day' as period, zone as time_zone, 'none' as carry_over,
+                day - interval 3 day as valid_from_at, day + interval 3 day as valid_to_at
+            from changes_of_clocks where valid_to_at < timestamp '2026-11-01'
+        """)
+        periods = database.execute(f"""
+            select time_zone, period_start, starts_at, ends_at, lead(starts_at) over periods_of_budget as next_starts_at,
+                timezone(time_zone, timezone('UTC', starts_at)) as local_start
+            from ({compiled.read_text().rstrip().rstrip(";")})
+            window periods_of_budget as (partition by budget_id order by period_start)
+        """).fetchall()  # fmt: skip
+    assert len(periods) > 20_000
+    assert [row for row in periods if row[4] not in (None, row[3])] == []
+    twice, missing = set(), set()
+    for name, day, starts_at, _, _, local_start in periods:
+        zone, midnight = ZoneInfo(name), datetime.combine(day, time())
+        if starts_at.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) != local_start:
+            continue  # DuckDB and Python know another edition of this zone's rules
+        first = _first_instant(zone, day)
+        assert starts_at == first, (name, day)
+        if midnight.replace(tzinfo=zone).utcoffset() != midnight.replace(tzinfo=zone, fold=1).utcoffset():
+            (twice if local_start == midnight else missing).add(name)
+    assert {"America/Havana", "Atlantic/Azores"} <= twice
+    assert {"Asia/Beirut", "America/Asuncion", "Africa/Cairo", "America/Sao_Paulo"} <= missing
+
+
+def _first_instant(zone: ZoneInfo, day: date) -> datetime:
+    """Of all quarter-hours (UTC) the first at which the clocks show the day."""
+    instant = datetime.combine(day, time(), UTC) - timedelta(hours=15)
+    while instant.astimezone(zone).date() < day:
+        instant += timedelta(minutes=15)
+    return instant.replace(tzinfo=None)
 
 
 WRONG = {

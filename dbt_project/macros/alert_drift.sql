@@ -52,7 +52,13 @@
             from deviances
         ),
 
-        pools as ({{ tails_of_kind("surprises", "is_watched and is_seasonal", dates, tail, normal_quantile) }})
+        pools as (
+            {{
+                tails_of_kind(
+                    "surprises", "is_watched and is_seasonal and not is_pause", dates, tail, normal_quantile
+                )
+            }}
+        )
 
     select
         {{ series_key }},
@@ -99,17 +105,13 @@
 
     scopes as (select distinct environment, data_mode from series),
 
-    spend as (
+    scope_days as (
         select
             scopes.environment,
             scopes.data_mode,
             calendar.event_date,
-            median(nullif(total.observed, 0)) over
-            {{ last_days("scopes.environment, scopes.data_mode", 28).replace("event_date", "calendar.event_date") }}
-            as usual_total,
-            median(nullif(total.watched_usd, 0)) over
-            {{ last_days("scopes.environment, scopes.data_mode", 28).replace("event_date", "calendar.event_date") }}
-            as usual_spend_usd
+            nullif(total.observed, 0) as observed,
+            nullif(total.watched_usd, 0) as watched_usd
         from scopes
         cross join calendar
         left join
@@ -118,6 +120,15 @@
             and scopes.data_mode = total.data_mode
             and calendar.event_date = total.event_date
             and total.scope_dimension = 'total'
+    ),
+
+    spend as (
+        select
+            *,
+            median(observed) over {{ last_days("environment, data_mode", 28) }} as usual_total,
+            median(watched_usd) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
+            observed is null and not {{ is_silent_by_habit("environment, data_mode") }} as is_pause
+        from scope_days
     ),
 
     -- the dollar floor first: thousands of tiny series cost nothing
@@ -143,6 +154,7 @@
             spend.event_date,
             spend.usual_spend_usd,
             spend.usual_total,
+            spend.is_pause,
             coalesce(series.watched_usd, 0) as watched_usd,
             coalesce(series.observed, 0) as observed,
             coalesce(series.observed_squares, 0) as observed_squares,
@@ -164,6 +176,8 @@
             sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 27, 0) }}
             as active_days_with_today,
             sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 28) }} as active_days,
+            sum(case when observed > 0 or is_pause then 1 else 0 end) over {{ last_days(series_key, 28) }}
+            as active_or_paused_days,
             sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 42, 28) }} > 0 as is_grown,
             sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 42, 14) }} > 0 as is_half_grown,
             sum(case when not is_alerted then observed end) over {{ last_days(series_key, 28) }} as observed_lately,
@@ -175,7 +189,11 @@
     logs as (
         select
             *,
-            case when not is_alerted and active_days_with_today > 0 then ln(observed + offset_usd) end as log_cost,
+            -- a day on which nobody called, though that weekday usually has calls, is not a day of little: it is
+            -- unknown
+            case
+                when not is_alerted and not is_pause and active_days_with_today > 0 then ln(observed + offset_usd)
+            end as log_cost,
             -- by date: which series are members depends on the dates that are judged together
             largest_lately
             >= greatest({{ smallest_watched_share() }} * usual_spend_usd, {{ smallest_watched_usd() }}) as is_watched
@@ -190,7 +208,7 @@
     own_bases as (
         select
             *,
-            is_half_grown and active_days >= 10 as is_comparable,
+            is_half_grown and active_days >= 7 and active_or_paused_days >= 10 as is_comparable,
             median(log_cost) over {{ last_days(series_key ~ ", extract('dayofweek' from event_date)", 28, 7) }}
             as own_base,
             median(case when observed > 0 and not is_alerted then observed end) over {{ last_days(series_key, 28) }}
@@ -274,10 +292,21 @@
             *,
             exp(case when has_own_weekdays then own_forecast else scope_forecast end) as seasonal_forecast,
             case when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else scope_sigma end as usual_error,
-            is_grown and active_days >= 14 and own_forecast is not null as is_seasonal
+            is_grown and active_days >= 7 and active_or_paused_days >= 14 and own_forecast is not null as is_seasonal
         from skills
     )
 {% endmacro %}
+
+{#- Whether a scope never calls on such a weekday (closed on Sundays, a batch on Mondays): there were calls within the last week, and
+    none on three of this weekday in the last four, counted from the first call of these weeks on. -#}
+{% macro is_silent_by_habit(keys) -%}
+    (
+        count(observed) over {{ last_days(keys, 7) }} > 0
+        and floor((event_date - min(case when observed > 0 then event_date end) over {{ last_days(keys, 28) }}) / 7)
+        - count(observed) over {{ last_days(keys ~ ", extract('dayofweek' from event_date)", 28, 7) }}
+        >= 3
+    )
+{%- endmacro %}
 
 {#- Where a series stands lately: half of it by the last 14 days, half by the last 5, for a level that moved since says more. -#}
 {% macro level(value, keys) -%}

@@ -217,7 +217,8 @@
 {% macro default__quarter_hour(column) %} {{ missing_leaf("quarter_hour") }} {% endmacro %}
 {% macro duckdb__quarter_hour(column) %} {{ return("time_bucket(interval 15 minute, " ~ column ~ ")") }} {% endmacro %}
 
-{#- A UTC timestamp as the clocks of an IANA zone show it, and back. -#}
+{#- A UTC timestamp as the clocks of an IANA zone show it, and back: the earliest instant at which they show this time or a later
+    one. So a day whose midnight comes twice begins with the first, and one that has none with its first instant, and days tile time. -#}
 {% macro local_time(column, zone) %} {{ return(adapter.dispatch("local_time")(column, zone)) }} {% endmacro %}
 {% macro default__local_time(column, zone) %} {{ missing_leaf("local_time") }} {% endmacro %}
 {% macro duckdb__local_time(column, zone) %}
@@ -226,8 +227,29 @@
 
 {% macro utc_time(column, zone) %} {{ return(adapter.dispatch("utc_time")(column, zone)) }} {% endmacro %}
 {% macro default__utc_time(column, zone) %} {{ missing_leaf("utc_time") }} {% endmacro %}
+{#- DuckDB takes the later of two. Only near a change of the clocks are the quarter-hours of two days looked at one by one. -#}
 {% macro duckdb__utc_time(column, zone) %}
-    {{ return("timezone('UTC', timezone(" ~ zone ~ ", " ~ column ~ "))") }}
+    {%- set instant = "timezone('UTC', timezone(" ~ zone ~ ", " ~ column ~ "))" -%}
+    {%- set before, after = "(" ~ instant ~ " - interval 1 day)", "(" ~ instant ~ " + interval 1 day)" -%}
+    {{
+        return(
+            "case when "
+            ~ local_time(before, zone)
+            ~ " + interval 2 day = "
+            ~ local_time(after, zone)
+            ~ " then "
+            ~ instant
+            ~ " else list_min(list_filter(generate_series("
+            ~ before
+            ~ ", "
+            ~ after
+            ~ ", interval 15 minute), lambda moment: "
+            ~ local_time("moment", zone)
+            ~ " >= "
+            ~ column
+            ~ ")) end"
+        )
+    }}
 {% endmacro %}
 
 {#- The length of a calendar period named in a column. -#}

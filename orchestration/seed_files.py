@@ -1,0 +1,101 @@
+"""A CSV file as a person, or a spreadsheet, saved it: read as dbt reads it, or refused with a sentence that names line and column.
+
+dbt copies the file into a table as it stands. So what a spreadsheet adds or loses (another encoding, semicolons, empty rows and
+columns, spaces that nobody sees) is refused here where it would mean something else there. A byte order mark and CRLF are harmless.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+SAVE_AS = "save it as `CSV UTF-8 (comma delimited)`"
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+Fields = dict[str, str]
+
+
+def read_table(path: Path) -> tuple[dict[int, Fields], list[str]]:
+    """The rows by line number, and a sentence for each thing that keeps the file or a row from being read."""
+    content = path.read_bytes()
+    problem = _why_no_text(path.name, content)
+    if problem:
+        return {}, [problem]
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    rows: dict[int, Fields] = {}
+    try:
+        header = next(reader, [])
+        problems = [f"{path.name} line 1: {sentence}" for sentence in _in_header(header)]
+        for fields in () if problems else reader:
+            wrong = list(_in_row(header, fields))
+            problems += [f"{path.name} line {reader.line_num}: {sentence}" for sentence in wrong]
+            if fields and not wrong:
+                rows[reader.line_num] = dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        return rows, [f"{path.name} line {reader.line_num}: {error}: look for a quotation mark that is not closed."]
+    return rows, problems
+
+
+def _why_no_text(name: str, content: bytes) -> str | None:
+    """The sentence of a file that is no UTF-8 text."""
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return f"{name} is a workbook: in the spreadsheet, {SAVE_AS}."
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content:
+        return f"{name} is UTF-16 or holds bytes that are no text: {SAVE_AS}."
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig")
+        place = f"line {before.count(chr(10)) + 1}, {_column_at(before, content, error.start)}"
+        return f"{name} {place}: {_shown(_around(content, error.start))} is not UTF-8: {SAVE_AS}."
+    return None
+
+
+def _column_at(before: str, content: bytes, position: int) -> str:
+    """The column that a byte of the file stands in, by the header."""
+    header = next(csv.reader([content.splitlines()[0].decode("utf-8-sig", "replace")]), [])
+    place = len(next(csv.reader([before.rpartition("\n")[2] + "x"]), ["x"])) - 1
+    return f"column {header[place]}" if before.count("\n") and place < len(header) else f"character {position + 1}"
+
+
+def _around(content: bytes, position: int) -> str:
+    """The field around a byte, as the encoding of older spreadsheets has it."""
+    start = max(content.rfind(mark, 0, position) for mark in (b",", b"\n", b";", b'"')) + 1
+    ends = [end for mark in (b",", b"\n", b";", b'"', b"\r") if (end := content.find(mark, position)) >= 0]
+    return content[start : min(ends, default=len(content))].decode("cp1252", "replace")
+
+
+def _in_header(header: list[str]) -> Iterator[str]:
+    [only] = header if len(header) == 1 else [""]
+    for separator, word in OTHER_SEPARATORS.items():
+        if separator in only:
+            yield f"its columns are separated by {word}: {SAVE_AS}, with commas."
+            return
+    for place, name in enumerate(header, start=1):
+        if not name:
+            yield f"column {place} has no name: delete the empty columns."
+            return
+        if not name.isprintable() or name != name.strip():
+            yield f"the name of column {place} is {name!r}, with characters that nobody sees: write it anew."
+        if header.index(name) < place - 1:
+            yield f"two columns are called {name}: delete one."
+    if not header:
+        yield "the file is empty: write the names of the columns, as the shipped file has them."
+
+
+def _in_row(header: list[str], fields: list[str]) -> Iterator[str]:
+    if fields and not any(field.strip() for field in fields):
+        yield "the row is empty: delete it."
+    elif fields and len(fields) != len(header):
+        yield (
+            f"it has {len(fields)} fields, and there are {len(header)} columns: write a decimal point instead of a comma, "
+            "and put text that holds a comma in double quotes."
+        )
+    else:
+        for name, field in zip(header, fields, strict=False):
+            if field != field.strip() or any(not each.isprintable() and each != "\n" for each in field):
+                yield f"{name}: {_shown(field)} holds spaces around it, or characters that nobody sees: write it anew."
+
+
+def _shown(field: str) -> str:
+    """A field as a sentence repeats it; not an address, which may hold a password."""
+    return "the address" if "://" in field else repr(field)

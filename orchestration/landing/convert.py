@@ -97,21 +97,18 @@ IS_TWICE = "coalesce(len(list_distinct(try(json_keys(line)))) < len(try(json_key
 IS_HALF = r"(not json_valid(line) and contains(lower(line), '\ud'))"
 IS_NAN = "contains(line, 'NaN')"
 IS_USAGE = "(contains(line, '\"raw') or contains(line, '_text_'))"
-ODD = {"is_twice": IS_TWICE, "is_half": IS_HALF, "is_nan": IS_NAN, "is_usage": IS_USAGE}
+ODD = {"is_twice": IS_TWICE, "is_half": IS_HALF, "is_nan": IS_NAN}
+HAS_USAGE = f"select coalesce(bool_or({IS_USAGE}), false) from lines"  # noqa: S608
 KEYS = f"""
     select
         any_value(keys),
         len(any_value(keys)) > len(list_distinct(any_value(keys))) as is_twice,
         bool_or(case when keys is null then {IS_HALF} end) as is_half,
         bool_or({IS_NAN}) as is_nan,
-        bool_or(case when contains(names, 'usage') then {IS_USAGE} end) as is_usage,
         not bool_or(contains(line, '\\')) as is_plain,
         max(strlen(line)) as longest
-    from (
-        select line, keys, keys::varchar as names
-        from (select line, try(json_keys(line)) as keys from (select {{event}} as line from lines))
-    )
-    group by names
+    from (select line, try(json_keys(line)) as keys from (select {{event}} as line from lines))
+    group by keys::varchar
 """  # noqa: S608
 
 
@@ -221,7 +218,10 @@ def joined(one: Converted, other: Converted) -> Converted:
 def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
     database.register("lines", lines)
     event, keys = "line", _keys(database, "line")
-    if odd := [condition for name, condition in ODD.items() if any(found[name] for found in keys)]:
+    odd = [condition for name, condition in ODD.items() if any(found[name] for found in keys)]
+    if any("usage" in (found["keys"] or ()) for found in keys) and database.execute(HAS_USAGE).fetchone()[0]:
+        odd.append(IS_USAGE)
+    if odd:
         read_again = database.execute(f"select case when {' or '.join(odd)} then reread(line) end as event from lines")  # noqa: S608
         database.register("lines", lines.append_column("event", read_again.to_arrow_table()["event"]))
         event, keys = "coalesce(event, line)", _keys(database, "coalesce(event, line)")

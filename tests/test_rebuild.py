@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration import dbt
@@ -338,13 +339,23 @@ def test_a_wider_identity_window_is_noticed(wider_window):
 
 
 def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
+    """An upgrade that gives a model other columns needs no full refresh by hand."""
     project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
     pipeline = pipeline_at(tmp_path / "data")
-    pipeline.land("a.jsonl", [event("one", "2026-11-20T10:00:00Z")])
+    pipeline.land("a.jsonl", [event("one", "2026-11-20T10:00:00Z"), event("two", "2026-11-21T10:00:00Z")])
     pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
     before = pipeline.built()
+    columns = (
+        "select column_name, data_type from duckdb_columns() where table_name = 'fct_attempts' order by column_index"
+    )
+    as_built = pipeline.inside(columns)
+    with duckdb.connect(str(pipeline.settings.warehouse)) as earlier_release:
+        earlier_release.execute("alter table marts.fct_attempts drop column is_approximate")
+        earlier_release.execute("alter table marts.fct_attempts alter input_tokens type integer")
     with (project / "macros" / "pricing.sql").open("a") as macros:
         macros.write("{# changed #}\n")
     pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
     assert pipeline.built()["fct_attempts", "2026-11-20"] != before["fct_attempts", "2026-11-20"]
+    assert pipeline.inside(columns) == as_built
+    assert pipeline.inside("select request_id from marts.fct_attempts order by 1") == [("one",), ("two",)]

@@ -50,6 +50,16 @@
     {{ return(of_this_run("dirty dates").get(name) == [] and not is_first_build(name)) }}
 {% endmacro %}
 
+{#- Where no date stays as it was, the table is made anew rather than filled: an upgrade may have given the model other columns. -#}
+{% macro is_rebuilt_whole(name) %}
+    {%- if is_first_build(name) -%} {{ return(false) }} {%- endif -%}
+    {%- set kept -%}
+        select count(*) from {{ built() }}
+        where model = '{{ name }}' and not {{ in_dates("event_date", of_this_run("dirty dates")[name]) }}
+    {%- endset -%}
+    {{ return(run_query(kept).columns[0].values()[0] == 0) }}
+{% endmacro %}
+
 {% macro is_first_build(name) %}
     {%- set node = model_node(name) -%}
     {{

@@ -61,8 +61,8 @@ def _iso_instant(value: str) -> str:
     return value
 
 
-def _number(value: str) -> str:
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value, re.ASCII):
+def _number(value: object) -> object:
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", str(value), re.ASCII):
         raise ValueError(f"{value!r} is no number: write it as 1234.5, without spaces, signs of currency or of percent")
     return value
 

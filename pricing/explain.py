@@ -15,6 +15,7 @@ import duckdb
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (settings.published / "marts.duckdb").exists():
             raise ArgumentError(f"Nothing is published yet under {settings.published}: `make run` does that.")
         with open_marts(settings) as marts:
-            sys.stdout.write(f"{explain(marts, request_id)}\n")
+            sys.stdout.write(f"{explain(marts, tidy(request_id))}\n")
     except (ValueError, UnknownRequestError) as problem:  # ArgumentError, or a setting that cannot be read
         sys.stderr.write(f"{visible(problem)}\n")
         return 2

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.landing.convert import LARGEST_COST, LONGEST_LATENCY
 from tests.pipeline import Pipeline, event, pipeline_at
 from tests.test_rebuild import WithOverrides
 
@@ -107,9 +108,9 @@ def quantities() -> list[dict]:
             lines.append(event(f"whole-{at}", when, attempt=day, **model, **whole))
             lines.append(event(f"parts-{at}", when, attempt=day, **model, **parts))
             lines.append(event(f"bare-{at}-{day}", when, **model, inputTokens=0, outputTokens=0, webSearches=MOST))
-            extremes = {"costUsd": "9" * 26, "latencyMs": 1.7e308}
+            extremes = {"costUsd": LARGEST_COST, "latencyMs": LONGEST_LATENCY}
             lines.append(event(f"said-{at}-{day}", when, **model, **extremes))
-            lines.append(event(f"said-less-{at}-{day}", when, **model, **(extremes | {"costUsd": "-" + "9" * 26})))
+            lines.append(event(f"said-less-{at}-{day}", when, **model, **(extremes | {"costUsd": -LARGEST_COST})))
     for unit in ("audio_seconds", "input_tool_tokens", "of_no_registry"):
         lines.append(
             event(f"unit-{unit}", provider="openai", model="whisper-1", inputTokens=MOST, usage={unit: MOST - 0.5})
@@ -183,10 +184,10 @@ def test_the_largest_leaf_at_the_highest_price_is_exact(world):
     assert cost == Decimal(MOST) * (150 + 600) / 1_000_000
 
 
-def test_what_has_no_room_in_any_sum_is_unknown(world):
+def test_the_largest_reported_costs_and_latencies_have_room_in_every_sum(world):
     assert world.ask(
-        "select count(*), count(reported_cost_usd), count(latency_ms) from fct_attempts where request_id like 'said-%'"
-    ) == [(126, 0, 0)]
+        "select count(*), sum(abs(reported_cost_usd)), avg(latency_ms) from fct_attempts where request_id like 'said-%'"
+    ) == [(126, 126 * Decimal(LARGEST_COST), LONGEST_LATENCY)]
 
 
 def test_the_exposure_of_more_tokens_than_can_be_priced_is_unknown_or_right(world):

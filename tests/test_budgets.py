@@ -192,6 +192,7 @@ def test_local_days_begin_once_and_tile_time_in_every_zone(world):
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'")
         names = pa.table({"zone": sorted(zone for zone in available_timezones() if "/" in zone)})
+        database.register("names", names)
         database.execute("create table zones as select zone from names semi join pg_timezone_names() on zone = name")
         database.execute(f"create table changes_of_clocks as {CLOCKS.format(*YEARS)}")
         assert len(names) > 400

@@ -12,7 +12,7 @@ from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 # USD per million, written by hand: kin with round prices
 KIN = {"k1": (1, 2), "k2": (2, 4), "k3": (3, 6), "k4": (4, 8), "k5": (100, 200)}
-ODD = 'a"b\\c: #{x}\n- y\u2028z\x7f'
+ODD = 'a"b\\c: #{x}\n- y\u2028z\x7f!'
 
 
 @pytest.fixture

@@ -69,11 +69,12 @@ FILE, COPY = "events/dt=2026-11-20/a.jsonl", "events/dt=2026-11-21/copy.jsonl"
 BIG_COST = Decimal(90_000 * 3 + 200 * 15) / 1_000_000
 
 
-def said(pipeline: Pipeline, command: str, file: str, line: object, *more: str) -> subprocess.CompletedProcess:
+def said(pipeline: Pipeline, command: str, file: str, line: object, reason: str = "") -> subprocess.CompletedProcess:
     """What `make set-aside` or `make take-back` calls, as a person sees it."""
+    given = {"FILE": file, "LINE": str(line), "REASON": reason}
     return subprocess.run(
-        [sys.executable, "-m", "orchestration.set_aside", command, f"--file={file}", f"--line={line}", *more],
-        env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada"},
+        [sys.executable, "-m", "orchestration.set_aside", command],
+        env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada", **given},
         capture_output=True,
         text=True,
         check=False,
@@ -95,7 +96,7 @@ def aside(came_back, verified_at) -> Pipeline:
     assert came_back.built() == before
     good = came_back.settings.warehouse.read_bytes()
     came_back.settings.warehouse.write_bytes(b"broken")
-    done = said(came_back, "set-aside", COPY, 3, "--reason=a time in a token field")
+    done = said(came_back, "set-aside", COPY, 3, "a time in a token field")
     came_back.settings.warehouse.write_bytes(good)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
@@ -168,14 +169,15 @@ def test_what_is_taken_back_counts_again(taken_back):
         ("set-aside", FILE, 99, "has no loaded line 99: lines count from 1"),
         ("set-aside", "events/dt=2026-11-20/b.jsonl", 1, f"Is it {FILE}, or"),
         ("set-aside", "incidents/dt=2026-11-20/b.jsonl", 1, "give a file of events by its path"),
-        ("set-aside", "", "", "LINE is ''"),
+        ("set-aside", "", "", "FILE is empty"),
+        ("set-aside", FILE, "", "LINE is ''"),
         ("set-aside", FILE, "-1", "LINE is '-1': give a whole number"),
         ("set-aside", "events/$(touch x)'; drop", "1", "no load has taken in a file of this name"),
     ],
 )
 def test_what_cannot_be_set_aside_is_a_sentence(taken_back, command, file, line, sentence):
     done = said(taken_back, command, file, line)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 

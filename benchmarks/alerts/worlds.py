@@ -189,6 +189,7 @@ TABLES = """
         attempt = 1 as is_first_try,
         attempt = last_attempt as is_last_try,
         false as is_future,
+        false as is_approximate,
         input_tokens::bigint as input_tokens,
         output_tokens::bigint as output_tokens,
         (input_tokens + coalesce(output_tokens, 0))::bigint as total_tokens,

@@ -13,6 +13,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # A file is one worker's: begun last, one of these would keep it busy long after the other worker is done.
 LONG = (
     "faults",
+    "verification",
+    "bugs",
+    "odd_events",
+    "landing_bounds",
+    "accepted_builds",
+    "publication_faults",
     "demo_weeks",
     "weekly_summary",
     "incident_events",

@@ -206,17 +206,3 @@ def test_the_examples_of_the_event_format_load(pipeline):
     pipeline.land("examples.jsonl", "\n".join(lines) + "\n", day="2026-11-22")
     load = load_new_files(pipeline.settings, report=lambda text: None)
     assert (load.rows_in, load.rows_rejected) == (len(lines), 0)
-
-
-def test_the_reasons_for_rejects_are_those_that_the_checks_know():
-    documented = set(
-        re.findall(
-            r"^\| ([a-z]+_[a-z_0-9]+) \|", SOURCES.read_text().split("## Lines that are refused")[1], re.MULTILINE
-        )
-    )
-    suite = json.loads((PROJECT / "expectations" / "load_profile.json").read_text())
-    [known] = [
-        item["kwargs"]["value_set"] for item in suite["expectations"] if item["kwargs"].get("column") == "reason_code"
-    ]
-    by_hand = {"set_aside"}  # no load says this
-    assert documented - {"reason_code"} - by_hand == set(known)

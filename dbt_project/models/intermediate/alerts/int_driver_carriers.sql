@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Who and what carries the dollars of a driver: this names its class.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set problem = "event_date, environment, data_mode, round" %}
 with
     tops as (

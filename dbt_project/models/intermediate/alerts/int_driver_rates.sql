@@ -1,7 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
 -- What an endpoint did on an unalerted day of the 28 before, and how much of that its weekday and the growth of all
 -- make of today.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set scope = "case_date, environment, data_mode" %}
 with
     sides as (

@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Both sides of a day with a signal, by leaf: the day itself and the 28 days before it.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set past_dates = with_neighbours(dates, 28, -1) %}
 {%- set scope = "case_date, environment, data_mode" %}
 with

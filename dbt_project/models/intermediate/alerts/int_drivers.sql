@@ -1,5 +1,5 @@
 {{ kept_by_date("alert_signal_days") }}
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with
     signals as (

@@ -2,7 +2,7 @@
 -- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before,
 -- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
 -- other days.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}
 with

@@ -2,11 +2,7 @@
 {%- set problem = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd"] %}
 with
-    leaves as (
-        select *
-        from {{ ref("int_problem_leaves") }}
-        where {{ in_dates("event_date", dirty_dates(ref("alert_signal_days"))) }}
-    ),
+    leaves as (select * from {{ ref("int_problem_leaves") }} where {{ in_dates("event_date", dirty_dates()) }}),
 
     main_endpoints as (
         select {{ problem }}, endpoint_tag as main_endpoint_tag

@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Which series belong to which problem of a day: those that its driver explains.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with
     signals as (

@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
 -- What stood out on a day, gathered by what drives it: a driver explains many series, and they are one problem.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set scope = "event_date, environment, data_mode" %}
 with
     drivers as (

@@ -1,6 +1,6 @@
 {{ kept_by_date("costed_usage_days") }}
 with
-    usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
+    usage as ({{ quarter_hour_usage(dirty_dates()) }}),
 
     exposure as (select * from {{ ref("int_exposure") }}),
 

@@ -2,7 +2,7 @@
 -- How much of a problem's dollars of a day had been spent at an instant of the day, by the calls of what drives it
 -- from the
 -- start of the incident on: what a day had above its forecast has no hours of its own.
-{%- set dates = dirty_dates(ref("incident_days")) %}
+{%- set dates = dirty_dates() %}
 with
     moments as (
         select incident_id, fingerprint, started_at, contained_at as instant

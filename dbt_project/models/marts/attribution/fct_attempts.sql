@@ -1,5 +1,5 @@
 {{ kept_by_date("attempt_days") }}
-{%- set dirty = dirty_dates(ref("attempt_days")) %}
+{%- set dirty = dirty_dates() %}
 with
     attempts as (
         select *

@@ -1,5 +1,5 @@
 {{ kept_by_date("request_days") }}
-{%- set dirty = dirty_dates(ref("request_days")) %}
+{%- set dirty = dirty_dates() %}
 {%- set attempts %}
     select *
     from {{ ref("fct_attempts") }}

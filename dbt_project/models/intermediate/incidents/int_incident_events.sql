@@ -2,7 +2,7 @@
 -- is
 -- refused with a sentence, and counts as soon as what it lacks has landed.
 with
-    fingerprinted as (
+    hashed as (
         select
             *,
             md5(
@@ -17,7 +17,7 @@ with
     -- the same event may stand in two files
     distinct_events as (
         select *
-        from fingerprinted
+        from hashed
         qualify
             row_number() over (
                 partition by incident_id, content order by arrival_date, landing_file, content_hash, line_number

@@ -15,7 +15,7 @@ with
             load_id,
             landing_file,
             alert_id,
-            fingerprint,
+            fingerprint as problem_id,
             -- dimensions
             event_type,
             actor,

@@ -20,7 +20,7 @@ with
             fact.input_tokens,
             fact.other_usage,
             {%- for column in key %} fact.{{ column }}, {%- endfor %}
-            {%- for leaf in leaves() %} fact.{{ leaf.quantity }}, {%- endfor %}
+            {%- for kind in token_kinds() %} fact.{{ kind.quantity }}, {%- endfor %}
             last_version.version_sequence - 1 as version_sequence
         from {{ ref("fct_attempts") }} as fact
         cross join last_version

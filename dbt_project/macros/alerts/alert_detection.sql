@@ -1,5 +1,5 @@
 {#- Days that a judgement looks back, each to where the next begins: 28 of the tails of its kind, 28 of noise, 14 of a series' drift,
-    14 of the whole scope's, 28 to the same weekdays, and 28 of what was usual then. Less, and a day judged alone would differ
+    14 of the total's, 28 to the same weekdays, and 28 of what was usual then. Less, and a day judged alone would differ
     from a day judged with its past. -#}
 {% macro alert_history_days() %} {{ return(140) }} {% endmacro %}
 
@@ -12,14 +12,14 @@
     )
 {%- endmacro %}
 
-{#- What a scope usually spends on a day, by its 28 days before, and how many of those there were. -#}
+{#- What an environment and data mode usually spend on a day, by its 28 days before, and how many of those there were. -#}
 {% macro usual_spend(dates=none) %}
     select
         environment,
         data_mode,
         event_date,
         median(cast(watched_usd as double)) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
-        count(*) over {{ last_days("environment, data_mode", 28) }} as scope_days
+        count(*) over {{ last_days("environment, data_mode", 28) }} as total_days
     from {{ ref("int_watched_series") }}
     where scope_dimension = 'total' {% if dates is not none %} and {{ in_dates("event_date", dates) }} {% endif %}
 {% endmacro %}

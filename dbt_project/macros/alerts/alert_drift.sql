@@ -103,21 +103,21 @@
             and not (scope_dimension in ('tenant', 'user') and scope_value = '(unattributed)')
     ),
 
-    scopes as (select distinct environment, data_mode from series),
+    environment_modes as (select distinct environment, data_mode from series),
 
-    scope_days as (
+    totals as (
         select
-            scopes.environment,
-            scopes.data_mode,
+            environment_modes.environment,
+            environment_modes.data_mode,
             calendar.event_date,
             nullif(total.observed, 0) as observed,
             nullif(total.watched_usd, 0) as watched_usd
-        from scopes
+        from environment_modes
         cross join calendar
         left join
             series as total
-            on scopes.environment = total.environment
-            and scopes.data_mode = total.data_mode
+            on environment_modes.environment = total.environment
+            and environment_modes.data_mode = total.data_mode
             and calendar.event_date = total.event_date
             and total.scope_dimension = 'total'
     ),
@@ -128,7 +128,7 @@
             median(observed) over {{ last_days("environment, data_mode", 28) }} as usual_total,
             median(watched_usd) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
             observed is null and not {{ is_silent_by_habit("environment, data_mode") }} as is_pause
-        from scope_days
+        from totals
     ),
 
     -- the dollar floor first: thousands of tiny series cost nothing
@@ -216,28 +216,28 @@
         from logs
     ),
 
-    scope_bases as (
+    total_bases as (
         select
             environment,
             data_mode,
             event_date,
             own_base
-            + coalesce(median(log_cost - own_base) over {{ last_days("environment, data_mode", 14) }}, 0) as scope_base
+            + coalesce(median(log_cost - own_base) over {{ last_days("environment, data_mode", 14) }}, 0) as total_base
         from own_bases
         where scope_dimension = 'total'
     ),
 
-    -- two forecasts: by the weekdays of the whole scope, which are steadier, and by the series' own
+    -- two forecasts: by the weekdays of the total, which are steadier, and by the series' own
     forecasts as (
         select
             *,
-            scope_base
-            + {{ level("case when is_comparable then log_cost - scope_base end", series_key) }} as scope_forecast,
+            total_base
+            + {{ level("case when is_comparable then log_cost - total_base end", series_key) }} as total_forecast,
             own_base + coalesce(
                 {{ level("case when is_comparable then log_cost - own_base end", series_key) }}, 0
             ) as own_forecast
         from own_bases
-        left join scope_bases using (environment, data_mode, event_date)
+        left join total_bases using (environment, data_mode, event_date)
     ),
 
     -- what most endpoints do on a day is no news of one of them: it is news of the total, which goes without
@@ -246,27 +246,28 @@
             environment,
             data_mode,
             event_date,
-            median(log_cost - scope_forecast) as scope_factor,
+            median(log_cost - total_forecast) as total_factor,
             median(log_cost - own_forecast) as own_factor
         from forecasts
         where scope_dimension = 'endpoint' and is_watched and is_comparable
         group by environment, data_mode, event_date
-        having count(log_cost - scope_forecast) >= {{ fewest_endpoints_of_a_day_factor() }}
+        having count(log_cost - total_forecast) >= {{ fewest_endpoints_of_a_day_factor() }}
     ),
 
     factored as (
         select
-            forecasts.* exclude (scope_forecast, own_forecast),
-            scope_forecast + coalesce(scope_factor, 0) as scope_forecast,
+            forecasts.* exclude (total_forecast, own_forecast),
+            total_forecast + coalesce(total_factor, 0) as total_forecast,
             own_forecast + coalesce(own_factor, 0) as own_forecast
         from forecasts
-        left join day_factors on {{ same_scope("forecasts", "day_factors") }} and forecasts.scope_dimension <> 'total'
+        left join
+            day_factors on {{ same_day_scope("forecasts", "day_factors") }} and forecasts.scope_dimension <> 'total'
     ),
 
     errors as (
         select
             *,
-            case when is_comparable then log_cost - scope_forecast end as scope_error,
+            case when is_comparable then log_cost - total_forecast end as total_error,
             case when is_comparable then log_cost - own_forecast end as own_error
         from factored
     ),
@@ -274,13 +275,13 @@
     skills as (
         select
             *,
-            median(abs(scope_error)) over {{ last_days(series_key, 28) }} * 1.4826 as scope_sigma,
+            median(abs(total_error)) over {{ last_days(series_key, 28) }} * 1.4826 as total_sigma,
             median(abs(own_error)) over {{ last_days(series_key, 28) }} * 1.4826 as own_sigma,
             -- a mean, for a series that runs on one day of the week misses on that day alone
-            scope_forecast is null
+            total_forecast is null
             or coalesce(
                 avg(least(abs(own_error), 1)) over {{ last_days(series_key, 28) }}
-                < 0.8 * avg(least(abs(scope_error), 1)) over {{ last_days(series_key, 28) }},
+                < 0.8 * avg(least(abs(total_error), 1)) over {{ last_days(series_key, 28) }},
                 false
             ) as has_own_weekdays,
             count(own_error) over {{ last_days(series_key, 28) }} as error_days
@@ -290,14 +291,14 @@
     chosen as (
         select
             *,
-            exp(case when has_own_weekdays then own_forecast else scope_forecast end) as seasonal_forecast,
-            case when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else scope_sigma end as usual_error,
+            exp(case when has_own_weekdays then own_forecast else total_forecast end) as seasonal_forecast,
+            case when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else total_sigma end as usual_error,
             is_grown and active_days >= 7 and active_or_paused_days >= 14 and own_forecast is not null as is_seasonal
         from skills
     )
 {% endmacro %}
 
-{#- Whether a scope never calls on such a weekday (closed on Sundays, a batch on Mondays): there were calls within the last week, and
+{#- Whether something never calls on such a weekday (closed on Sundays, a batch on Mondays): there were calls within the last week, and
     none on three of this weekday in the last four, counted from the first call of these weeks on. -#}
 {% macro is_silent_by_habit(keys) -%}
     (

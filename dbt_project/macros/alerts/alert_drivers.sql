@@ -45,7 +45,7 @@
 {% endmacro %}
 
 {% macro scored(segments) %}
-    {%- set case_key = "event_date, environment, data_mode" -%}
+    {%- set day_scope = "event_date, environment, data_mode" -%}
     with
         described as (
             select
@@ -59,31 +59,31 @@
         -- how far endpoints are off without any incident: the middle one of the larger
         spreads as (
             select
-                {{ case_key }},
+                {{ day_scope }},
                 effect,
                 greatest(0.04, least(0.5, 1.4826 * median(abs(actual_usd / expected_usd - 1)))) as spread
             from described
             where cuboid = '10000' and expected_usd > 0
-            group by {{ case_key }}, effect
+            group by {{ day_scope }}, effect
         ),
 
         sized as (
             select
                 described.*,
-                count(*) over (partition by {{ case_key }}, effect, cuboid) as elements,
+                count(*) over (partition by {{ day_scope }}, effect, cuboid) as elements,
                 max(case when depth = 1 then delta_usd end) over (
-                    partition by {{ case_key }}, effect
+                    partition by {{ day_scope }}, effect
                 ) as largest_delta_usd,
                 sum(case when cuboid = '10000' then actual_usd end) over (
-                    partition by {{ case_key }}, effect
+                    partition by {{ day_scope }}, effect
                 ) as spend_usd,
                 coalesce(spreads.spread, 0.1) as spread,
                 -- what the segment moved over all its models: a move between models at equal dollars moves nothing
                 sum(case when has_model = 1 then delta_usd end) over (
-                    partition by {{ case_key }}, effect, cuboid, endpoint_tag, prompt_version, tenant_id, user_id
+                    partition by {{ day_scope }}, effect, cuboid, endpoint_tag, prompt_version, tenant_id, user_id
                 ) as net_delta_usd
             from described
-            left join spreads using ({{ case_key }}, effect)
+            left join spreads using ({{ day_scope }}, effect)
         ),
 
         weighed as (
@@ -113,7 +113,7 @@
         *,
         row_number() over (
             order by
-                {{ case_key }},
+                {{ day_scope }},
                 strength desc,
                 effect,
                 cuboid
@@ -122,7 +122,7 @@
     from strengths
     qualify
         row_number() over (
-            partition by {{ case_key }}
+            partition by {{ day_scope }}
             order by
                 strength desc,
                 effect,
@@ -132,7 +132,7 @@
         <= 30
 {% endmacro %}
 
-{#- The class of a driver, in the order in which on-call rules things out (docs/alerts.md). -#}
+{#- The spike type of a driver, in the order in which on-call rules things out (docs/alerts.md). -#}
 {% macro spike_type() -%}
     case
         when exposure_usd >= 0.5 * delta_usd

@@ -38,7 +38,7 @@
                 {{ in_dates("event_date", dates) }}
                 and scope_value <> '(unattributed)'
                 -- where everything is new, nothing is
-                and scope_days >= 14
+                and total_days >= 14
                 -- whoever calls an unknown model is not new by that
                 and event_date - case
                     when scope_dimension = 'model' and unpriced_attempts > 0

@@ -24,7 +24,7 @@
     )
 {%- endmacro %}
 
-{#- What makes two alerts the same problem: its class and what is behind it, which is also what joins days to one alert. The words of a
+{#- What makes two alerts the same problem: its spike type and what is behind it, which is also what joins days to one alert. The words of a
     driver, the rule that spoke and the figures vary from time to time and are left out (docs/incidents.md has examples). -#}
 {% macro problem_fingerprint(alert) -%}
     left(
@@ -71,7 +71,7 @@
     end
 {%- endmacro %}
 
-{#- Up to two other classes that the evidence leaves open, likeliest first. -#}
+{#- Up to two other spike types that the evidence leaves open, likeliest first. -#}
 {% macro alternate_types(alert) -%}
     nullif(
         concat_ws(

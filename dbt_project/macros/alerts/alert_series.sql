@@ -25,7 +25,7 @@
     {{ return(run_query(rising).columns[0].values() | list) }}
 {% endmacro %}
 
-{% macro same_scope(left, right) -%}
+{% macro same_day_scope(left, right) -%}
     {{ left }}.event_date = {{ right }}.event_date
     and {{ left }}.environment = {{ right }}.environment
     and {{ left }}.data_mode = {{ right }}.data_mode
@@ -33,7 +33,7 @@
 
 {#- Whether a leaf lies in a segment: NULL is any. A leaf that knows less than the segment says lies outside. -#}
 {% macro in_segment(leaf, segment, dimensions=none) -%}
-    {{ same_scope(leaf, segment) }}
+    {{ same_day_scope(leaf, segment) }}
     {%- for dimension in leaf_dimensions() if not dimensions or dimension.name in dimensions %}
         and coalesce(
             {{ leaf }}.{{ dimension.column }} = {{ segment }}.{{ dimension.column }},
@@ -42,7 +42,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{% macro in_series(leaf, series) -%} {{ same_scope(leaf, series) }} and {{ in_scope(leaf, series) }} {%- endmacro %}
+{% macro in_series(leaf, series) -%} {{ same_day_scope(leaf, series) }} and {{ in_scope(leaf, series) }} {%- endmacro %}
 
 {#- Whether usage belongs to a watched series. -#}
 {% macro in_scope(leaf, series) -%}

@@ -7,12 +7,12 @@
     gone borrows the other side's rates, so that its whole change is volume or mix; what cannot be requests (tries whose first
     try lies elsewhere) is retry. The likely cost of unpriced calls is an effect of its own. -#}
 {% macro decomposed(leaves, dates) %}
-    {%- set problem = "event_date, environment, data_mode, round" -%}
+    {%- set problem_key = "event_date, environment, data_mode, round" -%}
     {%- set factors = ["n", "r", "t", "p"] -%}
     with
         cells as (
             select
-                {{ problem }},
+                {{ problem_key }},
                 endpoint_tag,
                 model,
                 -- summed as decimals, so that the order of rows decides no last digit
@@ -26,7 +26,7 @@
                 {% endfor %}
             from {{ leaves }}
             where {{ in_dates("event_date", dates) }}
-            group by {{ problem }}, endpoint_tag, model
+            group by {{ problem_key }}, endpoint_tag, model
         ),
 
         sides as (
@@ -34,7 +34,7 @@
                 *,
                 {% for side in ["baseline", "current"] %}
                     cast(
-                        sum(cast(n_{{ side }} as decimal(38, 12))) over (partition by {{ problem }}) as double
+                        sum(cast(n_{{ side }} as decimal(38, 12))) over (partition by {{ problem_key }}) as double
                     ) as all_{{ side }},
                     n_{{ side }} > 0 and a_{{ side }} > 0 as has_{{ side }}
                     {{- "," if not loop.last }}
@@ -83,7 +83,7 @@
 
         leaf_effects as (
             select
-                {{ problem }},
+                {{ problem_key }},
                 c_current - c_baseline as delta_usd,
                 x_current - x_baseline as unpriced_usd,
                 {% set effects = {
@@ -106,19 +106,19 @@
 
         summed as (
             select
-                {{ problem }},
+                {{ problem_key }},
                 cast(sum(delta_usd + unpriced_usd) as decimal(38, 12)) as delta_usd,
                 cast(sum(unpriced_usd) as decimal(38, 12)) as unpriced,
                 {% for effect in effects %}
                     cast(sum({{ effect }}_usd) as decimal(38, 12)) as {{ effect }} {{- "," if not loop.last }}
                 {% endfor %}
             from leaf_effects
-            group by {{ problem }}
+            group by {{ problem_key }}
         ),
 
         listed as (
             {% for effect in effects.keys() | list + ["unpriced"] %}
-                select {{ problem }}, delta_usd, '{{ effect }}' as effect, {{ effect }} as effect_usd
+                select {{ problem_key }}, delta_usd, '{{ effect }}' as effect, {{ effect }} as effect_usd
                 from summed {{ "union all" if not loop.last }}
             {% endfor %}
         ),
@@ -126,14 +126,14 @@
         ranked as (
             select
                 *,
-                row_number() over (partition by {{ problem }} order by abs(effect_usd) desc, effect) as place,
-                sum(effect_usd) over (partition by {{ problem }}) as effects_usd
+                row_number() over (partition by {{ problem_key }} order by abs(effect_usd) desc, effect) as place,
+                sum(effect_usd) over (partition by {{ problem_key }}) as effects_usd
             from listed
         )
 
     -- the last rounding unit goes to the largest effect
     select
-        {{ problem }},
+        {{ problem_key }},
         effect,
         cast(effect_usd + case when place = 1 then delta_usd - effects_usd else 0 end as decimal(38, 12)) as effect_usd,
         delta_usd

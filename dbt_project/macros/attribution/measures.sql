@@ -25,20 +25,21 @@
 
 {#- One row per event date, environment, data mode and member of a dimension; what nobody owns stands under (unattributed). -#}
 {% macro daily_cost_by(dimensions) %}
-    {%- set grain = "event_date, environment, data_mode" %}
+    {%- set day_scope = "event_date, environment, data_mode" %}
     with
         attempts as (select * from {{ ref("fct_attempts") }} where {{ in_dates("event_date", dirty_dates()) }}),
 
         measured as (
             select
-                {{ grain }},
+                {{ day_scope }},
                 {%- for dimension in dimensions %}
                     coalesce({{ dimension }}, '(unattributed)') as {{ dimension }},
                 {%- endfor %}
                 {{ cost_measures() }}
             from attempts
             group by
-                {{ grain }}{% for dimension in dimensions %}, coalesce({{ dimension }}, '(unattributed)'){% endfor %}
+                {{ day_scope }}
+                {% for dimension in dimensions %}, coalesce({{ dimension }}, '(unattributed)'){% endfor %}
         )
 
     select
@@ -46,7 +47,7 @@
         cast(cost_usd as double) / nullif(requests, 0) as cost_per_request_usd,
         cast(successes as double) / attempts as success_ratio,
         cast(cost_usd as double)
-        / nullif(cast(sum(cost_usd) over (partition by {{ grain }}) as double), 0) as share_of_cost
+        / nullif(cast(sum(cost_usd) over (partition by {{ day_scope }}) as double), 0) as share_of_cost
     from measured
 {% endmacro %}
 
@@ -61,7 +62,7 @@
         ("cost_usd", "decimal(38, 12)"),
         ("unpriced_attempts", "bigint"),
     ] %}
-        cast(sum(case when data_mode = 'real' then {{ measure }} end) as {{ kind }}) as {{ measure }}
+        cast(sum(case when data_mode = 'real' then {{ measure }} end) as {{ kind }}) as real_{{ measure }}
         {{- "," if not loop.last }}
     {% endfor %}
 {% endmacro %}

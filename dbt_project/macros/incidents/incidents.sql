@@ -4,7 +4,7 @@
         return(
             [
                 "alert_id",
-                "fingerprint",
+                "problem_id",
                 "environment",
                 "data_mode",
                 "spike_type",
@@ -43,7 +43,7 @@
         told as (
             select
                 {{ keys }},
-                {% for field in ["alert_id", "fingerprint", "environment", "data_mode", "title", "user_id", "model"] %}
+                {% for field in ["alert_id", "problem_id", "environment", "data_mode", "title", "user_id", "model"] %}
                     {{ last_said(field, "opened") }} as {{ field }},
                 {% endfor %}
                 coalesce(
@@ -61,7 +61,7 @@
                 {{ last_said("guardrail", "guardrail_added") }} as guardrail,
                 {{ first_time("opened") }} as opened_at,
                 coalesce({{ last_said("started_at", "opened") }}, {{ first_time("opened") }}) as started_at,
-                {{ first_time("owner_assigned") }} as acknowledged_at,
+                {{ first_time("owner_assigned") }} as assigned_at,
                 {{ first_time("containment_applied") }} as contained_at,
                 {{ last_time("containment_applied") }} as last_contained_at,
                 {{ last_time("closed") }} as last_closed_at,

@@ -1,23 +1,23 @@
-{#- USD of one leaf: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
+{#- USD of one token kind: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
     no known cost. A remainder that the sender left out (an embedding has no output) costs nothing only where the model has no
     price for it. Below 10 million the short price gives the same product without the costly rounding: DuckDB keeps 18 digits of
-    a product of short decimals, which a leaf of a million dollars would overflow. -#}
-{% macro leaf_cost(leaf) -%}
+    a product of short decimals, which a million dollars of one kind would overflow. -#}
+{% macro token_kind_cost(kind) -%}
     case
         when
-            {{ leaf.quantity }} = 0
-            {% if leaf.is_what_is_left %}
-                or ({{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is null)
+            {{ kind.quantity }} = 0
+            {% if kind.is_what_is_left %}
+                or ({{ kind.quantity }} is null and {{ kind.name }}_price_usd is null)
             {% endif %}
         then cast(0 as decimal(38, 12))
-        when {{ leaf.name }}_short_price_usd is not null and {{ leaf.quantity }} < 10000000
-        then cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_short_price_usd as decimal(38, 12))
-        else cast(cast({{ leaf.quantity }} as decimal(13, 0)) * {{ leaf.name }}_price_usd as decimal(38, 12))
+        when {{ kind.name }}_short_price_usd is not null and {{ kind.quantity }} < 10000000
+        then cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ kind.name }}_short_price_usd as decimal(38, 12))
+        else cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ kind.name }}_price_usd as decimal(38, 12))
     end
 {%- endmacro %}
 
-{#- Each attempt with the one price row that applies, or none (never an inner join), what each leaf costs, and what was
-    applied. `attempts` has the price key, the tenant, the instant, the inclusive input and the leaves; `prices` is shaped
+{#- Each attempt with the one price row that applies, or none (never an inner join), what each token kind costs, and what was
+    applied. `attempts` has the price key, the tenant, the instant, the inclusive input and the token kinds; `prices` is shaped
     like int_price_book, and a relation: named twice rather than read once as a CTE, because DuckDB would materialise that, and
     then carries every column of every attempt past it, wanted or not. A tenant has prices of its own only while an override
     makes them differ. -#}
@@ -56,10 +56,10 @@
                 prices.approximate_reason as price_approximate_reason,
                 prices.input_tokens_from as price_tier_from_tokens,
                 prices.other_prices,
-                {% for leaf in leaves() %}
-                    prices.{{ leaf.name }}_price_usd,
-                    prices.{{ leaf.name }}_short_price_usd,
-                    {% if leaf.may_fall_back %} prices.{{ leaf.name }}_falls_back, {% endif %}
+                {% for kind in token_kinds() %}
+                    prices.{{ kind.name }}_price_usd,
+                    prices.{{ kind.name }}_short_price_usd,
+                    {% if kind.may_fall_back %} prices.{{ kind.name }}_falls_back, {% endif %}
                 {% endfor %}
             from scoped
             left join
@@ -74,37 +74,37 @@
                 and coalesce(scoped.input_tokens, 0) < prices.input_tokens_to
         ),
 
-        by_leaf as (
+        by_token_kind as (
             select
                 *,
-                {% for leaf in leaves() %} {{ leaf_cost(leaf) }} as {{ leaf.name }}_cost_usd, {% endfor %}
+                {% for kind in token_kinds() %} {{ token_kind_cost(kind) }} as {{ kind.name }}_cost_usd, {% endfor %}
                 {{ other_units_cost("other_usage", "other_prices") }} as other_cost_usd,
-                {{ fallbacks_used() }} as fallback_leaves
+                {{ fallbacks_used() }} as fallback_token_kinds
             from matched
         )
 
     select
         * exclude (
             other_prices
-            {%- for leaf in leaves() -%}
+            {%- for kind in token_kinds() -%}
                 ,
-                {{ leaf.name }}_short_price_usd
-                {%- if leaf.may_fall_back -%}, {{ leaf.name }}_falls_back {%- endif -%}
+                {{ kind.name }}_short_price_usd
+                {%- if kind.may_fall_back -%}, {{ kind.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
         {{ sum_of_leaf_costs() }} as cost_usd
-    from by_leaf
+    from by_token_kind
 {% endmacro %}
 
-{#- One disjoint leaf from an inclusive count: 0 where nobody reported it, unknown where no usage is known. -#}
-{% macro leaf_of(count, parts, leaf) -%}
-    {%- set others = other_parts_of(leaf) -%}
+{#- One disjoint count from an inclusive one: 0 where nobody reported it, unknown where no usage is known. -#}
+{% macro tokens_of_kind(count, parts, kind) -%}
+    {%- set others = other_parts_of(kind) -%}
     coalesce(
         {{ count }}
         {%- for part in parts %} - coalesce({{ part }}, 0) {%- endfor -%}
         {%- if others %} - {{ other_units_sum("other_usage", others) }} {%- endif -%},
         none_unless_missing
-    ) as {{ leaf }}_tokens
+    ) as {{ kind }}_tokens
 {%- endmacro %}
 
 {#- A price book as joins want it: no open ends, and each price a second time at 12 places where that is the same
@@ -117,27 +117,29 @@
         shortened as (
             select
                 *,
-                {% for leaf in leaves() %}
-                    cast({{ leaf.name }}_price_usd as decimal(17, 12)) as {{ leaf.name }}_short_price_usd,
+                {% for kind in token_kinds() %}
+                    cast({{ kind.name }}_price_usd as decimal(17, 12)) as {{ kind.name }}_short_price_usd,
                 {% endfor %}
             from prices
         )
 
     select
         * exclude (
-            {% for leaf in leaves() %}{{ leaf.name }}_short_price_usd, {% endfor %}
-            fallback_leaves,
+            {% for kind in token_kinds() %}{{ kind.name }}_short_price_usd, {% endfor %}
+            fallback_token_kinds,
             valid_from,
             valid_to,
             input_tokens_to
         ),
-        {% for leaf in leaves() %}
+        {% for kind in token_kinds() %}
             case
-                when {{ leaf.name }}_short_price_usd = {{ leaf.name }}_price_usd and {{ leaf.name }}_price_usd < 0.1
-                then {{ leaf.name }}_short_price_usd
-            end as {{ leaf.name }}_short_price_usd,
-            {% if leaf.may_fall_back %}
-                coalesce({{ in_text_list(text(leaf.name), "fallback_leaves") }}, false) as {{ leaf.name }}_falls_back,
+                when {{ kind.name }}_short_price_usd = {{ kind.name }}_price_usd and {{ kind.name }}_price_usd < 0.1
+                then {{ kind.name }}_short_price_usd
+            end as {{ kind.name }}_short_price_usd,
+            {% if kind.may_fall_back %}
+                coalesce(
+                    {{ in_text_list(text(kind.name), "fallback_token_kinds") }}, false
+                ) as {{ kind.name }}_falls_back,
             {% endif %}
         {% endfor %}
         coalesce(valid_from, timestamp '0001-01-01') as valid_from,
@@ -148,35 +150,35 @@
 
 {% macro cost_columns() %}
     {%- set columns = [] -%}
-    {%- for leaf in leaves() -%} {%- do columns.append(leaf.name ~ "_cost_usd") -%} {%- endfor -%}
+    {%- for kind in token_kinds() -%} {%- do columns.append(kind.name ~ "_cost_usd") -%} {%- endfor -%}
     {{ return(columns + ["other_cost_usd"]) }}
 {% endmacro %}
 
-{#- USD of an attempt. Where nothing but everyday leaves was used the others cost 0, and adding 38 digits eleven times for
+{#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
     nothing is the dearest part of pricing. -#}
 {% macro sum_of_leaf_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
-    {%- for leaf in leaves() -%}
-        {%- if leaf.is_everyday -%} {%- do everyday.append(leaf.name ~ "_cost_usd") -%}
-        {%- else -%} {%- do unused.append(leaf.quantity ~ " = 0") -%}
+    {%- for kind in token_kinds() -%}
+        {%- if kind.is_everyday -%} {%- do everyday.append(kind.name ~ "_cost_usd") -%}
+        {%- else -%} {%- do unused.append(kind.quantity ~ " = 0") -%}
         {%- endif -%}
     {%- endfor -%}
     case when {{ unused | join(" and ") }} then {{ everyday | join(" + ") }} else {{ cost_columns() | join(" + ") }} end
 {%- endmacro %}
 
-{#- Names of the leaves of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
+{#- Names of the token kinds of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
 {% macro fallbacks_used() -%}
     {%- set used = [] -%}
-    {%- for leaf in leaves() if leaf.may_fall_back -%}
-        {%- do used.append(leaf.name ~ "_falls_back and " ~ leaf.quantity ~ " > 0") -%}
+    {%- for kind in token_kinds() if kind.may_fall_back -%}
+        {%- do used.append(kind.name ~ "_falls_back and " ~ kind.quantity ~ " > 0") -%}
     {%- endfor -%}
     case
         when {{ used | join(" or ") }}
         then
             concat_ws(
                 ', '
-                {%- for leaf in leaves() if leaf.may_fall_back -%}
-                    , case when {{ leaf.name }}_falls_back and {{ leaf.quantity }} > 0 then '{{ leaf.name }}' end
+                {%- for kind in token_kinds() if kind.may_fall_back -%}
+                    , case when {{ kind.name }}_falls_back and {{ kind.quantity }} > 0 then '{{ kind.name }}' end
                 {%- endfor %}
             )
     end
@@ -189,8 +191,8 @@
         then 'priced'
         when usage_source = 'missing'
         then 'no_usage'
-        {%- for leaf in leaves() if leaf.is_what_is_left %}
-            when {{ leaf.quantity }} is null and {{ leaf.name }}_price_usd is not null then 'no_usage'
+        {%- for kind in token_kinds() if kind.is_what_is_left %}
+            when {{ kind.quantity }} is null and {{ kind.name }}_price_usd is not null then 'no_usage'
         {%- endfor %}
         else 'unpriced'
     end

@@ -11,7 +11,11 @@
         {%- endfor -%}
     {%- endif %}
     (
-        select listed.version_sequence, listed.version_recorded_at, rows_of.*
+        select
+            listed.version_sequence,
+            listed.version_recorded_at,
+            rows_of.* exclude (fallback_leaves),
+            rows_of.fallback_leaves as fallback_token_kinds
         from {{ price_book_versions_listed() }} as listed
         inner join
             {{ parquet_files(folders or [book ~ "*/*.parquet"], filename="file") }} as rows_of
@@ -36,7 +40,9 @@
 
 {% macro has_price(row) -%}
     coalesce(
-        {% for leaf in leaves() if leaf.name != "billed_requests" %}{{ row }}.{{ leaf.name }}_price_usd, {% endfor %} -1
+        {% for kind in token_kinds() if kind.name != "billed_requests" %}
+            {{ row }}.{{ kind.name }}_price_usd,
+        {% endfor %} -1
     )
     >= 0
 {%- endmacro %}
@@ -203,7 +209,7 @@
                 attempts.input_tokens,
                 attempts.other_usage,
                 {%- for column in price_key_columns().split(", ") %} attempts.{{ column }}, {%- endfor %}
-                {%- for leaf in leaves() %} attempts.{{ leaf.quantity }}, {%- endfor %}
+                {%- for kind in token_kinds() %} attempts.{{ kind.quantity }}, {%- endfor %}
                 sides.version_sequence,
                 sides.change_sequence,
                 sides.side

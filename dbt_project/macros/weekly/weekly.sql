@@ -13,7 +13,7 @@
                 {{ monday_of("usage.event_date") }} as week_start,
                 -- calls without a price of which not even the likely cost is known
                 case
-                    when exposure.exposure_likely_usd_per_token is null then usage.unpriced_attempts else 0
+                    when exposure.exposure_usd_per_token is null then usage.unpriced_attempts else 0
                 end as unvalued_attempts
             from {{ ref("int_costed_usage") }} as usage
             left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
@@ -176,7 +176,7 @@
 
 {#- What a week cost, what moved it and who, in sentences. -#}
 {% macro spend_sentences(usage, drivers) %}
-    {%- set grain = "week_start, environment, data_mode" %}
+    {%- set week_scope = "week_start, environment, data_mode" %}
     with
         effects as (
             {% for effect, words in {
@@ -186,7 +186,7 @@
                 "token": "tokens per call",
                 "price": "dollars per token",
             }.items() %}
-                select {{ grain }}, change_usd, '{{ words }}' as words, {{ effect }}_usd as effect_usd
+                select {{ week_scope }}, change_usd, '{{ words }}' as words, {{ effect }}_usd as effect_usd
                 from {{ usage }} {{ "union all" if not loop.last }}
             {% endfor %}
         ),
@@ -195,11 +195,11 @@
             select *
             from effects
             where effect_usd <> 0
-            qualify row_number() over (partition by {{ grain }} order by abs(effect_usd) desc, words) <= 3
+            qualify row_number() over (partition by {{ week_scope }} order by abs(effect_usd) desc, words) <= 3
         )
 
     select
-        {{ grain }},
+        {{ week_scope }},
         1 as place,
         'spend' as kind,
         'info' as severity,
@@ -229,7 +229,7 @@
     union all
 
     select
-        {{ grain }},
+        {{ week_scope }},
         2 as place,
         'effect' as kind,
         'info' as severity,
@@ -238,12 +238,12 @@
         || string_agg(words || ' ' || {{ signed_usd_text("effect_usd") }}, ', ' order by abs(effect_usd) desc, words)
         || '.' as sentence
     from largest_effects
-    group by {{ grain }}, change_usd
+    group by {{ week_scope }}, change_usd
 
     union all
 
     select
-        {{ grain }},
+        {{ week_scope }},
         3 as place,
         'driver' as kind,
         'info' as severity,

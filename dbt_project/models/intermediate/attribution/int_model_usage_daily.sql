@@ -16,10 +16,10 @@ select
     cast(sum(case when pricing_status = 'unpriced' then input_tokens end) as decimal(38, 0)) as unpriced_input_tokens,
     cast(sum(case when pricing_status = 'unpriced' then output_tokens end) as decimal(38, 0)) as unpriced_output_tokens,
     cast(max(case when pricing_status = 'unpriced' then input_tokens end) as bigint) as unpriced_largest_input_tokens,
-    {%- for leaf in leaves() %}
+    {%- for kind in token_kinds() %}
         cast(
-            sum(case when pricing_status = 'unpriced' then {{ leaf.quantity }} end) as decimal(38, 0)
-        ) as unpriced_{{ leaf.quantity }},
+            sum(case when pricing_status = 'unpriced' then {{ kind.quantity }} end) as decimal(38, 0)
+        ) as unpriced_{{ kind.quantity }},
     {%- endfor %}
     cast(
         sum(case when pricing_status = 'unpriced' then reported_cost_usd end) as decimal(38, 12)

@@ -11,7 +11,7 @@ with
             and events.content_hash = arrivals.content_hash
     ),
 
-    contents as (
+    hashed as (
         select
             *,
             md5(
@@ -26,7 +26,7 @@ with
     -- the same event may stand in two files
     distinct_events as (
         select *
-        from contents
+        from hashed
         qualify
             row_number() over (
                 partition by incident_id, content order by arrival_date, landing_file, content_hash, line_number

@@ -1,3 +1,3 @@
 {{ config(materialized="view") }}
--- What an attempt costs is its leaves times their prices, and nothing else.
+-- What an attempt costs is its token kinds times their prices, and nothing else.
 {{ priced(ref("int_attempts"), ref("int_price_book")) }}

@@ -13,7 +13,7 @@ with
             exposed.event_date,
             md5(
                 string_agg(
-                    concat_ws('|', environment, data_mode, provider, model, exposure.exposure_likely_usd_per_token),
+                    concat_ws('|', environment, data_mode, provider, model, exposure.exposure_usd_per_token),
                     ','
                     order by environment, data_mode, provider, model
                 )

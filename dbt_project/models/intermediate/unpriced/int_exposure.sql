@@ -1,4 +1,5 @@
--- What the unpriced usage of a model, leaf by leaf, would have cost at each kin's prices; of these costs the 10 %, 50 %
+-- What the unpriced usage of a model, token kind by token kind, would have cost at each kin's prices; of these costs
+-- the 10 %, 50 %
 -- and 90 % quantiles. A quantile of costs is one of the costs: no division of money. Each kin counts once: on 20 months
 -- of real requests, with every priced model in turn taken for unknown, low to high held the true cost of 61 of 72
 -- models (95 % of attempts), and of 53 (70 %) with kin weighted by their attempts: it is rarely the popular model that
@@ -9,10 +10,10 @@ with
         select
             {{ model_key | join(", ") }},
             sum(coalesce(unpriced_input_tokens, 0) + coalesce(unpriced_output_tokens, 0)) as tokens,
-            {% for leaf in leaves() %}
+            {% for kind in token_kinds() %}
                 -- 15 digits by a price are 38; what was used more often has no known exposure
-                {{ cast_or_null("coalesce(sum(unpriced_" ~ leaf.quantity ~ "), 0)", "decimal(15, 0)") }}
-                as {{ leaf.quantity }} {{- "," if not loop.last }}
+                {{ cast_or_null("coalesce(sum(unpriced_" ~ kind.quantity ~ "), 0)", "decimal(15, 0)") }}
+                as {{ kind.quantity }} {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_model_usage_daily") }}
         where unpriced_attempts > 0
@@ -29,13 +30,13 @@ with
             kin.nearness,
             kin.last_used_date,
             unpriced.tokens,
-            {%- for leaf in leaves() %}
+            {%- for kind in token_kinds() %}
                 cast(
-                    unpriced.{{ leaf.quantity }} * coalesce(
-                        kin.{{ leaf.name }}_price_usd,
-                        {% if leaf.name in ["web_searches", "billed_requests"] %}
+                    unpriced.{{ kind.quantity }} * coalesce(
+                        kin.{{ kind.name }}_price_usd,
+                        {% if kind.name in ["web_searches", "billed_requests"] %}
                             cast(0 as decimal(23, 18))
-                            {% elif "output" in leaf.name or leaf.name == "reasoning" %} kin.text_output_price_usd
+                            {% elif "output" in kind.name or kind.name == "reasoning" %} kin.text_output_price_usd
                         {% else %} kin.uncached_input_price_usd
                         {% endif %}
                     ) as decimal(38, 12)
@@ -58,10 +59,8 @@ with
 
 select
     {{ model_key | join(", ") }},
-    {%- for name, percent in [("low", 10), ("likely", 50), ("high", 90)] %}
-        cast(
-            min(case when place * 100 >= places * {{ percent }} then cost_usd end) as decimal(38, 12)
-        ) as exposure_{{ name }}_usd,
+    {%- for name, percent in [("exposure_usd_low", 10), ("exposure_usd", 50), ("exposure_usd_high", 90)] %}
+        cast(min(case when place * 100 >= places * {{ percent }} then cost_usd end) as decimal(38, 12)) as {{ name }},
     {%- endfor %}
     'The 10, 50 and 90 % quantiles of what its own tokens, kind by kind, would have cost at ' || case
         max(nearness)
@@ -82,6 +81,6 @@ select
         two_digits(
             "cast(min(case when place * 100 >= places * 50 then cost_usd end) as double) / nullif(max(tokens), 0)"
         )
-    }} as exposure_likely_usd_per_token
+    }} as exposure_usd_per_token
 from ranked
 group by {{ model_key | join(", ") }}

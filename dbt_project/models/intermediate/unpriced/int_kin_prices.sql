@@ -1,5 +1,5 @@
 -- Whose prices an unpriced model is measured by, nearest first: its own (other dates or units of it have a price); the
--- same provider's models that are used here; the models its endpoints use; every model in the book. A class is joined
+-- same provider's models that are used here; the models its endpoints use; every model in the book. A group is joined
 -- by
 -- the next until there are five prices: one neighbour's price is no bracket. Of each kin the standard price in force
 -- when
@@ -57,7 +57,7 @@ with
             prices.provider as kin_provider,
             prices.model as kin_model,
             prices.input_tokens_from,
-            {% for leaf in leaves() %} prices.{{ leaf.name }}_price_usd, {% endfor %}
+            {% for kind in token_kinds() %} prices.{{ kind.name }}_price_usd, {% endfor %}
         from unpriced
         inner join
             prices

@@ -25,9 +25,9 @@ with
             provider,
             model,
             min(event_date) as first_used_date,
-            {% for leaf in leaves() %}
-                coalesce(sum(unpriced_{{ leaf.quantity }}), 0)
-                > 0 as {{ leaf.name }}_is_used {{- "," if not loop.last }}
+            {% for kind in token_kinds() %}
+                coalesce(sum(unpriced_{{ kind.quantity }}), 0)
+                > 0 as {{ kind.name }}_is_used {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_model_usage_daily") }}
         where unpriced_attempts > 0
@@ -103,8 +103,8 @@ select
             || '    per_million_tokens:  # USD; what it was used for: a rate left out is that of input or output'
             || chr(10)
             || '      uncached_input: '
-            {%- for leaf in leaves() if leaf.name not in fees + ["uncached_input", "text_output"] %}
-                || case when {{ leaf.name }}_is_used then chr(10) || '      {{ leaf.name }}: ' else '' end
+            {%- for kind in token_kinds() if kind.name not in fees + ["uncached_input", "text_output"] %}
+                || case when {{ kind.name }}_is_used then chr(10) || '      {{ kind.name }}: ' else '' end
             {%- endfor %}
             || chr(10)
             || '      text_output: '

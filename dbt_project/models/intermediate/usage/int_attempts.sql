@@ -7,7 +7,7 @@ with
             *,
             event_date as delivery_date,
             {{ attempt_key(own_attempt_label(), "event_date") }} as own_attempt_key,
-            -- a leaf that nobody reported is 0 where usage is known, and unknown where it is not
+            -- a token kind that nobody reported is 0 where usage is known, and unknown where it is not
             case when usage_source <> 'missing' then 0 end as none_unless_missing
         from {{ ref("int_deliveries") }}
     ),
@@ -35,7 +35,8 @@ with
         where coalesce(repeats.is_attempt, not deliveries.is_withdrawn)
     ),
 
-    -- leaves: every token stands in exactly one. What is part of a narrower leaf, or of another unit under `usage`, is
+    -- token kinds: every token stands in exactly one. What is part of a narrower one, or of another unit under
+    -- `usage`, is
     -- not counted again.
     narrow_leaves as (
         select
@@ -48,18 +49,22 @@ with
                 output_video_tokens,
                 web_searches
             ),
-            {{ leaf_of("cache_read_tokens", ["cache_audio_read_tokens", "cache_image_read_tokens"], "cached_input") }},
-            {{ leaf_of("cache_write_tokens", ["cache_write_1h_tokens"], "cache_write_5m") }},
-            {{ leaf_of("cache_write_1h_tokens", [], "cache_write_1h") }},
-            {{ leaf_of("input_audio_tokens", ["cache_audio_read_tokens"], "uncached_audio") }},
-            {{ leaf_of("cache_audio_read_tokens", [], "cached_audio") }},
-            {{ leaf_of("input_image_tokens", ["cache_image_read_tokens"], "uncached_image") }},
-            {{ leaf_of("cache_image_read_tokens", [], "cached_image") }},
-            {{ leaf_of("input_video_tokens", [], "input_video") }},
-            {{ leaf_of("reasoning_tokens", [], "reasoning") }},
-            {{ leaf_of("output_audio_tokens", [], "output_audio") }},
-            {{ leaf_of("output_image_tokens", [], "output_image") }},
-            {{ leaf_of("output_video_tokens", [], "output_video") }},
+            {{
+                tokens_of_kind(
+                    "cache_read_tokens", ["cache_audio_read_tokens", "cache_image_read_tokens"], "cached_input"
+                )
+            }},
+            {{ tokens_of_kind("cache_write_tokens", ["cache_write_1h_tokens"], "cache_write_5m") }},
+            {{ tokens_of_kind("cache_write_1h_tokens", [], "cache_write_1h") }},
+            {{ tokens_of_kind("input_audio_tokens", ["cache_audio_read_tokens"], "uncached_audio") }},
+            {{ tokens_of_kind("cache_audio_read_tokens", [], "cached_audio") }},
+            {{ tokens_of_kind("input_image_tokens", ["cache_image_read_tokens"], "uncached_image") }},
+            {{ tokens_of_kind("cache_image_read_tokens", [], "cached_image") }},
+            {{ tokens_of_kind("input_video_tokens", [], "input_video") }},
+            {{ tokens_of_kind("reasoning_tokens", [], "reasoning") }},
+            {{ tokens_of_kind("output_audio_tokens", [], "output_audio") }},
+            {{ tokens_of_kind("output_image_tokens", [], "output_image") }},
+            {{ tokens_of_kind("output_video_tokens", [], "output_video") }},
             coalesce(web_searches, none_unless_missing) as web_searches,
             none_unless_missing + 1 as billed_requests
         from attempts

@@ -14,28 +14,30 @@
     "attempts_per_request": "retry",
     "tokens_per_attempt": "token",
     "cost_per_token_usd": "price",
-    "unpriced_exposure_usd": "unpriced",
+    "exposure_usd": "unpriced",
 } %}
 with
     sides as (
         select alerts.alert_id, sides.*
         from {{ ref("int_problem_sides") }} as sides
         inner join
-            {{ ref("int_alerts") }} as alerts on {{ same_scope("sides", "alerts") }} and sides.round = alerts.round
+            {{ ref("int_alerts") }} as alerts on {{ same_day_scope("sides", "alerts") }} and sides.round = alerts.round
     ),
 
     effects as (
         select alerts.alert_id, effects.effect, effects.effect_usd
         from {{ ref("int_problem_effects") }} as effects
         inner join
-            {{ ref("int_alerts") }} as alerts on {{ same_scope("effects", "alerts") }} and effects.round = alerts.round
+            {{ ref("int_alerts") }} as alerts
+            on {{ same_day_scope("effects", "alerts") }}
+            and effects.round = alerts.round
     ),
 
     figures as (
         select alert_id, 'cost_usd' as metric, baseline_usd as baseline, current_usd as current
         from sides
         union all
-        select alert_id, 'unpriced_exposure_usd', baseline_exposure_usd, current_exposure_usd
+        select alert_id, 'exposure_usd', baseline_exposure_usd, current_exposure_usd
         from sides
         {% for measure in ["requests", "attempts", "tokens"] %}
             union all

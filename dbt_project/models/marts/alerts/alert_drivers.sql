@@ -18,4 +18,5 @@ select
     drivers.score,
     drivers.equivalents
 from {{ ref("int_problem_drivers") }} as drivers
-inner join {{ ref("int_alerts") }} as alerts on {{ same_scope("drivers", "alerts") }} and drivers.round = alerts.round
+inner join
+    {{ ref("int_alerts") }} as alerts on {{ same_day_scope("drivers", "alerts") }} and drivers.round = alerts.round

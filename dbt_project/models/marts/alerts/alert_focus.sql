@@ -1,5 +1,5 @@
 -- The members behind an alert, for its window and its baseline, every filter of the alert kept.
-{%- set problem = "event_date, environment, data_mode, round" %}
+{%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     leaves as (
         select
@@ -9,7 +9,9 @@ with
             cast(baseline_cost_usd + baseline_exposure_usd as decimal(38, 12)) as baseline_watched_usd
         from {{ ref("int_problem_leaves") }} as leaves
         inner join
-            {{ ref("int_alerts") }} as alerts on {{ same_scope("leaves", "alerts") }} and leaves.round = alerts.round
+            {{ ref("int_alerts") }} as alerts
+            on {{ same_day_scope("leaves", "alerts") }}
+            and leaves.round = alerts.round
     ),
 
     members as (

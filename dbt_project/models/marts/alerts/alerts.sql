@@ -1,7 +1,7 @@
 select
     -- keys
     opened.alert_id,
-    opened.fingerprint,
+    opened.problem_id,
     -- what and where
     opened.alert_type,
     opened.environment,

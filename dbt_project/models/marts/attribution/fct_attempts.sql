@@ -48,8 +48,8 @@ select
     coalesce(total_tokens, input_tokens + output_tokens) as total_tokens,
     cache_read_tokens,
     cache_write_tokens,
-    -- quantities, disjoint leaves
-    {% for leaf in leaves() %} {{ leaf.quantity }}, {% endfor %}
+    -- quantities, disjoint token kinds
+    {% for kind in token_kinds() %} {{ kind.quantity }}, {% endfor %}
     other_usage,
     latency_ms,
     -- money
@@ -68,7 +68,7 @@ select
     {{ approximate_reason() }} as approximate_reason,
     {{ is_approximate() }} as is_approximate,
     price_tier_from_tokens,
-    fallback_leaves,
+    fallback_token_kinds,
     -- provenance
     cast(duplicate_deliveries as integer) as duplicate_deliveries,
     cast(conflicting_deliveries as integer) as conflicting_deliveries,

@@ -94,7 +94,7 @@ select
     attempts,
     unpriced_attempts,
     unvalued_attempts,
-    case when unvalued_attempts = 0 then exposure_usd end as unpriced_exposure_usd,
+    case when unvalued_attempts = 0 then status.exposure_usd end as exposure_usd,
     state <> 'exceeded'
     and (
         unvalued_attempts > 0 or {{ budget_severity("state_with_exposure") }} > {{ budget_severity("state") }}

@@ -7,7 +7,7 @@ select
     nullif(
         concat_ws(
             '; ',
-            {% for field in incident_event_fields() if field not in ["alert_id", "fingerprint", "started_at"] %}
+            {% for field in incident_event_fields() if field not in ["alert_id", "problem_id", "started_at"] %}
                 '{{ field | replace("_", " ") }}: ' || {{ field }} {{- "," if not loop.last }}
             {% endfor %}
         ),

@@ -2,7 +2,7 @@ with states as (select * from {{ ref("int_incidents") }}), runbooks as (select *
 
 select
     states.incident_id,
-    states.fingerprint,
+    states.problem_id,
     states.alert_id,
     coalesce(costs.alerts, 0) as alerts,
     states.environment,
@@ -13,11 +13,11 @@ select
     states.spike_type,
     states.started_at,
     states.opened_at,
-    states.acknowledged_at,
+    states.assigned_at,
     states.contained_at,
     states.closed_at,
     states.times_reopened,
-    {{ minutes_since_opening("acknowledged_at") }} as minutes_to_acknowledge,
+    {{ minutes_since_opening("assigned_at") }} as minutes_to_assign,
     {{ minutes_since_opening("contained_at") }} as minutes_to_contain,
     {{ minutes_since_opening("closed_at") }} as minutes_to_resolve,
     case when states.contained_at is not null then costs.cost_until_containment_usd end as cost_until_containment_usd,
@@ -44,7 +44,7 @@ select
     states.last_event_at
 from states
 left join {{ ref("int_incident_costs") }} as costs on states.incident_id = costs.incident_id
-left join {{ ref("int_problem_names") }} as names on states.fingerprint = names.fingerprint
+left join {{ ref("int_problem_names") }} as names on states.problem_id = names.problem_id
 left join {{ ref("containment_map") }} as containment on states.spike_type = containment.spike_type
 left join runbooks on coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) = runbooks.endpoint_tag
 left join

@@ -1,7 +1,7 @@
 select
     message_id,
     event_key,
-    incident_key,
+    topic,
     kind,
     severity,
     title,

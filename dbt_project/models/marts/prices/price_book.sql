@@ -24,9 +24,9 @@ select
     input_tokens_from,
     input_tokens_to,
     -- prices, USD per unit
-    {% for leaf in leaves() %} {{ leaf.name }}_price_usd, {% endfor %}
+    {% for kind in token_kinds() %} {{ kind.name }}_price_usd, {% endfor %}
     other_prices,
-    nullif({{ text_list("fallback_leaves") }}, '') as fallback_leaves,
+    nullif({{ text_list("fallback_token_kinds") }}, '') as fallback_token_kinds,
     -- provenance
     source,
     nullif({{ text_list("adjustments") }}, '') as adjustments,

@@ -92,9 +92,9 @@ select
     aged.input_tokens,
     aged.output_tokens,
     -- money
-    exposure.exposure_low_usd,
-    exposure.exposure_likely_usd,
-    exposure.exposure_high_usd,
+    exposure.exposure_usd_low,
+    exposure.exposure_usd,
+    exposure.exposure_usd_high,
     exposure.exposure_basis,
     aged.reported_cost_usd,
     -- what to do

@@ -6,7 +6,7 @@ select
     drivers.data_mode,
     drivers.dimension,
     drivers.rank,
-    drivers.value,
+    drivers.member,
     drivers.spend_usd,
     case when usage.previous_spend_usd is not null then drivers.previous_spend_usd end as previous_spend_usd,
     case when usage.change_usd is not null then drivers.change_usd end as change_usd,

@@ -2,7 +2,7 @@ select
     weeks.iso_week,
     states.week_start,
     states.incident_id,
-    states.fingerprint,
+    states.problem_id,
     states.environment,
     states.data_mode,
     states.title,
@@ -11,11 +11,11 @@ select
     states.spike_type,
     states.started_at,
     states.opened_at,
-    states.acknowledged_at,
+    states.assigned_at,
     states.contained_at,
     states.closed_at,
     states.times_reopened,
-    {{ minutes_since_opening("acknowledged_at") }} as minutes_to_acknowledge,
+    {{ minutes_since_opening("assigned_at") }} as minutes_to_assign,
     {{ minutes_since_opening("contained_at") }} as minutes_to_contain,
     {{ minutes_since_opening("closed_at") }} as minutes_to_resolve,
     states.owner,
@@ -31,5 +31,5 @@ select
     states.events
 from {{ ref("int_incident_weeks") }} as states
 inner join {{ ref("int_weeks") }} as weeks on states.week_start = weeks.week_start
-left join {{ ref("int_problem_names") }} as names on states.fingerprint = names.fingerprint
+left join {{ ref("int_problem_names") }} as names on states.problem_id = names.problem_id
 where states.status <> 'closed' or states.last_event_at >= states.week_start

@@ -6,20 +6,20 @@ with
     endpoints as (
         select
             recurrence.week_start,
-            recurrence.fingerprint,
+            recurrence.problem_id,
             max_by(coalesce(alerts.driver_endpoint_tag, alerts.main_endpoint_tag), alerts.onset_date) as endpoint_tag
         from recurrence
         inner join
             {{ ref("int_alerts") }} as alerts
-            on recurrence.fingerprint = alerts.fingerprint
+            on recurrence.problem_id = alerts.problem_id
             and alerts.onset_date < recurrence.week_end
-        group by recurrence.week_start, recurrence.fingerprint
+        group by recurrence.week_start, recurrence.problem_id
     ),
 
     incidents as (
         select *
         from {{ ref("int_incident_weeks") }}
-        qualify row_number() over (partition by week_start, fingerprint order by opened_at desc, incident_id) = 1
+        qualify row_number() over (partition by week_start, problem_id order by opened_at desc, incident_id) = 1
     ),
 
     joined as (
@@ -42,11 +42,11 @@ with
             containment.containment_action,
             containment.guardrail as suggested_guardrail
         from recurrence
-        inner join problems on recurrence.fingerprint = problems.fingerprint
+        inner join problems on recurrence.problem_id = problems.problem_id
         inner join
-            endpoints on recurrence.fingerprint = endpoints.fingerprint and recurrence.week_start = endpoints.week_start
+            endpoints on recurrence.problem_id = endpoints.problem_id and recurrence.week_start = endpoints.week_start
         left join
-            incidents on recurrence.fingerprint = incidents.fingerprint and recurrence.week_start = incidents.week_start
+            incidents on recurrence.problem_id = incidents.problem_id and recurrence.week_start = incidents.week_start
         left join {{ ref("endpoint_owners") }} as owners on endpoints.endpoint_tag = owners.endpoint_tag
         left join {{ ref("containment_map") }} as containment on problems.spike_type = containment.spike_type
     )
@@ -55,7 +55,7 @@ select
     iso_week,
     week_start,
     is_complete,
-    fingerprint,
+    problem_id,
     problem,
     environment,
     data_mode,

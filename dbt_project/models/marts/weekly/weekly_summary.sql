@@ -1,18 +1,18 @@
-{%- set grain = "week_start, environment, data_mode" %}
+{%- set week_scope = "week_start, environment, data_mode" %}
 with
     findings as (
-        select {{ grain }}, string_agg(sentence, chr(10) order by rank) as narrative
+        select {{ week_scope }}, string_agg(sentence, chr(10) order by rank) as narrative
         from {{ ref("weekly_findings") }}
-        group by {{ grain }}
+        group by {{ week_scope }}
     ),
 
     drivers as (
         select
-            {{ grain }},
+            {{ week_scope }},
             string_agg(value || ': ' || {{ more_or_less("change_usd") }}, '; ' order by rank) as top_drivers
         from {{ ref("weekly_drivers") }}
         where dimension = 'endpoint' and rank <= 3 and change_usd is not null
-        group by {{ grain }}
+        group by {{ week_scope }}
     )
 
 select
@@ -57,6 +57,6 @@ select
     usage.missing_usage_attempts,
     findings.narrative
 from {{ ref("int_weekly_usage") }} as usage
-inner join {{ ref("int_weekly_events") }} as events using ({{ grain }})
-left join findings using ({{ grain }})
-left join drivers using ({{ grain }})
+inner join {{ ref("int_weekly_events") }} as events using ({{ week_scope }})
+left join findings using ({{ week_scope }})
+left join drivers using ({{ week_scope }})

@@ -11,7 +11,7 @@ with
             line_number,
             load_id,
             alert_id,
-            fingerprint,
+            fingerprint as problem_id,
             -- dimensions
             event_type,
             actor,

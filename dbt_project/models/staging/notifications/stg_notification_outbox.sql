@@ -1,6 +1,7 @@
 {% set columns = {
     "message_id": "varchar",
     "event_key": "varchar",
+    "topic": "varchar",
     "incident_key": "varchar",
     "kind": "varchar",
     "severity": "varchar",
@@ -30,15 +31,16 @@
 
 with
     source as (
-        -- a run that was killed while it archived left a message in both
         select *
         from {{ ledger_lines("outbox/messages.jsonl", columns) }}
-        union
+        union all
         select *
         from {{ ledger_lines("outbox/finished.jsonl", columns) }}
     ),
 
-    renamed as (select * from source)
+    -- rows that were written before there were topics have an incident_key
+    renamed as (select * exclude (topic, incident_key), coalesce(topic, incident_key) as topic from source)
 
-select *
+-- a run that was killed while it archived left a message in both files
+select distinct *
 from renamed

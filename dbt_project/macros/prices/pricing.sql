@@ -183,39 +183,3 @@
             )
     end
 {%- endmacro %}
-
-{#- priced; no_usage: a count that has a price is not known; unpriced: something used has no price. -#}
-{% macro pricing_status() -%}
-    case
-        when cost_usd is not null
-        then 'priced'
-        when usage_source = 'missing'
-        then 'no_usage'
-        {%- for kind in token_kinds() if kind.is_what_is_left %}
-            when {{ kind.quantity }} is null and {{ kind.name }}_price_usd is not null then 'no_usage'
-        {%- endfor %}
-        else 'unpriced'
-    end
-{%- endmacro %}
-
-{#- A priced attempt whose name, variant or usage does not say all that its price depends on. -#}
-{% macro is_approximate() -%}
-    (
-        cost_usd is not null
-        and (price_approximate_reason is not null or missing_variant is not null or usage_source = 'provider_partial')
-    )
-{%- endmacro %}
-
-{#- Why it is; NULL where it is not. -#}
-{% macro approximate_reason() -%}
-    case
-        when {{ is_approximate() }}
-        then
-            concat_ws(
-                ', ',
-                price_approximate_reason,
-                case when missing_variant is not null then 'missing_variant' end,
-                case when usage_source = 'provider_partial' then 'partial_usage' end
-            )
-    end
-{%- endmacro %}

@@ -1,10 +1,9 @@
--- Whose prices an unpriced model is measured by, nearest first: its own (other dates or units of it have a price); the
--- same provider's models that are used here; the models its endpoints use; every model in the book. A group is joined
--- by
--- the next until there are five prices: one neighbour's price is no bracket. Of each kin the standard price in force
--- when
--- the unpriced model was last used, in each tier that its largest call reaches. All inputs are small: no scan of the
--- fact.
+-- Whose prices an unpriced model is measured by, nearest first: its own (other dates or
+-- units of it have a price); the same provider's models that are used here; the models
+-- its endpoints use; every model in the book. A group is joined by the next until there
+-- are five prices: one neighbour's price is no bracket. Of each kin the standard price
+-- in force when the unpriced model was last used, in each tier that its largest call
+-- reaches. All inputs are small: no scan of the fact.
 {%- set least_kin = 5 %}
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with

@@ -92,7 +92,7 @@
                 {%- if kind.may_fall_back -%}, {{ kind.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
-        {{ sum_of_leaf_costs() }} as cost_usd
+        {{ sum_of_token_kind_costs() }} as cost_usd
     from by_token_kind
 {% endmacro %}
 
@@ -156,7 +156,7 @@
 
 {#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
     nothing is the dearest part of pricing. -#}
-{% macro sum_of_leaf_costs() -%}
+{% macro sum_of_token_kind_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
     {%- for kind in token_kinds() -%}
         {%- if kind.is_everyday -%} {%- do everyday.append(kind.name ~ "_cost_usd") -%}

@@ -14,8 +14,8 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, Ru
 
 from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue
-from orchestration.seeds import SeedError
 from orchestration.settings import Settings
+from orchestration.team.seeds import SeedError
 
 # A run takes its lock when its code is loaded, some ten seconds after it was launched. Should one take longer than this and be
 # given up, it finds that out when it wants to take the lock, and stops.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules
+from orchestration.team.seeds import SEEDS, SeedError, read_alert_rules
 
 HEADER, *ROWS = (SEEDS / "alert_rules.csv").read_text().splitlines()
 TOTAL = ROWS[0]

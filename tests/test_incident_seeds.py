@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import seeds
-from orchestration.seeds import SEEDS, SPIKE_TYPES, SeedError, check_seeds, read_containment_map, read_endpoint_owners
+from orchestration.team import seeds
+from orchestration.team.seeds import (
+    SEEDS,
+    SPIKE_TYPES,
+    SeedError,
+    check_seeds,
+    read_containment_map,
+    read_endpoint_owners,
+)
 
 CONTAINMENT, OWNERS = "containment_map.csv", "endpoint_owners.csv"
 READ = {CONTAINMENT: read_containment_map, OWNERS: read_endpoint_owners}

@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from orchestration.commands.outbox import main
 from orchestration.ledger import LogReader, held, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
-from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
     DEADLINE_SECONDS,
@@ -35,8 +35,8 @@ from orchestration.notifications.delivery import (
     STALE_AFTER,
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
-from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.team.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries

@@ -15,11 +15,12 @@ import pytest
 from genai_prices import data_snapshot, types
 from rich.console import Console
 
+from orchestration.prices import book
+from orchestration.prices.book import book_home, read_price_book, versions
+from orchestration.prices.diff import NothingToCompareError, PriceDiff, price_diff, print_price_diff
+from orchestration.prices.diff import main as price_diff_command
 from orchestration.settings import Settings, from_environment
-from pricing import book, catalogue, suggestions
-from pricing.book import book_home, read_price_book, versions
-from pricing.diff import NothingToCompareError, PriceDiff, price_diff, print_price_diff
-from pricing.diff import main as price_diff_command
+from pricing import catalogue, suggestions
 from pricing.reference import leaf_cost, row_at
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration.settings import Settings, from_environment
-from pricing.book import (
+from orchestration.prices.book import (
     FORMAT,
     SCHEMA,
     PriceKey,
@@ -18,7 +17,8 @@ from pricing.book import (
     update_price_book,
     versions,
 )
-from pricing.diff import main as price_diff_command
+from orchestration.prices.diff import main as price_diff_command
+from orchestration.settings import Settings, from_environment
 from pricing.overrides import OverrideError
 
 GPT5, SONNET, NOBODY = PriceKey("openai", "gpt-5"), PriceKey("anthropic", "claude-sonnet-4-5"), PriceKey("acme", "tiny")

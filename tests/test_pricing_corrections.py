@@ -5,8 +5,8 @@ from itertools import combinations
 
 import pytest
 
+from orchestration.prices.book import version_entry
 from pricing import corrections
-from pricing.book import version_entry
 from pricing.catalogue import get_snapshot, resolve_over_time
 from pricing.compiler import compile_key
 from pricing.corrections import CorrectedPrice, MeantAlias, every_correction

@@ -4,14 +4,14 @@ import json
 
 import dagster as dg
 
-from orchestration.budget_announcements import announce, why_nothing_is_announced
+from orchestration.budgets.announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue, undelivered
 from orchestration.plain import for_chat
-from orchestration.seeds import SeedError
 from orchestration.settings import Settings, from_environment
+from orchestration.team.seeds import SeedError
 
 ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
 

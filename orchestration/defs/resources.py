@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from orchestration.commands.home import make_private
 from orchestration.dbt import DBT, InstalledDbt, dbt_project
-from orchestration.home import make_private
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
 

@@ -11,8 +11,8 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.failures import why_the_build_failed
-from orchestration.seeds import SeedError, check_seeds
 from orchestration.settings import Settings, from_environment
+from orchestration.team.seeds import SeedError, check_seeds
 from orchestration.warehouse import preview, warehouse
 
 

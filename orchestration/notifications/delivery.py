@@ -33,8 +33,8 @@ from orchestration.notifications.outbox import (
     write_snapshot,
 )
 from orchestration.plain import for_chat, for_title
-from orchestration.seeds import NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
+from orchestration.team.seeds import NotificationChannel, read_notification_channels
 
 DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
 QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit is over by then

@@ -27,8 +27,8 @@ from zoneinfo import ZoneInfo
 
 from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, write_whole
 from orchestration.notifications.addresses import why_not_addressable
-from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
+from orchestration.team.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.warehouse import write_atomically
 
 Channels = dict[str, NotificationChannel]

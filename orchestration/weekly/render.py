@@ -13,11 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration import plain
+from orchestration import wording as words
 from orchestration.ledger import Line
 from orchestration.plain import for_chat, visible
-from orchestration.publications import new_publication, replace_file
+from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.weekly import charts, words
+from orchestration.weekly import charts
 from orchestration.weekly.changes import changes
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
 

@@ -1,4 +1,4 @@
-{#- For `make price-diff` (pricing/diff.py): what the last of two versions in a trial ledger would move in the published fact, written to a
+{#- For `make price-diff` (orchestration/prices/diff.py): what the last of two versions in a trial ledger would move in the published fact, written to a
     Parquet file. It runs in a database of its own, so it neither waits for the pipeline nor stops it. -#}
 {% macro price_diff(published, target) %} {{ return(adapter.dispatch("price_diff")(published, target)) }} {% endmacro %}
 {% macro default__price_diff(published, target) %} {{ missing_leaf("price_diff") }} {% endmacro %}

@@ -1,4 +1,4 @@
-"""The arithmetic of one request, for a person to follow: `python -m pricing.explain <request id>`.
+"""The arithmetic of one request, for a person to follow: `python -m orchestration.commands.explain <request id>`.
 
 Reads the published marts and nothing else; what it prints is what was booked, line by line, and the lines sum to it.
 """
@@ -247,7 +247,7 @@ def _counted(number: int, what: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 with a sentence when the id is unknown or nothing is published."""
-    parser = Arguments(prog="python -m pricing.explain", description="The arithmetic of one request.")
+    parser = Arguments(prog="python -m orchestration.commands.explain", description="The arithmetic of one request.")
     parser.add_argument(
         "request_id", nargs="?", help="externalRequestId, as in fct_attempts.request_id (default: $REQUEST)"
     )

@@ -164,7 +164,7 @@ def _why_not_loaded(settings: Settings, database: duckdb.DuckDBPyConnection, pat
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command on FILE, LINE, ITEM and REASON of the environment; 2 with a sentence on stderr when there is nothing to do."""
-    parser = Arguments(prog="python -m orchestration.set_aside", description=__doc__)
+    parser = Arguments(prog="python -m orchestration.landing.set_aside", description=__doc__)
     parser.add_argument("command", choices=ACTIONS)
     parser.add_argument("--by", default=getpass.getuser(), help="who says so (default: you)")
     chosen = parser.parse_args(arguments)

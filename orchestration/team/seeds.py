@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from orchestration.seed_files import read_table
 from orchestration.settings import PROJECT
+from orchestration.team.files import read_table
 
 SEEDS = PROJECT / "dbt_project" / "seeds"
 ANY = "*"

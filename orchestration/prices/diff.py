@@ -20,8 +20,8 @@ from rich.text import Text
 
 from orchestration.dbt import run_dbt
 from orchestration.plain import plain_console, visible
+from orchestration.prices.book import PriceBookError, book_home, update_price_book, versions
 from orchestration.settings import Settings, from_environment
-from pricing.book import PriceBookError, book_home, update_price_book, versions
 from pricing.catalogue import UnrepresentableError
 from pricing.overrides import OverrideError
 from pricing.rows import Row, price_name

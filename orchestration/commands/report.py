@@ -1,4 +1,4 @@
-"""What a person wants to see after a run, read from what was published: `python -m orchestration.report`."""
+"""What a person wants to see after a run, read from what was published: `python -m orchestration.commands.report`."""
 
 from decimal import Decimal
 

@@ -25,6 +25,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["reload"]:
-        sys.exit("Say what to do: python -m orchestration.landing reload")
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Incidents for people: `python -m orchestration.incidents open --alert <alert_id>`, and what follows. Each command is an event that lands.
+"""Incidents for people: `make incident DO="open --alert <alert_id>"`, and what follows. Each command is an event that lands.
 
 Nobody edits JSON: a command writes one line, judged by the rules of the loader, in a file of its own that appears whole.
 """
@@ -24,8 +24,8 @@ from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
 from orchestration.landing.trouble import LoadStopped, UnreadableNow
 from orchestration.plain import Arguments, visible
-from orchestration.seeds import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 from orchestration.settings import Settings, from_environment
+from orchestration.team.seeds import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 from orchestration.warehouse import open_marts
 
 # Command -> the type of its event, what it is for, and its arguments besides the incident, by field of the event.
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     every = argparse.ArgumentParser(add_help=False)
     every.add_argument("--by", dest="actor", default=getpass.getuser(), help="who did it (default: you)")
     every.add_argument("--at", dest="occurredAt", help="when it happened, as 2026-11-22T09:30:00Z (default: now)")
-    parser = Arguments(prog="python -m orchestration.incidents", description=__doc__)
+    parser = Arguments(prog="python -m orchestration.commands.incident", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     opening = commands.add_parser("open", parents=[every], help="open an incident for an alert")
     opening.add_argument("--alert", required=True, help="alert_id of marts.alerts")

@@ -188,7 +188,7 @@ def version_entry(overrides: Overrides) -> Version:
 
 def _compiler_version() -> str:
     """Hash of the code that makes rows and of the corrections that ship with it: nobody has to remember to raise a number."""
-    here = Path(__file__).parent
+    here = Path(corrections.__file__).parent
     modules = (
         "units",
         "rows",

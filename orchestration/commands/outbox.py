@@ -1,13 +1,13 @@
-"""The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <incident key>` ends an escalation."""
+"""The outbox for people: `python -m orchestration.commands.outbox` prints it, `... acknowledge <incident key>` ends an escalation."""
 
 import getpass
 import sys
 
 from rich.console import Console
 
+from orchestration.commands.report import print_table
 from orchestration.notifications.outbox import acknowledge, read_outbox
 from orchestration.plain import Arguments, argument, plain_console, readable, visible
-from orchestration.report import print_table
 from orchestration.settings import Settings, from_environment
 
 LATEST = 40  # a screen; the log has them all
@@ -16,13 +16,13 @@ COLUMNS = ("queued_at", "channel", "severity", "status", "incident_key", "title"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 2 with a sentence on stderr when it cannot be done."""
-    parser = Arguments(prog="python -m orchestration.notifications", description=__doc__)
+    parser = Arguments(prog="python -m orchestration.commands.outbox", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     acknowledging = commands.add_parser("acknowledge", help="say that somebody has an incident in hand")
     acknowledging.add_argument("incident", nargs="?", help="incident key of the message (default: $INCIDENT)")
     acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
     chosen = parser.parse_args(arguments)
-    example = "make acknowledge INCIDENT=<incident key>, as `python -m orchestration.notifications` shows it"
+    example = "make acknowledge INCIDENT=<incident key>, as `python -m orchestration.commands.outbox` shows it"
     try:
         settings = from_environment()
         if chosen.command != "acknowledge":

@@ -1,4 +1,4 @@
-"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used: `python -m orchestration.launch weekly`.
+"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used.
 
 What they were given stands in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
 """

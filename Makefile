@@ -43,16 +43,16 @@ reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-
 	@python -m orchestration.commands.reload
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
-	@python -m orchestration.prices.diff
+	@python -m orchestration.commands.price_diff
 
 acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
 	@python -m orchestration.commands.outbox acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.landing.set_aside set-aside
+	@python -m orchestration.commands.set_aside set-aside
 
 take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
-	@python -m orchestration.landing.set_aside take-back
+	@python -m orchestration.commands.set_aside take-back
 
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
 	@python -m orchestration.commands.incident

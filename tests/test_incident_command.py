@@ -7,7 +7,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from orchestration.commands.incident import COMMANDS, known_events, main, write
+from orchestration.commands.incident import COMMANDS, main
+from orchestration.incidents.events import known_events, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
 from orchestration.team.seeds import read_containment_map

@@ -74,7 +74,7 @@ def said(pipeline: Pipeline, command: str, file: str, line: object, reason: str 
     """What `make set-aside` or `make take-back` calls, as a person sees it."""
     given = {"FILE": file, "LINE": str(line), "REASON": reason}
     return subprocess.run(
-        [sys.executable, "-m", "orchestration.landing.set_aside", command],
+        [sys.executable, "-m", "orchestration.commands.set_aside", command],
         env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada", **given},
         capture_output=True,
         text=True,

@@ -7,10 +7,10 @@ import dagster as dg
 from orchestration.budgets.announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
-from orchestration.ledger import LedgerBusyError
 from orchestration.notifications import Event, deliver, enqueue, undelivered
 from orchestration.plain import for_chat
 from orchestration.settings import Settings, from_environment
+from orchestration.storage import LockHeldError
 from orchestration.team.seeds import SeedError
 
 ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
@@ -74,7 +74,7 @@ def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     try:
         enqueue(settings, [failure_event(settings, failure)])
         deliver(settings)  # the run's own delivery comes last in a run, so a failed one never reached it
-    except (SeedError, LedgerBusyError, OSError) as error:
+    except (SeedError, LockHeldError, OSError) as error:
         context.log.error(f"On-call was not told of it. {error}")
 
 

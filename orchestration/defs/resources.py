@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from orchestration.commands.home import make_private
 from orchestration.dbt import DBT, InstalledDbt, dbt_project
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
+from orchestration.storage import make_private
 
 
 def _settings(context: dg.InitResourceContext) -> Settings:

@@ -10,10 +10,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
+from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.settings import Settings, from_environment
 from orchestration.team.seeds import SeedError, check_seeds
-from orchestration.warehouse import preview, warehouse
+from orchestration.warehouse import warehouse
 
 
 class Rebuild(dg.Config):

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.landing.files import EXTENSIONS, LandingFile
-from orchestration.landing.manifests import REJECTS, sync
+from orchestration.landing.manifests import REJECTS
 from orchestration.landing.privacy import kept_line
+from orchestration.storage import sync
 
 FLUSH_BYTES = 8 << 20
 AGAIN = "Correct it and land it again in a new file; the line is kept in rejected_events."

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay, wait_exponential
 
-from orchestration.ledger import LedgerBusyError, Line, held, log_file, one_writer
+from orchestration.ledger import Line, log_file, one_writer
 from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
 from orchestration.notifications.outbox import (
     STALE_AFTER,
@@ -34,6 +34,7 @@ from orchestration.notifications.outbox import (
 )
 from orchestration.plain import for_chat, for_title
 from orchestration.settings import Settings
+from orchestration.storage import LockHeldError, held
 from orchestration.team.seeds import NotificationChannel, read_notification_channels
 
 DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
@@ -116,7 +117,7 @@ def deliver(
             archive(settings)
             write_snapshot(settings)
             return _what_happened(this_round, before, speaks_from, time.monotonic() - began)
-    except LedgerBusyError as error:
+    except LockHeldError as error:
         return Delivery(problems=[str(error)])
 
 
@@ -299,7 +300,7 @@ def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Par
                 just_sent += [replace(message, sent_at=at) for message in parcel.messages]
             else:
                 failures += 1
-    except (OSError, LedgerBusyError) as error:  # no more is sent, since it could not be remembered
+    except (OSError, LockHeldError) as error:  # no more is sent, since it could not be remembered
         this_round.broken.append(f"{channel.channel}: the outbox cannot be written, so sending stopped. {error}")
     except Exception as error:  # a mistake of a service must not fail a run; its text may quote the address
         this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")

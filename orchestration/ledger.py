@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.storage import held, sync, write_whole
+from orchestration.wording import second
 
 Line = dict[str, object]
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
@@ -89,7 +90,7 @@ def why_too_early(folder: Path, lines: Iterable[Line], as_of: datetime) -> str |
     if latest is None or latest <= as_of:
         return None
     return (
-        f"This run speaks from {as_of:%Y-%m-%d %H:%M:%S} UTC, and {folder.name} in the ledger has spoken from {latest:%Y-%m-%d %H:%M:%S} "
+        f"This run speaks from {second(as_of)} UTC, and {folder.name} in the ledger has spoken from {second(latest)} "
         "UTC: nothing is said, corrected or sent. A run that speaks from then or later does it; docs/operate.md says more."
     )
 

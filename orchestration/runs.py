@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
-from orchestration.notifications import Event, deliver, enqueue
+from orchestration.notifications.failed_runs import FailedRun, tell_on_call
 from orchestration.settings import Settings
-from orchestration.storage import LockHeldError, hold_for_life, is_held
-from orchestration.team.seeds import SeedError
+from orchestration.storage import hold_for_life, is_held
 
 # A run takes its lock when its code is loaded, some ten seconds after it was launched. Should one take longer than this and be
 # given up, it finds that out when it wants to take the lock, and stops.
@@ -50,11 +49,13 @@ def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
         else:
             instance.report_run_failed(run, DIED)
     _forget_locks(settings, {record.dagster_run.run_id for record in records})
-    killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
-    return [
-        *(f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found dead. {DIED}" for record in dead),
-        *_tell(settings, killed),
+    said = [
+        f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found dead. {DIED}" for record in dead
     ]
+    killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
+    # Dagster's own failure sensor knows no run that a person began
+    not_told = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
+    return [*said, not_told] if not_told else said
 
 
 def _lock_file(settings: Settings, run_id: str) -> Path:
@@ -75,30 +76,3 @@ def _forget_locks(settings: Settings, under_way: set[str]) -> None:
     for path in (settings.state / "runs").glob("*"):
         if path.name not in under_way and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
             path.unlink(missing_ok=True)
-
-
-def _tell(settings: Settings, dead: list[DagsterRun]) -> list[str]:
-    """Queue and send a message for each; Dagster's own failure sensor knows no run that a person began. Returns what went wrong."""
-    if not dead:
-        return []
-    try:
-        enqueue(settings, [_event(settings, run) for run in dead])
-        deliver(settings)
-    except (SeedError, LockHeldError, OSError) as error:
-        return [f"On-call was not told of it. {error}"]
-    return []
-
-
-def _event(settings: Settings, run: DagsterRun) -> Event:
-    """As defs/notify.py words a failed run: by this key the outbox knows that both mean the same."""
-    return Event(
-        event_key=f"run/{run.run_id}",
-        incident_key=f"run/{run.job_name}",
-        kind="run",
-        severity="warning",
-        title=f"{run.job_name} failed",
-        body=f"{DIED}\n\nRun {run.run_id}. What readers see stays as the last good run left it; docs/operate.md says what to do.",
-        drill_url="",
-        occurred_at=settings.as_of,
-        channels=("oncall",),
-    )

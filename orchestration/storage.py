@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.settings import Settings
+from orchestration.wording import second
 
 OTHERS = 0o007
 POLL_SECONDS = 0.01
@@ -79,7 +80,7 @@ def held(path: Path, wait_seconds: float) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(handle, path, wait_seconds)
-        _write_owner(handle, f"process {os.getpid()} on {socket.gethostname()} since {_utc_now()} UTC\n")
+        _write_owner(handle, f"process {os.getpid()} on {socket.gethostname()} since {second(datetime.now(UTC))} UTC\n")
         try:
             yield
         finally:
@@ -153,7 +154,3 @@ def _write_owner(handle: int, text: str) -> None:
     with suppress(OSError):
         os.ftruncate(handle, 0)
         os.pwrite(handle, text.encode(), 0)
-
-
-def _utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
 from orchestration.settings import PROJECT
-from orchestration.team.seeds import Budget
+from orchestration.team.budgets import Budget
 from tests.parsed import lend
 
 PAGE = PROJECT / "docs" / "budgets.md"

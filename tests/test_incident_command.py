@@ -11,7 +11,7 @@ from orchestration.commands.incident import COMMANDS, main
 from orchestration.incidents.events import known_events, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
-from orchestration.team.seeds import read_containment_map
+from orchestration.team.incidents import read_containment_map
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"

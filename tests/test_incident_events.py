@@ -13,7 +13,7 @@ from orchestration.landing import files_with_missing_rows, load_new_files, manif
 from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
 from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
-from orchestration.team.seeds import SPIKE_TYPES
+from orchestration.team.incidents import SPIKE_TYPES
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event
 
 OPENED = {

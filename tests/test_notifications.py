@@ -36,7 +36,8 @@ from orchestration.notifications.delivery import (
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
 from orchestration.settings import PROJECT, Settings, from_environment
-from orchestration.team.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries

@@ -11,7 +11,7 @@ import pytest
 from jinja2 import Environment
 
 from orchestration.settings import PROJECT, Settings, from_environment
-from orchestration.team.seeds import read_notification_channels
+from orchestration.team.notifications import read_notification_channels
 from pricing.units import LEAVES
 
 CODE = ("orchestration", "dbt_project", "pricing", "expectations")

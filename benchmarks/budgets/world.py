@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
-from orchestration.team.seeds import SEEDS, Budget
+from orchestration.team.budgets import Budget
+from orchestration.team.columns import SEEDS
 
 MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
 TABLES = """

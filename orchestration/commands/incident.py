@@ -11,7 +11,7 @@ from orchestration.landing.incidents import Refused
 from orchestration.landing.trouble import LoadStopped
 from orchestration.plain import Arguments, visible
 from orchestration.settings import from_environment
-from orchestration.team.seeds import SPIKE_TYPES
+from orchestration.team.incidents import SPIKE_TYPES
 
 # Command -> the type of its event, what it is for, and its arguments besides the incident, by field of the event.
 COMMANDS = {

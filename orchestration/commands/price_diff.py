@@ -1,6 +1,7 @@
 """What a pending change of prices would move: `make price-diff`."""
 
 import sys
+from datetime import datetime
 from decimal import Decimal
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 from orchestration.plain import plain_console, visible
 from orchestration.prices.diff import PROBLEMS, PriceDiff, price_diff
 from orchestration.settings import from_environment
+from orchestration.wording import count, millionths, minute
 from pricing.rows import Row, price_name
 
 MILLION = 1_000_000
@@ -28,7 +30,7 @@ def print_price_diff(diff: PriceDiff, console: Console) -> None:
         return
     console.print(_money(diff))
     console.print(_prices(diff))
-    console.print(f"Totals would move by {diff.moved_usd:+,.6f} USD.")
+    console.print(f"Totals would move by {millionths(diff.moved_usd, signed=True)} USD.")
 
 
 def _money(diff: PriceDiff) -> Table:
@@ -44,9 +46,9 @@ def _money(diff: PriceDiff) -> Table:
             sums[1], sums[2] = _plus(sums[1], row["cost_before_usd"]), _plus(sums[2], row["cost_after_usd"])
             sums[3] += row["moved_usd"]
     for (model, month, *scope), (attempts, before, after, difference) in sorted(moved.items(), key=str):
-        money = (_usd(before), _usd(after), f"{difference:+,.6f}")
+        money = (_usd(before), _usd(after), millionths(difference, signed=True))
         table.add_row(
-            Text(visible(model)), f"{month:%Y-%m}", *(Text(visible(each)) for each in scope), f"{attempts:,}", *money
+            Text(visible(model)), f"{month:%Y-%m}", *(Text(visible(each)) for each in scope), count(attempts), *money
         )
     return table
 
@@ -77,11 +79,11 @@ def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
 
 
 def _usd(amount: Decimal | None) -> str:
-    return "unpriced" if amount is None else f"{amount:,.6f}"
+    return "unpriced" if amount is None else millionths(amount)
 
 
-def _day(instant: object) -> str:
-    return "always" if instant is None else f"{instant:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+def _day(instant: datetime | None) -> str:
+    return "always" if instant is None else minute(instant).removesuffix(" 00:00")
 
 
 def main() -> int:

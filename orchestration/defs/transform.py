@@ -13,7 +13,8 @@ from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.settings import Settings, from_environment
-from orchestration.team.seeds import SeedError, check_seeds
+from orchestration.team.checks import check_seeds
+from orchestration.team.columns import SeedError
 from orchestration.warehouse import warehouse
 
 

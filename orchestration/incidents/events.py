@@ -19,7 +19,7 @@ from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
 from orchestration.landing.trouble import UnreadableNow
 from orchestration.settings import Settings
-from orchestration.team.seeds import read_containment_map, read_endpoint_owners
+from orchestration.team.incidents import read_containment_map, read_endpoint_owners
 from orchestration.warehouse import open_marts
 
 ALERT = """

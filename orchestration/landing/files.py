@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 
-from orchestration.landing.trouble import LoadStopped, UnreadableNow, first_line, is_of_the_file
+from orchestration.landing.trouble import LoadStopped, UnreadableNow, is_of_the_file
 from orchestration.storage import write_whole
+from orchestration.wording import first_line
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 READ_BYTES = 8 << 20  # below malloc's mmap ceiling (32 MiB), so the pages of one block are reused for the next

@@ -15,7 +15,7 @@ import pyarrow as pa
 from orchestration.landing.convert import CHOICES, LONGEST_ID, Converted, DateRows, quoted
 from orchestration.landing.fields import snake_case
 from orchestration.landing.text import INSTANT, sound, tidy
-from orchestration.team.seeds import SPIKE_TYPES
+from orchestration.team.incidents import SPIKE_TYPES
 
 LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
 IDS = ("incidentId", "eventId", "alertId", "fingerprint")

@@ -22,6 +22,7 @@ from orchestration.landing.sources import SOURCES
 from orchestration.landing.trouble import LoadStopped, trouble_in_a_sentence
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held, written_whole
+from orchestration.wording import first_line
 
 GRACE = timedelta(days=1)  # readers that listed files before a compaction have this long to finish
 SCHEMA_ID = "00000000T000000000000Z-schema"
@@ -196,7 +197,7 @@ def superseded(manifests: list[Path]) -> dict[str, str]:
                 f"{path} cannot be read ({error.strerror}): let this user read it and run again."
             ) from error
         except (pa.ArrowException, OSError, KeyError) as error:
-            torn[path.stem] = f"{path} is damaged ({next(iter(str(error).splitlines()), '')[:100] or 'it is empty'})"
+            torn[path.stem] = f"{path} is damaged ({first_line(error)})"
             continue
         for load_id in {load_id for some in ids for load_id in some}:
             gone.setdefault(load_id, path.stem)

@@ -35,7 +35,8 @@ from orchestration.notifications.outbox import (
 from orchestration.plain import for_chat, for_title
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held
-from orchestration.team.seeds import NotificationChannel, read_notification_channels
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from orchestration.wording import minute
 
 DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
 QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit is over by then
@@ -381,7 +382,7 @@ def _out_of_time(outbox: Outbox, speaks_from: datetime) -> list[str]:
     if latest - speaks_from < RUN_TAKES_AT_MOST:
         return []
     sentence = (
-        f"This run speaks from {speaks_from:%Y-%m-%d %H:%M} UTC, and the outbox from {latest:%Y-%m-%d %H:%M} UTC: "
+        f"This run speaks from {minute(speaks_from)} UTC, and the outbox from {minute(latest)} UTC: "
         "what waits is sent, and nothing is escalated or collected into a digest before a run speaks from then or later."
     )
     return [sentence]

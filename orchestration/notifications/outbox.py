@@ -29,7 +29,7 @@ from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writ
 from orchestration.notifications.addresses import why_not_addressable
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
-from orchestration.team.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
+from orchestration.team.notifications import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood

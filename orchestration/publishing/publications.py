@@ -17,6 +17,7 @@ import duckdb
 
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held, partial_path, point_link, sync
+from orchestration.wording import first_line
 
 KEPT = 3  # the one in force and two before it: whoever reads by the folder's own name finishes in peace
 WAIT_SECONDS = 600  # another run may be writing large exports
@@ -58,7 +59,7 @@ def new_publication(settings: Settings) -> Iterator[Path]:
         raise PublicationError(str(busy)) from None
     except CANNOT_WRITE as error:
         raise PublicationError(
-            f"The publication could not be written under {settings.publications}: {_first_line(error)} "
+            f"The publication could not be written under {settings.publications}: {first_line(error)}. "
             "Readers keep the former one. Make space or memory, or see what the disk says, and run again."
         ) from error
 
@@ -166,7 +167,3 @@ def _remove_old(settings: Settings) -> None:
     others = [path for path in _publications(settings) if path.name != in_force]
     for path in others[: max(0, len(others) + 1 - KEPT)]:
         shutil.rmtree(path.rename(path.with_name(f".{path.name}.gone")))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "." if str(error).strip() else f"{type(error).__name__}."

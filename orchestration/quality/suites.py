@@ -14,6 +14,7 @@ from orchestration.quality.data_docs import site_of, write_site
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
 from orchestration.warehouse import duckdb_config, warehouse
+from orchestration.wording import minute
 
 WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
 STATE_KEYS = {"fingerprint", "about", "as_of", "outcome", "failing"}
@@ -56,7 +57,7 @@ def validate(settings: Settings, suite: str) -> Outcome:
         state = {
             "fingerprint": judged_from,
             "about": judgement.about,
-            "as_of": settings.as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "as_of": f"{minute(settings.as_of.astimezone(UTC))} UTC",
             "outcome": asdict(judgement.outcome),
             "failing": judgement.failing,
         }

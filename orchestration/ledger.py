@@ -1,7 +1,8 @@
 """Logs of the ledger: one JSON object a line, only ever appended, on disk before the next step is taken.
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
-the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py, budget_announcements.py.
+the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py,
+budgets/announcements.py, weekly/editions.py, landing/set_aside.py.
 
 What is said is said from an instant (`as_of`), and the ledger remembers the latest one: a run that speaks from an earlier instant
 (a pinned TOKENTRAIL_AS_OF, a clock that jumped back) would take what it cannot see yet for something that no longer holds.

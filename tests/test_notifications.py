@@ -23,7 +23,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from orchestration.commands.outbox import main
-from orchestration.ledger import LogReader, held, one_writer
+from orchestration.ledger import LogReader, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
@@ -36,6 +36,7 @@ from orchestration.notifications.delivery import (
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.storage import held
 from orchestration.team.columns import SEEDS, SeedError
 from orchestration.team.notifications import NotificationChannel, read_notification_channels
 
@@ -351,6 +352,7 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 SEND = """
 import os, signal, sys
 from orchestration.notifications import deliver, enqueue
+from orchestration.storage import held
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
 settings = from_environment()
@@ -633,7 +635,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     enqueue(outbox, [event()], ONCALL)
     with held(outbox_folder(outbox) / "_delivery_lock", 0):
         [sentence] = deliver(outbox, channels=ONCALL).problems
-    assert "_delivery_lock: another process writes here." in sentence
+    assert "_delivery_lock is held by process " in sentence
     assert receiver.arrived == []
 
 

@@ -18,7 +18,7 @@ from orchestration.settings import PROJECT, Settings
 from tests.pipeline import Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"
-PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [README, PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SOURCES = PROJECT / "docs" / "sources.md"
 OPERATE = PROJECT / "docs" / "operate.md"
 ALERTS = PROJECT / "docs" / "alerts.md"
@@ -146,9 +146,9 @@ def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, 
     assert re.search(rf"^2026-11-20 .* open .* unknown_model .* model acme-internal-7b .*{action}", shown, re.MULTILINE)
 
 
-def test_every_class_of_alert_is_explained_with_an_incident_in_numbers():
+def test_every_spike_type_is_explained_with_an_incident_in_numbers():
     classes = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {"spike_type"}
-    page = ALERTS.read_text().partition("## One incident of each class")[2].partition("\n## ")[0]
+    page = ALERTS.read_text().partition("## One incident of each spike type")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == classes
     assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == classes
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 
+import pytest
 import yaml
 
 from orchestration.settings import PROJECT
@@ -46,3 +47,20 @@ def test_make_alone_lists_every_target_with_what_it_does():
     targets = re.findall(r"^([a-z][\w-]*):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     listed = subprocess.run(["make"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^make ([\w-]+) +\w", listed, re.MULTILINE) == targets
+
+
+QUESTIONS = re.findall(r"^\| ([A-Z][^|]+\?) \| ([^|]+) \|$", (PROJECT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+
+
+def test_contributing_answers_the_ten_questions():
+    assert len(QUESTIONS) == 10
+
+
+@pytest.mark.parametrize(("question", "path"), QUESTIONS)
+def test_a_rule_is_found_by_names_in_at_most_three_hops(question, path):
+    files = re.findall(r"`([\w./]+/[\w./]+)`", path)
+    assert 1 <= len(files) <= 3
+    assert [file for file in files if not (PROJECT / file).is_file()] == []
+    names = re.findall(r"`(\w+)`", path)
+    text = "".join((PROJECT / file).read_text() for file in files)
+    assert [name for name in names if name not in text] == []

@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 # What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
-ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST INCIDENT DO FILE LINE ITEM REASON
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=
@@ -49,7 +49,7 @@ reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m pricing.diff
 
-acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
+acknowledge: $(VENV)  ## confirm that you are working on the topic of a message, so that it is not escalated: TOPIC=<topic>
 	@python -m orchestration.notifications acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."

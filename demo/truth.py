@@ -122,10 +122,10 @@ def _incidents(truth: dict, world: World, opening: date, until: date) -> list[di
         extra = {name: sums.loc[incident.name, name].item() for name in EXTRAS}
         extra["extra_cost_usd"] = round(extra["extra_cost_usd"], 2)
         problem = problems.problem_of(world, incident)
-        mark = problems.fingerprint(problem)
+        mark = problems.problem_id(problem)
         described.append(
             incidents.describe(world, incident)
-            | {"problem": problem, "fingerprint": mark, "repeats": firsts.get(mark)}
+            | {"problem": problem, "problem_id": mark, "repeats": firsts.get(mark)}
             | extra
             | {"weeks": problems.weeks_of([row for row in truth["incident_days"] if row["incident"] == incident.name])}
         )

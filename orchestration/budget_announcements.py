@@ -227,8 +227,8 @@ def _event(line: Line, facts: _Facts) -> Event:
     ]
     return Event(
         event_key=f"budget/{line['announcement_id']}",
-        # a state that flickers is one incident; another state, or a correction, is no repetition that may be held back
-        incident_key="/".join(["budget", *_period(line), line["to_state"] if is_news else "correction"]),
+        # a state that flickers is one topic; another state, or a correction, is no repetition that may be held back
+        topic="/".join(["budget", *_period(line), line["to_state"] if is_news else "correction"]),
         kind="budget" if is_news else "correction",
         severity=severity,
         title=title,
@@ -246,7 +246,7 @@ def _unpriced(status: Change) -> str:
     said = f"Not in it: {status['unpriced_attempts']} calls without a price"
     if status["unvalued_attempts"]:
         return f"{said}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
-    return f"{said}, likely {_usd(status['unpriced_exposure_usd'])} USD."
+    return f"{said}, likely {_usd(status['exposure_usd'])} USD."
 
 
 def _correction(line: Line) -> str:

@@ -57,7 +57,7 @@ COMMANDS = {
     "reopen": ("reopened", "open it again: it came back", {}),
 }  # fmt: skip
 ALERT = """
-    select alerts.alert_id, alerts.fingerprint, alerts.environment, alerts.data_mode, alerts.spike_type, alerts.onset_date,
+    select alerts.alert_id, alerts.problem_id, alerts.environment, alerts.data_mode, alerts.spike_type, alerts.onset_date,
         coalesce(alerts.burst_start, alerts.window_start) as started_at, alerts.top_driver_dimension, alerts.top_driver_value,
         drivers.endpoint_tag, drivers.prompt_version, drivers.tenant_id, drivers.user_id, drivers.model
     from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
@@ -111,8 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     opening = commands.add_parser("open", parents=[every], help="open an incident for an alert")
     opening.add_argument("--alert", required=True, help="alert_id of marts.alerts")
-    opening.add_argument("--incident", dest="incidentId", help="its id (default: day, class and driver of the alert)")
-    opening.add_argument("--title", help="what it is (default: class and driver of the alert)")
+    opening.add_argument(
+        "--incident", dest="incidentId", help="its id (default: day, spike type and driver of the alert)"
+    )
+    opening.add_argument("--title", help="what it is (default: spike type and driver of the alert)")
     opening.set_defaults(type="opened")
     for name, (kind, purpose, fields) in COMMANDS.items():
         command = commands.add_parser(name, parents=[every], help=purpose, description=purpose)
@@ -161,7 +163,7 @@ def _opened(settings: Settings, alert_id: str, known: dict[str, list[dict]]) -> 
     driver = (anchor and alert[anchor]) or alert["endpoint_tag"] or alert["top_driver_value"]
     name = re.sub(r"[^a-z0-9]+", "-", f"{alert['spike_type']} {driver}".lower()).strip("-")[:80]
     fields = (
-        "fingerprint",
+        "problem_id",
         "environment",
         "spike_type",
         "prompt_version",

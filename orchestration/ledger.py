@@ -9,7 +9,7 @@ What is said is said from an instant (`as_of`), and the ledger remembers the lat
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 Line = dict[str, object]
+# Logs are history and keep the words that a line was written in: here they become the words of today, by log.
+RENAMED_FIELDS: dict[str, dict[str, str]] = {
+    "outbox": {"incident_key": "topic"},
+    "weekly_reports": {
+        "fingerprint": "problem_id",
+        "value": "member",
+        "acknowledged_at": "assigned_at",
+        "minutes_to_acknowledge": "minutes_to_assign",
+    },
+}
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 
@@ -83,9 +93,10 @@ class LogReader:
             *whole, last = file.read().split(b"\n")
         self.begins = first if first.endswith(b"\n") else None  # a line that is not finished may still become another
         self.position += sum(len(text) + 1 for text in whole)
-        lines = [_parsed(text) for text in whole if text]
-        if _parsed(last):
-            lines.append(_parsed(last))  # complete but for its line feed, which the next writer gives it
+        renamed = RENAMED_FIELDS.get(self.folder.name, {})
+        lines = [_parsed(text, renamed) for text in whole if text]
+        if _parsed(last, renamed):
+            lines.append(_parsed(last, renamed))  # complete but for its line feed, which the next writer gives it
             self.position += len(last)
         return is_another, [line for line in lines if line is not None], lines.count(None)
 
@@ -135,9 +146,12 @@ def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
     return max(instants, default=None)
 
 
-def _parsed(text: bytes) -> Line | None:
+def _parsed(text: bytes, renamed: Mapping[str, str]) -> Line | None:
+    """The line, with the fields of every object in it under the names of today; None for what is not a whole line."""
     try:
-        line = json.loads(text)
+        line = json.loads(
+            text, object_pairs_hook=lambda fields: {renamed.get(name, name): kept for name, kept in fields}
+        )
     except ValueError:
         return None
     return line if isinstance(line, dict) else None
@@ -170,7 +184,7 @@ def _mend(file) -> None:
     torn = tail.rpartition(b"\n")[2]
     if not torn:
         return
-    if _parsed(torn):
+    if _parsed(torn, {}):
         file.write(b"\n")
     else:
         file.truncate(size - len(torn))

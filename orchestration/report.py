@@ -130,7 +130,7 @@ TOP_COST = """
 UNPRICED = """
     select provider, model, environment, age_days, case when is_over_sla then 'over ' || sla_days || ' days' end as sla, owner,
         requests, coalesce(input_tokens, 0) + coalesce(output_tokens, 0) as tokens,
-        exposure_low_usd as low_usd, exposure_likely_usd as likely_usd, exposure_high_usd as high_usd,
+        exposure_usd_low as low_usd, exposure_usd as likely_usd, exposure_usd_high as high_usd,
         regexp_extract(suggestion_1, '^(.*) [(]', 1) as nearest_name
     from unpriced_models where data_mode = 'real' and status = 'open'
     order by likely_usd desc nulls last, requests desc, provider, model limit 15

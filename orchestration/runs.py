@@ -107,7 +107,7 @@ def _event(settings: Settings, run: DagsterRun) -> Event:
     """As defs/notify.py words a failed run: by this key the outbox knows that both mean the same."""
     return Event(
         event_key=f"run/{run.run_id}",
-        incident_key=f"run/{run.job_name}",
+        topic=f"run/{run.job_name}",
         kind="run",
         severity="warning",
         title=f"{run.job_name} failed",

@@ -166,8 +166,8 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
         if attempt["adjustments"]:
             yield f"Adjusted: {attempt['adjustments']} (the prices below include it)"
     yield from (f"Approximate: {why}" for why in _what_is_approximate(attempt))
-    if attempt["fallback_leaves"]:
-        yield f"Without a rate of their own, at the rate of what they are part of: {attempt['fallback_leaves']}."
+    if attempt["fallback_token_kinds"]:
+        yield f"Without a rate of their own, at the rate of what they are part of: {attempt['fallback_token_kinds']}."
     asked, served = attempt["requested_service_tier"], attempt["service_tier"]
     if asked and asked != served:
         yield f"Service tier {asked} was requested and {served or 'none named'} served: what was served is priced."

@@ -147,10 +147,12 @@ def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, 
 
 
 def test_every_spike_type_is_explained_with_an_incident_in_numbers():
-    classes = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {"spike_type"}
+    spike_types = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {
+        "spike_type"
+    }
     page = ALERTS.read_text().partition("## One incident of each spike type")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == classes
-    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == classes
+    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == spike_types
+    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == spike_types
 
 
 def test_the_rows_for_tuning_and_muting_are_rules_that_can_be_used(tmp_path):

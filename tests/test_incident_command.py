@@ -60,7 +60,7 @@ def landed(run) -> list[dict]:
 
 def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, published, alert):
     assert run("open", "--alert", alert, "--title", "The internal model")[0] == 0
-    [(fingerprint, start)] = published.ask("select fingerprint, coalesce(burst_start, window_start) from alerts")
+    [(problem_id, start)] = published.ask("select problem_id, coalesce(burst_start, window_start) from alerts")
     assert landed(run) == [
         {
             "incidentId": INCIDENT,
@@ -68,7 +68,7 @@ def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, publis
             "occurredAt": "2026-11-23T12:00:00Z",
             "actor": "kim",
             "alertId": alert,
-            "fingerprint": fingerprint,
+            "problemId": problem_id,
             "environment": "prod",
             "dataMode": "real",
             "spikeType": "unknown_model",
@@ -173,7 +173,7 @@ def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):
         "occurredAt": "2026-11-20T10:00:00Z",
         "actor": "kim",
         "alertId": "a",
-        "fingerprint": "f",
+        "problemId": "f",
     }
     path = write(settings, said)
     assert Path(path).name.startswith("120000-inc-ä-1-opened-")

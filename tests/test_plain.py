@@ -113,8 +113,8 @@ def make(target: str, folder: Path, **variables: str) -> subprocess.CompletedPro
     [
         ("explain", {}, "REQUEST is empty: write make explain REQUEST=<request id>"),
         ("explain", {"REQUEST": "[/y]\x1b[2J"}, "No published attempt has the request id [/y]\\x1b[2J."),
-        ("acknowledge", {"INCIDENT": ""}, "INCIDENT is empty"),
-        ("acknowledge", {"INCIDENT": "$(touch pwned)"}, "No message is about the incident '$(touch pwned)'."),
+        ("acknowledge", {"TOPIC": ""}, "TOPIC is empty"),
+        ("acknowledge", {"TOPIC": "$(touch pwned)"}, "No message has the topic '$(touch pwned)'."),
         ("incident", {"DO": "open --alert 'x"}, "DO cannot be read as a command (No closing quotation)"),
         ("incident", {"DO": "open --alert $(touch,pwned)"}, "marts.alerts has no alert '$(touch,pwned)'"),
         ("incident", {"DO": "note i \x1b[2J --nonsense"}, "unrecognized arguments: --nonsense"),

@@ -92,7 +92,7 @@ def failure_event(settings: Settings, failure: dict[str, str]) -> Event:
     error = "\n".join(for_chat(line, ERROR_CHARACTERS) for line in failure["error"][:ERROR_CHARACTERS].splitlines())
     return Event(
         event_key=f"run/{failure['run_id']}",
-        incident_key=f"run/{failure['job']}",
+        topic=f"run/{failure['job']}",
         kind="run",
         severity="warning",
         title=f"{failure['job']} failed",

@@ -1,4 +1,4 @@
-"""The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <incident key>` ends an escalation."""
+"""The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <topic>` ends an escalation."""
 
 import getpass
 import sys
@@ -11,30 +11,30 @@ from orchestration.report import print_table
 from orchestration.settings import Settings, from_environment
 
 LATEST = 40  # a screen; the log has them all
-COLUMNS = ("queued_at", "channel", "severity", "status", "incident_key", "title", "tries", "what_happened")
+COLUMNS = ("queued_at", "channel", "severity", "status", "topic", "title", "tries", "what_happened")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 2 with a sentence on stderr when it cannot be done."""
     parser = Arguments(prog="python -m orchestration.notifications", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    acknowledging = commands.add_parser("acknowledge", help="say that somebody has an incident in hand")
-    acknowledging.add_argument("incident", nargs="?", help="incident key of the message (default: $INCIDENT)")
+    acknowledging = commands.add_parser("acknowledge", help="say that somebody has the matter in hand")
+    acknowledging.add_argument("topic", nargs="?", help="topic of the message (default: $TOPIC)")
     acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
     chosen = parser.parse_args(arguments)
-    example = "make acknowledge INCIDENT=<incident key>, as `python -m orchestration.notifications` shows it"
+    example = "make acknowledge TOPIC=<topic>, as `python -m orchestration.notifications` shows it"
     try:
         settings = from_environment()
         if chosen.command != "acknowledge":
             print_outbox(settings, plain_console(180))
             return 0
-        given = chosen.incident
-        incident = argument("INCIDENT", example) if given is None else readable("INCIDENT", given, example)
-        changed = acknowledge(settings, incident, readable("--by", chosen.by, "who has it"))
+        given = chosen.topic
+        topic = argument("TOPIC", example) if given is None else readable("TOPIC", given, example)
+        changed = acknowledge(settings, topic, readable("--by", chosen.by, "who has it"))
     except (ValueError, LookupError) as problem:  # ArgumentError, or a setting that cannot be read
         print(visible(problem.args[0]), file=sys.stderr)
         return 2
-    print(f"{visible(incident)}: {changed} messages acknowledged by {visible(chosen.by)}; they are not escalated.")
+    print(f"{visible(topic)}: {changed} messages acknowledged by {visible(chosen.by)}; they are not escalated.")
     return 0
 
 

@@ -193,7 +193,7 @@ def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]
         elif message.status == "waiting":
             yield about | {"step": "ready"}
         elif not message.tries and (message.digest_due_at or at) <= at:
-            related = outbox.of_incident(message.incident_key, message.channel)
+            related = outbox.of_topic(message.topic, message.channel)
             if silence := why_silent(message, channel, related, at):
                 yield about | _silenced(silence)
 
@@ -310,7 +310,7 @@ def _silence_since(parcel: Parcel, channel: NotificationChannel, just_sent: list
     message = parcel.messages[0]
     if parcel.tries or message.digest_id:
         return None
-    return why_silent(message, channel, [sent for sent in just_sent if sent.incident_key == message.incident_key], at)
+    return why_silent(message, channel, [sent for sent in just_sent if sent.topic == message.topic], at)
 
 
 def _send_parcel(this_round: Round, services: list, parcel: Parcel, channel: str) -> bool:

@@ -11,10 +11,12 @@ from jinja2 import Environment
 from rich.console import Console
 
 from docs.cookbook.render import MARKERS, question_and_sql, questions
+from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
-from orchestration.report import print_report
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules, read_notification_channels
 from orchestration.settings import PROJECT, Settings
+from orchestration.team.alerts import read_alert_rules
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import read_notification_channels
 from tests.pipeline import Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"

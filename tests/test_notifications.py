@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration.ledger import LogReader, held, json_lines, log_file, one_writer
+from orchestration.commands.outbox import main
+from orchestration.ledger import LogReader, json_lines, log_file, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
-from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
     DEADLINE_SECONDS,
@@ -35,8 +35,10 @@ from orchestration.notifications.delivery import (
     STALE_AFTER,
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
-from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.storage import held
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
 from tests.pipeline import WITHOUT_TESTS
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -351,6 +353,7 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 SEND = """
 import os, signal, sys
 from orchestration.notifications import deliver, enqueue
+from orchestration.storage import held
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
 settings = from_environment()
@@ -633,7 +636,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     enqueue(outbox, [event()], ONCALL)
     with held(outbox_folder(outbox) / "_delivery_lock", 0):
         [sentence] = deliver(outbox, channels=ONCALL).problems
-    assert "_delivery_lock: another process writes here." in sentence
+    assert "_delivery_lock is held by process " in sentence
     assert receiver.arrived == []
 
 

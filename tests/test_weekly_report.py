@@ -22,7 +22,7 @@ from orchestration.weekly.changes import changes
 from orchestration.weekly.editions import read_editions, reports_folder
 from orchestration.weekly.figures import iso_week, read_figures
 from orchestration.weekly.render import CHAT_CHARACTERS, EFFECTS
-from orchestration.weekly.words import change, minutes, percent, short_usd, usd
+from orchestration.wording import change, minutes, percent, short_usd, usd
 from tests.weekly_marts import WEEK, Marts, changed, made_up_week, publish, summary
 
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ledger import LedgerBusyError, held
 from orchestration.settings import Settings
+from orchestration.storage import LockHeldError, held, partial_path, point_link, sync
+from orchestration.wording import first_line
 
 KEPT = 3  # the one in force and two before it: whoever reads by the folder's own name finishes in peace
 WAIT_SECONDS = 600  # another run may be writing large exports
@@ -40,7 +41,7 @@ def new_publication(settings: Settings) -> Iterator[Path]:
             former = _in_force(settings)
             _remove_leftovers(settings, former)
             name = _new_id()
-            folder = settings.publications / f".{name}.next"
+            folder = partial_path(settings.publications / name)
             try:
                 folder.mkdir()
                 if former:
@@ -52,13 +53,13 @@ def new_publication(settings: Settings) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             with suppress(OSError):  # it is published: what is left undone here the next publication does
-                _sync(settings.data)
+                sync(settings.data)
                 _remove_old(settings)
-    except LedgerBusyError as busy:
+    except LockHeldError as busy:
         raise PublicationError(str(busy)) from None
     except CANNOT_WRITE as error:
         raise PublicationError(
-            f"The publication could not be written under {settings.publications}: {_first_line(error)} "
+            f"The publication could not be written under {settings.publications}: {first_line(error)}. "
             "Readers keep the former one. Make space or memory, or see what the disk says, and run again."
         ) from error
 
@@ -149,18 +150,15 @@ def _make_durable(folder: Path) -> None:
             path = Path(parent) / name
             if path.stat().st_nlink == 1:
                 path.chmod(0o444)
-                _sync(path)
+                sync(path)
         Path(parent).chmod(0o755)
-        _sync(Path(parent))
+        sync(Path(parent))
 
 
 def _switch(settings: Settings, publication: Path) -> None:
     """The one step that readers notice."""
-    _sync(settings.publications)
-    beside = settings.publications / ".published"
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(Path(settings.publications.name) / publication.name)
-    os.replace(beside, settings.published)
+    sync(settings.publications)
+    point_link(settings.published, Path(settings.publications.name) / publication.name)
 
 
 def _remove_old(settings: Settings) -> None:
@@ -169,15 +167,3 @@ def _remove_old(settings: Settings) -> None:
     others = [path for path in _publications(settings) if path.name != in_force]
     for path in others[: max(0, len(others) + 1 - KEPT)]:
         shutil.rmtree(path.rename(path.with_name(f".{path.name}.gone")))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "." if str(error).strip() else f"{type(error).__name__}."

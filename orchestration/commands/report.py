@@ -1,4 +1,4 @@
-"""What a person wants to see after a run, read from what was published: `python -m orchestration.report`."""
+"""What a person wants to see after a run, read from what was published: `python -m orchestration.commands.report`."""
 
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from rich.text import Text
 from orchestration.plain import plain_console, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
+from orchestration.wording import cell
 
 TOP = 5
 LATEST = 8  # alerts
@@ -156,19 +157,8 @@ def print_table(console: Console, title: str, columns: list[str], rows: list[tup
         number = isinstance(next((row[index] for row in rows if row[index] is not None), None), int | float | Decimal)
         table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_text(column, value)) for column, value in zip(columns, row, strict=True)))
+        table.add_row(*(Text(visible(cell(column, value))) for column, value in zip(columns, row, strict=True)))
     console.print(table, "")
-
-
-def _text(column: str, value: object) -> str:
-    """Money to the cent where it is large, in full where cents would hide it; shares in percent; unknown as a dash."""
-    if value is None:
-        return "-"
-    if column == "share":
-        return f"{value:.1%}"
-    if isinstance(value, Decimal) and value.as_tuple().exponent:
-        return f"{value:,.2f}" if abs(value) >= 10 else f"{value:,.6f}"
-    return f"{value:,}" if isinstance(value, int | Decimal) else visible(value)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.publications import replace_file
+from orchestration.publishing.publications import replace_file
 from orchestration.settings import Settings
 
 DAILY_MARTS = (

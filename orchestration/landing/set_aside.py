@@ -5,9 +5,6 @@ bring it back. What was said stands in ledger/set_aside/log.jsonl, the last word
 the dates it touches. Only manifests and raw files are read here: it works where the warehouse is broken or does not exist.
 """
 
-import getpass
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -18,14 +15,11 @@ import duckdb
 
 from orchestration.landing import manifest_files, manifest_rows_sql
 from orchestration.landing.convert import quoted
-from orchestration.ledger import LedgerBusyError, one_writer, read_log
-from orchestration.plain import ArgumentError, Arguments, argument, visible
-from orchestration.settings import Settings, from_environment
+from orchestration.ledger import one_writer, read_log
+from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config
 
-ACTIONS = {"set-aside": "set_aside", "take-back": "taken_back"}
 SOURCES = ("events",)  # whose lines become attempts; the event of an incident is corrected by landing another
-NO_REASON = "no reason given"
 
 
 class NoSuchLineError(LookupError):
@@ -54,7 +48,7 @@ def folder(settings: Settings) -> Path:
 def say(settings: Settings, action: str, name: str, line_number: int, *, item: int = 1, actor: str, reason: str) -> str:
     """Set a line aside, or take it back (`action` of the log); returns the sentence for whoever asked.
 
-    Raises NoSuchLineError for a line that no load brought, and for one that is aside, or is not, already.
+    Raises NoSuchLineError for a line that no load brought, and for one that is aside, or is not, already; LockHeldError.
     """
     if item != 1:
         raise NoSuchLineError(f"ITEM is {item}: a line of events has one item, so leave ITEM out.")
@@ -160,31 +154,3 @@ def _why_not_loaded(settings: Settings, database: duckdb.DuckDBPyConnection, pat
     if refused:
         return f"There is nothing to set aside, the line was refused when it was loaded. {refused[0]}"
     return f"landing/{path} has no loaded line {line_number}: lines count from 1, blank ones included."
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs a command on FILE, LINE, ITEM and REASON of the environment; 2 with a sentence on stderr when there is nothing to do."""
-    parser = Arguments(prog="python -m orchestration.set_aside", description=__doc__)
-    parser.add_argument("command", choices=ACTIONS)
-    parser.add_argument("--by", default=getpass.getuser(), help="who says so (default: you)")
-    chosen = parser.parse_args(arguments)
-    try:
-        file = argument("FILE", "a file under the landing folder, such as FILE=events/dt=2026-11-21/x.jsonl")
-        line_number, item = _whole("LINE", os.environ.get("LINE", "")), _whole("ITEM", os.environ.get("ITEM") or "1")
-        words = {"actor": chosen.by, "reason": os.environ.get("REASON", "").strip() or NO_REASON}
-        said = say(from_environment(), ACTIONS[chosen.command], file, line_number, item=item, **words)
-    except (NoSuchLineError, LedgerBusyError, ArgumentError, ValueError) as problem:  # ValueError: a setting
-        print(visible(problem), file=sys.stderr)
-        return 2
-    print(visible(said))
-    return 0
-
-
-def _whole(name: str, text: str) -> int:
-    if not text.strip().isdecimal():
-        raise ArgumentError(f"{name} is {text!r}: give a whole number, such as {name}=1.")
-    return int(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,72 +1,31 @@
 """The price book in the ledger: every price key seen, resolved to rows, append-only by version.
 
-A version is a catalogue release, the content of the overrides, and the code that compiles them with its corrections. `versions.jsonl` names
-them in the order in which they came into force, with the format of their rows; the last line is the current one.
-`<version>/part-*.parquet` holds the rows. A price key that is seen for the first time appends a part to the current
-version. Parts and the list are put in place by rename, and a version that the list does not name does not exist: a
-crash at any point leaves a whole book.
+`versions.jsonl` names the versions in the order in which they came into force, with the format of their rows; the last line
+is the current one, and pricing/versions.py says what makes a version. `<version>/part-*.parquet` holds the rows. A price key
+that is seen for the first time appends a part to the current version. Parts and the list are put in place by rename, and a
+version that the list does not name does not exist: a crash at any point leaves a whole book.
 """
 
-import hashlib
 import json
-import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as dataset
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from orchestration.settings import Settings
-from pricing import corrections
-from pricing.catalogue import CATALOGUE_VERSION, compile_catalogue
-from pricing.compiler import compile_key
-from pricing.overrides import Overrides, load_overrides
-from pricing.rows import PriceKey, Row, intervals
-from pricing.units import LEAVES
+from orchestration.storage import held, write_whole, written_whole
+from pricing.catalogue import compile_catalogue
+from pricing.overrides import load_overrides
+from pricing.rows import PriceKey, Row
+from pricing.versions import FORMAT, SCHEMA, Version, rows_of_version, version_entry
 
-KEY_SCHEMA = [(name, pa.string()) for name in PriceKey._fields]
-SCHEMA = pa.schema(
-    [
-        ("price_row_key", pa.string()),
-        *KEY_SCHEMA,
-        ("tenant_id", pa.string()),
-        ("price_provider_id", pa.string()),
-        ("price_model_id", pa.string()),
-        ("resolution", pa.string()),
-        ("valid_from", pa.timestamp("us")),
-        ("valid_to", pa.timestamp("us")),
-        ("day_second_from", pa.int32()),
-        ("day_second_to", pa.int32()),
-        ("input_tokens_from", pa.int64()),
-        ("input_tokens_to", pa.int64()),
-        *((leaf.price_column, pa.decimal128(23, 18)) for leaf in LEAVES),
-        ("other_prices", pa.string()),
-        ("fallback_leaves", pa.list_(pa.string())),
-        ("variant", pa.string()),
-        ("missing_variant", pa.string()),
-        ("approximate_reason", pa.string()),
-        ("source", pa.string()),
-        ("adjustments", pa.list_(pa.string())),
-        ("approved_by", pa.string()),
-        ("catalogue_version", pa.string()),
-        ("price_book_version", pa.string()),
-        ("recorded_at", pa.timestamp("us")),
-        ("suggestions", pa.list_(pa.string())),
-    ]
-)
-
-# Raised when rows come to mean something else than before; columns that are only added need no new number.
-FORMAT = 1
-
-Version = dict[str, str | int]
+WRITER_WAIT_SECONDS = 120  # whoever writes compiles the whole catalogue, some ten seconds
 STRETCH = ["price_row_key", "valid_from", "valid_to", "price_book_version", "recorded_at"]
 
 
@@ -121,13 +80,13 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
 
     `home` is the folder of the book, the ledger's unless a trial is made elsewhere. Raises OverrideError when the
     overrides are wrong, UnrepresentableError when the catalogue has what no row can say, PriceBookError when the book
-    cannot be read: it stays as it was.
+    cannot be read, LockHeldError when another process writes it for two minutes: it stays as it was.
     """
     overrides = load_overrides(settings.overrides)
     entry, home = version_entry(overrides), home or book_home(settings)
     version, folder = entry["price_book_version"], home / entry["price_book_version"]
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / ".lock"):
+    with held(home / "_lock", WRITER_WAIT_SECONDS):
         listed = versions(home)
         if version not in [line["price_book_version"] for line in listed]:
             deque(compile_catalogue(), maxlen=0)  # what the book cannot hold stops it, whether it was seen or not
@@ -135,7 +94,7 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
         known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
         new_keys = _keys_not_in(seen_price_keys(settings), known)
         if new_keys or known is None:
-            _append_part(folder, _new_rows(new_keys, overrides, version, _stretches(home, listed, version)))
+            _append_part(folder, rows_of_version(new_keys, overrides, version, _stretches(home, listed, version)))
         if not listed or listed[-1]["price_book_version"] != version:
             _append_version(home, listed, entry)
     return _described(folder, version, len(new_keys))
@@ -173,52 +132,6 @@ def versions(home: Path) -> list[Version]:
     return [entry for _, entry in entries]
 
 
-def version_entry(overrides: Overrides) -> Version:
-    """The version that these overrides make with this catalogue and this code; `recorded_at` is now (UTC)."""
-    parts = {
-        "format": FORMAT,
-        "catalogue_version": CATALOGUE_VERSION,
-        "overrides_hash": overrides.content_hash,
-        "compiler_version": _compiler_version(),
-    }
-    version = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-    recorded_at = f"{_now().isoformat(timespec='microseconds')}Z"
-    return {"price_book_version": version, "recorded_at": recorded_at, **parts}
-
-
-def _compiler_version() -> str:
-    """Hash of the code that makes rows and of the corrections that ship with it: nobody has to remember to raise a number."""
-    here = Path(__file__).parent
-    modules = (
-        "units",
-        "rows",
-        "names",
-        "corrections",
-        "catalogue",
-        "overrides",
-        "override_entries",
-        "override_files",
-        "compiler",
-        "suggestions",
-    )
-    sources = [here / f"{name}.py" for name in modules]
-    content = [*(source.read_bytes() for source in sources), corrections.content_hash().encode()]
-    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
-
-
-def _new_rows(keys: Sequence[PriceKey], overrides: Overrides, version: str, before: dict[str, list[Row]]) -> pa.Table:
-    now = {"price_book_version": version, "recorded_at": _now()}
-    rows = [
-        piece
-        for key in keys
-        for row in compile_key(key, overrides)
-        for piece in _recorded(
-            {**row, "catalogue_version": CATALOGUE_VERSION}, before.get(row["price_row_key"], []), now
-        )
-    ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
 def _stretches(home: Path, listed: Sequence[Version], version: str) -> dict[str, list[Row]]:
     """By row key: when the version in force until now had that price, and which version recorded it, and when."""
     found: dict[str, list[Row]] = {}
@@ -226,30 +139,6 @@ def _stretches(home: Path, listed: Sequence[Version], version: str) -> dict[str,
         for row in _read(home / listed[-1]["price_book_version"], STRETCH).to_pylist():
             found.setdefault(row.pop("price_row_key"), []).append(row)
     return found
-
-
-def _recorded(row: Row, before: list[Row], now: Row) -> list[Row]:
-    """A row in pieces: where the version before had the same price, who recorded it stays; elsewhere it is `now`."""
-    bounds = [bound for had in before for bound in (had["valid_from"], had["valid_to"]) if _is_within(bound, row)]
-    pieces: list[Row] = []
-    for start, end in intervals(bounds, row["valid_from"], row["valid_to"]):
-        had = next((had for had in before if _covers(had, start, end)), None)
-        record = {name: had[name] for name in now} if had else now
-        if pieces and pieces[-1].items() >= record.items():
-            pieces[-1]["valid_to"] = end
-        else:
-            pieces.append({**row, **record, "valid_from": start, "valid_to": end})
-    return pieces
-
-
-def _is_within(bound: datetime | None, row: Row) -> bool:
-    begun = bound is not None and (row["valid_from"] is None or row["valid_from"] < bound)
-    return begun and (row["valid_to"] is None or bound < row["valid_to"])
-
-
-def _covers(had: Row, start: datetime | None, end: datetime | None) -> bool:
-    begun = had["valid_from"] is None or (start is not None and had["valid_from"] <= start)
-    return begun and (had["valid_to"] is None or (end is not None and end <= had["valid_to"]))
 
 
 def _described(folder: Path, version: str, new_keys: int) -> PriceBook:
@@ -264,24 +153,13 @@ def _keys_not_in(keys: Sequence[PriceKey], known: pa.Table | None) -> list[Price
 
 
 def _append_part(folder: Path, rows: pa.Table) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"part-{len(list(folder.glob('*.parquet'))):06d}.parquet"
-    _replace(part, lambda file: pq.write_table(rows, file, compression="zstd"))
+    with written_whole(folder / f"part-{len(list(folder.glob('*.parquet'))):06d}.parquet") as partial:
+        pq.write_table(rows, partial, compression="zstd")
 
 
 def _append_version(home: Path, listed: Sequence[Version], entry: Version) -> None:
     text = "".join(f"{json.dumps(line)}\n" for line in [*listed, entry])
-    _replace(home / "versions.jsonl", lambda file: file.write(text.encode()))
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside, make durable, rename: readers see the old file or the new one."""
-    beside = path.with_name(f".{path.name}.writing")
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_whole(home / "versions.jsonl", text)
 
 
 def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
@@ -300,10 +178,6 @@ def _read(folder: Path, columns: list[str] | None = None) -> pa.Table:
 def book_home(settings: Settings) -> Path:
     """The folder of the price book in the ledger."""
     return settings.ledger / "price_book"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _json_or_none(line: str) -> Version | None:

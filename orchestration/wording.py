@@ -1,10 +1,16 @@
-"""Figures as people read them. Here, and only here, money is rounded: half up to cents, from its decimals. Unknown is never zero."""
+"""Money, counts, times and errors as people read them. Here, and only here, money is rounded, from its decimals.
+
+Unknown is never zero: it is a word, or a dash in a table.
+"""
 
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 UNKNOWN = "unknown"
 CENT = Decimal("0.01")
+LARGE = 10  # USD from which a table shows cents
+LINE_CHARACTERS = 300  # of an error: a value that it quotes may be megabytes
+HEADINGS = ("Database Error in", "Runtime Error in", "Compilation Error in")  # dbt's, above what an error says
 MINUS, SPACE = "−", "\N{NO-BREAK SPACE}"
 
 
@@ -27,6 +33,34 @@ def usd(value: str | Decimal) -> str:
         return f"{MINUS if amount < 0 else ''}<$0.01"
     cents = amount.quantize(CENT, ROUND_HALF_UP)
     return f"{MINUS if cents < 0 else ''}${abs(cents):,.2f}"
+
+
+def cents(value: str | Decimal) -> str:
+    """1234.567 is 1,234.57, where the sentence names the currency."""
+    return f"{Decimal(value).quantize(CENT, ROUND_HALF_UP):,}"
+
+
+def millionths(value: Decimal, signed: bool = False) -> str:
+    """1,234.567000, for amounts that cents would hide."""
+    return f"{value:+,.6f}" if signed else f"{value:,.6f}"
+
+
+def all_digits(value: Decimal | int | None) -> str:
+    """Every digit that is not a closing zero, so that one can add the figures up; unknown as words."""
+    if value is None:
+        return "not known"
+    return f"{Decimal(value).normalize():,f}" if value else "0"
+
+
+def cell(column: str, value: object) -> str:
+    """A value of a mart in a table: money to the cent where it is large, a share in percent, unknown as a dash."""
+    if value is None:
+        return "-"
+    if column == "share":
+        return f"{value:.1%}"
+    if isinstance(value, Decimal) and value.as_tuple().exponent:
+        return cents(value) if abs(value) >= LARGE else millionths(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
 
 
 def change(value: str | Decimal) -> str:
@@ -97,6 +131,16 @@ def stamp(value: str) -> str:
     return f"{_day(_parsed(value))}, {_parsed(value):%H:%M} UTC"
 
 
+def minute(value: datetime) -> str:
+    """2026-11-16 09:05, in the zone that the sentence names."""
+    return f"{value:%Y-%m-%d %H:%M}"
+
+
+def second(value: datetime) -> str:
+    """2026-11-16 09:05:30, in the zone that the sentence names."""
+    return f"{value:%Y-%m-%d %H:%M:%S}"
+
+
 def many(number: int, one: str, more: str = "") -> str:
     """1 alert, 2 alerts."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"
@@ -105,6 +149,16 @@ def many(number: int, one: str, more: str = "") -> str:
 def listed(words: list[str]) -> str:
     """a, b and c."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def first_line(error: object) -> str:
+    """What an error says, in one line without its full stop: dbt's headings and what DuckDB adds below are left out.
+
+    The name of its type where it has no words.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(HEADINGS)] or lines
+    return (said or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
 
 
 def _parsed(value: str) -> datetime:

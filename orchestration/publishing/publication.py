@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.data_docs import copy_site, site_of, what_it_shows
-from orchestration.exports import exports_signature, write_exports
-from orchestration.home import make_private
-from orchestration.publications import new_publication, replace_file
+from orchestration.publishing.exports import exports_signature, write_exports
+from orchestration.publishing.publications import new_publication, replace_file
+from orchestration.quality.data_docs import copy_site, site_of, what_it_shows
 from orchestration.settings import Settings
+from orchestration.storage import make_private
 from orchestration.warehouse import duckdb_config, open_marts, warehouse
 
 

@@ -1,4 +1,4 @@
-"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used: `python -m orchestration.launch weekly`.
+"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used.
 
 What they were given stands in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
 """
@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from orchestration.plain import ArgumentError, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, week_start
+from orchestration.wording import minute
 
 FIRST_DATE, END_DATE = date(2015, 1, 1), date(2101, 1, 1)  # events outside are rejected while they are loaded
 YES, NO = ("true", "yes", "1"), ("false", "no", "0", "")
@@ -21,7 +22,7 @@ def weekly_config(settings: Settings, week: str) -> dict[str, str]:
     if week:
         ends = datetime.combine(week_start(week) + timedelta(days=7), datetime.min.time(), settings.as_of.tzinfo)
         if settings.as_of < ends:
-            raise WeekError(f"WEEK is {week!r}, which ends at {ends:%Y-%m-%d %H:%M} UTC: a run after that reports it.")
+            raise WeekError(f"WEEK is {week!r}, which ends at {minute(ends)} UTC: a run after that reports it.")
     return {"week": week}
 
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from orchestration.dbt import DBT_PROJECT, run_dbt
-from orchestration.publications import new_publication, replace_file
+from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""The data root made ready: `python -m orchestration.home` comes before every run and prints where Dagster keeps its state.
+"""The data root made ready: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
 
 Folders are there and private, Dagster has its configuration, and runs that were killed no longer count as running.
 """
@@ -6,12 +6,10 @@ Folders are there and private, Dagster has its configuration, and runs that were
 import os
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from orchestration.settings import PROJECT, Settings, from_environment
-
-OTHERS = 0o007
+from orchestration.storage import make_private
 
 
 def main() -> int:
@@ -41,20 +39,6 @@ def make_ready(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     return home
-
-
-def make_private(settings: Settings) -> None:
-    """Let nobody but owner and group into the raw zone, the ledger, state and the warehouse; what is published stays readable.
-
-    The umask does the same for what this process and its children write.
-    """
-    os.umask(os.umask(OTHERS) | OTHERS)
-    for folder in (settings.raw, settings.ledger, settings.state):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in (settings.raw, settings.ledger, settings.state, *settings.data.glob("warehouse.duckdb*")):
-        if path.stat().st_mode & OTHERS:
-            with suppress(PermissionError):  # somebody else's: who may read it is theirs to say
-                path.chmod(path.stat().st_mode & 0o770)
 
 
 def _dead_runs(settings: Settings, home: Path) -> list[str]:

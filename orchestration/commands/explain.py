@@ -1,4 +1,4 @@
-"""The arithmetic of one request, for a person to follow: `python -m pricing.explain <request id>`.
+"""The arithmetic of one request, for a person to follow: `python -m orchestration.commands.explain <request id>`.
 
 Reads the published marts and nothing else; what it prints is what was booked, line by line, and the lines sum to it.
 """
@@ -19,6 +19,7 @@ from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
+from orchestration.wording import all_digits, count, many, second
 from pricing.corrections import UNSAID
 from pricing.names import MOVING_NAME
 from pricing.units import LEAVES
@@ -128,11 +129,11 @@ def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
     for (environment, data_mode, source), tries in scopes.items():
         costs = [attempt["cost_usd"] for attempt in tries]
         known = [cost for cost in costs if cost is not None]
-        total = f"{_usd(sum(known))} USD" if known else "not known"
+        total = f"{all_digits(sum(known))} USD" if known else "not known"
         left_out = len(costs) - len(known)
-        understated = f", which leaves out {_counted(left_out, 'attempt')}" if known and left_out else ""
+        understated = f", which leaves out {many(left_out, 'attempt')}" if known and left_out else ""
         yield visible(
-            f"Request {tries[0]['request_id']} ({environment}, {data_mode}, {source}): {_counted(len(tries), 'attempt')}, "
+            f"Request {tries[0]['request_id']} ({environment}, {data_mode}, {source}): {many(len(tries), 'attempt')}, "
             f"cost {total}{understated}"
         )
         for attempt in tries:
@@ -143,7 +144,7 @@ def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
 def _sentences(attempt: dict[str, Any], tries: int) -> Iterator[str]:
     error = f" ({attempt['error_code']})" if attempt["error_code"] else ""
     yield (
-        f"Attempt {attempt['try_number']} of {tries}, {attempt['occurred_at']:%Y-%m-%d %H:%M:%S} UTC, {attempt['status']}"
+        f"Attempt {attempt['try_number']} of {tries}, {second(attempt['occurred_at'])} UTC, {attempt['status']}"
         f"{error}: {attempt['provider']}/{attempt['model']}"
     )
     if not attempt["is_last_try"]:
@@ -156,7 +157,7 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
     if attempt["price_row_key"] and attempt["price_resolution"] != "unknown":
         tier, variant = attempt["price_tier_from_tokens"], attempt["price_variant"]
         applies = [f"variant {variant}"] if variant else ["standard rate"]
-        applies += [f"tier from {tier:,} input tokens"] if tier else []
+        applies += [f"tier from {count(tier)} input tokens"] if tier else []
         yield (
             f"Priced as {attempt['price_model_id']} ({', '.join(applies)}), {_dates(attempt)}; source {attempt['price_source']}"
             f"; price book version {attempt['price_book_version']}"
@@ -198,15 +199,15 @@ def _reported(attempt: dict[str, Any]) -> str:
     if attempt["pricing_status"] == "no_usage":
         return "Nobody reported what it used, so its cost is not known and stands in no total."
     parts = [
-        f"{_count(attempt[name])} {text}"
+        f"{all_digits(attempt[name])} {text}"
         for name, text in (("cache_read_tokens", "read from cache"), ("cache_write_tokens", "written to cache"))
         if attempt[name]
     ]
-    reasoning = f" (of it {_count(attempt['reasoning_tokens'])} reasoning)" if attempt["reasoning_tokens"] else ""
+    reasoning = f" (of it {all_digits(attempt['reasoning_tokens'])} reasoning)" if attempt["reasoning_tokens"] else ""
     of_input = f" (of it {' and '.join(parts)})" if parts else ""
     return (
-        f"Reported: input {_count(attempt['input_tokens'])}{of_input}, "
-        f"output {_count(attempt['output_tokens'])}{reasoning}; each token is counted in one line:"
+        f"Reported: input {all_digits(attempt['input_tokens'])}{of_input}, "
+        f"output {all_digits(attempt['output_tokens'])}{reasoning}; each token is counted in one line:"
     )
 
 
@@ -217,10 +218,10 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
         for column in ("used for", "quantity", "USD per", "", "USD"):
             table.add_column(column, justify="left" if column in ("used for", "") else "right", no_wrap=True)
         for line in lines:
-            price = "no price" if line.price_usd is None else _usd(line.price_usd * line.per)
+            price = "no price" if line.price_usd is None else all_digits(line.price_usd * line.per)
             per = "per 1M" if line.per == MILLION else "each"
-            table.add_row(visible(line.name), _count(line.quantity), price, per, _usd(line.cost_usd))
-        table.add_row("cost_usd", "", "", "", _usd(attempt["cost_usd"]))
+            table.add_row(visible(line.name), all_digits(line.quantity), price, per, all_digits(line.cost_usd))
+        table.add_row("cost_usd", "", "", "", all_digits(attempt["cost_usd"]))
         yield table
     if attempt["pricing_status"] == "unpriced":
         missing = ", ".join(line.name for line in lines if line.is_missing) or "the model"
@@ -229,25 +230,12 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
             " the exposure and the override to paste into pricing/overrides; docs/pricing.md says how."
         )
     if attempt["reported_cost_usd"] is not None:
-        yield f"  The sender's own figure is {_usd(attempt['reported_cost_usd'])} USD: compared, never used."
-
-
-def _usd(amount: Decimal | None) -> str:
-    """Every digit that is not a closing zero: it must be possible to add them up."""
-    return "not known" if amount is None else f"{amount.normalize():,f}" if amount else "0"
-
-
-def _count(quantity: Decimal | int | None) -> str:
-    return "not known" if quantity is None else f"{Decimal(quantity).normalize():,f}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        yield f"  The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: compared, never used."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 with a sentence when the id is unknown or nothing is published."""
-    parser = Arguments(prog="python -m pricing.explain", description="The arithmetic of one request.")
+    parser = Arguments(prog="python -m orchestration.commands.explain", description="The arithmetic of one request.")
     parser.add_argument(
         "request_id", nargs="?", help="externalRequestId, as in fct_attempts.request_id (default: $REQUEST)"
     )

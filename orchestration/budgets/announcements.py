@@ -25,6 +25,7 @@ from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
+from orchestration.wording import cents, minute
 
 NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, speaks of the last two days only
 SEVERITY = {"ok": "info", "warning": "warning", "spend_alert": "warning", "exceeded": "critical"}
@@ -211,16 +212,16 @@ def _event(line: Line, facts: _Facts) -> Event:
     status = facts.status.get(_period(line), {})
     is_news = line["kind"] == "news"
     severity = SEVERITY[line["to_state"]] if is_news else "warning"
-    spent, limit = _usd(line["spent_usd"]), _usd(line["limit_usd"])
+    spent, limit = cents(line["spent_usd"]), cents(line["limit_usd"])
     said = f"{line['from_state']} -> {line['to_state']}"
     title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit} USD"
     if not is_news:
         title = f"Budget {line['budget_id']}, correction: {said} {line['kind']}"
     lines = [
-        f"{said} at {line['changed_at_local'][:16].replace('T', ' ')} ({line['time_zone']}), by {line['cause']}.",
+        f"{said} at {minute(datetime.fromisoformat(line['changed_at_local']))} ({line['time_zone']}), by {line['cause']}.",
         None if is_news else _correction(line),
         f"Spent {spent} of {limit} USD in the {status.get('period', 'period')} from {line['period_start']}.",
-        f"On course for {_usd(line['projection_usd'])} USD." if line["projection_usd"] else None,
+        f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
         *[f"- {for_chat(status[name])}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
         _unpriced(status) if status.get("unpriced_attempts") else None,
         f"Runbook: {status['runbook_url']}" if status.get("runbook_url") else None,
@@ -246,13 +247,13 @@ def _unpriced(status: Change) -> str:
     said = f"Not in it: {status['unpriced_attempts']} calls without a price"
     if status["unvalued_attempts"]:
         return f"{said}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
-    return f"{said}, likely {_usd(status['exposure_usd'])} USD."
+    return f"{said}, likely {cents(status['exposure_usd'])} USD."
 
 
 def _correction(line: Line) -> str:
     because = BECAUSE.get(line["correction_cause"], "data or settings changed")
     if line["kind"] == "moved":
-        return f"It had been told for {line['changed_at_before'][:16].replace('T', ' ')} (UTC): {because}."
+        return f"It had been told for {minute(datetime.fromisoformat(line['changed_at_before']))} (UTC): {because}."
     return f"It had {'not been told' if line['kind'] == 'added' else 'been told, and no longer holds'}: {because}."
 
 
@@ -274,7 +275,3 @@ def _text(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
-
-
-def _usd(text: str) -> str:
-    return f"{Decimal(text):,.2f}"

@@ -1,14 +1,15 @@
-"""The outbox for people: `python -m orchestration.notifications` prints it, `... acknowledge <topic>` ends an escalation."""
+"""The outbox for people: `python -m orchestration.commands.outbox` prints it, `... acknowledge <topic>` ends an escalation."""
 
 import getpass
 import sys
 
 from rich.console import Console
 
+from orchestration.commands.report import print_table
 from orchestration.notifications.outbox import acknowledge, read_outbox
 from orchestration.plain import Arguments, argument, plain_console, readable, visible
-from orchestration.report import print_table
 from orchestration.settings import Settings, from_environment
+from orchestration.wording import minute
 
 LATEST = 40  # a screen; the log has them all
 COLUMNS = ("queued_at", "channel", "severity", "status", "topic", "title", "tries", "what_happened")
@@ -16,13 +17,13 @@ COLUMNS = ("queued_at", "channel", "severity", "status", "topic", "title", "trie
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 2 with a sentence on stderr when it cannot be done."""
-    parser = Arguments(prog="python -m orchestration.notifications", description=__doc__)
+    parser = Arguments(prog="python -m orchestration.commands.outbox", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     acknowledging = commands.add_parser("acknowledge", help="say that somebody has the matter in hand")
     acknowledging.add_argument("topic", nargs="?", help="topic of the message (default: $TOPIC)")
     acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
     chosen = parser.parse_args(arguments)
-    example = "make acknowledge TOPIC=<topic>, as `python -m orchestration.notifications` shows it"
+    example = "make acknowledge TOPIC=<topic>, as `python -m orchestration.commands.outbox` shows it"
     try:
         settings = from_environment()
         if chosen.command != "acknowledge":
@@ -52,17 +53,17 @@ def print_outbox(settings: Settings, console: Console) -> None:
 def _cell(row: dict, column: str) -> object:
     if column == "what_happened":
         return _what_happened(row)
-    return f"{row[column]:%Y-%m-%d %H:%M}" if column == "queued_at" else row[column]
+    return minute(row[column]) if column == "queued_at" else row[column]
 
 
 def _what_happened(row: dict) -> str:
     parts = [
-        row["sent_at"] and f"sent {row['sent_at']:%Y-%m-%d %H:%M}",
+        row["sent_at"] and f"sent {minute(row['sent_at'])}",
         row["reason"] or row["last_error"],
-        row["next_try_at"] and f"again after {row['next_try_at']:%Y-%m-%d %H:%M}",
-        row["status"] == "queued" and row["digest_due_at"] and f"digest {row['digest_due_at']:%Y-%m-%d %H:%M}",
+        row["next_try_at"] and f"again after {minute(row['next_try_at'])}",
+        row["status"] == "queued" and row["digest_due_at"] and f"digest {minute(row['digest_due_at'])}",
         row["acknowledged_at"] and f"acknowledged by {row['acknowledged_by']}",
-        row["escalated_at"] and f"escalated {row['escalated_at']:%Y-%m-%d %H:%M}",
+        row["escalated_at"] and f"escalated {minute(row['escalated_at'])}",
     ]
     return "; ".join(part for part in parts if part)
 

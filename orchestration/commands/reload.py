@@ -6,6 +6,7 @@ from orchestration.landing import LoadInProgress, LoadStopped, reload
 from orchestration.landing.reloading import NotReloaded
 from orchestration.plain import ArgumentError, argument, visible
 from orchestration.settings import from_environment
+from orchestration.wording import count
 
 
 def main() -> int:
@@ -16,15 +17,13 @@ def main() -> int:
     except (ArgumentError, NotReloaded, LoadInProgress, LoadStopped, ValueError) as problem:  # ValueError: a setting
         print(visible(problem), file=sys.stderr)
         return 2
-    reasons = ", ".join(f"{reason} {lines:,}" for reason, lines in load.rejects_by_reason.items())
+    reasons = ", ".join(f"{reason} {count(lines)}" for reason, lines in load.rejects_by_reason.items())
+    refused = f"{count(load.rows_rejected)} refused{f' ({reasons})' if reasons else ''}"
     print(
-        f"{visible(file)}: {load.rows_loaded:,} lines loaded, {load.rows_rejected:,} refused{f' ({reasons})' if reasons else ''}. "
-        "make run rebuilds the dates it touches."
+        f"{visible(file)}: {count(load.rows_loaded)} lines loaded, {refused}. make run rebuilds the dates it touches."
     )
     return 0
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["reload"]:
-        sys.exit("Say what to do: python -m orchestration.landing reload")
     sys.exit(main())

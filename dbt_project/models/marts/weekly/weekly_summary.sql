@@ -9,7 +9,7 @@ with
     drivers as (
         select
             {{ week_scope }},
-            string_agg(value || ': ' || {{ more_or_less("change_usd") }}, '; ' order by rank) as top_drivers
+            string_agg(member || ': ' || {{ more_or_less("change_usd") }}, '; ' order by rank) as top_drivers
         from {{ ref("weekly_drivers") }}
         where dimension = 'endpoint' and rank <= 3 and change_usd is not null
         group by {{ week_scope }}

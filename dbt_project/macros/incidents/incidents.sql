@@ -40,7 +40,7 @@
 {#- What incidents are after `events` (those that count, already cut to the instant that is asked about), one row per `keys`. -#}
 {% macro incident_states(events, keys) %}
     with
-        told as (
+        latest as (
             select
                 {{ keys }},
                 {% for field in ["alert_id", "problem_id", "environment", "data_mode", "title", "user_id", "model"] %}
@@ -101,7 +101,7 @@
         guardrail is not null and containment_action is not null as is_turned_into_rule,
         runbook_updated_at is not null as is_runbook_updated,
         reviewed_at is not null as is_weekly_review_done
-    from told
+    from latest
 {% endmacro %}
 
 {#- The two checklists of an incident: what each asks for, by the column that says whether it is done. -#}

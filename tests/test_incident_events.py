@@ -11,9 +11,9 @@ import pytest
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
 from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
-from orchestration.seeds import SPIKE_TYPES
+from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
-from pricing.book import seen_price_keys
+from orchestration.team.incidents import SPIKE_TYPES
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event
 
 OPENED = {

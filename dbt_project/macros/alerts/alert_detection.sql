@@ -48,10 +48,5 @@
 {#- Share of a usual day's spend under which a series is not looked at, and whose half is the least excess that is kept for the rules. -#}
 {% macro smallest_watched_share() %} {{ return(0.01) }} {% endmacro %}
 
-{#- A positive DOUBLE to two significant digits. -#}
-{% macro two_digits(value) -%}
-    round({{ value }}, cast(1 - floor(log10(nullif({{ value }}, 0))) as integer))
-{%- endmacro %}
-
 {#- Surprise under which nothing is kept for the rules. -#}
 {% macro smallest_z() %} {{ return(1) }} {% endmacro %}

@@ -26,7 +26,7 @@
 
 {#- What makes two alerts the same problem: its spike type and what is behind it, which is also what joins days to one alert. The words of a
     driver, the rule that spoke and the figures vary from time to time and are left out (docs/incidents.md has examples). -#}
-{% macro problem_fingerprint(alert) -%}
+{% macro problem_id(alert) -%}
     left(
         md5(
             concat_ws(

@@ -162,7 +162,7 @@ def _provide_event(connection, problem: Problem, line: int, incident: str, kind:
             "data_mode": "real",
             "spike_type": "retry",
         } | fields
-    content_hash = f"{incident} {line}"
+    content_hash = f"{incident} {line:06}"  # in the order of the lines
     connection.execute(
         "insert into intermediate.int_arrivals values ('incidents', ?, ?, ?)",
         [content_hash, f"incidents/{problem.name}.jsonl", fields.pop("arrived", at[:10])],

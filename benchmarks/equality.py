@@ -6,12 +6,10 @@ how many rows differ, with up to three examples; the exit status is 1 when anyth
 
 Rows are compared as a multiset: a row that is there twice must be there twice. Numbers are compared exactly, but for DOUBLE,
 where sums depend on their order: to 1e-9, of the larger value where that is above 1. Marts and columns of the old release must
-all be there, under the names that benchmarks/renamed.yml gives and with the type they had; what the new release adds is left
-alone. Not compared are the columns in NOT_COMPARED. Values that are names themselves (`alert_compare.metric`) are
-mapped by renamed.yml as well.
+all be there, under the names that benchmarks/renamed.yml gives and with the type they had; values that are names themselves
+(`alert_compare.metric`) are mapped by it too. What the new release adds is left alone, and so are the columns in NOT_COMPARED.
 
-To compare a checkout with a commit, on one world (several steps, each with more landed days and a later instant, try the
-increments too):
+To compare a checkout with a commit (`-o`: make installs nothing, since both use one virtual environment):
 
     git worktree add ../before <commit> && ln -s "$PWD/.venv" ../before/.venv
     python -m demo --data /tmp/world --seed 41 --requests-per-day 4500 --format mixed
@@ -21,6 +19,9 @@ increments too):
         TOKENTRAIL_DATA=$root TOKENTRAIL_AS_OF=2026-11-23T12:00:00Z make -C "$release" -o .venv/.complete weekly
     done
     python -m benchmarks.equality /tmp/world/<commit> /tmp/world/<commit of the checkout>
+
+Landing only the first days, running, and landing the rest for a run at a later instant tries the increments, the ledger and
+the announcements too; an override that is added before the last run tries the price changes.
 """
 
 # ruff: noqa: S608 - every name in a statement comes from a catalogue of DuckDB, and is quoted

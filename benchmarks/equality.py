@@ -102,9 +102,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.equality", description=__doc__.splitlines()[0])
     parser.add_argument("old", type=Path, help="a data root, its published folder, or a published file")
     parser.add_argument("new", type=Path, help="the same of the new release")
+    parser.add_argument(
+        "--same-names", action="store_true", help="neither release renamed anything that the other did not"
+    )
     options = parser.parse_args(arguments)
     try:
-        found = compare(options.old, options.new, read_names(RENAMED))
+        found = compare(options.old, options.new, Names() if options.same_names else read_names(RENAMED))
     except PublicationError as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
@@ -167,13 +170,12 @@ def _marts(database: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str
 
 
 def _check_names(names: Names, marts: dict[str, dict[str, str]]) -> None:
-    """An entry that maps nothing is a typing error. A column that the old publication has under its new name already is fine."""
+    """An entry that maps nothing is a typing error, or the old release has the new names already."""
     for mart, columns in names.columns.items():
-        for old, new in columns.items():
-            if not {old, new} & marts.get(mart, {}).keys():
-                raise PublicationError(
-                    f"The old publication has neither {mart}.{old} nor {mart}.{new}: correct {RENAMED}."
-                )
+        for column in columns.keys() - marts.get(mart, {}).keys():
+            raise PublicationError(
+                f"The old publication has no {mart}.{column} to rename: correct {RENAMED}, or compare with --same-names."
+            )
     for mart, columns in names.values.items():
         known = {names.columns.get(mart, {}).get(column, column) for column in marts.get(mart, {})}
         for column in columns.keys() - known:

@@ -15,7 +15,7 @@ MAKEOVERRIDES :=
 
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
 
-.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -60,8 +60,11 @@ incident: $(VENV)  ## write down what is done about an incident: DO="open --aler
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY) && dg dev
 
-test: $(VENV)
+test: $(VENV)  ## every test, on two workers
 	pytest
+
+test-fast: $(VENV)  ## the tests that build no world, in a minute or two
+	pytest -m "not slow"
 
 LINT := data/state/lint
 lint: $(VENV)

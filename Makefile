@@ -8,12 +8,12 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 # What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
-ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST INCIDENT DO FILE LINE ITEM REASON
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=
 
-HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
+HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
@@ -28,34 +28,34 @@ demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show w
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish
 	@$(HOME_READY) && dg launch --job daily_attribution
-	@python -m orchestration.report
+	@python -m orchestration.commands.report
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
-	@$(HOME_READY) && python -m orchestration.launch weekly
+	@$(HOME_READY) && python -m orchestration.commands.launch weekly
 
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
-	@$(HOME_READY) && python -m orchestration.launch backfill
+	@$(HOME_READY) && python -m orchestration.commands.launch backfill
 
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
-	@python -m pricing.explain
+	@python -m orchestration.commands.explain
 
 reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
-	@python -m orchestration.landing reload
+	@python -m orchestration.commands.reload
 
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
-	@python -m pricing.diff
+	@python -m orchestration.commands.price_diff
 
-acknowledge: $(VENV)  ## say that you have an incident in hand, so that it is not escalated: INCIDENT=<incident key>
-	@python -m orchestration.notifications acknowledge
+acknowledge: $(VENV)  ## say that you have the topic of a message in hand, so that it is not escalated: TOPIC=<topic>
+	@python -m orchestration.commands.outbox acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.set_aside set-aside
+	@python -m orchestration.commands.set_aside set-aside
 
 take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
-	@python -m orchestration.set_aside take-back
+	@python -m orchestration.commands.set_aside take-back
 
 incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
-	@python -m orchestration.incidents
+	@python -m orchestration.commands.incident
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY) && dg dev

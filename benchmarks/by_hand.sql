@@ -285,7 +285,7 @@ with
                     case when list_contains(price.fallback_leaves, 'output_video') and output_video_tokens > 0 then 'output_video' end
                 ),
                 ''
-            ) as fallback_leaves,
+            ) as fallback_token_kinds,
             uncached_input_price_usd,
             text_output_price_usd,
             cost_or_unused(uncached_input_tokens, uncached_input_price_usd) as uncached_input_cost_usd,
@@ -427,7 +427,7 @@ select
     end as approximate_reason,
     (approximate_reason is not null) as is_approximate,
     price_tier_from_tokens,
-    fallback_leaves,
+    fallback_token_kinds,
     duplicate_deliveries,
     conflicting_deliveries,
     landing_file,

@@ -121,7 +121,7 @@ def _note(truth: dict, day: date, written: Future) -> list[dict]:
 
 def _incident_line(row: dict) -> str:
     effect = f"{row['extra_cost_usd']:+,.2f} USD at {row['endpoint']}"
-    return f"{row['onset_date']} to {row['end_date']}  {row['class']:<14}{row['driver_value']} (about {effect})"
+    return f"{row['onset_date']} to {row['end_date']}  {row['spike_type']:<14}{row['driver_value']} (about {effect})"
 
 
 def _summarise(data: Path, truth: dict, seconds: float) -> None:

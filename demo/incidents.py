@@ -1,4 +1,4 @@
-"""Labelled incidents, one of each class in the last three weeks of every 60-day season, two of them for the second time."""
+"""Labelled incidents, one of each spike type in the last three weeks of every 60-day season, two of them for the second time."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,14 +27,14 @@ from demo.world import (
 # last one still runs when the season ends, so that a demo opens on a live alert.
 SLOTS = ((39, 2), (41, 2), (44, 1), (46, 2), (49, 2), (52, 2), (55, 2), (58, 2))
 
-# The classes whose problem of the season happened once before: when, as above. Weeks before the first slot, so that it is
+# The spike types whose problem of the season happened once before: when, as above. Weeks before the first slot, so that it is
 # another ISO week in every season and nearly no alert of the slots changes. One comes back by itself, one in spite of a
 # guardrail (demo/oncall.py).
 RECURS, REGRESSES = "abuse", "price_mix"
 BEFORE = {RECURS: (18, 2), REGRESSES: (20, 1)}
 
-# Class: the share of a day's spend it should add, and the endpoints where it makes sense.
-CLASSES = {
+# Spike type: the share of a day's spend it should add, and the endpoints where it makes sense.
+SPIKE_TYPES = {
     "volume": (0.16, ("search.answer", "support.draft", "docs.extract", "reports.sql", "agent.browse")),
     "token": (0.18, ("docs.summarize", "chat.reply", "agent.act", "search.answer")),
     "deploy": (0.20, ("support.draft", "agent.plan", "code.review", "search.answer")),
@@ -50,7 +50,7 @@ ANY = -1  # instead of an endpoint: requests are added wherever requests are mad
 
 @dataclass(frozen=True, eq=False)
 class Incident:
-    """One labelled incident, active in [start, end). `strength` is, by class: extra requests a day (volume, abuse,
+    """One labelled incident, active in [start, end). `strength` is, by spike type: extra requests a day (volume, abuse,
     concentration), a token factor (token, deploy), the probability that a try fails (retry), or the share of requests
     sent elsewhere (price_mix, unknown_model).
 
@@ -94,11 +94,11 @@ def active(world: World, day: date) -> list[tuple[int, Incident]]:
 
 @cache
 def plan(world: World, season: int) -> tuple[Incident, ...]:
-    """The season's incidents, one of each class, each on an endpoint of its own, drawn from the seed."""
+    """The season's incidents, one of each spike type, each on an endpoint of its own, drawn from the seed."""
     draw = stream(world.seed, "incidents", season + 100_000)
-    kinds = draw.permutation(list(CLASSES)).tolist()
+    kinds = draw.permutation(list(SPIKE_TYPES)).tolist()
     taken, incidents = set(), []
-    for kind in sorted(kinds, key=lambda kind: len(CLASSES[kind][1])):  # those with the fewest choices choose first
+    for kind in sorted(kinds, key=lambda kind: len(SPIKE_TYPES[kind][1])):  # those with the fewest choices choose first
         offset, days = SLOTS[kinds.index(kind)]
         first = SEASON_START + timedelta(days=season * SEASON_DAYS + offset)
         endpoint = _free_endpoint(world, kind, first, days, taken, draw)
@@ -130,7 +130,7 @@ def occurrences(world: World, season: int) -> tuple[Incident, ...]:
 
 def _free_endpoint(world, kind, first, days, taken, draw) -> int:
     """An endpoint no other incident of the season uses, if possible without an ordinary deploy around that time."""
-    usual = [ENDPOINT[name] for name in draw.permutation(CLASSES[kind][1])]
+    usual = [ENDPOINT[name] for name in draw.permutation(SPIKE_TYPES[kind][1])]
     others = [code for code in range(len(ENDPOINTS)) if code not in usual and unit_cost(ENDPOINTS[code]) > 0.002]
     free = [code for code in usual + others if code not in taken]
     end = first + timedelta(days=days)
@@ -138,8 +138,8 @@ def _free_endpoint(world, kind, first, days, taken, draw) -> int:
 
 
 def _designed(world: World, kind: str, endpoint: int, start: datetime, end: datetime, draw) -> Incident:
-    """Sizes an incident so that it adds its class's share of a normal day's spend, within what is plausible."""
-    share = CLASSES[kind][0] * draw.uniform(0.85, 1.3)
+    """Sizes an incident so that it adds its spike type's share of a normal day's spend, within what is plausible."""
+    share = SPIKE_TYPES[kind][0] * draw.uniform(0.85, 1.3)
     percent = sum(each.share for each in ENDPOINTS)
     spend = sum(each.share / percent * unit_cost(each) for each in ENDPOINTS) * world.requests_per_day
     own = ENDPOINTS[endpoint].share / percent * world.requests_per_day * unit_cost(ENDPOINTS[endpoint])
@@ -244,7 +244,7 @@ def describe(world: World, incident: Incident) -> dict:
     dimension, value = drivers.get(incident.kind, ("endpoint", endpoint))
     return {
         "incident": incident.name,
-        "class": incident.kind,
+        "spike_type": incident.kind,
         "onset_date": incident.start.date().isoformat(),
         "end_date": (incident.end - timedelta(microseconds=1)).date().isoformat(),
         "start": incident.start.isoformat(),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from demo import wire
 from demo.incidents import RECURS, REGRESSES, Incident, occurrences, season_of
-from demo.problems import Closure, alert_id, fingerprint, problem_of
+from demo.problems import Closure, alert_id, problem_id, problem_of
 from demo.world import ENDPOINTS, SEASON_DAYS, SEASON_START, World, live_version
 
-# Class: what was done, why it had happened, and the rule that the manual action became.
+# Spike type: what was done, why it had happened, and the rule that the manual action became.
 WORDS = {
     "volume": (
         "Throttled the endpoint to its usual rate",
@@ -121,7 +121,7 @@ def land(world: World, day: date, landing: Path, opening: date) -> list[dict]:
 def closures(world: World, opening: date, until: date) -> list[Closure]:
     """What was closed with a guardrail, as far as that has arrived."""
     there = [event for event, arrival in _events(world, opening, until) if arrival <= until]
-    marks = {event["incidentId"]: event["fingerprint"] for event in there if event["type"] == "opened"}
+    marks = {event["incidentId"]: event["problemId"] for event in there if event["type"] == "opened"}
     guarded = {event["incidentId"] for event in there if event["type"] == "guardrail_added"}
     return [
         Closure(marks[event["incidentId"]], datetime.fromisoformat(event["occurredAt"]))
@@ -202,7 +202,7 @@ def _opening(world: World, incident: Incident) -> dict[str, str]:
     problem = problem_of(world, incident)
     about = {
         "alertId": alert_id(problem, incident.start.date()),
-        "fingerprint": fingerprint(problem),
+        "problemId": problem_id(problem),
         "environment": problem["environment"],
         "dataMode": problem["data_mode"],
         "spikeType": incident.kind,

@@ -19,18 +19,18 @@ def problem_of(world: World, incident: Incident) -> dict[str, str]:
         "tenant": lambda: world.tenants[incident.tenant],
         "model": lambda: MODELS[incident.model].name,
     }[dimension]()
-    about = {"environment": "prod", "data_mode": "real", "class": incident.kind}
+    about = {"environment": "prod", "data_mode": "real", "spike_type": incident.kind}
     return about | {"anchor_dimension": dimension, "anchor": anchor}
 
 
-def fingerprint(problem: dict[str, str]) -> str:
-    """As macro problem_fingerprint computes it."""
+def problem_id(problem: dict[str, str]) -> str:
+    """As macro problem_id computes it."""
     return _digest(*problem.values())
 
 
 def alert_id(problem: dict[str, str], onset: date) -> str:
     """As macro alert_id computes it, for an alert that begins on `onset`."""
-    return _digest(problem["environment"], problem["data_mode"], problem["class"], problem["anchor"], str(onset))
+    return _digest(problem["environment"], problem["data_mode"], problem["spike_type"], problem["anchor"], str(onset))
 
 
 def _digest(*parts: str) -> str:
@@ -64,19 +64,19 @@ def _no_week(monday: date) -> dict:
 class Closure:
     """From when an incident on a problem was closed with a guardrail in place."""
 
-    fingerprint: str
+    problem_id: str
     at: datetime
 
 
 def recurrence(incidents: list[dict], days: list[dict], closures: list[Closure], until: date) -> list[dict]:
     """One row per problem and ISO week from its first one on: the status that marts.weekly_recurrence should give."""
     rows = []
-    for mark in dict.fromkeys(incident["fingerprint"] for incident in incidents):
-        own = [incident for incident in incidents if incident["fingerprint"] == mark]
+    for mark in dict.fromkeys(incident["problem_id"] for incident in incidents):
+        own = [incident for incident in incidents if incident["problem_id"] == mark]
         names = {incident["incident"] for incident in own}
         dates = sorted(date.fromisoformat(row["date"]) for row in days if row["incident"] in names)
         onsets = [date.fromisoformat(min(row["date"] for row in days if row["incident"] == name)) for name in names]
-        closed = [closure.at for closure in closures if closure.fingerprint == mark]
+        closed = [closure.at for closure in closures if closure.problem_id == mark]
         monday, status = monday_of(dates[0]), ""
         while monday <= until:
             week = _sum_of_week(monday, own)
@@ -86,7 +86,7 @@ def recurrence(incidents: list[dict], days: list[dict], closures: list[Closure],
             seen = max(day for day in dates if day < monday + timedelta(days=7))
             resolved = any(seen <= at.date() < monday + timedelta(days=7) for at in closed)
             shown = status if week["days"] else "resolved" if resolved else "quiet"
-            rows.append({"fingerprint": mark, **week, "status": shown})
+            rows.append({"problem_id": mark, **week, "status": shown})
             monday += timedelta(days=7)
     return rows
 

@@ -10,6 +10,7 @@ from demo import incidents, oncall, problems
 from demo.delivery import COUNTS, EPOCH, Arrivals
 from demo.traffic import DATA_MODES, ENVIRONMENTS, cost_usd
 from demo.world import ENDPOINTS, World, live_version
+from orchestration.storage import write_whole
 
 VERSION = 2  # of the simulator: another number means other files for the same arguments
 ROWS = {
@@ -122,10 +123,10 @@ def _incidents(truth: dict, world: World, opening: date, until: date) -> list[di
         extra = {name: sums.loc[incident.name, name].item() for name in EXTRAS}
         extra["extra_cost_usd"] = round(extra["extra_cost_usd"], 2)
         problem = problems.problem_of(world, incident)
-        mark = problems.fingerprint(problem)
+        mark = problems.problem_id(problem)
         described.append(
             incidents.describe(world, incident)
-            | {"problem": problem, "fingerprint": mark, "repeats": firsts.get(mark)}
+            | {"problem": problem, "problem_id": mark, "repeats": firsts.get(mark)}
             | extra
             | {"weeks": problems.weeks_of([row for row in truth["incident_days"] if row["incident"] == incident.name])}
         )
@@ -155,6 +156,4 @@ def write(path: Path, truth: dict) -> None:
     for key, value in truth.items():
         rows = ",\n  ".join(json.dumps(row) for row in value) if isinstance(value, list) else None
         parts.append(f' "{key}": ' + (json.dumps(value) if rows is None else f"[\n  {rows}\n ]" if rows else "[]"))
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text("{\n" + ",\n".join(parts) + "\n}\n")
-    unfinished.replace(path)
+    write_whole(path, "{\n" + ",\n".join(parts) + "\n}\n")

@@ -55,14 +55,18 @@ class InstalledDbt(DbtCliResource):
         return None
 
 
-def run_dbt(settings: Settings, *arguments: str) -> None:
-    """Run dbt in a process of its own, which gives the warehouse back when it ends. Raises RuntimeError with dbt's last words."""
+def run_dbt(settings: Settings, *arguments: str) -> str:
+    """Run dbt in a process of its own, which gives the warehouse back when it ends, and return what it prints.
+
+    Raises RuntimeError with dbt's last words.
+    """
     environment = os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)}
     done = subprocess.run(
         [DBT, *arguments], cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"dbt {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _last_change() -> float:

@@ -10,10 +10,10 @@ import duckdb
 
 from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import SOURCES, load_new_files
-from orchestration.publication import publish
+from orchestration.prices.book import update_price_book
+from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
-from pricing.book import update_price_book
 from tests.parsed import keep, lend
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)

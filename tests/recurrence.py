@@ -26,7 +26,7 @@ MODELS = [
     *("incidents", "incident_events", "weekly_incidents"),
 ]
 EVENT_FIELDS = (
-    *("event_id", "alert_id", "fingerprint", "environment", "data_mode", "spike_type", "title", "note"),
+    *("event_id", "alert_id", "problem_id", "environment", "data_mode", "spike_type", "title", "note"),
     *("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model", "owner", "channel"),
     *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel"),
 )
@@ -34,7 +34,7 @@ EVENT_FIELDS = (
 
 @dataclass
 class Problem:
-    """One fingerprint: alerts as lists of the days on which they showed (a dollar a day unless said), and incident events."""
+    """One problem: alerts as lists of the days on which they showed (a dollar a day unless said), and incident events."""
 
     name: str
     alerts: list[list[str]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Problem:
     calls: list[tuple] = field(default_factory=list)  # (instant, dollars) of what drives it
 
     @property
-    def fingerprint(self) -> str:
+    def problem_id(self) -> str:
         return f"fp {self.name}"
 
     @property
@@ -102,7 +102,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         f"from generate_series(date '{FIRST}', date '{LAST}', interval 1 day) as days(day)"
     )
     connection.execute(
-        """create table intermediate.int_alerts (alert_id varchar, fingerprint varchar, environment varchar, data_mode varchar,
+        """create table intermediate.int_alerts (alert_id varchar, problem_id varchar, environment varchar, data_mode varchar,
         spike_type varchar, anchor_dimension varchar, anchor varchar, onset_date date, is_muted boolean, unpriced_attempts bigint,
         driver_endpoint_tag varchar, main_endpoint_tag varchar)"""
     )
@@ -111,12 +111,12 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
-    scope = "event_date date, environment varchar, data_mode varchar"
+    day_scope = "event_date date, environment varchar, data_mode varchar"
     connection.execute(
-        f"create table intermediate.int_problem_drivers ({scope}, round integer, rank integer, {segment})"
+        f"create table intermediate.int_problem_drivers ({day_scope}, round integer, rank integer, {segment})"
     )
     connection.execute(
-        f"create table marts.fct_attempts ({scope}, {segment}, occurred_at timestamp, cost_usd decimal(38, 12))"
+        f"create table marts.fct_attempts ({day_scope}, {segment}, occurred_at timestamp, cost_usd decimal(38, 12))"
     )
     connection.execute("create table intermediate.alert_signal_days as from intermediate.attempt_days")
     connection.execute(
@@ -126,16 +126,16 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
     )
     for problem in problems:
         for alert in problem.alerts:
-            scope = ("prod", "real", "retry", problem.name)
-            alert_id = hashlib.md5("|".join([*scope, alert[0]]).encode()).hexdigest()[:16]
+            parts = ("prod", "real", "retry", problem.name)
+            alert_id = hashlib.md5("|".join([*parts, alert[0]]).encode()).hexdigest()[:16]
             connection.execute(
                 "insert into intermediate.int_alerts values (?, ?, 'prod', 'real', 'retry', 'endpoint', ?, ?, ?, 0, ?, null)",
-                [alert_id, problem.fingerprint, problem.name, alert[0], problem.muted, problem.endpoint],
+                [alert_id, problem.problem_id, problem.name, alert[0], problem.muted, problem.endpoint],
             )
             for day in alert:
                 connection.execute(
                     "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",
-                    [day, *scope, alert[0], problem.dollars(date.fromisoformat(day))],
+                    [day, *parts, alert[0], problem.dollars(date.fromisoformat(day))],
                 )
                 connection.execute(
                     "insert into intermediate.int_problem_drivers values (?, 'prod', 'real', 1, 1, ?, null, null, null, null)",
@@ -153,7 +153,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
 def _provide_event(connection, problem: Problem, line: int, incident: str, kind: str, at: str, fields: dict) -> None:
     if kind == "opened":
         fields = {
-            "fingerprint": problem.fingerprint,
+            "problem_id": problem.problem_id,
             "environment": "prod",
             "data_mode": "real",
             "spike_type": "retry",

@@ -192,7 +192,7 @@ def test_the_largest_reported_costs_and_latencies_have_room_in_every_sum(world):
 
 def test_the_exposure_of_more_tokens_than_can_be_priced_is_unknown_or_right(world):
     [(tokens, low)] = world.ask(
-        "select input_tokens, exposure_low_usd from unpriced_models where model = 'without-a-price' and environment = 'prod'"
+        "select input_tokens, exposure_usd_low from unpriced_models where model = 'without-a-price' and environment = 'prod'"
     )
     assert tokens == 42 * MOST + 1000 * (21 * 2 + 2)
     assert low is None or low > 0

@@ -24,14 +24,14 @@ from benchmarks.alerts.drivers import PUBLISHED, right_drivers
 from benchmarks.alerts.report import markdown, write_into
 from benchmarks.alerts.score import Outcome, description, score, threshold
 from benchmarks.alerts.worlds import write_world
-from demo.incidents import CLASSES
+from demo.incidents import SPIKE_TYPES
 
 SMALL = {"days": 35, "requests_per_day": 500}
 REAL = "environment = 'prod' and data_mode = 'real'"
 
 
 def seed_with(kind: str) -> int:
-    """A small world has one incident: the first seed in which it is of this class and not tiny."""
+    """A small world has one incident: the first seed in which it is of this spike type and not tiny."""
     return next(
         seed for seed in range(1000, 1100) if (slot := slots(seed, SMALL["days"])[0]).kind == kind and slot.share == 0.2
     )
@@ -39,9 +39,9 @@ def seed_with(kind: str) -> int:
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory):
-    """One small world for each class: its file and its truth."""
+    """One small world for each spike type: its file and its truth."""
     folder = tmp_path_factory.mktemp("worlds")
-    paths = {kind: folder / f"{kind}.duckdb" for kind in CLASSES}
+    paths = {kind: folder / f"{kind}.duckdb" for kind in SPIKE_TYPES}
     return {kind: (path, write_world(seed_with(kind), path, **SMALL)) for kind, path in paths.items()}
 
 
@@ -54,7 +54,7 @@ def usd_by_day(path, truth: dict, condition: str = "true") -> dict[str, float]:
     """What the fact says prod/real days cost; unpriced calls at their exposure."""
     sql = f"""
         select event_date::varchar, sum(coalesce(
-            cost_usd::double, (input_tokens + coalesce(output_tokens, 0)) * exposure_likely_usd_per_token, 0))
+            cost_usd::double, (input_tokens + coalesce(output_tokens, 0)) * exposure_usd_per_token, 0))
         from marts.fct_attempts left join intermediate.int_exposure using (environment, data_mode, provider, model)
         where {REAL} and {condition}
         group by event_date
@@ -102,7 +102,7 @@ def test_the_same_seed_is_the_same_world(worlds, tmp_path):
     assert ask(path, days) == ask(tmp_path / "again.duckdb", days)
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", SPIKE_TYPES)
 def test_an_incident_costs_what_the_truth_says(worlds, kind):
     """Normal and extra dollars add up to the fact's, but for what an exposure estimate misses."""
     path, truth = worlds[kind]
@@ -115,11 +115,11 @@ def test_an_incident_costs_what_the_truth_says(worlds, kind):
     )
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", SPIKE_TYPES)
 def test_the_driver_holds_the_extra_dollars(worlds, kind):
     path, truth = worlds[kind]
     (incident,) = truth["incidents"]
-    assert incident["class"] == kind
+    assert incident["spike_type"] == kind
     assert 0.1 < incident["achieved_share"] < 0.3  # so few requests cannot be dosed finely
     for dimension, value in [(incident["driver_dimension"], incident["driver_value"]), *incident["equivalents"]]:
         by_day = usd_by_day(path, truth, region(dimension, value))
@@ -180,7 +180,7 @@ def test_right_drivers_cover_the_extra_dollars_and_little_else():
 def an_incident(name: str, onset: str, end: str, **about) -> dict:
     days = [str(day.date()) for day in pd.date_range(onset, end)]
     return {
-        "name": name, "class": "token", "classes": ["token"], "share": 0.1, "achieved_share": 0.1,
+        "name": name, "spike_type": "token", "spike_types": ["token"], "share": 0.1, "achieved_share": 0.1,
         "onset_date": onset, "end_date": end, "driver_dimension": "endpoint", "driver_value": "search",
         "equivalents": [], "endpoint": "search", "prompt_version": None, "tenant": None, "user": None, "model": None,
         "extra_cost_usd": dict.fromkeys(days, 10.0), "overlapping": False,
@@ -206,9 +206,10 @@ TRUTH = {
         an_incident("a", "2026-07-01", "2026-07-02"),
         an_incident("b", "2026-07-10", "2026-07-11", driver_value="chat", endpoint="chat"),
         an_incident(
-            "c", "2026-07-20", "2026-07-21", overlapping=True, endpoint="docs", **{
-                "class": "deploy", "classes": ["deploy"], "driver_dimension": "prompt_version", "driver_value": "v2.1",
-                "prompt_version": "v2.1", "equivalents": [["endpoint x prompt_version", "docs | v2.1"]]}),
+            "c", "2026-07-20", "2026-07-21", overlapping=True, endpoint="docs", spike_type="deploy", spike_types=["deploy"],
+            driver_dimension="prompt_version", driver_value="v2.1", prompt_version="v2.1",
+            equivalents=[["endpoint x prompt_version", "docs | v2.1"]],
+        ),
         an_incident("d", "2026-07-20", "2026-07-20", overlapping=True, share=0.03),
     ],
     "negatives": [
@@ -252,7 +253,7 @@ def test_recall_counts_the_onset_day_and_only_alerts_about_the_incident(outcome)
     recall = score([outcome]).recall[1.0]
     assert (recall.same_day.value, recall.same_day.count) == (2 / 4, 4)
     assert recall.next_day.value == 3 / 4
-    assert {kind: figure.value for kind, figure in recall.by_class.items()} == {"deploy": 1.0, "token": 1 / 3}
+    assert {kind: figure.value for kind, figure in recall.by_spike_type.items()} == {"deploy": 1.0, "token": 1 / 3}
     assert {share: figure.value for share, figure in recall.by_share.items()} == {0.03: 0.0, 0.1: 2 / 3}
 
 
@@ -270,7 +271,7 @@ def test_false_alarms_are_counted_on_days_that_no_incident_touches(outcome):
 def test_drivers_count_in_any_order_and_only_for_incidents_of_five_percent(outcome):
     drivers = score([outcome]).drivers
     right = {what: figure.value for what, figure in drivers["all"].items()}
-    assert right == {"top_1": 1.0, "top_3": 1.0, "class_right": 0.5}
+    assert right == {"top_1": 1.0, "top_3": 1.0, "spike_type_right": 0.5}
     counts = {group: figures["top_1"].count for group, figures in drivers.items()}
     assert counts == {"all": 2, "single": 1, "overlapping": 1}
 

@@ -266,7 +266,7 @@ def test_a_burst_in_test_data_is_nobodys_alert_and_one_in_staging_stays_there(ro
 def test_an_unknown_model_raises_its_likely_cost(root, alert):
     """Its calls cost nothing that is known: without the exposure the day would look cheap."""
     found = alert(UNKNOWN_DAY)
-    [(exposure,)] = root.ask("select exposure_likely_usd from unpriced_models where model = 'acme-internal-7b'")
+    [(exposure,)] = root.ask("select exposure_usd from unpriced_models where model = 'acme-internal-7b'")
     told = ("alert_type", "spike_type", "scope_dimension", "scope_value", "delta_is_understated")
     assert [found[name] for name in told] == ["unknown_model", "unknown_model", "model", "acme-internal-7b", True]
     assert abs(found["delta_usd"] - exposure) < exposure / 10

@@ -415,7 +415,7 @@ def world(tmp_path_factory) -> World:
 
 
 UNPRICED = """
-    select state, spent_usd, unpriced_attempts, unvalued_attempts, unpriced_exposure_usd, is_understated
+    select state, spent_usd, unpriced_attempts, unvalued_attempts, exposure_usd, is_understated
     from budget_status where budget_id = ? and period_start = '2026-11-20'
 """
 
@@ -451,7 +451,7 @@ def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
 def test_only_what_may_be_worse_is_understated(world):
     understated = world.ask("select budget_id from budget_status where is_understated order by all")
     assert understated == [("everything",), ("unpriced",), ("unvalued",)]
-    unknown = "select bool_and((unpriced_exposure_usd is null) = (unvalued_attempts > 0)) from budget_status"
+    unknown = "select bool_and((exposure_usd is null) = (unvalued_attempts > 0)) from budget_status"
     assert world.ask(unknown) == [(True,)]
 
 

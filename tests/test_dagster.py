@@ -206,7 +206,7 @@ def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, 
             location.resolve_sensor_def("record_run_failure")(context)
     assert (root.settings.ledger / "run_failures.jsonl").read_text().count(result.run_id) == 2
     [message] = [row for row in read_outbox(root.settings) if row["kind"] == "run"]
-    assert (message["incident_key"], message["title"], message["channel"]) == ("run/doomed", "doomed failed", "oncall")
+    assert (message["topic"], message["title"], message["channel"]) == ("run/doomed", "doomed failed", "oncall")
     assert (message["status"], message["reason"]) == (
         "waiting",
         "oncall has no address: set TOKENTRAIL_CHANNEL_ONCALL.",

@@ -15,9 +15,9 @@ import pytest
 from demo import incidents
 from demo.__main__ import main
 from demo.delivery import BREAKAGES, day_deliveries
-from demo.incidents import CLASSES, RECURS, REGRESSES, earlier, occurrences, plan
+from demo.incidents import RECURS, REGRESSES, SPIKE_TYPES, earlier, occurrences, plan
 from demo.oncall import KNOWN, lives
-from demo.problems import fingerprint, problem_of
+from demo.problems import problem_id, problem_of
 from demo.traffic import PARTS, day_attempts
 from demo.world import DEMO_END, ENDPOINTS, SEASON_START, UNKNOWN_MODELS, build_world, live_version
 
@@ -203,8 +203,8 @@ def test_parts_stay_within_their_totals():
 def test_every_season_has_each_class_once_in_its_last_three_weeks():
     for seed in (1, 7, 99):
         found = plan(build_world(seed, 5_000), 0)
-        assert sorted(incident.kind for incident in found) == sorted(CLASSES)
-        assert len({incident.endpoint for incident in found}) == len(CLASSES)
+        assert sorted(incident.kind for incident in found) == sorted(SPIKE_TYPES)
+        assert len({incident.endpoint for incident in found}) == len(SPIKE_TYPES)
         assert all(DEMO_END - timedelta(days=21) < incident.start.date() <= DEMO_END for incident in found)
         assert max(incident.end for incident in found).date() == DEMO_END + timedelta(days=1)
 
@@ -232,7 +232,7 @@ def test_two_problems_of_a_season_happened_before_in_another_week():
         world = build_world(seed, 5_000)
         for number in (0, 1, 2):
             there = occurrences(world, number)
-            marks = Counter(fingerprint(problem_of(world, incident)) for incident in there)
+            marks = Counter(problem_id(problem_of(world, incident)) for incident in there)
             assert sorted(marks.values()) == [1] * 6 + [2] * 2
             for first in earlier(world, number):
                 again = next(incident for incident in plan(world, number) if incident.kind == first.kind)
@@ -249,7 +249,7 @@ def test_what_happened_before_leaves_the_traffic_of_the_others_alone(monkeypatch
 
 def test_what_happened_before_is_in_the_traffic(monkeypatch):
     days = [incident.start.date() for incident in earlier(build_world(7, 400), 0)]
-    hit = [int((day_attempts(build_world(7, 400), day)["incident"] >= len(CLASSES)).sum()) for day in days]
+    hit = [int((day_attempts(build_world(7, 400), day)["incident"] >= len(SPIKE_TYPES)).sum()) for day in days]
     monkeypatch.setattr(incidents, "earlier", lambda *_: ())
     assert min(hit) > 0
     assert [(day_attempts(build_world(7, 400), day)["incident"] >= 0).any() for day in days] == [False] * 2
@@ -265,7 +265,7 @@ def test_the_weeks_of_the_truth_add_up_to_its_incidents(season):
         week = date.fromisoformat(incident["weeks"][0]["week_start"])
         assert week.weekday() == 0
         assert week <= date.fromisoformat(incident["onset_date"]) < week + timedelta(days=7)
-        assert incident["fingerprint"] == md5_of(*incident["problem"].values())
+        assert incident["problem_id"] == md5_of(*incident["problem"].values())
     for name in ("occurrences", "days", "extra_cost_usd"):
         by_incident = sum(week[name] for incident in truth["incidents"] for week in incident["weeks"])
         assert sum(row[name] for row in truth["recurrence"]) == pytest.approx(by_incident)
@@ -281,12 +281,12 @@ def md5_of(*parts: str) -> str:
 def test_one_problem_recurs_one_regresses_and_the_others_are_new(season):
     _, truth = season
     names = {incident["incident"]: incident for incident in truth["incidents"]}
-    repeats = {row["class"]: row for row in names.values() if row["repeats"]}
+    repeats = {row["spike_type"]: row for row in names.values() if row["repeats"]}
     assert set(repeats) == {RECURS, REGRESSES}
-    assert all(row["fingerprint"] == names[row["repeats"]]["fingerprint"] for row in repeats.values())
-    kinds = {incident["fingerprint"]: incident["class"] for incident in names.values()}
+    assert all(row["problem_id"] == names[row["repeats"]]["problem_id"] for row in repeats.values())
+    kinds = {incident["problem_id"]: incident["spike_type"] for incident in names.values()}
     told = {
-        kind: [row["status"] for row in truth["recurrence"] if kinds[row["fingerprint"]] == kind] for kind in CLASSES
+        kind: [row["status"] for row in truth["recurrence"] if kinds[row["problem_id"]] == kind] for kind in SPIKE_TYPES
     }
     assert told == {
         "abuse": ["new", "quiet", "quiet", "recurring", "quiet", "quiet"],
@@ -319,7 +319,7 @@ def test_incident_events_name_the_alerts_and_problems_of_the_truth(season):
     data, truth = season
     of_alert = {
         md5_of(
-            *(row["problem"][name] for name in ("environment", "data_mode", "class", "anchor")), row["onset_date"]
+            *(row["problem"][name] for name in ("environment", "data_mode", "spike_type", "anchor")), row["onset_date"]
         ): row
         for row in truth["incidents"]
     }
@@ -327,7 +327,7 @@ def test_incident_events_name_the_alerts_and_problems_of_the_truth(season):
     assert len(opened) == 4
     for event in opened:
         row = of_alert[event["alertId"]]
-        assert (event["fingerprint"], event["spikeType"]) == (row["fingerprint"], row["class"])
+        assert (event["problemId"], event["spikeType"]) == (row["problem_id"], row["spike_type"])
         assert row["onset_date"] < event["occurredAt"][:10] <= event["arrival"]
 
 
@@ -355,7 +355,7 @@ def test_the_guardrail_was_there_before_the_problem_came_back():
             assert len({incident.name for incident in (first, again, *(incident for incident, _ in rest))}) == 4
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("kind", SPIKE_TYPES)
 def test_an_incident_does_what_its_class_says(kind):
     world = build_world(7, 3_000)
     incident = next(incident for incident in plan(world, 0) if incident.kind == kind)

@@ -25,27 +25,27 @@ def truth(demo) -> dict:
 def of_prod(demo: Pipeline, truth: dict, columns: str) -> list[tuple]:
     """Complete weeks of the problems that the truth knows."""
     rows = demo.inside(
-        f"select fingerprint, iso_week, {columns} from marts.weekly_recurrence "
+        f"select problem_id, iso_week, {columns} from marts.weekly_recurrence "
         "where environment = 'prod' and data_mode = 'real' and is_complete order by all"
     )
-    return [row for row in rows if row[0] in fingerprints(truth)]
+    return [row for row in rows if row[0] in problem_ids(truth)]
 
 
-def fingerprints(truth: dict) -> set[str]:
-    return {row["fingerprint"] for row in truth["recurrence"]}
+def problem_ids(truth: dict) -> set[str]:
+    return {row["problem_id"] for row in truth["recurrence"]}
 
 
 def test_one_false_alarm_in_eight_weeks_is_all_that_nobody_made(demo, truth):
     """agent.browse on 13 October: a few large requests."""
     found = demo.inside(
-        "select distinct fingerprint from intermediate.int_alerts where environment = 'prod' and data_mode = 'real'"
+        "select distinct problem_id from intermediate.int_alerts where environment = 'prod' and data_mode = 'real'"
     )
-    assert len({fingerprint for (fingerprint,) in found} - fingerprints(truth)) == 1
+    assert len({problem_id for (problem_id,) in found} - problem_ids(truth)) == 1
 
 
 def test_each_problem_is_in_each_week_what_it_is(demo, truth):
     rows = [
-        tuple(row[name] for name in ("fingerprint", "iso_week", "status", "occurrences", "days"))
+        tuple(row[name] for name in ("problem_id", "iso_week", "status", "occurrences", "days"))
         for row in truth["recurrence"]
     ]
     assert of_prod(demo, truth, "status, occurrences, days") == sorted(rows)
@@ -54,8 +54,8 @@ def test_each_problem_is_in_each_week_what_it_is(demo, truth):
 
 def test_what_it_cost_is_near_the_truth(demo, truth):
     """The truth is the cost that incidents added; the marts have what stood above a forecast, so a problem's week may be a third off."""
-    found = {(fingerprint, week): cost for fingerprint, week, cost in of_prod(demo, truth, "cost_impact_usd")}
-    true = {(row["fingerprint"], row["iso_week"]): Decimal(str(row["extra_cost_usd"])) for row in truth["recurrence"]}
+    found = {(problem_id, week): cost for problem_id, week, cost in of_prod(demo, truth, "cost_impact_usd")}
+    true = {(row["problem_id"], row["iso_week"]): Decimal(str(row["extra_cost_usd"])) for row in truth["recurrence"]}
     assert {key for key, cost in found.items() if cost} == {key for key, cost in true.items() if cost}
     for key, cost in true.items():
         assert float(found[key]) == pytest.approx(float(cost), rel=1 / 3)
@@ -72,7 +72,7 @@ def test_the_incidents_know_their_alerts(demo):
     rows = demo.inside(
         "select incidents.incident_id, alerts.alert_id is not null, incidents.alerts from marts.incidents as incidents "
         "left join intermediate.int_alerts as alerts on incidents.alert_id = alerts.alert_id "
-        "and incidents.fingerprint = alerts.fingerprint"
+        "and incidents.problem_id = alerts.problem_id"
     )
     assert len(rows) == 4
     assert all(row[1:] == (True, 1) for row in rows)

@@ -11,10 +11,12 @@ from jinja2 import Environment
 from rich.console import Console
 
 from docs.cookbook.render import MARKERS, question_and_sql, questions
+from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
-from orchestration.report import print_report
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules, read_notification_channels
 from orchestration.settings import PROJECT, Settings
+from orchestration.team.alerts import read_alert_rules
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import read_notification_channels
 from tests.pipeline import Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"
@@ -146,11 +148,13 @@ def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, 
     assert re.search(rf"^2026-11-20 .* open .* unknown_model .* model acme-internal-7b .*{action}", shown, re.MULTILINE)
 
 
-def test_every_class_of_alert_is_explained_with_an_incident_in_numbers():
-    classes = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {"spike_type"}
-    page = ALERTS.read_text().partition("## One incident of each class")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == classes
-    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == classes
+def test_every_spike_type_is_explained_with_an_incident_in_numbers():
+    spike_types = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {
+        "spike_type"
+    }
+    page = ALERTS.read_text().partition("## One incident of each spike type")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == spike_types
+    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == spike_types
 
 
 def test_the_rows_for_tuning_and_muting_are_rules_that_can_be_used(tmp_path):

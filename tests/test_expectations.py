@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from expectations.data_docs import site_of
-from expectations.run import SUITES, build_data_docs, profile, validate
+from expectations.run import SUITES
 from expectations.wording import Count, markdown_table, plain
 from orchestration.landing import load_new_files
+from orchestration.quality.data_docs import site_of
+from orchestration.quality.suites import build_data_docs, profile, validate
 from orchestration.settings import PROJECT, Settings, from_environment
 from pricing.units import LEAVES
 
@@ -81,7 +82,7 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
                 provider varchar default 'selfhosted', model varchar, environment varchar default 'prod',
                 data_mode varchar default 'real', reason varchar default 'unknown_model',
                 first_seen_date date default '2026-10-02', last_seen_date date default '2026-11-22', requests bigint,
-                input_tokens bigint, output_tokens bigint, exposure_likely_usd decimal(38, 12), suggestion_1 varchar,
+                input_tokens bigint, output_tokens bigint, exposure_usd decimal(38, 12), suggestion_1 varchar,
                 status varchar default 'open', owner varchar default 'team-a', age_days integer default 2,
                 sla_days integer default 3
             );
@@ -350,7 +351,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
     )
     lines = outcome.table.splitlines()
     assert lines[0] == (
-        "| provider | model | owner | first_seen_date | age_days | requests | tokens | exposure_likely_usd | suggestion |"
+        "| provider | model | owner | first_seen_date | age_days | requests | tokens | exposure_usd | suggestion |"
     )
     assert lines[2].startswith("| selfhosted | acme-7b | team-a | 2026-10-02 | 2 | 3 | 1,204,331 | - |")
     assert lines[3].startswith("| selfhosted | acme-1b | team-a | 2026-10-02 | 2 | 1 | - | - |"), (
@@ -497,7 +498,7 @@ def test_great_expectations_is_not_imported_when_nothing_changed(settings):
     for suite in SUITES:
         validate(settings, suite)
     program = (
-        "import sys; from expectations.run import *; from orchestration.settings import from_environment;"
+        "import sys; from orchestration.quality.suites import *; from orchestration.settings import from_environment;"
         "outcomes = [validate(from_environment(), suite) for suite in SUITES];"
         "assert all(outcome.cached for outcome in outcomes), outcomes;"
         "assert 'great_expectations' not in sys.modules"

@@ -1,4 +1,4 @@
-"""`python -m orchestration.incidents`: what it writes is what the loader takes, and what cannot be is a sentence."""
+"""`python -m orchestration.commands.incident`: what it writes is what the loader takes, and what cannot be is a sentence."""
 
 import json
 from dataclasses import replace
@@ -7,10 +7,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from orchestration.incidents import COMMANDS, known_events, main, write
+from orchestration.commands.incident import COMMANDS, main
+from orchestration.incidents.events import known_events, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
-from orchestration.seeds import read_containment_map
+from orchestration.team.incidents import read_containment_map
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"
@@ -60,7 +61,7 @@ def landed(run) -> list[dict]:
 
 def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, published, alert):
     assert run("open", "--alert", alert, "--title", "The internal model")[0] == 0
-    [(fingerprint, start)] = published.ask("select fingerprint, coalesce(burst_start, window_start) from alerts")
+    [(problem_id, start)] = published.ask("select problem_id, coalesce(burst_start, window_start) from alerts")
     assert landed(run) == [
         {
             "incidentId": INCIDENT,
@@ -68,7 +69,7 @@ def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, publis
             "occurredAt": "2026-11-23T12:00:00Z",
             "actor": "kim",
             "alertId": alert,
-            "fingerprint": fingerprint,
+            "problemId": problem_id,
             "environment": "prod",
             "dataMode": "real",
             "spikeType": "unknown_model",
@@ -173,7 +174,7 @@ def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):
         "occurredAt": "2026-11-20T10:00:00Z",
         "actor": "kim",
         "alertId": "a",
-        "fingerprint": "f",
+        "problemId": "f",
     }
     path = write(settings, said)
     assert Path(path).name.startswith("120000-inc-ä-1-opened-")

@@ -11,9 +11,9 @@ import pytest
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
 from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
-from orchestration.seeds import SPIKE_TYPES
+from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
-from pricing.book import seen_price_keys
+from orchestration.team.incidents import SPIKE_TYPES
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event
 
 OPENED = {
@@ -22,7 +22,7 @@ OPENED = {
     "occurredAt": "2026-11-20T23:30:00-02:00",
     "actor": "kim",
     "alertId": "a1",
-    "fingerprint": "f1",
+    "problemId": "f1",
     "spikeType": "retry",
     "startedAt": "2026-11-20T09:00:00Z",
     "endpointTag": " agent.act ",
@@ -34,7 +34,7 @@ OPENED = {
 
 def said(kind: str, **fields: object) -> dict:
     """An event of a type with everything it must say."""
-    values = {"spikeType": "retry", **dict.fromkeys(("alertId", "fingerprint"), "x")}
+    values = {"spikeType": "retry", **dict.fromkeys(("alertId", "problemId"), "x")}
     required = {name: values.get(name, f"the {name}") for name in EVENT_TYPES[kind][0]}
     same = {"incidentId": "inc-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim"}
     return same | required | fields
@@ -80,6 +80,12 @@ def test_a_line_becomes_the_columns_of_the_raw_zone(pipeline):
         "event_date": date(2026, 11, 21),
     }
     assert [*row] == [*RAW_COLUMNS, "event_date"]
+
+
+def test_senders_of_the_first_release_called_the_problem_a_fingerprint():
+    before = {name: value for name, value in OPENED.items() if name != "problemId"} | {"fingerprint": "f1"}
+    assert judged(before) == judged(OPENED)
+    assert judged(before | {"problemId": "f2"})["fingerprint"] == "f2"
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES)

@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration.ledger import LogReader, held, one_writer
+from orchestration.commands.outbox import main
+from orchestration.ledger import LogReader, json_lines, log_file, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
-from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
     DEADLINE_SECONDS,
@@ -35,8 +35,11 @@ from orchestration.notifications.delivery import (
     STALE_AFTER,
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
-from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.storage import held
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from tests.pipeline import WITHOUT_TESTS
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries
@@ -150,7 +153,7 @@ BOTH = ONCALL | channel("finance")
 def event(number: int = 1, channels: tuple[str, ...] = ("oncall",), **fields) -> Event:
     base = {
         "event_key": f"budget/search/2026-11-01/{number}/exceeded",
-        "incident_key": "budget/search/2026-11-01",
+        "topic": "budget/search/2026-11-01",
         "kind": "budget",
         "severity": "critical",
         "title": f"Budget search exceeded ({number})",
@@ -350,6 +353,7 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 SEND = """
 import os, signal, sys
 from orchestration.notifications import deliver, enqueue
+from orchestration.storage import held
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
 settings = from_environment()
@@ -438,7 +442,7 @@ def test_a_line_that_cannot_be_read_is_passed_over_and_said(outbox):
 
 def test_the_same_message_is_not_queued_beside_one_that_is_still_to_be_sent(outbox, receiver):
     same = {"title": "Budget search exceeded"}
-    enqueue(outbox, [event(1, **same), event(2, **same), event(3, **same, incident_key="another")], ONCALL)
+    enqueue(outbox, [event(1, **same), event(2, **same), event(3, **same, topic="another")], ONCALL)
     deliver(outbox, channels=ONCALL)
     enqueue(outbox, [event(4, **same)], ONCALL)
     assert [(row["status"], row["dedupe_applied"]) for row in read_outbox(outbox)] == [
@@ -464,7 +468,7 @@ def test_within_a_cooldown_only_worse_news_of_an_incident_goes(outbox, receiver,
     enqueue(outbox, [event(1, severity=first)], channels)
     deliver(outbox, channels=channels)
     outbox = later(outbox, minutes=minutes)
-    enqueue(outbox, [event(2, severity=second), event(3, severity=second, incident_key="another")], channels)
+    enqueue(outbox, [event(2, severity=second), event(3, severity=second, topic="another")], channels)
     deliver(outbox, channels=channels)
     rows = read_outbox(outbox)
     assert [(row["status"] == "sent", row["cooldown_applied"]) for row in rows[1:]] == [(goes, not goes), (True, False)]
@@ -583,7 +587,7 @@ ESCALATING = channel(escalate_after_minutes=30, escalate_to="finance") | channel
 
 
 def test_what_nobody_acknowledges_is_escalated_once(outbox, receiver):
-    enqueue(outbox, [event(1), event(2, severity="warning", incident_key="another")], ESCALATING)
+    enqueue(outbox, [event(1), event(2, severity="warning", topic="another")], ESCALATING)
     for minutes in (0, 29, 30, 90, 1000):
         delivery = deliver(later(outbox, minutes=minutes), channels=ESCALATING)
         assert delivery.escalated == (minutes == 30)
@@ -598,8 +602,8 @@ def test_what_nobody_acknowledges_is_escalated_once(outbox, receiver):
 def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, receiver):
     enqueue(outbox, [event(1)], ESCALATING)
     deliver(outbox, channels=ESCALATING)
-    assert acknowledge(later(outbox, minutes=10), event().incident_key, "kim") == 1
-    assert acknowledge(later(outbox, minutes=11), event().incident_key, "lee") == 0
+    assert acknowledge(later(outbox, minutes=10), event().topic, "kim") == 1
+    assert acknowledge(later(outbox, minutes=11), event().topic, "lee") == 0
     enqueue(later(outbox, minutes=20), [event(2)], ESCALATING)
     for minutes in (20, 49, 50):
         deliver(later(outbox, minutes=minutes), channels=ESCALATING)
@@ -621,7 +625,7 @@ def test_an_escalation_that_is_still_to_be_sent_ends_with_the_acknowledgement(ou
     enqueue(outbox, [event()], ESCALATING)
     deliver(outbox, channels=ESCALATING)
     deliver(later(outbox, minutes=30), deadline_seconds=ONE_TRY, channels=ESCALATING)
-    acknowledge(later(outbox, minutes=31), event().incident_key, "kim")
+    acknowledge(later(outbox, minutes=31), event().topic, "kim")
     receiver.arrived.clear()
     deliver(later(outbox, hours=2), channels=ESCALATING)
     assert receiver.arrived == []
@@ -632,7 +636,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     enqueue(outbox, [event()], ONCALL)
     with held(outbox_folder(outbox) / "_delivery_lock", 0):
         [sentence] = deliver(outbox, channels=ONCALL).problems
-    assert "_delivery_lock: another process writes here." in sentence
+    assert "_delivery_lock is held by process " in sentence
     assert receiver.arrived == []
 
 
@@ -677,7 +681,7 @@ def test_a_line_of_the_log_is_read_once(outbox):
 
 
 def test_old_finished_messages_leave_the_log_and_are_never_sent_again(outbox, receiver):
-    events = [event(number, incident_key=f"i/{number}") for number in range(ARCHIVED_AT_ONCE)]
+    events = [event(number, topic=f"i/{number}") for number in range(ARCHIVED_AT_ONCE)]
     quiet = channel(min_severity="critical")  # all are suppressed, which is a way to be finished
     enqueue(outbox, [replace(each, severity="info") for each in events], quiet)
     enqueue(outbox, [event(-1, severity="critical")], quiet)
@@ -686,7 +690,7 @@ def test_old_finished_messages_leave_the_log_and_are_never_sent_again(outbox, re
     in_time = later(outbox, seconds=KEPT_FOR.total_seconds())
     deliver(in_time, channels=quiet)
     assert log(outbox) == whole
-    waiting = event(-2, severity="critical", incident_key="i/waiting", occurred_at=NOON)
+    waiting = event(-2, severity="critical", topic="i/waiting", occurred_at=NOON)
     receiver.script["ok"] = [500]
     late = later(outbox, seconds=KEPT_FOR.total_seconds() + 1)
     enqueue(late, [waiting], quiet)
@@ -703,6 +707,31 @@ def test_old_finished_messages_leave_the_log_and_are_never_sent_again(outbox, re
     assert len(set(receiver.keys())) == 2
 
 
+def test_what_the_first_release_wrote_is_read_under_the_names_of_today(outbox, receiver):
+    enqueue(outbox, [event(1), event(2, topic="i/2")], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    acknowledge(later(outbox, minutes=10), event().topic, "kim")
+    rows = read_outbox(outbox)
+    written = log_file(outbox_folder(outbox))
+    written.write_text(written.read_text().replace('"topic":', '"incident_key":'))
+    assert read_outbox(outbox) == rows
+    assert [row["acknowledged_by"] for row in rows] == ["kim", None]
+    deliver(later(outbox, minutes=30), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
+
+
+def test_the_mart_shows_messages_of_the_first_release_by_their_topic(pipeline):
+    folder = outbox_folder(pipeline.settings)
+    folder.mkdir(parents=True)
+    before = [{"message_id": number, "incident_key": f"i/{number}"} for number in ("1", "2")]
+    after = [{"message_id": number, "topic": f"i/{number}"} for number in ("2", "3")]
+    (folder / "finished.jsonl").write_text(json_lines(before))
+    (folder / "messages.jsonl").write_text(json_lines(after))  # 2 is in both: a run was killed while it archived
+    pipeline.build(*WITHOUT_TESTS, "--select", "+notification_outbox")
+    found = pipeline.inside("select message_id, topic from marts.notification_outbox order by message_id")
+    assert found == [("1", "i/1"), ("2", "i/2"), ("3", "i/3")]
+
+
 def test_a_run_from_an_earlier_instant_sends_what_waits_and_decides_nothing(outbox, receiver):
     receiver.script["ok"] = [500]
     enqueue(outbox, [event(1)], ESCALATING)
@@ -714,7 +743,7 @@ def test_a_run_from_an_earlier_instant_sends_what_waits_and_decides_nothing(outb
     late = later(outbox, hours=8)
     deliver(late, deadline_seconds=ONE_TRY, channels=ESCALATING)
     receiver.script["finance"] = [200]
-    enqueue(late, [event(2, incident_key="i/2")], ESCALATING)
+    enqueue(late, [event(2, topic="i/2")], ESCALATING)
     past = later(outbox, days=-3)
     escalated = sum('"step": "escalated"' in line for line in log(outbox))
     delivery = deliver(past, channels=ESCALATING)
@@ -748,7 +777,7 @@ def test_a_person_acknowledges_and_looks(outbox, receiver, monkeypatch, capsys):
     deliver(outbox, channels=ONCALL)
     assert main(["acknowledge", "no/such"]) == 2
     said = capsys.readouterr().err
-    assert "No message is about the incident 'no/such'. Sent and not acknowledged: budget/search/2026-11-01." in said
+    assert "No message has the topic 'no/such'. Sent and not acknowledged: budget/search/2026-11-01." in said
     assert main(["acknowledge", "budget/search/2026-11-01", "--by", "kim"]) == 0
     capsys.readouterr()
     assert main([]) == 0
@@ -796,7 +825,7 @@ EVENTS = [
         number,
         channels=("oncall", "digest"),
         severity=("info", "warning", "critical")[number % 3],
-        incident_key=f"incident/{number % 2}",
+        topic=f"incident/{number % 2}",
         title=f"Title {number % 4}",
         body=f"<{number}>",
     )
@@ -854,8 +883,8 @@ def walk(settings: Settings, receiver: Receiver, verb: str, what: int) -> Settin
     elif verb == "deliver":
         receiver.script.update({name: [what] for name in CHANNELS})
         deliver(settings, deadline_seconds=5 if what == 200 else ONE_TRY, channels=CHANNELS)
-    elif any(row["incident_key"] == EVENTS[what].incident_key for row in read_outbox(settings)):
-        acknowledge(settings, EVENTS[what].incident_key, "kim")
+    elif any(row["topic"] == EVENTS[what].topic for row in read_outbox(settings)):
+        acknowledge(settings, EVENTS[what].topic, "kim")
     return settings
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.commands.explain import explain, main
+from orchestration.commands.launch import backfill_config, weekly_config
+from orchestration.commands.report import print_report, print_table
 from orchestration.landing.text import tidy
-from orchestration.launch import backfill_config, weekly_config
 from orchestration.plain import ArgumentError, for_chat, for_title, plain_console, visible
-from orchestration.report import print_report, print_table
 from orchestration.settings import PROJECT
 from orchestration.warehouse import open_marts
 from orchestration.weekly import WeekError
-from pricing.explain import explain, main
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 HOSTILE = (
@@ -113,8 +113,8 @@ def make(target: str, folder: Path, **variables: str) -> subprocess.CompletedPro
     [
         ("explain", {}, "REQUEST is empty: write make explain REQUEST=<request id>"),
         ("explain", {"REQUEST": "[/y]\x1b[2J"}, "No published attempt has the request id [/y]\\x1b[2J."),
-        ("acknowledge", {"INCIDENT": ""}, "INCIDENT is empty"),
-        ("acknowledge", {"INCIDENT": "$(touch pwned)"}, "No message is about the incident '$(touch pwned)'."),
+        ("acknowledge", {"TOPIC": ""}, "TOPIC is empty"),
+        ("acknowledge", {"TOPIC": "$(touch pwned)"}, "No message has the topic '$(touch pwned)'."),
         ("incident", {"DO": "open --alert 'x"}, "DO cannot be read as a command (No closing quotation)"),
         ("incident", {"DO": "open --alert $(touch,pwned)"}, "marts.alerts has no alert '$(touch,pwned)'"),
         ("incident", {"DO": "note i \x1b[2J --nonsense"}, "unrecognized arguments: --nonsense"),

@@ -15,11 +15,13 @@ import pytest
 from genai_prices import data_snapshot, types
 from rich.console import Console
 
+from orchestration.commands.price_diff import main as price_diff_command
+from orchestration.commands.price_diff import print_price_diff
+from orchestration.prices.book import book_home, read_price_book, versions
+from orchestration.prices.diff import NothingToCompareError, PriceDiff, price_diff
 from orchestration.settings import Settings, from_environment
-from pricing import book, catalogue, suggestions
-from pricing.book import book_home, read_price_book, versions
-from pricing.diff import NothingToCompareError, PriceDiff, price_diff, print_price_diff
-from pricing.diff import main as price_diff_command
+from pricing import catalogue, suggestions
+from pricing import versions as book_versions
 from pricing.reference import leaf_cost, row_at
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -112,16 +114,16 @@ def upgraded(root, retroactive) -> Iterator[Version]:
     """A newer catalogue halves gpt-5-mini from 2026-11-15 on, by the library's own way of taking other prices."""
     before = data_snapshot.get_snapshot()
     providers = [_with_cheaper_mini(provider) if provider.id == "openai" else provider for provider in before.providers]
-    version = book.CATALOGUE_VERSION
+    version = book_versions.CATALOGUE_VERSION
     try:
         data_snapshot.set_custom_snapshot(replace_providers(before, providers))
         _forget_the_catalogue()
-        book.CATALOGUE_VERSION = "0.2.4"
+        book_versions.CATALOGUE_VERSION = "0.2.4"
         yield run(root)
     finally:
         data_snapshot.set_custom_snapshot(None)
         _forget_the_catalogue()
-        book.CATALOGUE_VERSION = version
+        book_versions.CATALOGUE_VERSION = version
 
 
 def replace_providers(snapshot, providers):

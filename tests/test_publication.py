@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from orchestration.dbt import run_dbt
-from orchestration.exports import DAILY_MARTS
-from orchestration.publication import Publication, publish
+from orchestration.publishing.exports import DAILY_MARTS
+from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT, Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 

@@ -112,7 +112,7 @@ def built(tmp_path_factory):
 def test_a_problems_weeks(built, case):
     problem, states = TABLE[case]
     found = dict(
-        ask(built, f"select iso_week, status from weekly_recurrence where fingerprint = '{problem.fingerprint}'")
+        ask(built, f"select iso_week, status from weekly_recurrence where problem_id = '{problem.problem_id}'")
     )
     assert {week: found.get(week) for week in states} == states
 
@@ -125,7 +125,7 @@ def test_drawn_problems_are_what_the_definitions_say(built):
     for problem in DRAWN:
         rows = ask(
             built,
-            f"select iso_week, {columns} from weekly_recurrence where fingerprint = '{problem.fingerprint}' order by week_start",
+            f"select iso_week, {columns} from weekly_recurrence where problem_id = '{problem.problem_id}' order by week_start",
         )
         assert rows == expected(problem), problem
         statuses |= {row[1] for row in rows}
@@ -147,13 +147,13 @@ MUTED = Problem("muted", [["2026-12-01"]], muted=True)
 
 
 def test_a_muted_alert_is_no_news(built):
-    assert ask(built, f"select count(*) from weekly_recurrence where fingerprint = '{MUTED.fingerprint}'") == [(0,)]
+    assert ask(built, f"select count(*) from weekly_recurrence where problem_id = '{MUTED.problem_id}'") == [(0,)]
 
 
 def test_the_owner_of_an_incident_comes_before_the_endpoints_and_neither_makes_another_problem(built):
     rows = ask(
         built,
-        "select iso_week, status, owner from weekly_recurrence where fingerprint = 'fp renamed' and days > 0 order by week_start",
+        "select iso_week, status, owner from weekly_recurrence where problem_id = 'fp renamed' and days > 0 order by week_start",
     )
     assert rows == [
         ("2026-W49", "new", "team-assistant"),
@@ -186,7 +186,7 @@ RENAMED = Problem(
 def test_the_next_action_follows_the_incident(built, week, action):
     found = ask(
         built,
-        f"select next_action from weekly_recurrence where fingerprint = 'fp stepwise' and iso_week = '{week}'",
+        f"select next_action from weekly_recurrence where problem_id = 'fp stepwise' and iso_week = '{week}'",
     )
     assert found[0][0].startswith(action)
 
@@ -246,9 +246,7 @@ MUDDLED = Problem(
 
 
 def test_what_an_incident_cost_until_it_was_contained_and_until_it_was_closed(built):
-    columns = (
-        "cost_until_containment_usd, cost_usd, minutes_to_acknowledge, minutes_to_contain, minutes_to_resolve, alerts"
-    )
+    columns = "cost_until_containment_usd, cost_usd, minutes_to_assign, minutes_to_contain, minutes_to_resolve, alerts"
     row = ask(built, f"select {columns} from incidents where incident_id = 'inc costly'")[0]
     # 10 on the 1st; of the 6 of the 2nd a third had been spent at noon and all by six; the 9th came after it was closed
     assert row == (Decimal(10) + Decimal(6) / 3, Decimal(16), 30, 27 * 60, 33 * 60, 1)
@@ -273,7 +271,7 @@ def test_the_checklists_say_what_is_missing(built):
     assert ask(built, f"select {columns} from incidents where incident_id = 'inc complete'") == [
         (None, None, False, "closed")
     ]
-    minutes = "minutes_to_acknowledge, minutes_to_contain, minutes_to_resolve"
+    minutes = "minutes_to_assign, minutes_to_contain, minutes_to_resolve"
     assert ask(built, f"select {minutes} from incidents where incident_id = 'inc bare'") == [(None, None, None)]
     ((execution, hardening, *rest),) = ask(built, f"select {columns} from incidents where incident_id = 'inc bare'")
     assert rest == [True, "open"]

@@ -240,7 +240,7 @@ def test_what_nobody_owns_stands_under_unattributed(story):
 
 def test_the_unknown_model_stands_in_the_queue_with_an_exposure(story):
     [(reason, requests, low, likely, high, owner)] = story.ask(
-        "select reason, requests, exposure_low_usd, exposure_likely_usd, exposure_high_usd, owner from unpriced_models "
+        "select reason, requests, exposure_usd_low, exposure_usd, exposure_usd_high, owner from unpriced_models "
         "where model = 'acme-internal-7b'"
     )
     assert (reason, requests) == ("unknown_model", 1)

@@ -50,7 +50,7 @@ def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(ove
     overridden.land("new.jsonl", [event(f"new-{n}", provider="acme", model="new", **tokens) for n in range(2)])
     overridden.price()
     [(low, likely, high, basis)] = overridden.inside(
-        "select exposure_low_usd, exposure_likely_usd, exposure_high_usd, exposure_basis from marts.unpriced_models"
+        "select exposure_usd_low, exposure_usd, exposure_usd_high, exposure_basis from marts.unpriced_models"
     )
 
     def at(model: str) -> Decimal:
@@ -68,7 +68,7 @@ def test_one_neighbour_is_no_bracket(overridden):
     overridden.land("k1.jsonl", [event("kin", provider="acme", model="k1"), event("new", provider="acme", model="new")])
     overridden.price()
     [(low, high, basis)] = overridden.inside(
-        "select exposure_low_usd, exposure_high_usd, exposure_basis from marts.unpriced_models"
+        "select exposure_usd_low, exposure_usd_high, exposure_basis from marts.unpriced_models"
     )
     assert low < high
     assert "5 models of its provider and endpoints" in basis
@@ -159,7 +159,7 @@ def test_a_price_for_some_dates_only_leaves_the_row_open(overridden, usd):
     write(overridden, f"prices:{entry}")
     overridden.price()
     [(status, attempts, healed, likely, basis)] = overridden.inside(
-        "select status, attempts, healed_attempts, exposure_likely_usd, exposure_basis from marts.unpriced_models"
+        "select status, attempts, healed_attempts, exposure_usd, exposure_basis from marts.unpriced_models"
     )
     assert (status, attempts, healed) == ("open", 1, 1)
     assert likely == usd(1000, 2) + usd(200, 5)

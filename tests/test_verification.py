@@ -12,9 +12,10 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration import dbt, set_aside
+from orchestration import dbt
 from orchestration.dbt import run_dbt
 from orchestration.failures import why_the_build_failed
+from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_rebuild import UNKNOWN, WithOverrides
@@ -73,7 +74,7 @@ def said(pipeline: Pipeline, command: str, file: str, line: object, reason: str 
     """What `make set-aside` or `make take-back` calls, as a person sees it."""
     given = {"FILE": file, "LINE": str(line), "REASON": reason}
     return subprocess.run(
-        [sys.executable, "-m", "orchestration.set_aside", command],
+        [sys.executable, "-m", "orchestration.commands.set_aside", command],
         env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada", **given},
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.ledger import log_file
+from orchestration.ledger import RENAMED_FIELDS, log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.warehouse import open_marts
@@ -22,7 +22,7 @@ from orchestration.weekly.changes import changes
 from orchestration.weekly.editions import read_editions, reports_folder
 from orchestration.weekly.figures import iso_week, read_figures
 from orchestration.weekly.render import CHAT_CHARACTERS, EFFECTS
-from orchestration.weekly.words import change, minutes, percent, short_usd, usd
+from orchestration.wording import change, minutes, percent, short_usd, usd
 from tests.weekly_marts import WEEK, Marts, changed, made_up_week, publish, summary
 
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -96,6 +96,18 @@ def test_a_repetition_writes_nothing_and_deleted_files_come_back_as_they_were(se
     assert log_file(reports_folder(settings)).read_bytes() == ledger
 
 
+def test_editions_of_the_first_release_are_read_under_the_names_of_today(settings, marts):
+    reported(settings, marts)
+    before, written = files(settings), log_file(reports_folder(settings))
+    text = written.read_text()
+    for old, new in RENAMED_FIELDS["weekly_reports"].items():
+        assert f'"{new}":' in text
+        text = text.replace(f'"{new}":', f'"{old}":')
+    written.write_text(text)
+    again = report(at(settings, MONDAY + timedelta(days=1)))
+    assert (again.new_editions, files(settings)) == ([], before)
+
+
 def test_a_run_that_speaks_from_an_earlier_instant_reports_nothing(settings, marts):
     reported(settings, marts)
     report(at(settings, MONDAY + timedelta(days=2)))  # finds nothing new, and has spoken
@@ -135,7 +147,7 @@ def test_another_process_draws_the_same_bytes(settings, marts):
 def test_another_figure_is_another_edition_that_says_what_changed(settings, marts):
     reported(settings, marts)
     later = changed(marts, "weekly_summary", in_prod, spend_usd=Decimal("13951.617305120884"), unpriced_attempts=12_000)
-    later = changed(later, "weekly_recurrence", lambda row: row["fingerprint"] == "f2" and in_prod(row), owner="team-x")
+    later = changed(later, "weekly_recurrence", lambda row: row["problem_id"] == "f2" and in_prod(row), owner="team-x")
     later = changed(later, "weekly_incidents", lambda row: row["incident_id"] == "INC-2040", status="closed")
     settings = at(settings, MONDAY + timedelta(days=2))
     page = reported(settings, later)
@@ -175,14 +187,14 @@ def test_a_week_goes_back_to_what_it_was_as_a_third_edition(settings, marts):
         ("weekly_summary", in_prod, {"change_ratio": None}, ("prod: change in percent", "21.6\xa0%", "unknown")),
         ("weekly_summary", lambda row: row["iso_week"] == "2026-W44", {"spend_usd": Decimal(1)},
          ("prod: spend of 2026-W44", "$10,790.66", "$1.00")),
-        ("weekly_drivers", lambda row: row["value"] == "northwind", {"change_usd": Decimal(-3)},
+        ("weekly_drivers", lambda row: row["member"] == "northwind", {"change_usd": Decimal(-3)},
          ("prod, tenant northwind: change", "+$512.44", "−$3.00")),
-        ("weekly_drivers", lambda row: row["value"] == "northwind", {"value": "southwind"},
+        ("weekly_drivers", lambda row: row["member"] == "northwind", {"member": "southwind"},
          ("prod, tenant southwind: among the top drivers", "not in the report", "$2,204.57")),
         ("weekly_findings", lambda row: row["kind"] == "budget", {"sentence": "Budget x holds."},
          ("prod: finding (budget)", "Budget assistant-month is on course to exceed its limit on 27 November. (warning)",
           "Budget x holds. (warning)")),
-        ("weekly_recurrence", lambda row: row["fingerprint"] == "f2" and row["iso_week"] == "2026-W45", {"status": "quiet"},
+        ("weekly_recurrence", lambda row: row["problem_id"] == "f2" and row["iso_week"] == "2026-W45", {"status": "quiet"},
          ("token at chat.answer (prod): status in 2026-W45", "recurring", "quiet")),
         ("weekly_incidents", lambda row: row["incident_id"] == "INC-2040", {"minutes_to_resolve": 3000},
          ("incident INC-2040: time to resolve", "none", "2\xa0d 2\xa0h")),
@@ -283,7 +295,7 @@ def test_the_script_is_the_one_that_the_policy_lets_run(settings, marts):
 
 def test_a_name_is_shown_as_text_whatever_it_is(settings, marts):
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    hostile = changed(marts, "weekly_drivers", lambda row: row["dimension"] == "tenant", value=evil)
+    hostile = changed(marts, "weekly_drivers", lambda row: row["dimension"] == "tenant", member=evil)
     hostile = changed(hostile, "weekly_findings", in_prod, sentence=evil, kind=evil)
     hostile = changed(hostile, "weekly_incidents", in_prod, title=evil, status=evil, root_cause=evil, owner=evil)
     hostile = changed(
@@ -369,11 +381,11 @@ def test_a_week_without_alerts_shows_what_the_weeks_before_had(settings, marts):
 
 def test_only_problems_of_the_last_eight_weeks_are_shown(settings, marts):
     monday = week_start(WEEK)
-    old = next(row for row in marts["weekly_recurrence"] if row["fingerprint"] == "f7" and row["iso_week"] == WEEK)
+    old = next(row for row in marts["weekly_recurrence"] if row["problem_id"] == "f7" and row["iso_week"] == WEEK)
     for weeks, shown in ((7, True), (8, False)):
         start = monday - timedelta(weeks=weeks)
         began = old | {"week_start": start, "iso_week": iso_week(start), "status": "new", "occurrences": 1}
-        rows = [row | {"fingerprint": "old", "problem": "an old problem"} for row in (old, began)]
+        rows = [row | {"problem_id": "old", "problem": "an old problem"} for row in (old, began)]
         reported(settings, marts | {"weekly_recurrence": [*marts["weekly_recurrence"], *rows]})
         grid = re.search(r'<table class="grid">.*?</table>', page_of(settings), re.DOTALL)[0]
         assert (weeks, "an old problem" in grid) == (weeks, shown)
@@ -457,8 +469,8 @@ def test_an_older_week_is_corrected_when_its_figures_change_and_no_other_is_made
 
 
 def test_what_is_too_much_is_counted_and_named(settings, marts):
-    row = next(row for row in marts["weekly_recurrence"] if row["fingerprint"] == "f2" and row["iso_week"] == WEEK)
-    many = [row | {"fingerprint": f"x{place}", "problem": f"problem {place} " + "x" * 300} for place in range(400)]
+    row = next(row for row in marts["weekly_recurrence"] if row["problem_id"] == "f2" and row["iso_week"] == WEEK)
+    many = [row | {"problem_id": f"x{place}", "problem": f"problem {place} " + "x" * 300} for place in range(400)]
     page = reported(settings, marts | {"weekly_recurrence": [*marts["weekly_recurrence"], *many]})
     assert "348 more rows in marts.weekly_recurrence, not printed here." in page
     assert len(page_of(settings)) < 1_000_000

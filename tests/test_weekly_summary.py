@@ -99,7 +99,7 @@ def test_the_weeks_tie_to_the_fact(built):
 
 def test_each_dimension_says_who_changed_most(built):
     rows = built.ask(
-        "select dimension, rank, value, spend_usd, change_usd from weekly_drivers "
+        "select dimension, rank, member, spend_usd, change_usd from weekly_drivers "
         "where environment = 'prod' and iso_week = '2026-W47' and rank = 1 order by dimension"
     )
     assert rows == [

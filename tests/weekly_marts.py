@@ -33,19 +33,19 @@ COLUMNS = {
         iso_week varchar, week_start date, environment varchar, data_mode varchar, rank integer, kind varchar, severity varchar,
         amount_usd {USD}, sentence varchar""",
     "weekly_drivers": f"""
-        iso_week varchar, week_start date, environment varchar, data_mode varchar, dimension varchar, rank integer, value varchar,
+        iso_week varchar, week_start date, environment varchar, data_mode varchar, dimension varchar, rank integer, member varchar,
         spend_usd {USD}, previous_spend_usd {USD}, change_usd {USD}, share_of_spend double""",
     "weekly_recurrence": f"""
-        iso_week varchar, week_start date, is_complete boolean, fingerprint varchar, problem varchar, environment varchar,
+        iso_week varchar, week_start date, is_complete boolean, problem_id varchar, problem varchar, environment varchar,
         data_mode varchar, spike_type varchar, driver_dimension varchar, driver_value varchar, endpoint_tag varchar, status varchar,
         occurrences bigint, days bigint, cost_impact_usd {USD}, is_understated boolean, first_seen_date date, last_seen_date date,
         weeks_since_last_seen bigint, consecutive_weeks bigint, occurrences_8_weeks bigint, total_occurrences bigint,
         total_cost_impact_usd {USD}, owner varchar, runbook_url varchar, escalation_channel varchar, incident_id varchar,
         incident_status varchar, guardrail varchar, next_action varchar, alert_ids varchar""",
     "weekly_incidents": """
-        iso_week varchar, week_start date, incident_id varchar, fingerprint varchar, environment varchar, data_mode varchar,
+        iso_week varchar, week_start date, incident_id varchar, problem_id varchar, environment varchar, data_mode varchar,
         title varchar, problem varchar, status varchar, spike_type varchar, started_at timestamp, opened_at timestamp,
-        acknowledged_at timestamp, contained_at timestamp, closed_at timestamp, times_reopened bigint, minutes_to_acknowledge bigint,
+        assigned_at timestamp, contained_at timestamp, closed_at timestamp, times_reopened bigint, minutes_to_assign bigint,
         minutes_to_contain bigint, minutes_to_resolve bigint, owner varchar, channel varchar, containment_action varchar,
         root_cause varchar, endpoint_tag varchar, tenant_id varchar, prompt_version varchar, guardrail varchar,
         execution_missing varchar, hardening_missing varchar, events bigint""",
@@ -219,21 +219,21 @@ DRIVERS = {
 
 def _drivers(marts: Marts, monday: date) -> None:
     for dimension, members in DRIVERS.items():
-        for rank, (value, spend, change) in enumerate(members, start=1):
+        for rank, (member, spend, change) in enumerate(members, start=1):
             amounts = {"spend_usd": Decimal(spend), "change_usd": Decimal(change)}
             amounts |= {
                 "previous_spend_usd": Decimal(spend) - Decimal(change),
                 "share_of_spend": float(spend) / 13942.617,
             }
-            named = {"dimension": dimension, "rank": rank, "value": value}
+            named = {"dimension": dimension, "rank": rank, "member": member}
             marts["weekly_drivers"].append(of_week(monday, "prod") | named | amounts)
-    for dimension, value in (("endpoint", "eval.nightly"), ("tenant", "internal")):
+    for dimension, member in (("endpoint", "eval.nightly"), ("tenant", "internal")):
         marts["weekly_drivers"].append(
             of_week(monday, "staging")
             | {
                 "dimension": dimension,
                 "rank": 1,
-                "value": value,
+                "member": member,
                 "spend_usd": Decimal("402.88"),
                 "share_of_spend": 0.4557,
             }
@@ -241,7 +241,7 @@ def _drivers(marts: Marts, monday: date) -> None:
         )
 
 
-# fingerprint: problem, environment, spike type, driver, statuses of the weeks (as R, c, n, q, s), alerts, cost, owner, guardrail, next action, incident
+# problem_id: problem, environment, spike type, driver, statuses of the weeks (as R, c, n, q, s), alerts, cost, owner, guardrail, next action, incident
 PROBLEMS = {
     "f1": ("retry at agent.act", "prod", "retry", ("endpoint", "agent.act"), " n q s s s s R", 3, "1122.340118220044", "team-agents",
            "circuit breaker after 3 tries", "Find out why the circuit breaker did not open, then reopen incident INC-2031.", ("INC-2031", "open")),
@@ -264,7 +264,7 @@ STATUS = {"R": "regressed", "c": "recurring", "n": "new", "q": "quiet", "s": "re
 
 
 def _problems(marts: Marts, monday: date) -> None:
-    for fingerprint, told in PROBLEMS.items():
+    for problem_id, told in PROBLEMS.items():
         problem, environment, spike, driver, history, alerts, cost, owner, guardrail, action, incident = told
         letters = history.split() if " " in history.strip() else [history.strip()]
         first = 8 - len(letters)
@@ -275,12 +275,12 @@ def _problems(marts: Marts, monday: date) -> None:
             marts["weekly_recurrence"].append(
                 of_week(start, environment)
                 | {
-                    "is_complete": True, "fingerprint": fingerprint, "problem": problem, "spike_type": spike,
+                    "is_complete": True, "problem_id": problem_id, "problem": problem, "spike_type": spike,
                     "driver_dimension": driver[0], "driver_value": driver[1], "status": STATUS[letter], "occurrences": occurrences,
                     "days": min(occurrences, 7), "cost_impact_usd": usd(cost if place == 7 or cost is None else "120.5"),
                     "is_understated": cost is None, "first_seen_date": monday - timedelta(weeks=7 - seen[0]) + timedelta(days=1),
                     "last_seen_date": start, "weeks_since_last_seen": 0 if is_active else 1,
-                    "consecutive_weeks": 3 if fingerprint == "f2" else 1, "occurrences_8_weeks": 2 * len(seen) + alerts,
+                    "consecutive_weeks": 3 if problem_id == "f2" else 1, "occurrences_8_weeks": 2 * len(seen) + alerts,
                     "total_occurrences": 2 * len(seen) + alerts,
                     "total_cost_impact_usd": None if cost is None else Decimal(cost) + 240, "owner": owner,
                     "runbook_url": "https://runbooks.example.com/agent-act" if owner == "team-agents" else None,
@@ -298,27 +298,27 @@ def _incidents(marts: Marts, monday: date) -> None:
         of_week(monday, "prod") | row
         for row in (
             {
-                "incident_id": "INC-2040", "fingerprint": "f3", "title": "One user of northwind calls 41 times as often",
+                "incident_id": "INC-2040", "problem_id": "f3", "title": "One user of northwind calls 41 times as often",
                 "problem": "abuse by u-88213", "status": "contained", "spike_type": "abuse", "opened_at": at(3, 9, 5),
-                "acknowledged_at": at(3, 9, 17), "contained_at": at(3, 11, 20), "times_reopened": 0, "minutes_to_acknowledge": 12,
+                "assigned_at": at(3, 9, 17), "contained_at": at(3, 11, 20), "times_reopened": 0, "minutes_to_assign": 12,
                 "minutes_to_contain": 135, "owner": "trust-and-safety", "channel": "#inc-2040",
                 "containment_action": "key of the user blocked", "tenant_id": "northwind",
                 "execution_missing": "scope documented; one permanent guardrail",
                 "hardening_missing": "root cause; manual action turned into a rule; runbook updated",
             },
             {
-                "incident_id": "INC-2031", "fingerprint": "f1", "title": "Retries at agent.act", "problem": "retry at agent.act",
-                "status": "open", "spike_type": "retry", "opened_at": at(-21, 14, 40), "acknowledged_at": at(-21, 15, 2),
-                "contained_at": at(-21, 16, 31), "times_reopened": 1, "minutes_to_acknowledge": 22, "minutes_to_contain": 111,
+                "incident_id": "INC-2031", "problem_id": "f1", "title": "Retries at agent.act", "problem": "retry at agent.act",
+                "status": "open", "spike_type": "retry", "opened_at": at(-21, 14, 40), "assigned_at": at(-21, 15, 2),
+                "contained_at": at(-21, 16, 31), "times_reopened": 1, "minutes_to_assign": 22, "minutes_to_contain": 111,
                 "owner": "team-agents", "channel": "#inc-2031", "containment_action": "back-off and circuit breaker",
                 "guardrail": "circuit breaker after 3 tries", "root_cause": "the vendor's 529 was retried without a pause",
                 "hardening_missing": "runbook owner and escalation channel updated",
             },
             {
-                "incident_id": "INC-2038", "fingerprint": "f5", "title": "acme-industrial above its share",
+                "incident_id": "INC-2038", "problem_id": "f5", "title": "acme-industrial above its share",
                 "problem": "concentration at tenant acme-industrial", "status": "closed", "spike_type": "concentration",
-                "opened_at": at(1, 7, 50), "acknowledged_at": at(1, 8, 1), "contained_at": at(1, 11, 58), "closed_at": at(4, 16, 0),
-                "times_reopened": 0, "minutes_to_acknowledge": 11, "minutes_to_contain": 248, "minutes_to_resolve": 4810,
+                "opened_at": at(1, 7, 50), "assigned_at": at(1, 8, 1), "contained_at": at(1, 11, 58), "closed_at": at(4, 16, 0),
+                "times_reopened": 0, "minutes_to_assign": 11, "minutes_to_contain": 248, "minutes_to_resolve": 4810,
                 "owner": "team-agents", "channel": "#inc-2038", "containment_action": "tenant limited",
                 "root_cause": "a batch import ran through the interactive endpoint", "guardrail": "tenant limit 600 USD a day",
             },

@@ -27,7 +27,7 @@ DAILY = """
             coalesce(
                 cost_usd::double,
                 case when pricing_status = 'unpriced'
-                then (input_tokens + coalesce(output_tokens, 0)) * exposure_likely_usd_per_token end,
+                then (input_tokens + coalesce(output_tokens, 0)) * exposure_usd_per_token end,
                 0
             ) as usd
         from marts.fct_attempts as fact

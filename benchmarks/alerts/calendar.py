@@ -1,11 +1,11 @@
-"""When incidents happen and which: the plan of a seed, balanced over classes and sizes, before any endpoint is chosen."""
+"""When incidents happen and which: the plan of a seed, balanced over spike types and sizes, before any endpoint is chosen."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from demo.incidents import CLASSES
+from demo.incidents import SPIKE_TYPES
 from demo.world import DEMO_END, stream
 
 # Thresholds may be tuned on the first range only; what is reported comes from the second. 5000 to 8029 were looked at: there a
@@ -17,13 +17,13 @@ DAYS, REQUESTS_PER_DAY = 84, 5_000
 WARM_UP_DAYS = 28  # no incident starts in them: every method needs four weeks of history
 SHARES = (0.03, 0.05, 0.10, 0.20, 0.40)  # of the normal prod/real spend of the onset day
 INCIDENTS = 10  # in 56 days: more would leave no quiet weeks in which a false alarm could be counted
-CELLS = [(kind, share) for kind in CLASSES for share in SHARES]
+CELLS = [(kind, share) for kind in SPIKE_TYPES for share in SHARES]
 MORNING = (8, 9, 10, 11)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One incident to be: [start, end) with its class and wanted share; `pair` numbers overlapping incidents."""
+    """One incident to be: [start, end) with its spike type and wanted share; `pair` numbers overlapping incidents."""
 
     kind: str
     share: float
@@ -69,7 +69,7 @@ def slots(seed: int, days: int) -> list[Slot]:
 
 
 def _cells(seed: int, count: int, pairs: int, draw) -> list[tuple[str, float]]:
-    """Consecutive seeds deal out the class x share cells like a shuffled pack: each once before any comes again."""
+    """Consecutive seeds deal out the spike type x share cells like a shuffled pack: each once before any comes again."""
     places = count * seed + np.arange(count)
     dealt = [CELLS[stream(place // len(CELLS), "pack").permutation(len(CELLS))[place % len(CELLS)]] for place in places]
     while True:

@@ -30,7 +30,7 @@ USAGE = """
         select cast(date '{last}' - cast(day as integer) as date) as event_date, md5(cast(day as varchar)) as input_fingerprint
         from range({days}) as days(day);
     create table intermediate.int_exposure (
-        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_likely_usd_per_token double
+        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_usd_per_token double
     );
     create table intermediate.int_endpoint_hours (
         event_date date, environment varchar, data_mode varchar, endpoint_tag varchar, hour_of_day integer, attempts bigint,

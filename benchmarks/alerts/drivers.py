@@ -6,7 +6,7 @@ days:
 
 - it *covers* at least 90 % of the incident's extra dollars, and
 - it is *pure*: at least 90 % of its region's dollars lie in the incident's scope, and
-- it names what must be named for the class: the user (abuse), the tenant (concentration, and volume of one tenant), the
+- it names what must be named for the spike type: the user (abuse), the tenant (concentration, and volume of one tenant), the
   model (price_mix, unknown_model).
 
 The scope is: the endpoint (volume, token, retry), narrowed to a model or tenant where only that is concerned; every

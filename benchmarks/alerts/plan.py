@@ -1,6 +1,6 @@
 """Which incidents a world has: where they strike, whom they concern, and how strong they must be to cost what they should.
 
-A slot says class, size and time; here it gets an endpoint that is large enough, a driver that varies, and a strength
+A slot says spike type, size and time; here it gets an endpoint that is large enough, a driver that varies, and a strength
 found by simulating the day with and without it: the extra cost of the *onset* day is the wanted share of that day's
 normal prod/real spend. Later days keep the strength, so one that begins at ten in the morning costs more on its second.
 """
@@ -122,7 +122,7 @@ def _spend(life: Life) -> Spend:
 
 
 def _candidates(slot: Slot, spend: Spend, world: World, share: float, draw) -> Iterator[Candidate]:
-    """Every way in which an incident of the class could strike; `share`: of a day's spend, at the full day's rate."""
+    """Every way in which an incident of the spike type could strike; `share`: of a day's spend, at the full day's rate."""
     kind = slot.kind
     for endpoint, own in enumerate(spend.endpoint):
         ratio, at = share / max(own, 1e-9), {"endpoint": endpoint}

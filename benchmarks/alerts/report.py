@@ -21,7 +21,7 @@ def markdown(scores: dict[str, Scores], product: str, seeds: list[int]) -> str:
     )
     parts = [title, _recall(scores)]
     if own:
-        parts += [_groups("Incident class", [at.by_class for at in own.recall.values()])]
+        parts += [_groups("Incident by spike type", [at.by_spike_type for at in own.recall.values()])]
         parts += [_groups("Share of the day's spend", [_percent(at.by_share) for at in own.recall.values()])]
     return "\n\n".join([*parts, _drivers(scores, product), _rest(scores), _negatives(scores)]) + "\n"
 
@@ -53,13 +53,13 @@ def _percent(by_share: dict[float, Figure]) -> dict[str, Figure]:
 
 
 def _drivers(scores: dict[str, Scores], product: str) -> str:
-    """Of detected incidents; the playbook has no classes."""
-    head = (f"Cause of detected incidents of at least {LEAST_SHARE:.0%}", "top 1", "top 3", "class", "incidents")
+    """Of detected incidents; the playbook has no spike types."""
+    head = (f"Cause of detected incidents of at least {LEAST_SHARE:.0%}", "top 1", "top 3", "spike type", "incidents")
     named = {product: product, PLAYBOOK: "largest dollar delta"}
     rows = []
     for name in (name for name in named if name in scores):
         for group, figures in scores[name].drivers.items():
-            kind = _cell(figures["class_right"]) if name == product else ""
+            kind = _cell(figures["spike_type_right"]) if name == product else ""
             top = [_cell(figures[what]) for what in ("top_1", "top_3")]
             rows.append((f"{named[name]}, {group}", *top, kind, str(figures["top_1"].count)))
     return table(head, rows)

@@ -7,7 +7,7 @@
   the warm-up. One can only be counted on a day that no incident touches, so the rate is per week of those days.
 - **Threshold**: the smallest margin (z / threshold of the alert) at which false alarms stay within the budget. An alert
   without a z (a new or unknown model) has no margin and is always kept.
-- **Driver and class**: of detected incidents of at least 5 %, judged by the alert about it with the largest delta.
+- **Driver and spike type**: of detected incidents of at least 5 %, judged by the alert about it with the largest delta.
 - Intervals: 90 %, by drawing seeds again, at the threshold found on all of them.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.alerts.calendar import WARM_UP_DAYS
 from benchmarks.alerts.drivers import PUBLISHED
 
 BUDGETS = (1.0, 0.25)  # false alarms a week
-LEAST_SHARE = 0.05  # of the incidents whose driver and class are judged
+LEAST_SHARE = 0.05  # of the incidents whose driver and spike type are judged
 DRAWS, TAILS = 1_000, (5, 95)
 DAY = pd.Timedelta(days=1)
 NAMES = tuple(PUBLISHED.values())
@@ -75,7 +75,7 @@ class AtBudget:
     false_alarms_per_week: float
     same_day: Figure
     next_day: Figure
-    by_class: dict[str, Figure]
+    by_spike_type: dict[str, Figure]
     by_share: dict[float, Figure]
 
 
@@ -84,7 +84,7 @@ class Scores:
     """What is published. Drivers, dollars and the rest: at the first budget."""
 
     recall: dict[float, AtBudget]
-    drivers: dict[str, dict[str, Figure]]  # all, single, overlapping: top_1, top_3, class
+    drivers: dict[str, dict[str, Figure]]  # all, single, overlapping: top_1, top_3, spike_type_right
     dollar_error: Figure
     alerts_per_incident: Figure
     outside: int
@@ -102,7 +102,9 @@ def score(outcomes: list[Outcome]) -> Scores:
     return Scores(
         recall=recall,
         drivers={
-            group: {what: _share(rows[what], rows["seed"], facts.seeds) for what in ("top_1", "top_3", "class_right")}
+            group: {
+                what: _share(rows[what], rows["seed"], facts.seeds) for what in ("top_1", "top_3", "spike_type_right")
+            }
             for group, rows in (
                 ("all", judged),
                 ("single", judged[~judged["overlapping"]]),
@@ -276,7 +278,7 @@ def _at_budget(facts: Facts, budget: float) -> AtBudget:
         false_alarms_per_week=false / facts.weeks,
         same_day=recall(rows),
         next_day=recall(rows, "next_day"),
-        by_class={kind: recall(part) for kind, part in rows.groupby("class")},
+        by_spike_type={kind: recall(part) for kind, part in rows.groupby("spike_type")},
         by_share={share: recall(part) for share, part in rows.groupby("share")},
     )
 
@@ -307,7 +309,9 @@ def _judged(facts: Facts, margin: float) -> pd.DataFrame:
     tops = zip(rows["top_driver_dimension"], rows["top_driver_value"], rows["right"], strict=True)
     rows["top_1"] = [description(dimension, value) in right for dimension, value, right in tops]
     rows["top_3"] = rows["top_1"] | pd.MultiIndex.from_frame(rows[["seed", "alert_id"]]).isin(in_three)
-    rows["class_right"] = [kind in kinds for kind, kinds in zip(rows["spike_type"], rows["classes"], strict=True)]
+    rows["spike_type_right"] = [
+        kind in kinds for kind, kinds in zip(rows["spike_type"], rows["spike_types"], strict=True)
+    ]
     days = zip(rows["extra_cost_usd"], rows["alert_date"].dt.strftime("%Y-%m-%d"), strict=True)
     extra = np.array([extra.get(day, np.nan) for extra, day in days], dtype=float)
     rows["dollar_error"] = np.abs(rows["delta_usd"].to_numpy(dtype=float) / extra - 1)

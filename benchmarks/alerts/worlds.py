@@ -1,7 +1,7 @@
 """Labelled worlds: a DuckDB file with the tables that the alert models read, and beside it the truth, as JSON.
 
 `write_world(seed, path)` simulates a season of the demo's traffic under another life (life.py: noise, growth, hard
-negatives) with incidents (calendar.py, plan.py) of all classes at 3 to 40 % of a normal day's spend. The truth says of
+negatives) with incidents (calendar.py, plan.py) of all spike types at 3 to 40 % of a normal day's spend. The truth says of
 each incident what it was, since when, what it really cost by day, and which descriptions of its driver are right
 (drivers.py has the rule). Promotion days, onboardings, a growing week, migrations, price cuts, deploys, weekends, the
 first of a month, bursts in staging or test, and replays are labelled `negatives`: none of them is an incident. A
@@ -214,7 +214,7 @@ EXPOSURE = """
     select
         environment::varchar as environment, data_mode::varchar as data_mode,
         provider::varchar as provider, calls.model::varchar as model,
-        sum(usd) / sum(input_tokens + coalesce(output_tokens, 0)) * any_value(error) as exposure_likely_usd_per_token
+        sum(usd) / sum(input_tokens + coalesce(output_tokens, 0)) * any_value(error) as exposure_usd_per_token
     from calls
     inner join errors on calls.model = errors.model
     where unpriced and input_tokens is not null
@@ -266,9 +266,9 @@ def _incident(code: int, planned: Planned, world: World, named: pd.DataFrame, no
     dimension, value = best.published
     return {
         "name": incident.name,
-        "class": incident.kind,
+        "spike_type": incident.kind,
         # one tenant's volume is both: which it is called depends on the tenant's share before
-        "classes": ["volume", "concentration"] if incident.kind == "volume" and of_tenant else [incident.kind],
+        "spike_types": ["volume", "concentration"] if incident.kind == "volume" and of_tenant else [incident.kind],
         "share": planned.share,
         "achieved_share": round(float(extra[dates[0]] / normal[dates[0]]), 4),
         "onset_date": dates[0],

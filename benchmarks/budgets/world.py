@@ -13,8 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.dbt import run_dbt
-from orchestration.seeds import SEEDS, Budget
 from orchestration.settings import Settings, from_environment
+from orchestration.team.budgets import Budget
+from orchestration.team.columns import SEEDS
 
 MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
 TABLES = """
@@ -23,7 +24,7 @@ TABLES = """
     create schema if not exists intermediate;
     create or replace table intermediate.int_exposure as
         select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
-            0.001::double as exposure_likely_usd_per_token;
+            0.001::double as exposure_usd_per_token;
     create or replace table marts.fct_attempts as
         select coalesce(first_date, occurred_at::date) as event_date, occurred_at, environment, data_mode, null::varchar as endpoint_tag,
             null::varchar as feature_tag, tenant as tenant_id, null::varchar as user_id, 'lab' as provider,

@@ -5,9 +5,9 @@ select
     'model' as what,
     provider || '/' || model as name,
     first_seen_date,
-    requests,
-    round(cost_usd, 2) as cost_usd,
-    unpriced_attempts
+    real_requests,
+    round(real_cost_usd, 2) as real_cost_usd,
+    real_unpriced_attempts
 from dim_models, last_day
 where first_seen_date > day - 14
 
@@ -17,9 +17,9 @@ select
     'prompt version',
     endpoint_tag || ' ' || prompt_version,
     first_seen_date,
-    requests,
-    round(cost_usd, 2),
-    unpriced_attempts
+    real_requests,
+    round(real_cost_usd, 2),
+    real_unpriced_attempts
 from dim_prompt_versions, last_day
 where first_seen_date > day - 14 and '(unattributed)' not in (endpoint_tag, prompt_version)
 order by first_seen_date desc, name

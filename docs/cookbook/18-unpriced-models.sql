@@ -7,11 +7,11 @@ select
     is_over_sla,
     owner,
     requests,
-    round(exposure_low_usd, 2) as low_usd,
-    round(exposure_likely_usd, 2) as likely_usd,
-    round(exposure_high_usd, 2) as high_usd,
+    round(exposure_usd_low, 2) as low_usd,
+    round(exposure_usd, 2) as likely_usd,
+    round(exposure_usd_high, 2) as high_usd,
     exposure_basis,
     suggestion_1
 from unpriced_models
 where status = 'open' and environment = 'prod' and data_mode = 'real'
-order by exposure_high_usd desc
+order by exposure_usd_high desc

@@ -1,4 +1,4 @@
--- How many alerts were there by week and class, and how much did they cost above what was expected?
+-- How many alerts were there by week and spike type, and how much did they cost above what was expected?
 select
     cast(date_trunc('week', alert_date) as date) as week_from,
     spike_type,

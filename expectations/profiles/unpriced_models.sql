@@ -16,7 +16,7 @@ with
             cast(
                 coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint
             ) as tokens,
-            sum(exposure_likely_usd) as exposure_likely_usd,
+            sum(exposure_usd) as exposure_usd,
             max(suggestion_1) as suggestion
         from marts.unpriced_models
         where data_mode = 'real' and status = 'open'
@@ -56,7 +56,7 @@ select
     days_over_sla,
     unpriced.requests,
     tokens,
-    exposure_likely_usd,
+    exposure_usd,
     suggestion,
     sum(unpriced.requests) over () as all_unpriced_requests,
     sum(tokens) over () as unpriced_tokens,

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from orchestration.defs.transform import warehouse_models
-from orchestration.documentation import publish_dbt_docs
-from orchestration.publication import publish
-from orchestration.publications import PublicationError
+from orchestration.publishing.documentation import publish_dbt_docs
+from orchestration.publishing.publication import publish
+from orchestration.publishing.publications import PublicationError
 from orchestration.settings import Settings
 
 MARTS = [

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
-from orchestration.warehouse import preview
 
 RAW = {
     "group_name": "raw",

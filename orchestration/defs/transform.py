@@ -10,10 +10,12 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
+from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
-from orchestration.seeds import SeedError, check_seeds
 from orchestration.settings import Settings, from_environment
-from orchestration.warehouse import preview, warehouse
+from orchestration.team.checks import check_seeds
+from orchestration.team.columns import SeedError
+from orchestration.warehouse import warehouse
 
 
 class Rebuild(dg.Config):

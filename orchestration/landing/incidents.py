@@ -1,6 +1,6 @@
 """From JSON lines to incident events: which fields a type has, what each may hold, and the sentence for what is refused.
 
-Incidents are few, so a line is judged in plain Python. `orchestration.incidents` writes what passes the same `judged`.
+Incidents are few, so a line is judged in plain Python. `orchestration.commands.incident` writes what passes the same `judged`.
 """
 
 import json
@@ -15,17 +15,18 @@ import pyarrow as pa
 from orchestration.landing.convert import CHOICES, LONGEST_ID, Converted, DateRows, quoted
 from orchestration.landing.fields import snake_case
 from orchestration.landing.text import INSTANT, sound, tidy
-from orchestration.seeds import SPIKE_TYPES
+from orchestration.team.incidents import SPIKE_TYPES
 
 LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
-IDS = ("incidentId", "eventId", "alertId", "fingerprint")
+ALIASES = {"fingerprint": "problemId"}  # what senders of the first release write
+IDS = ("incidentId", "eventId", "alertId", "problemId", *ALIASES)
 TIMES = ("occurredAt", "startedAt")
 COMMON = ("incidentId", "type", "occurredAt", "actor")
 ALWAYS_OPTIONAL = ("eventId", "note")
 # Type -> what it must say, and what it may say besides. `none` stands where no single member dominates.
 EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "opened": (
-        ("alertId", "fingerprint"),
+        ("alertId", "problemId"),
         (
             "environment",
             "dataMode",
@@ -53,6 +54,8 @@ EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "reopened": ((), ()),
 }
 DEFAULTS = {"opened": {"environment": "prod", "dataMode": "real"}}
+# Raw files are kept for ever, so this column keeps the name that it had in the first of them; staging renames it.
+RAW_NAMES = {"problem_id": "fingerprint"}
 
 # Column -> type, in the order of the raw files. event_date is the hive column: in the path, not in the file.
 RAW_COLUMNS = {
@@ -150,6 +153,7 @@ def judged(event: dict) -> dict:
 
     Fields that the type does not have are kept nowhere.
     """
+    event = {ALIASES.get(name, name): value for name, value in event.items() if ALIASES.get(name) not in event}
     for name in COMMON:
         if _text(event, name) is None:
             raise Refused("missing_field", f"{name} is missing")
@@ -164,7 +168,7 @@ def judged(event: dict) -> dict:
     values = {name: _checked(name, value) for name, value in values.items() if value is not None}
     values = DEFAULTS.get(kind, {}) | values
     values["event_type"] = values.pop("type")
-    known = {snake_case(name): value for name, value in values.items()}
+    known = {RAW_NAMES.get(snake_case(name), snake_case(name)): value for name, value in values.items()}
     return {column: known.get(column) for column in RAW_COLUMNS}
 
 

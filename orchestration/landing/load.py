@@ -31,13 +31,15 @@ from orchestration.landing.manifests import (
     one_loader,
     remove_leftovers,
     spool,
-    sync,
     write_table,
 )
-from orchestration.landing.rejects import FILE_PROBLEMS, RejectsFile
+from orchestration.landing.reasons import FILE_PROBLEMS
+from orchestration.landing.rejects import RejectsFile
 from orchestration.landing.sources import SOURCES
-from orchestration.landing.trouble import TROUBLE, LoadStopped, UnreadableNow, first_line, trouble_in_a_sentence
+from orchestration.landing.trouble import TROUBLE, LoadStopped, UnreadableNow, trouble_in_a_sentence
 from orchestration.settings import Settings
+from orchestration.storage import sync
+from orchestration.wording import first_line
 
 BATCH_BYTES = 96 << 20  # of text per conversion: some 200,000 events, a few hundred MB in a worker
 BATCH_ROWS = 200_000  # lines of two bytes take fifty times their text

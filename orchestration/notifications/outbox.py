@@ -9,7 +9,7 @@ The log is the truth and `Message` is what it adds up to. Its lines have a `step
   trying               is about to be sent; if nothing follows, the process ended here and it may have arrived
   failed, given_up     was not taken, with the error, and when it is tried again; is not tried again
   sent                 was taken by the channel; nothing but an acknowledgement or an escalation changes it any more
-  acknowledged         somebody has the incident: its messages so far are not escalated
+  acknowledged         somebody has the topic in hand: its messages so far are not escalated
   archived             messages that are finished and old: their lines stand in log-<year>.jsonl, their rows in finished.jsonl
 
 Time does not run backwards here: a run that speaks from an earlier instant than the last line sends what waits, and is taken to speak
@@ -25,11 +25,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, write_whole
+from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, replace_log
 from orchestration.notifications.addresses import why_not_addressable
-from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
+from orchestration.storage import write_whole
+from orchestration.team.notifications import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
@@ -45,7 +45,7 @@ class Event:
     """Something that people should hear of, once for ever by its `event_key`."""
 
     event_key: str
-    incident_key: str  # what cooldown, dedupe and acknowledgement go by
+    topic: str  # what it is about: cooldown, dedupe and acknowledgement go by
     kind: str  # budget, alert, weekly, correction, run
     severity: str
     title: str
@@ -68,7 +68,7 @@ class Message:
 
     message_id: str  # also the idempotency key that receivers see
     event_key: str
-    incident_key: str
+    topic: str
     kind: str
     severity: str
     title: str
@@ -108,7 +108,7 @@ class Outbox:
     """What the log adds up to."""
 
     messages: dict[str, Message] = field(default_factory=dict)
-    by_incident: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    by_topic: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     archived: set[str] = field(default_factory=set)  # message_ids
     latest: datetime | None = None  # instant of any line
     unreadable_lines: int = 0
@@ -123,12 +123,12 @@ class Outbox:
 
     def copy(self) -> "Outbox":
         """One that can be added to; the messages themselves never change."""
-        by_incident = defaultdict(list, {key: [*known] for key, known in self.by_incident.items()})
-        return replace(self, messages=dict(self.messages), by_incident=by_incident, archived=set(self.archived))
+        by_topic = defaultdict(list, {key: [*known] for key, known in self.by_topic.items()})
+        return replace(self, messages=dict(self.messages), by_topic=by_topic, archived=set(self.archived))
 
-    def of_incident(self, incident_key: str, channel: str) -> list[Message]:
-        """A channel's messages about an incident, oldest first."""
-        messages = (self.messages[message_id] for message_id in self.by_incident.get(incident_key, ()))
+    def of_topic(self, topic: str, channel: str) -> list[Message]:
+        """A channel's messages of a topic, oldest first."""
+        messages = (self.messages[message_id] for message_id in self.by_topic.get(topic, ()))
         return [message for message in messages if message.channel == channel]
 
 
@@ -163,25 +163,25 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
     return counts
 
 
-def acknowledge(settings: Settings, incident_key: str, by: str) -> int:
-    """Marks an incident's messages so far: they are not escalated any more. Returns how many this changed; raises LookupError."""
+def acknowledge(settings: Settings, topic: str, by: str) -> int:
+    """Marks a topic's messages so far: they are not escalated any more. Returns how many this changed; raises LookupError."""
     with one_writer(outbox_folder(settings)) as append:
         outbox = load(settings)
-        messages = [outbox.messages[known] for known in outbox.by_incident.get(incident_key, ())]
+        messages = [outbox.messages[known] for known in outbox.by_topic.get(topic, ())]
         if not messages:
             unheard = {
-                message.incident_key
+                message.topic
                 for message in outbox.messages.values()
                 if message.status == "sent" and not message.acknowledged_at
             }
             raise LookupError(
-                f"No message is about the incident {incident_key!r}. Sent and not acknowledged: "
+                f"No message has the topic {topic!r}. Sent and not acknowledged: "
                 f"{', '.join(sorted(unheard)) or 'none'}."
             )
         open_messages = [message for message in messages if not message.acknowledged_at]
         if open_messages:
             at = outbox.not_before(settings.as_of)
-            append([{"step": "acknowledged", "at": utc_text(at), "incident_key": incident_key, "by": by}])
+            append([{"step": "acknowledged", "at": utc_text(at), "topic": topic, "by": by}])
     return len(open_messages)
 
 
@@ -192,7 +192,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 def write_snapshot(settings: Settings) -> None:
     """The outbox as it stands, beside its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
-    write_atomically(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
+    write_whole(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
 
 
 _read: dict[
@@ -232,16 +232,16 @@ def archive(settings: Settings, keep_for: timedelta = KEPT_FOR) -> int:
             return 0
         finished = folder / "finished.jsonl"
         rows = finished.read_text(encoding="utf-8") if finished.exists() else ""
-        write_whole(
+        replace_log(
             finished, rows + json_lines(asdict(outbox.messages[known]) for known in outbox.messages if known in old)
         )
         lines, kept, gone = read_log(folder)[0], [], []
         for line in lines:
             (gone if _is_only_about(line, old, outbox) else kept).append(line)
         path = folder / f"log-{before:%Y}.jsonl"
-        write_whole(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
+        replace_log(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
         ids = {"step": "archived", "at": utc_text(outbox.latest), "message_ids": sorted(old)}
-        write_whole(log_file(folder), json_lines([ids, *kept]))
+        replace_log(log_file(folder), json_lines([ids, *kept]))
     return len(old)
 
 
@@ -253,7 +253,7 @@ def _last(message: Message) -> datetime:
 
 def _is_only_about(line: Line, old: set[str], outbox: Outbox) -> bool:
     if line.get("step") == "acknowledged":
-        return old.issuperset(outbox.by_incident.get(line["incident_key"], ()))
+        return old.issuperset(outbox.by_topic.get(line["topic"], ()))
     return old.issuperset(line.get("message_ids") or [line.get("message_id")])
 
 
@@ -267,7 +267,7 @@ def apply(outbox: Outbox, line: Line) -> None:
     elif step in {"queued", "escalated"}:
         _take_in(outbox, line)
     elif step == "acknowledged":
-        for known in outbox.by_incident.get(line["incident_key"], ()):
+        for known in outbox.by_topic.get(line["topic"], ()):
             message = outbox.messages[known]
             if not message.acknowledged_at:
                 outbox.messages[known] = replace(
@@ -293,7 +293,7 @@ def _take_in(outbox: Outbox, line: Line) -> None:
     known = {name: value for name, value in line.items() if name in Message.__dataclass_fields__}
     message = Message(**known | instants)
     outbox.messages[message.message_id] = message
-    outbox.by_incident[message.incident_key].append(message.message_id)
+    outbox.by_topic[message.topic].append(message.message_id)
     if message.escalates in outbox.messages:
         of = outbox.messages[message.escalates]
         outbox.messages[of.message_id] = replace(of, escalated_at=message.queued_at)
@@ -341,7 +341,7 @@ def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: dat
     message = Message(
         message_id=message_id(event.event_key, name),
         event_key=event.event_key,
-        incident_key=event.incident_key,
+        topic=event.topic,
         kind=event.kind,
         severity=event.severity,
         title=event.title,
@@ -354,7 +354,7 @@ def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: dat
         is_muted=event.is_muted,
         digest_due_at=digest_due(channel, at) if channel else None,
     )
-    related = outbox.of_incident(event.incident_key, name)
+    related = outbox.of_topic(event.topic, name)
     silence = _repetition(message, related) or (channel and why_silent(message, channel, related, at))
     if silence:
         return new_message_line(replace(message, status="suppressed", **silence))

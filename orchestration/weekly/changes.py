@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
-from orchestration.weekly.words import day, exact, usd, written
+from orchestration.wording import day, exact, usd, written
 
 ABSENT = "not in the report"
 Columns = dict[str, tuple[str, str]]
@@ -37,8 +37,8 @@ def _of_environments(before: Figures, after: Figures) -> Iterator[Change]:
             for at, was, now in _paired(old.get(part, []), new.get(part, []), key):
                 if was and now and at != after["iso_week"]:
                     yield from _differing(name, {"spend_usd": (f"spend of {label(at)}", "usd")}, was, now)
-        for (dimension, value), was, now in _paired(old["drivers"], new["drivers"], "dimension", "value"):
-            about = f"{name}, {dimension.replace('_', ' ')} {value}"
+        for (dimension, member), was, now in _paired(old["drivers"], new["drivers"], "dimension", "member"):
+            about = f"{name}, {dimension.replace('_', ' ')} {member}"
             if was and now:
                 yield from _differing(about, DRIVER, was, now)
             else:
@@ -67,7 +67,7 @@ def _finding(row: Row) -> tuple[str, str]:
 
 
 def _of_problems(before: Figures, after: Figures) -> Iterator[Change]:
-    for _, old, new in _paired(before["recurrence"], after["recurrence"], "fingerprint"):
+    for _, old, new in _paired(before["recurrence"], after["recurrence"], "problem_id"):
         about = f"{(new or old)['problem']} ({(new or old)['environment']})"
         if old is None or new is None:
             yield _come_or_gone(about, old, new, lambda row: row["status"])

@@ -151,7 +151,7 @@ def _event(lines: list[Line]) -> Event:
     is_first = len(lines) == 1
     return Event(
         event_key=f"weekly/{name}/{line['edition']}",
-        incident_key=f"weekly/{name}/{line['edition']}",  # a later edition is no repetition that may be held back
+        topic=f"weekly/{name}/{line['edition']}",  # a later edition is no repetition that may be held back
         kind="weekly" if is_first else "correction",
         severity="warning" if (_is_alarming(line) if is_first else _spend(line) != _spend(lines[-2])) else "info",
         title=title(lines),

@@ -11,6 +11,7 @@ from decimal import Decimal
 import duckdb
 
 from orchestration.settings import Settings
+from orchestration.wording import minute
 
 Figures = dict[str, object]
 Row = dict[str, object]
@@ -96,11 +97,11 @@ INCIDENT = {
     "environment": ("environment", "text"),
     "spike_type": ("spike type", "text"),
     "opened_at": ("opened", "instant"),
-    "acknowledged_at": ("acknowledged", "instant"),
+    "assigned_at": ("owner assigned", "instant"),
     "contained_at": ("contained", "instant"),
     "closed_at": ("closed", "instant"),
     "times_reopened": ("times reopened", "count"),
-    "minutes_to_acknowledge": ("time to acknowledge", "minutes"),
+    "minutes_to_assign": ("time to assign an owner", "minutes"),
     "minutes_to_contain": ("time to contain", "minutes"),
     "minutes_to_resolve": ("time to resolve", "minutes"),
     "owner": ("owner", "text"),
@@ -155,7 +156,7 @@ def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) 
     if not found:
         end = datetime.combine(monday, datetime.min.time()) + timedelta(days=7, hours=settings.lateness_hours)
         raise WeekError(
-            f"WEEK is {week!r}, which is not complete before {end:%Y-%m-%d %H:%M} UTC (the end of its Sunday and "
+            f"WEEK is {week!r}, which is not complete before {minute(end)} UTC (the end of its Sunday and "
             f"TOKENTRAIL_LATENESS_HOURS, {settings.lateness_hours}): a run after that reports it."
         )
 
@@ -190,7 +191,7 @@ def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_f
     of_week = {"monday": monday, "environment": name}
     (summary,) = _rows(marts, SUMMARY_SQL, SUMMARY, **of_week)
     findings = _rows(marts, FINDINGS_SQL, ["kind", *FINDING], **of_week)
-    drivers = _rows(marts, DRIVERS_SQL, ["dimension", "value", *DRIVER], **of_week)
+    drivers = _rows(marts, DRIVERS_SQL, ["dimension", "member", *DRIVER], **of_week)
     shown = {"environment": name, "summary": summary}
     shown["findings"] = findings[:FINDINGS]
     shown["findings_left_out"] = len(findings[FINDINGS:])
@@ -210,19 +211,19 @@ def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_f
 
 def _recurrence(marts: duckdb.DuckDBPyConnection, monday: date) -> list[Row]:
     """Problems of the week, those that need somebody first, each with its status in every week of the grid."""
-    columns = ["fingerprint", *RECURRENCE]
+    columns = ["problem_id", *RECURRENCE]
     rows = _rows(marts, RECURRENCE_SQL, columns, monday=monday, since=_mondays(monday)[0])
     history: dict[str, dict[str, Row]] = {}
     for row in _rows(
         marts,
         HISTORY_SQL,
-        ["fingerprint", "iso_week", "status", "occurrences"],
+        ["problem_id", "iso_week", "status", "occurrences"],
         monday=monday,
         since=_mondays(monday)[0],
     ):
-        history.setdefault(row["fingerprint"], {})[row["iso_week"]] = row
+        history.setdefault(row["problem_id"], {})[row["iso_week"]] = row
     for row in rows:
-        weeks = history.get(row["fingerprint"], {})
+        weeks = history.get(row["problem_id"], {})
         row["weeks"] = [
             {"iso_week": name} | {key: weeks.get(name, {}).get(key) for key in ("status", "occurrences")}
             for name in map(iso_week, _mondays(monday))
@@ -244,7 +245,7 @@ FINDINGS_SQL = """
 """
 DRIVERS_SQL = """
     select {columns} from weekly_drivers where week_start = $monday and environment = $environment and data_mode = 'real'
-    order by list_position(['endpoint', 'prompt_version', 'tenant', 'user', 'model'], dimension), rank, value
+    order by list_position(['endpoint', 'prompt_version', 'tenant', 'user', 'model'], dimension), rank, member
 """
 WEEKS_SQL = """
     select week_start, spend_usd from weekly_summary
@@ -263,12 +264,12 @@ RECURRENCE_SQL = """
             status not in ('quiet', 'resolved')
             or exists (
                 from weekly_recurrence as seen
-                where seen.fingerprint = recurrence.fingerprint and seen.week_start between $since and $monday
+                where seen.problem_id = recurrence.problem_id and seen.week_start between $since and $monday
                     and seen.occurrences > 0
             )
         )
     order by list_position(['regressed', 'recurring', 'new', 'quiet', 'resolved'], status), cost_impact_usd desc nulls first,
-        problem, fingerprint
+        problem, problem_id
 """
 HISTORY_SQL = """
     select {columns} from weekly_recurrence where week_start between $since and $monday and data_mode = 'real'

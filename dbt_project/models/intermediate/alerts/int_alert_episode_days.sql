@@ -35,7 +35,7 @@ with
         from {{ ref("int_problems") }} as problems
         inner join
             {{ ref("int_problem_drivers") }} as drivers
-            on {{ same_scope("problems", "drivers") }}
+            on {{ same_day_scope("problems", "drivers") }}
             and problems.round = drivers.round
             and drivers.rank = 1
     ),

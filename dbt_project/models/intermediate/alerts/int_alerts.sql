@@ -16,7 +16,7 @@ with
 
 select
     {{ alert_id("episodes") }} as alert_id,
-    {{ problem_fingerprint("episodes") }} as fingerprint,
+    {{ problem_id("episodes") }} as problem_id,
     episodes.anchor_dimension,
     episodes.anchor,
     {{ alert_type("problems") }} as alert_type,
@@ -47,7 +47,8 @@ inner join
     and episodes.data_mode = problems.data_mode
     and episodes.round = problems.round
     and episodes.spike_type = problems.spike_type
-inner join drivers on {{ same_scope("problems", "drivers") }} and problems.round = drivers.round and drivers.rank = 1
-inner join compared on {{ same_scope("problems", "compared") }} and problems.round = compared.round
-inner join deltas on {{ same_scope("problems", "deltas") }} and problems.round = deltas.round
+inner join
+    drivers on {{ same_day_scope("problems", "drivers") }} and problems.round = drivers.round and drivers.rank = 1
+inner join compared on {{ same_day_scope("problems", "compared") }} and problems.round = compared.round
+inner join deltas on {{ same_day_scope("problems", "deltas") }} and problems.round = deltas.round
 cross join judged_until

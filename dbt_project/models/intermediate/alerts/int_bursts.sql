@@ -1,1 +1,1 @@
-{{ kept_by_date("alert_signal_days") }} {{ judged_bursts(dirty_dates(ref("alert_signal_days"))) }}
+{{ kept_by_date("alert_signal_days") }} {{ judged_bursts(dirty_dates()) }}

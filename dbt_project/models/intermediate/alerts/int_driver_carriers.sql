@@ -1,7 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- Who and what carries the dollars of a driver: this names its class.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set problem = "event_date, environment, data_mode, round" %}
+-- Who and what carries the dollars of a driver: this names its spike type.
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     tops as (
         select * exclude (explained_signals)
@@ -13,7 +13,7 @@ with
 
     carried as (
         select
-            {% for column in problem.split(", ") %} tops.{{ column }}, {% endfor %}
+            {% for column in problem_key.split(", ") %} tops.{{ column }}, {% endfor %}
             sum(case when leaves.effect = 'cost' then leaves.exposure_usd end) as exposure_usd,
             sum(
                 case
@@ -32,7 +32,7 @@ with
     {% for who in ["tenant_id", "user_id"] %}
         by_{{ who }} as (
             select
-                {% for column in problem.split(", ") %} tops.{{ column }}, {% endfor %}
+                {% for column in problem_key.split(", ") %} tops.{{ column }}, {% endfor %}
                 leaves.{{ who }},
                 sum(leaves.actual_usd - leaves.expected_usd) as delta_usd,
                 sum(leaves.expected_usd) as expected_usd
@@ -46,18 +46,18 @@ with
 
         leading_{{ who }} as (
             select
-                {{ problem }},
+                {{ problem_key }},
                 {{ who }} as leading_{{ who }},
-                delta_usd / nullif(sum(delta_usd) over (partition by {{ problem }}), 0) as leading_{{ who }}_share,
+                delta_usd / nullif(sum(delta_usd) over (partition by {{ problem_key }}), 0) as leading_{{ who }}_share,
                 expected_usd
-                / nullif(sum(expected_usd) over (partition by {{ problem }}), 0) as leading_{{ who }}_share_before
+                / nullif(sum(expected_usd) over (partition by {{ problem_key }}), 0) as leading_{{ who }}_share_before
             from by_{{ who }}
-            qualify row_number() over (partition by {{ problem }} order by delta_usd desc, {{ who }}) = 1
+            qualify row_number() over (partition by {{ problem_key }} order by delta_usd desc, {{ who }}) = 1
         )
         {{- "," if not loop.last }}
     {% endfor %}
 
 select *
 from carried
-left join leading_tenant_id using ({{ problem }})
-left join leading_user_id using ({{ problem }})
+left join leading_tenant_id using ({{ problem_key }})
+left join leading_user_id using ({{ problem_key }})

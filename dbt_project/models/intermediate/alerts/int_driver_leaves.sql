@@ -1,8 +1,8 @@
 {{ kept_by_date("alert_signal_days") }}
 -- For each effect a pair of dollars, seen and expected, conditional on today's traffic: so the noise of one effect
 -- does not drown another. `cost` is the plain pair, by which a driver's share of a series is measured.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "event_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     sides as (select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }}),
 
@@ -16,7 +16,7 @@ with
 
     volume as (
         select
-            {{ scope }},
+            {{ day_scope }},
             endpoint_tag,
             tenant_id,
             user_id,
@@ -25,18 +25,18 @@ with
             any_value(rates.usd_per_request) as usd_per_unit
         from
             (
-                select {{ scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
+                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
                 from current_leaves
                 group by all
             ) as today
         full join
             (
-                select {{ scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
+                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
                 from past_leaves
                 group by all
-            ) as past using ({{ scope }}, endpoint_tag, tenant_id, user_id)
-        inner join rates using ({{ scope }}, endpoint_tag)
-        group by {{ scope }}, endpoint_tag, tenant_id, user_id
+            ) as past using ({{ day_scope }}, endpoint_tag, tenant_id, user_id)
+        inner join rates using ({{ day_scope }}, endpoint_tag)
+        group by {{ day_scope }}, endpoint_tag, tenant_id, user_id
     ),
 
     priced as (
@@ -48,12 +48,12 @@ with
             coalesce(routes.tokens_per_attempt, rates.tokens_per_attempt) as tokens_per_attempt_before,
             coalesce(routes.usd_per_token, rates.usd_per_token) as usd_per_token_before
         from current_leaves as today
-        inner join rates using ({{ scope }}, endpoint_tag)
-        left join routes using ({{ scope }}, endpoint_tag, model)
+        inner join rates using ({{ day_scope }}, endpoint_tag)
+        left join routes using ({{ day_scope }}, endpoint_tag, model)
     )
 
 select
-    {{ scope }},
+    {{ day_scope }},
     'volume' as effect,
     endpoint_tag,
     cast(null as varchar) as prompt_version,
@@ -67,7 +67,7 @@ select
 from volume
 union all
 select
-    {{ scope }},
+    {{ day_scope }},
     'retry',
     endpoint_tag,
     prompt_version,
@@ -82,7 +82,7 @@ select
 from priced
 union all
 select
-    {{ scope }},
+    {{ day_scope }},
     'token',
     endpoint_tag,
     prompt_version,
@@ -96,7 +96,7 @@ select
 from priced
 union all
 select
-    {{ scope }},
+    {{ day_scope }},
     'price_mix',
     endpoint_tag,
     prompt_version,
@@ -111,7 +111,7 @@ from {{ ref("int_driver_mix") }}
 where {{ in_dates("event_date", dates) }}
 union all
 select
-    {{ scope }},
+    {{ day_scope }},
     'cost',
     endpoint_tag,
     coalesce(today.prompt_version, '(settled)'),
@@ -123,5 +123,5 @@ select
     rates.usd_per_call,
     coalesce(today.exposure_usd, 0)
 from current_leaves as today
-full join past_leaves as past using ({{ scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model)
-inner join rates using ({{ scope }}, endpoint_tag)
+full join past_leaves as past using ({{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model)
+inner join rates using ({{ day_scope }}, endpoint_tag)

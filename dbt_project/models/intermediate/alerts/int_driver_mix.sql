@@ -1,8 +1,8 @@
 {{ kept_by_date("alert_signal_days") }}
 -- What today's tokens would have cost on the routes and at the prices of before, route by route: all of what a new
 -- route costs is unexpected, and what the old ones no longer cost stands against it.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "event_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     current_leaves as (
         select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }} and is_current
@@ -13,21 +13,21 @@ with
     routes as (select * from {{ ref("int_driver_routes") }} where {{ in_dates("event_date", dates) }}),
 
     groups as (
-        select {{ scope }}, endpoint_tag, prompt_version, tenant_id, sum(tokens) as tokens
+        select {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, sum(tokens) as tokens
         from current_leaves
         group by all
     ),
 
     models_of_endpoints as (
-        select {{ scope }}, endpoint_tag, model
+        select {{ day_scope }}, endpoint_tag, model
         from routes
         union
-        select {{ scope }}, endpoint_tag, model
+        select {{ day_scope }}, endpoint_tag, model
         from current_leaves
     )
 
 select
-    {{ scope }},
+    {{ day_scope }},
     endpoint_tag,
     prompt_version,
     tenant_id,
@@ -36,12 +36,12 @@ select
     groups.tokens * coalesce(routes.share_of_tokens * routes.usd_per_token, 0) as expected_usd,
     rates.usd_per_call as usd_per_unit
 from groups
-inner join models_of_endpoints using ({{ scope }}, endpoint_tag)
-inner join rates using ({{ scope }}, endpoint_tag)
-left join routes using ({{ scope }}, endpoint_tag, model)
+inner join models_of_endpoints using ({{ day_scope }}, endpoint_tag)
+inner join rates using ({{ day_scope }}, endpoint_tag)
+left join routes using ({{ day_scope }}, endpoint_tag, model)
 left join
     (
-        select {{ scope }}, endpoint_tag, prompt_version, tenant_id, model, sum(usd) as usd
+        select {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, model, sum(usd) as usd
         from current_leaves
         group by all
-    ) as today using ({{ scope }}, endpoint_tag, prompt_version, tenant_id, model)
+    ) as today using ({{ day_scope }}, endpoint_tag, prompt_version, tenant_id, model)

@@ -1,16 +1,16 @@
 {{ kept_by_date("alert_signal_days") }}
 -- What an endpoint did on an unalerted day of the 28 before, and how much of that its weekday and the growth of all
 -- make of today.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "case_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "signal_date, environment, data_mode" %}
 with
     sides as (
-        select event_date as case_date, * exclude (event_date)
+        select event_date as signal_date, * exclude (event_date)
         from {{ ref("int_driver_usage") }}
         where {{ in_dates("event_date", dates) }}
     ),
 
-    cases as (select distinct {{ scope }} from sides),
+    signal_days as (select distinct {{ day_scope }} from sides),
 
     past_leaves as (select * from sides where not is_current),
 
@@ -20,16 +20,16 @@ with
 
     endpoint_days as (
         select
-            {{ scope }},
+            {{ day_scope }},
             days.scope_value as endpoint_tag,
             count(*) as days,
             avg(
                 case
-                    when extract('dayofweek' from days.event_date) = extract('dayofweek' from case_date)
+                    when extract('dayofweek' from days.event_date) = extract('dayofweek' from signal_date)
                     then days.requests
                 end
             ) as weekday_requests
-        from cases
+        from signal_days
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
         left join
             alerted
@@ -40,67 +40,70 @@ with
             and days.scope_value = alerted.scope_value
         where
             days.scope_dimension = 'endpoint'
-            and days.event_date between cases.case_date - 28 and cases.case_date - 1
+            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
             and alerted.event_date is null
         group by all
     ),
 
     calendar as (
-        select {{ scope }}, count(*) as days
-        from cases
+        select {{ day_scope }}, count(*) as days
+        from signal_days
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
-        where days.scope_dimension = 'total' and days.event_date between cases.case_date - 28 and cases.case_date - 1
+        where
+            days.scope_dimension = 'total'
+            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
         group by all
     ),
 
     alerted_days as (
-        select {{ scope }}, scope_value as endpoint_tag, count(*) as days
-        from cases
+        select {{ day_scope }}, scope_value as endpoint_tag, count(*) as days
+        from signal_days
         inner join alerted using (environment, data_mode)
         where
             alerted.scope_dimension = 'endpoint'
-            and alerted.event_date between cases.case_date - 28 and cases.case_date - 1
+            and alerted.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
         group by all
     ),
 
     endpoints as (
         select
-            {{ scope }},
+            {{ day_scope }},
             endpoint_tag,
             {% for measure in driver_measures() %} sum(past.{{ measure.name }}) as {{ measure.name }}, {% endfor %}
             greatest(any_value(calendar.days) - coalesce(any_value(alerted_days.days), 0), 1) as days
         from past_leaves as past
-        inner join calendar using ({{ scope }})
-        left join alerted_days using ({{ scope }}, endpoint_tag)
-        group by {{ scope }}, endpoint_tag
+        inner join calendar using ({{ day_scope }})
+        left join alerted_days using ({{ day_scope }}, endpoint_tag)
+        group by {{ day_scope }}, endpoint_tag
     ),
 
     same_weekday as (
-        select {{ scope }}, endpoint_tag, weekday_requests as requests from endpoint_days where weekday_requests > 0
+        select {{ day_scope }}, endpoint_tag, weekday_requests as requests from endpoint_days where weekday_requests > 0
     ),
 
     endpoint_today as (
-        select {{ scope }}, endpoint_tag, sum(requests) as requests, sum(usd) as usd, sum(usd_squares) as usd_squares
+        select
+            {{ day_scope }}, endpoint_tag, sum(requests) as requests, sum(usd) as usd, sum(usd_squares) as usd_squares
         from current_leaves
-        group by {{ scope }}, endpoint_tag
+        group by {{ day_scope }}, endpoint_tag
     ),
 
     -- all endpoints together grow or shrink: that is nobody's incident
     growth as (
         select
-            {{ scope }},
+            {{ day_scope }},
             median(
                 endpoint_today.requests
                 / nullif(coalesce(same_weekday.requests, endpoints.requests / endpoints.days), 0)
             ) as factor
         from endpoint_today
-        inner join endpoints using ({{ scope }}, endpoint_tag)
-        left join same_weekday using ({{ scope }}, endpoint_tag)
-        group by {{ scope }}
+        inner join endpoints using ({{ day_scope }}, endpoint_tag)
+        left join same_weekday using ({{ day_scope }}, endpoint_tag)
+        group by {{ day_scope }}
     )
 
 select
-    case_date as event_date,
+    signal_date as event_date,
     environment,
     data_mode,
     endpoint_tag,
@@ -119,6 +122,6 @@ select
         coalesce(today.usd_squares / nullif(today.usd, 0), 0)
     ) as usd_per_call
 from endpoint_today as today
-full join endpoints using ({{ scope }}, endpoint_tag)
-left join same_weekday using ({{ scope }}, endpoint_tag)
-left join growth using ({{ scope }})
+full join endpoints using ({{ day_scope }}, endpoint_tag)
+left join same_weekday using ({{ day_scope }}, endpoint_tag)
+left join growth using ({{ day_scope }})

@@ -1,32 +1,32 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Both sides of a day with a signal, by leaf: the day itself and the 28 days before it.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set past_dates = with_neighbours(dates, 28, -1) %}
-{%- set scope = "case_date, environment, data_mode" %}
+{%- set day_scope = "signal_date, environment, data_mode" %}
 with
-    cases as (
-        select distinct event_date as case_date, environment, data_mode, usual_spend_usd
+    signal_days as (
+        select distinct event_date as signal_date, environment, data_mode, usual_spend_usd
         from {{ ref("int_alert_signals") }}
         where {{ in_dates("event_date", dates) }} and observed > expected
     ),
 
     today as (
-        select cases.*, usage.* exclude (event_date, environment, data_mode)
-        from cases
+        select signal_days.*, usage.* exclude (event_date, environment, data_mode)
+        from signal_days
         inner join
             {{ ref("int_costed_usage") }} as usage
-            on cases.environment = usage.environment
-            and cases.data_mode = usage.data_mode
-            and cases.case_date = usage.event_date
+            on signal_days.environment = usage.environment
+            and signal_days.data_mode = usage.data_mode
+            and signal_days.signal_date = usage.event_date
     ),
 
     {% for dimension in leaf_dimensions() if dimension.name in ["tenant", "user"] %}
         -- only who has a name and spends enough today can be a driver; the others are one crowd
         large_{{ dimension.column }} as (
-            select {{ scope }}, {{ dimension.column }}
+            select {{ day_scope }}, {{ dimension.column }}
             from today
             where {{ dimension.column }} <> '(unattributed)'
-            group by {{ scope }}, {{ dimension.column }}, usual_spend_usd
+            group by {{ day_scope }}, {{ dimension.column }}, usual_spend_usd
             having sum(watched_usd) >= greatest(0.005 * usual_spend_usd, 0.1)
         ),
 
@@ -67,7 +67,7 @@ with
 
     past_leaves as (
         select
-            {{ scope }},
+            {{ day_scope }},
             false as is_current,
             unalerted.endpoint_tag,
             '(settled)' as prompt_version,
@@ -78,34 +78,34 @@ with
             {% for measure in driver_measures() %}
                 cast(sum({{ measure.sum }}) as double) as {{ measure.name }} {{- "," if not loop.last }}
             {% endfor %}
-        from cases
+        from signal_days
         inner join unalerted using (environment, data_mode)
-        left join large_tenant_id using ({{ scope }}, tenant_id)
-        left join large_user_id using ({{ scope }}, user_id)
-        where unalerted.event_date between cases.case_date - 28 and cases.case_date - 1
+        left join large_tenant_id using ({{ day_scope }}, tenant_id)
+        left join large_user_id using ({{ day_scope }}, user_id)
+        where unalerted.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
         group by all
     ),
 
     -- a version counts as new on its first three days
     settled_versions as (
         select distinct
-            {{ scope }},
+            {{ day_scope }},
             split_part(scope_value, ' | ', 1) as endpoint_tag,
             split_part(scope_value, ' | ', 2) as prompt_version
-        from cases
+        from signal_days
         inner join {{ ref("int_watched_series") }} as versions using (environment, data_mode)
         where
             versions.scope_dimension = 'endpoint x prompt_version'
-            and versions.event_date between cases.case_date - 28 and cases.case_date - 4
+            and versions.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 4
     ),
 
     current_leaves as (
         select
-            {{ scope }},
+            {{ day_scope }},
             true as is_current,
             today.endpoint_tag,
             case
-                when settled_versions.case_date is null and today.prompt_version <> '(unattributed)'
+                when settled_versions.signal_date is null and today.prompt_version <> '(unattributed)'
                 then today.prompt_version
                 else '(settled)'
             end as prompt_version,
@@ -117,13 +117,13 @@ with
                 cast(sum({{ measure.sum }}) as double) as {{ measure.name }},
             {% endfor %}
         from today
-        left join large_tenant_id using ({{ scope }}, tenant_id)
-        left join large_user_id using ({{ scope }}, user_id)
-        left join settled_versions using ({{ scope }}, endpoint_tag, prompt_version)
+        left join large_tenant_id using ({{ day_scope }}, tenant_id)
+        left join large_user_id using ({{ day_scope }}, user_id)
+        left join settled_versions using ({{ day_scope }}, endpoint_tag, prompt_version)
         group by all
     )
 
-select case_date as event_date, * exclude (case_date)
+select signal_date as event_date, * exclude (signal_date)
 from
     (
         select *

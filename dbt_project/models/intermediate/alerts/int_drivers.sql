@@ -1,10 +1,11 @@
 {{ kept_by_date("alert_signal_days") }}
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "event_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     signals as (
         select
-            *, row_number() over (order by {{ scope }}, alert_type, measure, scope_dimension, scope_value) as signal_id
+            *,
+            row_number() over (order by {{ day_scope }}, alert_type, measure, scope_dimension, scope_value) as signal_id
         from {{ ref("int_alert_signals") }}
         where {{ in_dates("event_date", dates) }} and observed > expected
     ),
@@ -68,7 +69,7 @@ with
             select
                 candidates.*,
                 {{ round }} as round,
-                row_number() over (partition by {{ scope }} order by strength desc, candidate_id) as rank
+                row_number() over (partition by {{ day_scope }} order by strength desc, candidate_id) as rank
             from candidates_{{ round }} as candidates
             inner join relevant_{{ round }} using (candidate_id)
             left join nets_{{ round }} as nets using (candidate_id)
@@ -85,7 +86,7 @@ with
         open_{{ round + 1 }} as (
             select open.*
             from open_{{ round }} as open
-            inner join ranked_{{ round }} as top on top.rank = 1 and {{ same_scope("top", "open") }}
+            inner join ranked_{{ round }} as top on top.rank = 1 and {{ same_day_scope("top", "open") }}
             left join explained_{{ round }} as explained on open.signal_id = explained.signal_id
             where explained.signal_id is null
         ),
@@ -93,8 +94,8 @@ with
         leaves_{{ round + 1 }} as (
             select leaves.*
             from leaves_{{ round }} as leaves
-            inner join (select distinct {{ scope }} from open_{{ round + 1 }}) as still_open using ({{ scope }})
-            inner join ranked_{{ round }} as top on top.rank = 1 and {{ same_scope("top", "leaves") }}
+            inner join (select distinct {{ day_scope }} from open_{{ round + 1 }}) as still_open using ({{ day_scope }})
+            inner join ranked_{{ round }} as top on top.rank = 1 and {{ same_day_scope("top", "leaves") }}
             where not ({{ in_segment("leaves", "top") }})
         )
         {{- "," if not loop.last }}
@@ -119,12 +120,12 @@ with
     from ranked_{{ round }} as ranked
     left join
         (
-            select {{ scope }}, list({{ explained_signal() }} order by signal_id) as signals
+            select {{ day_scope }}, list({{ explained_signal() }} order by signal_id) as signals
             from explained_{{ round }}
             inner join signals using (signal_id)
-            group by {{ scope }}
+            group by {{ day_scope }}
         ) as explained
         on ranked.rank = 1
-        and {{ same_scope("ranked", "explained") }}
+        and {{ same_day_scope("ranked", "explained") }}
     where ranked.rank <= 5 {{ "union all" if not loop.last }}
 {% endfor %}

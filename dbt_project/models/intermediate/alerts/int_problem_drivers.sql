@@ -1,14 +1,14 @@
 {{ config(materialized="view") }}
 -- The drivers of a problem by rank. Descriptions of nearly the same dollars are one driver: the shortest names it,
--- unless the class is told by a longer one, and the others stand beside it as equivalents.
-{%- set problem = "event_date, environment, data_mode, round" %}
+-- unless the spike type is told by a longer one, and the others stand beside it as equivalents.
+{%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     problems as (select * from {{ ref("int_problems") }}),
 
-    -- what the scan found, and what the class made of it
+    -- what the scan found, and what the spike type made of it
     found as (
         select
-            {{ problem }},
+            {{ problem_key }},
             rank,
             effect,
             {% for dimension in leaf_dimensions() %} {{ dimension.column }}, {% endfor %}
@@ -20,7 +20,7 @@ with
         from {{ ref("int_drivers") }}
         union all
         select
-            {{ problem }},
+            {{ problem_key }},
             0,
             effect,
             {% for dimension in leaf_dimensions() %} {{ dimension.column }}, {% endfor %}
@@ -66,7 +66,7 @@ with
                 else found.rank = 0
             end as tells_the_class
         from found
-        inner join problems using ({{ problem }})
+        inner join problems using ({{ problem_key }})
     ),
 
     named as (
@@ -77,14 +77,15 @@ with
             and abs(delta_usd - top_delta_usd) <= 0.15 * top_delta_usd
             and score >= 0.3 * top_score as is_same_driver
         from described
-        qualify row_number() over (partition by {{ problem }}, driver_dimension, driver_value, effect order by rank) = 1
+        qualify
+            row_number() over (partition by {{ problem_key }}, driver_dimension, driver_value, effect order by rank) = 1
     ),
 
     chosen as (
         select
             *,
             row_number() over (
-                partition by {{ problem }}
+                partition by {{ problem_key }}
                 order by
                     case when is_same_driver and tells_the_class then 0 when rank = 0 then 1 else 2 end,
                     case when is_same_driver and tells_the_class then depth end,
@@ -95,11 +96,11 @@ with
 
     equivalents as (
         select
-            {{ problem }},
+            {{ problem_key }},
             string_agg(driver_dimension || ': ' || driver_value, '; ' order by rank, driver_dimension) as equivalents
         from chosen
         where place > 1 and is_same_driver
-        group by {{ problem }}
+        group by {{ problem_key }}
     )
 
 select
@@ -115,19 +116,19 @@ select
         top_score,
         depth
     ),
-    row_number() over (partition by {{ problem }} order by chosen.place) as rank,
+    row_number() over (partition by {{ problem_key }} order by chosen.place) as rank,
     case when chosen.place = 1 then equivalents.equivalents end as equivalents,
     -- against the strongest that says something else: its own parts and parents are no rivals
     strength / nullif(
         strength + coalesce(
             max(case when effect <> top_effect or not (is_within_top or is_part_of_top) then strength end) over (
-                partition by {{ problem }}
+                partition by {{ problem_key }}
             ),
             0
         ),
         0
     ) as confidence
 from chosen
-left join equivalents using ({{ problem }})
+left join equivalents using ({{ problem_key }})
 where chosen.place = 1 or not is_same_driver
-qualify row_number() over (partition by {{ problem }} order by chosen.place) <= 3
+qualify row_number() over (partition by {{ problem_key }} order by chosen.place) <= 3

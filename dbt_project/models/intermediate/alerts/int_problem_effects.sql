@@ -1,2 +1,1 @@
-{{ kept_by_date("alert_signal_days") }}
-{{ decomposed(ref("int_problem_leaves"), dirty_dates(ref("alert_signal_days"))) }}
+{{ kept_by_date("alert_signal_days") }} {{ decomposed(ref("int_problem_leaves"), dirty_dates()) }}

@@ -2,12 +2,12 @@
 -- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before,
 -- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
 -- other days.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set problem = "event_date, environment, data_mode, round" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set problem_key = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}
 with
     problems as (
-        select {{ problem }}, scope_dimension, scope_value
+        select {{ problem_key }}, scope_dimension, scope_value
         from {{ ref("int_problems") }}
         where {{ in_dates("event_date", dates) }}
     ),
@@ -37,14 +37,14 @@ with
     baseline as (
         select *
         from days
-        qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem }}) = 0
+        qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem_key }}) = 0
     ),
 
     compared as (
         select problems.*, event_date as compared_date, 1 as is_current, null as baseline_days
         from problems
         union all
-        select * exclude (is_same_weekday), null, count(*) over (partition by {{ problem }})
+        select * exclude (is_same_weekday), null, count(*) over (partition by {{ problem_key }})
         from baseline
     ),
 
@@ -54,7 +54,7 @@ with
 
     sides as (
         select
-            {% for column in problem.split(", ") %} compared.{{ column }}, {% endfor %}
+            {% for column in problem_key.split(", ") %} compared.{{ column }}, {% endfor %}
             usage.endpoint_tag,
             usage.prompt_version,
             usage.tenant_id,
@@ -73,7 +73,7 @@ with
     )
 
 select
-    {{ problem }},
+    {{ problem_key }},
     endpoint_tag,
     prompt_version,
     tenant_id,
@@ -87,4 +87,4 @@ select
         {{- "," if not loop.last }}
     {% endfor %}
 from sides
-group by {{ problem }}, endpoint_tag, prompt_version, tenant_id, user_id, model
+group by {{ problem_key }}, endpoint_tag, prompt_version, tenant_id, user_id, model

@@ -1,20 +1,16 @@
 {{ kept_by_date("alert_signal_days") }}
-{%- set problem = "event_date, environment, data_mode, round" %}
+{%- set problem_key = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd"] %}
 with
-    leaves as (
-        select *
-        from {{ ref("int_problem_leaves") }}
-        where {{ in_dates("event_date", dirty_dates(ref("alert_signal_days"))) }}
-    ),
+    leaves as (select * from {{ ref("int_problem_leaves") }} where {{ in_dates("event_date", dirty_dates()) }}),
 
     main_endpoints as (
-        select {{ problem }}, endpoint_tag as main_endpoint_tag
+        select {{ problem_key }}, endpoint_tag as main_endpoint_tag
         from leaves
-        group by {{ problem }}, endpoint_tag
+        group by {{ problem_key }}, endpoint_tag
         qualify
             row_number() over (
-                partition by {{ problem }}
+                partition by {{ problem_key }}
                 order by
                     sum(current_cost_usd + current_exposure_usd - baseline_cost_usd - baseline_exposure_usd) desc,
                     endpoint_tag
@@ -23,7 +19,7 @@ with
     )
 
 select
-    {{ problem }},
+    {{ problem_key }},
     any_value(main_endpoints.main_endpoint_tag) as main_endpoint_tag,
     event_date - 28 as baseline_from,
     event_date as baseline_to,
@@ -39,5 +35,5 @@ select
         {% endfor %}
     {% endfor %}
 from leaves
-inner join main_endpoints using ({{ problem }})
-group by {{ problem }}
+inner join main_endpoints using ({{ problem_key }})
+group by {{ problem_key }}

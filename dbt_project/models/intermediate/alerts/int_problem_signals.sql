@@ -1,7 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Which series belong to which problem of a day: those that its driver explains.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "event_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     signals as (
         select * from {{ ref("int_alert_signals") }} where {{ in_dates("event_date", dates) }} and observed > expected
@@ -9,18 +9,20 @@ with
 
     drivers as (select * from {{ ref("int_drivers") }} where {{ in_dates("event_date", dates) }}),
 
-    explained as (select {{ scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1),
+    explained as (
+        select {{ day_scope }}, round, unnest(explained_signals, recursive := true) from drivers where rank = 1
+    ),
 
     -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
     -- the bar is the rule's for a series alone. At most one a day.
     alone as (
         select signals.* exclude (min_z, min_z_alone, speaks_alone), signals.min_z_alone as min_z
         from signals
-        left join explained using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
+        left join explained using ({{ day_scope }}, alert_type, measure, scope_dimension, scope_value)
         where explained.round is null and signals.speaks_alone
         qualify
             row_number() over (
-                partition by {{ scope }}
+                partition by {{ day_scope }}
                 order by z / min_z_alone desc, alert_type, measure, scope_dimension, scope_value
             )
             = 1
@@ -28,7 +30,7 @@ with
 
 select signals.* exclude (min_z_alone, speaks_alone), explained.round, explained.shared_usd
 from explained
-inner join signals using ({{ scope }}, alert_type, measure, scope_dimension, scope_value)
+inner join signals using ({{ day_scope }}, alert_type, measure, scope_dimension, scope_value)
 union all by name
 select *, 0 as round, observed - expected as shared_usd
 from alone

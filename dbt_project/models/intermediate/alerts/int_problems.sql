@@ -1,12 +1,12 @@
 {{ kept_by_date("alert_signal_days") }}
 -- What stood out on a day, gathered by what drives it: a driver explains many series, and they are one problem.
-{%- set dates = dates_with_signals(dirty_dates(ref("alert_signal_days"))) %}
-{%- set scope = "event_date, environment, data_mode" %}
+{%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     drivers as (
         select *
         from {{ ref("int_drivers") }}
-        left join {{ ref("int_driver_carriers") }} using ({{ scope }}, round)
+        left join {{ ref("int_driver_carriers") }} using ({{ day_scope }}, round)
         where {{ in_dates("event_date", dates) }}
     ),
 
@@ -16,7 +16,7 @@ with
 
     named as (
         select
-            {{ scope }},
+            {{ day_scope }},
             round,
             effect,
             endpoint_tag,
@@ -37,7 +37,7 @@ with
         where rank = 1
         union all
         select
-            {{ scope }},
+            {{ day_scope }},
             0,
             {{ effect_of_series() }},
             {% for dimension in leaf_dimensions() %} {{ member_of_series(dimension.name) }}, {% endfor %}
@@ -57,10 +57,10 @@ with
     primary_signals as (
         select signals.*
         from belonging as signals
-        inner join named using ({{ scope }}, round)
+        inner join named using ({{ day_scope }}, round)
         qualify
             row_number() over (
-                partition by {{ scope }}, round
+                partition by {{ day_scope }}, round
                 order by
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
@@ -76,12 +76,12 @@ with
 
     gathered as (
         select
-            {{ scope }},
+            {{ day_scope }},
             round,
             max_by(z, z / min_z) as z,
             -- after the first problem of a day, another one is less likely than noise that the first one stirred up
             max_by(min_z, z / min_z) * case
-                when round <> 1 and bool_or(round = 1) over (partition by {{ scope }})
+                when round <> 1 and bool_or(round = 1) over (partition by {{ day_scope }})
                 then {{ second_problem_factor() }}
                 else 1
             end as threshold,
@@ -90,7 +90,7 @@ with
                 distinct scope_dimension || ' ' || scope_value, '; ' order by scope_dimension || ' ' || scope_value
             ) as related
         from belonging
-        group by {{ scope }}, round
+        group by {{ day_scope }}, round
     )
 
 select
@@ -128,6 +128,6 @@ select
     gathered.series,
     gathered.related
 from named
-inner join primary_signals using ({{ scope }}, round)
-inner join gathered using ({{ scope }}, round)
+inner join primary_signals using ({{ day_scope }}, round)
+inner join gathered using ({{ day_scope }}, round)
 where gathered.z >= gathered.threshold

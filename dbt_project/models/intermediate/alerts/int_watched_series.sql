@@ -1,10 +1,5 @@
 {{ kept_by_date("costed_usage_days") }}
-with
-    usage as (
-        select *
-        from {{ ref("int_costed_usage") }}
-        where {{ in_dates("event_date", dirty_dates(ref("costed_usage_days"))) }}
-    )
+with usage as (select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", dirty_dates()) }})
 
 {% for series in watched_series() %}
     select

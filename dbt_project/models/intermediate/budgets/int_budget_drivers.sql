@@ -1,6 +1,6 @@
 {{ kept_by_date("budget_period_days") }}
 -- Who spent more of the budget than in the four weeks before: the three members that grew most, over all dimensions.
-{%- set dates = dirty_dates(ref("budget_period_days")) %}
+{%- set dates = dirty_dates() %}
 {%- set days = budget_history_days() %}
 with
     periods as (

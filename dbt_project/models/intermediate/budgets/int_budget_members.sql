@@ -1,7 +1,7 @@
 {{ kept_by_date("costed_usage_days") }}
 -- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
 with
-    usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
+    usage as ({{ quarter_hour_usage(dirty_dates()) }}),
 
     scopes as (
         select distinct budget_id, time_zone, environments, data_modes, {{ budget_scope_columns() | join(", ") }}

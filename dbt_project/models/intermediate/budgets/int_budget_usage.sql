@@ -1,6 +1,6 @@
 {{ kept_by_date("costed_usage_days") }}
 with
-    usage as ({{ quarter_hour_usage(dirty_dates(ref("costed_usage_days"))) }}),
+    usage as ({{ quarter_hour_usage(dirty_dates()) }}),
 
     exposure as (select * from {{ ref("int_exposure") }}),
 
@@ -19,12 +19,12 @@ select
     cast(sum(usage.unpriced_attempts) as bigint) as unpriced_attempts,
     -- of these, the calls whose cost nobody can even guess: exposure_usd leaves them out
     cast(
-        sum(case when exposure.exposure_likely_usd_per_token is null then usage.unpriced_attempts else 0 end) as bigint
+        sum(case when exposure.exposure_usd_per_token is null then usage.unpriced_attempts else 0 end) as bigint
     ) as unvalued_attempts,
     cast(
-        sum(
-            cast(usage.unpriced_tokens * coalesce(exposure.exposure_likely_usd_per_token, 0) as decimal(38, 12))
-        ) as decimal(38, 12)
+        sum(cast(usage.unpriced_tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12))) as decimal(
+            38, 12
+        )
     ) as exposure_usd
 from usage
 inner join scopes on {{ in_budget("usage", "scopes") }}

@@ -21,7 +21,7 @@ with
 
 select
     turns.incident_id,
-    incidents.fingerprint,
+    incidents.problem_id,
     greatest(turns.occurred_at, guardrails.guardrail_at) as closed_from,
     turns.next_at as closed_until
 from turns

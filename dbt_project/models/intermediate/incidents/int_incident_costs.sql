@@ -21,7 +21,7 @@ with
                 end as share_until_{{ moment }} {{- "," if not loop.last }}
             {% endfor %}
         from incidents
-        inner join {{ ref("int_alerts") }} as alerts on incidents.fingerprint = alerts.fingerprint
+        inner join {{ ref("int_alerts") }} as alerts on incidents.problem_id = alerts.problem_id
         inner join
             {{ ref("int_alert_episode_days") }} as days
             on alerts.alert_id = {{ alert_id("days") }}

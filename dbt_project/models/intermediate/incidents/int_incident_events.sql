@@ -1,8 +1,17 @@
 -- Incident events in the order in which they happened, each once. One that makes no sense in the life of its incident
--- is
--- refused with a sentence, and counts as soon as what it lacks has landed.
+-- is refused with a sentence, and counts as soon as what it lacks has landed.
 with
-    fingerprinted as (
+    -- the same content may land under several names: it arrived when, and as, the first of them did
+    arrived as (
+        select events.*, arrivals.landing_file, arrivals.arrival_date
+        from {{ ref("stg_incident_events") }} as events
+        left join
+            {{ ref("int_arrivals") }} as arrivals
+            on arrivals.source = 'incidents'
+            and events.content_hash = arrivals.content_hash
+    ),
+
+    hashed as (
         select
             *,
             md5(
@@ -11,13 +20,13 @@ with
                 {% endfor %}
                 coalesce(event_id, '') || '|' || event_type || '|' || cast(occurred_at as varchar) || '|' || actor
             ) as content
-        from {{ ref("stg_incident_events") }}
+        from arrived
     ),
 
     -- the same event may stand in two files
     distinct_events as (
         select *
-        from fingerprinted
+        from hashed
         qualify
             row_number() over (
                 partition by incident_id, content order by arrival_date, landing_file, content_hash, line_number

@@ -2,14 +2,14 @@
 -- How much of a problem's dollars of a day had been spent at an instant of the day, by the calls of what drives it
 -- from the
 -- start of the incident on: what a day had above its forecast has no hours of its own.
-{%- set dates = dirty_dates(ref("incident_days")) %}
+{%- set dates = dirty_dates() %}
 with
     moments as (
-        select incident_id, fingerprint, started_at, contained_at as instant
+        select incident_id, problem_id, started_at, contained_at as instant
         from {{ ref("int_incidents") }}
         where {{ in_dates("cast(contained_at as date)", dates) }}
         union
-        select incident_id, fingerprint, started_at, closed_at as instant
+        select incident_id, problem_id, started_at, closed_at as instant
         from {{ ref("int_incidents") }}
         where {{ in_dates("cast(closed_at as date)", dates) }}
     ),
@@ -17,7 +17,7 @@ with
     problem_days as (
         select
             days.event_date,
-            alerts.fingerprint,
+            alerts.problem_id,
             drivers.environment,
             drivers.data_mode,
             {% for dimension in leaf_dimensions() %}
@@ -27,7 +27,7 @@ with
         inner join {{ ref("int_alerts") }} as alerts on {{ alert_id("days") }} = alerts.alert_id
         inner join
             {{ ref("int_problem_drivers") }} as drivers
-            on {{ same_scope("days", "drivers") }}
+            on {{ same_day_scope("days", "drivers") }}
             and days.round = drivers.round
             and drivers.rank = 1
         where {{ in_dates("days.event_date", dates) }}
@@ -57,7 +57,7 @@ select
 from moments
 inner join
     problem_days
-    on moments.fingerprint = problem_days.fingerprint
+    on moments.problem_id = problem_days.problem_id
     and cast(moments.instant as date) = problem_days.event_date
 inner join attempts on {{ in_segment("attempts", "problem_days") }} and attempts.occurred_at >= moments.started_at
 group by attempts.event_date, moments.incident_id, moments.instant

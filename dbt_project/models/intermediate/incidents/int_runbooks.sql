@@ -12,7 +12,7 @@ with
             states.opened_at,
             coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) as endpoint_tag
         from {{ ref("int_incidents") }} as states
-        left join {{ ref("int_problem_names") }} as names on states.fingerprint = names.fingerprint
+        left join {{ ref("int_problem_names") }} as names on states.problem_id = names.problem_id
     ),
 
     reviews as (

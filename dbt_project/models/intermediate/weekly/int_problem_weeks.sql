@@ -7,7 +7,7 @@ with
 
 select
     {{ monday_of("days.event_date") }} as week_start,
-    alerts.fingerprint,
+    alerts.problem_id,
     count(distinct days.event_date) as days,
     count(distinct case when days.event_date = alerts.onset_date then alerts.alert_id end) as occurrences,
     sum(days.excess_usd) as cost_impact_usd,
@@ -20,4 +20,4 @@ select
 from days
 inner join {{ ref("int_alerts") }} as alerts on days.alert_id = alerts.alert_id
 where not alerts.is_muted
-group by {{ monday_of("days.event_date") }}, alerts.fingerprint
+group by {{ monday_of("days.event_date") }}, alerts.problem_id

@@ -1,21 +1,21 @@
 -- Every problem in every week since it was first seen, by what was known at the week's end.
-{%- set so_far = "(partition by fingerprint order by week_start rows between unbounded preceding and current row)" %}
-{%- set before = "(partition by fingerprint order by week_start rows between unbounded preceding and 1 preceding)" %}
+{%- set so_far = "(partition by problem_id order by week_start rows between unbounded preceding and current row)" %}
+{%- set before = "(partition by problem_id order by week_start rows between unbounded preceding and 1 preceding)" %}
 with
     problems as (select * from {{ ref("int_problem_weeks") }}),
 
     firsts as (
-        select fingerprint, min(week_start) as first_week, min(first_date) as first_seen_date
+        select problem_id, min(week_start) as first_week, min(first_date) as first_seen_date
         from problems
-        group by fingerprint
+        group by problem_id
     ),
 
     -- a problem came back after its guardrail when one of its alerts began while an incident on it was closed with one
     regressions as (
-        select distinct problems.week_start, problems.fingerprint
+        select distinct problems.week_start, problems.problem_id
         from problems
-        inner join {{ ref("int_incident_closures") }} as closures on problems.fingerprint = closures.fingerprint
-        inner join {{ ref("int_alerts") }} as alerts on problems.fingerprint = alerts.fingerprint
+        inner join {{ ref("int_incident_closures") }} as closures on problems.problem_id = closures.problem_id
+        inner join {{ ref("int_alerts") }} as alerts on problems.problem_id = alerts.problem_id
         where
             {{ monday_of("alerts.onset_date") }} = problems.week_start
             and not alerts.is_muted
@@ -26,7 +26,7 @@ with
     weekly as (
         select
             weeks.*,
-            firsts.fingerprint,
+            firsts.problem_id,
             firsts.first_week,
             firsts.first_seen_date,
             coalesce(problems.days, 0) as days,
@@ -35,12 +35,12 @@ with
             coalesce(problems.is_understated, false) as is_understated,
             problems.last_date,
             problems.alert_ids,
-            regressions.fingerprint is not null as is_regressed
+            regressions.problem_id is not null as is_regressed
         from firsts
         inner join {{ ref("int_weeks") }} as weeks on weeks.week_start >= firsts.first_week
-        left join problems on firsts.fingerprint = problems.fingerprint and weeks.week_start = problems.week_start
+        left join problems on firsts.problem_id = problems.problem_id and weeks.week_start = problems.week_start
         left join
-            regressions on firsts.fingerprint = regressions.fingerprint and weeks.week_start = regressions.week_start
+            regressions on firsts.problem_id = regressions.problem_id and weeks.week_start = regressions.week_start
     ),
 
     counted as (
@@ -51,7 +51,7 @@ with
             sum(case when days = 0 then 1 else 0 end) over {{ so_far }} as pauses,
             cast(
                 sum(occurrences) over (
-                    partition by fingerprint order by week_start rows between 7 preceding and current row
+                    partition by problem_id order by week_start rows between 7 preceding and current row
                 ) as bigint
             ) as occurrences_8_weeks,
             cast(sum(occurrences) over {{ so_far }} as bigint) as total_occurrences,
@@ -71,9 +71,9 @@ with
     ),
 
     resolved as (
-        select distinct counted.week_start, counted.fingerprint
+        select distinct counted.week_start, counted.problem_id
         from counted
-        inner join {{ ref("int_incident_closures") }} as closures on counted.fingerprint = closures.fingerprint
+        inner join {{ ref("int_incident_closures") }} as closures on counted.problem_id = closures.problem_id
         where
             closures.closed_from < counted.week_end
             and coalesce(closures.closed_until >= counted.week_end, true)
@@ -87,16 +87,16 @@ select
         when counted.days > 0
         then
             count(*) over (
-                partition by counted.fingerprint, counted.pauses, counted.days > 0 order by counted.week_start
+                partition by counted.problem_id, counted.pauses, counted.days > 0 order by counted.week_start
             )
         else 0
     end as consecutive_weeks,
     case
         when counted.days > 0
         then counted.status_when_seen
-        when resolved.fingerprint is not null
+        when resolved.problem_id is not null
         then 'resolved'
         else 'quiet'
     end as status
 from counted
-left join resolved on counted.fingerprint = resolved.fingerprint and counted.week_start = resolved.week_start
+left join resolved on counted.problem_id = resolved.problem_id and counted.week_start = resolved.week_start

@@ -1,20 +1,20 @@
 {{ kept_by_date("usage_weeks") }}
 -- Which members of each dimension changed most from one week to the next.
-{%- set grain = "event_date, environment, data_mode" %}
+{%- set day_scope = "event_date, environment, data_mode" %}
 with
     leaves as ({{ usage_beside_last_week(leaf_dimensions() | map(attribute="column") | list) }}),
 
     members as (
         {% for dimension in leaf_dimensions() %}
-            {%- set value = (
+            {%- set member = (
                 "endpoint_tag || ' | ' || prompt_version"
                 if dimension.name == "prompt_version"
                 else dimension.column
             ) %}
             select
-                {{ grain }},
+                {{ day_scope }},
                 '{{ dimension.name }}' as dimension,
-                {{ value }} as value,
+                {{ member }} as member,
                 {% for side, name in [("current", "spend_usd"), ("previous", "previous_spend_usd")] %}
                     -- of a member that used only what has no price the spend is unknown
                     case
@@ -23,7 +23,7 @@ with
                     end as {{ name }} {{- "," if not loop.last }}
                 {% endfor %}
             from leaves
-            group by {{ grain }}, {{ value }} {{ "union all" if not loop.last }}
+            group by {{ day_scope }}, {{ member }} {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 
@@ -31,11 +31,12 @@ with
         select
             *,
             spend_usd - previous_spend_usd as change_usd,
-            cast(spend_usd as double)
-            / nullif(cast(sum(spend_usd) over (partition by {{ grain }}, dimension) as double), 0) as share_of_spend,
+            cast(spend_usd as double) / nullif(
+                cast(sum(spend_usd) over (partition by {{ day_scope }}, dimension) as double), 0
+            ) as share_of_spend,
             row_number() over (
-                partition by {{ grain }}, dimension
-                order by abs(spend_usd - previous_spend_usd) desc nulls last, spend_usd desc nulls last, value
+                partition by {{ day_scope }}, dimension
+                order by abs(spend_usd - previous_spend_usd) desc nulls last, spend_usd desc nulls last, member
             ) as rank
         from members
     )

@@ -1,1 +1,1 @@
-{{ kept_by_date("usage_weeks") }} {{ decomposed(ref("int_weekly_leaves"), dirty_dates(ref("usage_weeks"))) }}
+{{ kept_by_date("usage_weeks") }} {{ decomposed(ref("int_weekly_leaves"), dirty_dates()) }}

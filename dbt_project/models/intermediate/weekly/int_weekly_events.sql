@@ -1,6 +1,6 @@
 -- What happened in each week, counted: alerts, problems by what they are, incidents, and the states that budgets
 -- reached.
-{%- set grain = "week_start, environment, data_mode" %}
+{%- set week_scope = "week_start, environment, data_mode" %}
 with
     alerts as (
         select
@@ -17,31 +17,31 @@ with
 
     problems as (
         select
-            {{ grain }},
+            {{ week_scope }},
             {% for status in ["new", "recurring", "regressed"] %}
                 cast(sum(case when status = '{{ status }}' then 1 else 0 end) as bigint) as {{ status }}_problems,
             {% endfor %}
             cast(sum(cost_impact_usd) as decimal(38, 12)) as problem_cost_usd
         from {{ ref("weekly_recurrence") }}
-        group by {{ grain }}
+        group by {{ week_scope }}
     ),
 
     incidents as (
         select
-            {{ grain }},
+            {{ week_scope }},
             cast(sum(case when opened_at >= week_start then 1 else 0 end) as bigint) as incidents_opened,
             cast(sum(case when closed_at >= week_start then 1 else 0 end) as bigint) as incidents_closed,
             cast(sum(case when status <> 'closed' then 1 else 0 end) as bigint) as open_incidents
         from {{ ref("weekly_incidents") }}
-        group by {{ grain }}
+        group by {{ week_scope }}
     ),
 
     -- a budget over two environments is news in both
     reached as (
         select
             {{ monday_of("changes.changed_at") }} as week_start,
-            scopes.environment,
-            scopes.data_mode,
+            environment_modes.environment,
+            environment_modes.data_mode,
             changes.budget_id,
             changes.period_start,
             max_by(
@@ -50,28 +50,28 @@ with
             ) as state
         from {{ ref("budget_transitions") }} as changes
         inner join
-            (select distinct environment, data_mode from {{ ref("int_weekly_usage") }}) as scopes
-            on coalesce({{ in_words("scopes.environment", "changes.environments") }}, true)
-            and {{ in_words("scopes.data_mode", "changes.data_modes") }}
+            (select distinct environment, data_mode from {{ ref("int_weekly_usage") }}) as environment_modes
+            on coalesce({{ in_words("environment_modes.environment", "changes.environments") }}, true)
+            and {{ in_words("environment_modes.data_mode", "changes.data_modes") }}
         where not changes.is_muted
         group by
             {{ monday_of("changes.changed_at") }},
-            scopes.environment,
-            scopes.data_mode,
+            environment_modes.environment,
+            environment_modes.data_mode,
             changes.budget_id,
             changes.period_start
     ),
 
     budgets as (
         select
-            {{ grain }},
+            {{ week_scope }},
             string_agg(
                 budget_id || ' ' || replace(state, '_', ' '), '; ' order by budget_id, period_start
             ) as budget_states,
             count(distinct case when state = 'exceeded' then budget_id end) as budgets_exceeded
         from reached
         where state in ('warning', 'spend_alert', 'exceeded')
-        group by {{ grain }}
+        group by {{ week_scope }}
     )
 
 select
@@ -90,7 +90,7 @@ select
     budgets.budget_states,
     coalesce(budgets.budgets_exceeded, 0) as budgets_exceeded
 from {{ ref("int_weekly_usage") }} as usage
-left join alerts using ({{ grain }})
-left join problems using ({{ grain }})
-left join incidents using ({{ grain }})
-left join budgets using ({{ grain }})
+left join alerts using ({{ week_scope }})
+left join problems using ({{ week_scope }})
+left join incidents using ({{ week_scope }})
+left join budgets using ({{ week_scope }})

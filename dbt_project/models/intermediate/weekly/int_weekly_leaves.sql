@@ -18,5 +18,5 @@ select
         cast(0 as decimal(38, 12)) as {{ side }}_exposure_usd,
     {% endfor %}
     current_unvalued_attempts as unvalued_attempts,
-    current_exposure_usd as unpriced_exposure_usd
+    current_exposure_usd as exposure_usd
 from sides

@@ -1,5 +1,5 @@
 -- What there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
-{%- set grain = "week_start, environment, data_mode" %}
+{%- set week_scope = "week_start, environment, data_mode" %}
 with
     usage as (select * from {{ ref("int_weekly_usage") }}),
 
@@ -20,7 +20,7 @@ from ({{ spend_sentences("usage", "drivers") }}) as spend
 union all
 
 select
-    {{ grain }},
+    {{ week_scope }},
     case status when 'regressed' then 4 when 'recurring' then 5 else 6 end as place,
     status as kind,
     case status when 'regressed' then 'critical' when 'recurring' then 'warning' else 'info' end as severity,
@@ -46,7 +46,7 @@ from problems
 union all
 
 select
-    {{ grain }},
+    {{ week_scope }},
     7 as place,
     'incident' as kind,
     case when status = 'open' then 'warning' else 'info' end as severity,
@@ -69,7 +69,7 @@ where status <> 'closed' or missing is not null
 union all
 
 select
-    {{ grain }},
+    {{ week_scope }},
     8 as place,
     'budget' as kind,
     case when budgets_exceeded > 0 then 'critical' else 'warning' end as severity,

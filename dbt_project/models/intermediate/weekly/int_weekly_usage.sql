@@ -1,10 +1,10 @@
 -- What each week took and cost, and how far that can be trusted.
-{%- set grain = "environment, data_mode" %}
 with
     costs as (
         select
             {{ monday_of("event_date") }} as week_start,
-            {{ grain }},
+            environment,
+            data_mode,
             count(distinct event_date) as days_with_usage,
             cast(sum(requests) as bigint) as requests,
             cast(sum(attempts) as bigint) as attempts,
@@ -14,41 +14,42 @@ with
             cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
             cast(sum(no_usage_attempts) as bigint) as no_usage_attempts
         from {{ ref("cost_by_endpoint_daily") }}
-        group by {{ monday_of("event_date") }}, {{ grain }}
+        group by {{ monday_of("event_date") }}, environment, data_mode
     ),
 
     quality as (
         select
             {{ monday_of("event_date") }} as week_start,
-            {{ grain }},
+            environment,
+            data_mode,
             cast(sum(duplicate_deliveries) as bigint) as duplicate_deliveries,
             cast(sum(conflicting_deliveries) as bigint) as conflicting_deliveries,
             cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
         from {{ ref("int_quality_daily") }}
-        group by {{ monday_of("event_date") }}, {{ grain }}
+        group by {{ monday_of("event_date") }}, environment, data_mode
     ),
 
     exposures as (
         select
             event_date as week_start,
-            {{ grain }},
-            case
-                when sum(unvalued_attempts) = 0 then cast(sum(unpriced_exposure_usd) as decimal(38, 12))
-            end as exposure_usd
+            environment,
+            data_mode,
+            case when sum(unvalued_attempts) = 0 then cast(sum(exposure_usd) as decimal(38, 12)) end as exposure_usd
         from {{ ref("int_weekly_leaves") }}
-        group by event_date, {{ grain }}
+        group by event_date, environment, data_mode
     ),
 
     effects as (
         select
             event_date as week_start,
-            {{ grain }},
+            environment,
+            data_mode,
             {% for effect in weekly_effects() %}
                 max(case when effect = '{{ effect }}' then effect_usd end) as {{ effect }}_usd
                 {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_weekly_effects") }}
-        group by event_date, {{ grain }}
+        group by event_date, environment, data_mode
     ),
 
     compared as (
@@ -57,7 +58,8 @@ with
             weeks.week_start,
             weeks.week_end,
             weeks.is_complete,
-            {% for column in grain.split(", ") %} costs.{{ column }}, {% endfor %}
+            costs.environment,
+            costs.data_mode,
             costs.days_with_usage,
             costs.requests,
             costs.attempts,

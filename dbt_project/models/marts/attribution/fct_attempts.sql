@@ -1,5 +1,5 @@
 {{ kept_by_date("attempt_days") }}
-{%- set dirty = dirty_dates(ref("attempt_days")) %}
+{%- set dirty = dirty_dates() %}
 with
     attempts as (
         select *
@@ -48,8 +48,8 @@ select
     coalesce(total_tokens, input_tokens + output_tokens) as total_tokens,
     cache_read_tokens,
     cache_write_tokens,
-    -- quantities, disjoint leaves
-    {% for leaf in leaves() %} {{ leaf.quantity }}, {% endfor %}
+    -- quantities, disjoint token kinds
+    {% for kind in token_kinds() %} {{ kind.quantity }}, {% endfor %}
     other_usage,
     latency_ms,
     -- money
@@ -57,7 +57,7 @@ select
     cost_usd,
     reported_cost_usd,
     -- how it was priced
-    {{ pricing_status() }} as pricing_status,
+    pricing_status,
     usage_source,
     price_row_key,
     price_model_id,
@@ -65,10 +65,10 @@ select
     price_resolution,
     price_variant,
     missing_variant,
-    {{ approximate_reason() }} as approximate_reason,
-    {{ is_approximate() }} as is_approximate,
+    approximate_reason,
+    is_approximate,
     price_tier_from_tokens,
-    fallback_leaves,
+    fallback_token_kinds,
     -- provenance
     cast(duplicate_deliveries as integer) as duplicate_deliveries,
     cast(conflicting_deliveries as integer) as conflicting_deliveries,

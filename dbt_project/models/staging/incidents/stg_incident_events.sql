@@ -2,20 +2,16 @@
 with
     source as (select * from {{ raw_rows("incidents") }}),
 
-    -- the same content may land under several names: it arrived when, and as, the first of them did
-    arrivals as (select * from {{ ref("int_arrivals") }} where source = 'incidents'),
-
     renamed as (
         select
             -- keys
             incident_id,
             event_id,
-            source.content_hash,
+            content_hash,
             line_number,
             load_id,
-            landing_file,
             alert_id,
-            fingerprint,
+            fingerprint as problem_id,
             -- dimensions
             event_type,
             actor,
@@ -40,10 +36,8 @@ with
             -- times
             occurred_at,
             started_at,
-            event_date,
-            arrival_date
+            event_date
         from source
-        left join arrivals on source.content_hash = arrivals.content_hash
     )
 
 select *

@@ -1,0 +1,200 @@
+{#- The one incremental mechanism. A table remembers which input fingerprint each model's date was built from, dates without
+    rows included. Dates that differ are forgotten and rebuilt whole, inside one transaction. Late files, withdrawn files,
+    new prices, changed code and idle re-runs all follow from these lines. -#}
+{% macro built() %}
+    {{ return(api.Relation.create(database=target.database, schema="tokentrail", identifier="built")) }}
+{% endmacro %}
+
+{% macro create_memory_of_built_dates() %}
+    {%- do limit_threads() -%}
+    create schema if not exists {{ built().without_identifier() }};
+    create table if not exists {{ built() }} (model varchar, event_date date, input_fingerprint varchar, built_at timestamp);
+    -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
+    create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
+        model varchar, event_date date, input_fingerprint varchar, built_at timestamp
+    );
+{% endmacro %}
+
+{#- What a model's dates are built from now. The model that it names in `kept_by_date` has one row per event date with the
+    fingerprint of the input; the code is part of what a date is built from. -#}
+{% macro current_fingerprints(name) %}
+    {%- set days = model_node(model_node(name).config.meta.days) -%}
+    select event_date, md5(input_fingerprint || '{{ code_fingerprint(model_node(name)) }}') as input_fingerprint
+    from {{ api.Relation.create(database=target.database, schema=days.schema, identifier=days.alias) }}
+{% endmacro %}
+
+{#- Dates to rebuild, ascending: those whose fingerprint differs from the one this model was built from, gone dates included;
+    all of them in a first build or a full refresh. A model, its hooks and its materialization mean the same dates, so they
+    are asked for once. -#}
+{% macro dirty_dates(name=none) %}
+    {%- if not execute -%} {{ return([]) }} {%- endif -%}
+    {%- set name = name or this.identifier -%}
+    {%- if name not in of_this_run("dirty dates") -%}
+        {% set differing %}
+            select coalesce(input.event_date, built.event_date) as event_date
+            from ({{ current_fingerprints(name) }}) as input
+            full join (select event_date, input_fingerprint from {{ built() }} where model = '{{ name }}') as built
+                on input.event_date = built.event_date
+            where {{ "true" if is_first_build(name) else "input.input_fingerprint is distinct from built.input_fingerprint" }}
+                or {{ forced_dates("coalesce(input.event_date, built.event_date)") }}
+            order by 1
+        {% endset %}
+        {%- do of_this_run("dirty dates").update({name: run_query(differing).columns[0].values() | list}) -%}
+    {%- endif -%}
+    {{ return(of_this_run("dirty dates")[name]) }}
+{% endmacro %}
+
+{#- What is known for the rest of a run, by subject: dbt hands the same graph to every model and hook of an invocation. -#}
+{% macro of_this_run(subject) %} {{ return(graph.setdefault(invocation_id ~ " " ~ subject, {})) }} {% endmacro %}
+
+{#- A model that is up to date is left alone: dbt would build, describe and append an empty table, model after model. -#}
+{% macro is_up_to_date(name) %}
+    {{ return(of_this_run("dirty dates").get(name) == [] and not is_first_build(name)) }}
+{% endmacro %}
+
+{#- Where no date stays as it was, the table is made anew rather than filled: an upgrade may have given the model other columns. -#}
+{% macro is_rebuilt_whole(name) %}
+    {%- if is_first_build(name) -%} {{ return(false) }} {%- endif -%}
+    {%- set kept -%}
+        select count(*) from {{ built() }}
+        where model = '{{ name }}' and not {{ in_dates("event_date", of_this_run("dirty dates")[name]) }}
+    {%- endset -%}
+    {{ return(run_query(kept).columns[0].values()[0] == 0) }}
+{% endmacro %}
+
+{% macro is_first_build(name) %}
+    {%- set node = model_node(name) -%}
+    {{
+        return(
+            flags.FULL_REFRESH
+            or adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) is none
+        )
+    }}
+{% endmacro %}
+
+{#- The backfill job names dates to rebuild whatever their fingerprint says. -#}
+{% macro forced_dates(column) %}
+    {%- set first, last = setting("TOKENTRAIL_REBUILD_FROM"), setting("TOKENTRAIL_REBUILD_TO") -%}
+    {%- if not (first and last) -%} {{ return("false") }} {%- endif -%}
+    {{ return(column ~ " between date " ~ text(first) ~ " and date " ~ text(last)) }}
+{% endmacro %}
+
+{#- Dates are inlined as literals so that partitions prune; a run of days is one range, which prunes where a long list does not.
+    `dates` ascend. -#}
+{% macro in_dates(column, dates) -%}
+    {%- set runs = [] -%}
+    {%- for date in dates -%}
+        {%- if runs and date == runs[-1][1] + modules.datetime.timedelta(days=1) -%}
+            {%- do runs.append([runs.pop()[0], date]) -%}
+        {%- else -%} {%- do runs.append([date, date]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if runs -%}
+        (
+            {%- for first, last in runs -%}
+                {{ column }} between date '{{ first }}' and date '{{ last }}' {{- " or " if not loop.last }}
+            {%- endfor -%}
+        )
+    {%- else -%} false
+    {%- endif -%}
+{%- endmacro %}
+
+{#- `dates` and their neighbours: what a model reads that looks sideways. -#}
+{% macro with_neighbours(dates, back, ahead) %}
+    {%- set reached = {} -%}
+    {%- for date in dates -%}
+        {%- for offset in range(-back, ahead + 1) -%}
+            {%- do reached.update({(date + modules.datetime.timedelta(days=offset)): true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(reached.keys() | sort) }}
+{% endmacro %}
+
+{% macro forget_dirty_dates() -%}
+    {%- if execute and not is_first_build(this.identifier) -%}
+        delete from {{ this }} where {{ in_dates("event_date", dirty_dates()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro remember_built_dates() -%}
+    {%- if execute -%}
+        {%- set dirty = dirty_dates() -%}
+        delete from {{ built() }}
+        where model = '{{ this.identifier }}' and {{ in_dates("event_date", dirty) }}
+        ;
+    insert into {{ built() }}
+    select '{{ this.identifier }}', event_date, input_fingerprint, {{ now_utc() }}
+    from ({{ current_fingerprints(this.identifier) }}) as input
+    where {{ in_dates("event_date", dirty) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The configuration of a model that is kept by date and rebuilt where the fingerprint in the model `days` differs: a model that
+    begins with this needs no other, and names `days` nowhere else. -#}
+{% macro kept_by_date(days) %}
+    {%- do ref(days) -%}
+    {{
+        config(
+            materialized="incremental",
+            incremental_strategy="append",
+            meta={"days": days},
+            pre_hook="{{ forget_dirty_dates() }}",
+            post_hook="{{ remember_built_dates() }}",
+        )
+    }}
+{% endmacro %}
+
+{% macro model_node(name) %} {{ return(graph.nodes["model." ~ project_name ~ "." ~ name]) }} {% endmacro %}
+
+{#- Hash of the code that makes a model's rows: its own file, every upstream model and seed, and the macros of macros/core and of
+    the subjects that these reach. An edit of a weekly sentence rebuilds the weekly models and nothing else. -#}
+{% macro code_fingerprint(node) %}
+    {%- set known = of_this_run("code fingerprints") -%}
+    {%- if node.unique_id not in known -%}
+        {%- set code = {"macros/core": macros_by_subject().core.hash} -%}
+        {%- do collect_code(node.unique_id, code) -%}
+        {%- do known.update({node.unique_id: local_md5(code.items() | sort | string)}) -%}
+    {%- endif -%}
+    {{ return(known[node.unique_id]) }}
+{% endmacro %}
+
+{% macro collect_code(unique_id, found) %}
+    {%- if unique_id in graph.nodes and unique_id not in found -%}
+        {%- set node = graph.nodes[unique_id] -%}
+        {%- do found.update({unique_id: node.checksum.checksum}) -%}
+        {%- for subject, macros in macros_by_subject().items() -%}
+            {%- if node.depends_on.macros | select("in", macros.names) | list -%}
+                {%- for reached in macros.reaches -%}
+                    {%- do found.update({"macros/" ~ reached: macros_by_subject()[reached].hash}) -%}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- for parent in node.depends_on.nodes -%} {%- do collect_code(parent, found) -%} {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+{#- By folder of macros/: the hash of its code, the ids of its macros, and the folders that these reach, their own included. dbt
+    does not say here which macro calls which, so calls are looked for in the code (tests/test_dbt_house.py holds the answer
+    against dbt's own manifest). -#}
+{% macro macros_by_subject() %}
+    {%- set subjects = of_this_run("macros by subject") -%}
+    {%- if not subjects -%}
+        {%- set calls, prefix = {}, "macro." ~ project_name ~ "." -%}
+        {%- for subject, code in macro_code().items() -%}
+            {%- set defined = modules.re.findall("macro (\\w+)", code) | map("replace", "", prefix, 1) | list -%}
+            {%- set called = modules.re.findall("(\\w+)\\(", code) | unique | map("replace", "", prefix, 1) | list -%}
+            {%- do calls.update({subject: called}) -%}
+            {%- do subjects.update(
+                {subject: {"hash": local_md5(code), "names": defined, "reaches": {subject: true}}}
+            ) -%}
+        {%- endfor -%}
+        {%- for _ in subjects -%}
+            {%- for subject in subjects -%}
+                {%- for other in subjects.values() if calls[subject] | select("in", other.names) | list -%}
+                    {%- do subjects[subject].reaches.update(other.reaches) -%}
+                {%- endfor -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(subjects) }}
+{% endmacro %}

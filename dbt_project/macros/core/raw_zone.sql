@@ -1,0 +1,76 @@
+{#- Readers list files from the manifests and never glob: data without a manifest does not exist. -#}
+{% macro manifests() %}
+    {%- set files = data_root() ~ "/raw/_loads/*.parquet" -%}
+    (
+        with every_manifest as (select * from {{ parquet_files([files]) }})
+        select * exclude (supersedes)
+        from every_manifest
+        where load_id not in (select unnest(supersedes) from every_manifest where supersedes is not null)
+    )
+{% endmacro %}
+
+{#- Sources whose rows are usage: they make event dates, attempts and price keys. Others, such as incidents, are about usage. -#}
+{% macro usage_sources() %} {{ return("('events')") }} {% endmacro %}
+
+{#- Rows of a source in the raw zone. -#}
+{% macro raw_rows(source_name) %}
+    {{ return(files_in_manifests("raw_file", "source = " ~ text(source_name), source_name, by_event_date=true)) }}
+{% endmacro %}
+
+{#- The files that manifests name in a column, as one relation; before the first load an empty one with the declared types. -#}
+{% macro files_in_manifests(column, condition, declared_as, by_event_date) %}
+    {%- if not execute -%} {{ return(no_rows_of(declared_as)) }} {%- endif -%}
+    {%- set named -%}
+        select distinct {{ column }} from {{ manifests() }} where {{ condition }} and {{ column }} is not null order by 1
+    {%- endset -%}
+    {%- set files = [] -%}
+    {%- for file in run_query(named).columns[0].values() -%}
+        {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
+    {%- endfor -%}
+    {{ return(parquet_files(files, by_event_date) if files else no_rows_of(declared_as)) }}
+{% endmacro %}
+
+{#- An empty relation with the columns that a raw source declares. -#}
+{% macro no_rows_of(source_name) %}
+    (
+        select
+            {%- if execute -%}
+                {%- for column in graph.sources["source." ~ project_name ~ ".raw." ~ source_name].columns.values() %}
+                    cast(null as {{ column.data_type }}) as {{ column.name }},
+                {%- endfor -%}
+            {%- endif %}
+        where false
+    )
+{% endmacro %}
+
+{#- Files of the price book versions that came into force, or of the last of them. A folder that versions.jsonl does not list was left by
+    a run that died. -#}
+{% macro price_book_files(last_only=false) %}
+    {%- set book = data_root() ~ "/ledger/price_book/" -%}
+    {%- if not execute -%} {{ return([book ~ "*/*.parquet"]) }} {%- endif -%}
+    {%- set listed -%}
+        select price_book_version from {{ json_lines(book ~ "versions.jsonl") }}
+        where price_book_version is not null order by recorded_at
+    {%- endset -%}
+    {%- set files = [] -%}
+    {%- for version in run_query(listed).columns[0].values() -%}
+        {%- do files.append(book ~ version ~ "/*.parquet") -%}
+    {%- endfor -%}
+    {{ return(files[-1:] if last_only else files | unique | list) }}
+{% endmacro %}
+
+{#- A JSONL file of the ledger with declared columns; before its first line an empty relation. What a run writes at its end
+    is read by the next. -#}
+{% macro ledger_lines(file, columns) %}
+    {%- if ledger_has(file) -%} {{ return(json_lines(data_root() ~ "/ledger/" ~ file, columns)) }} {%- endif -%}
+    (
+        select
+            {% for name, type in columns.items() %}
+                cast(null as {{ type }}) as {{ name }} {{- "," if not loop.last }}
+            {% endfor %}
+        where false
+    )
+{% endmacro %}
+
+{#- Whether a file of the ledger exists: it comes into being with its first line. -#}
+{% macro ledger_has(file) %} {{ return(execute and file_exists(data_root() ~ "/ledger/" ~ file)) }} {% endmacro %}

@@ -1,1 +1,0 @@
-{{ config(materialized="table") }} {{ joinable_prices(ref("stg_price_book_history")) }}

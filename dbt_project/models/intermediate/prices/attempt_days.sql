@@ -1,0 +1,103 @@
+-- What `fct_attempts` and the daily marts were made from, for each date: the deliveries
+-- that fall on it, what identity decided about them, the price rows that apply to the
+-- models seen, and the instant of the run while events of the date still lie ahead of
+-- it.
+with
+    days as (select * from {{ ref("event_days") }}),
+
+    repeats as (select * from {{ ref("int_repeated_deliveries") }}),
+
+    prices as (select * from {{ ref("stg_price_book") }}),
+
+    decisions as (
+        select event_date, attempt_date, repeats.* exclude (event_date, attempt_date)
+        from repeats
+        union
+        select attempt_date as event_date, attempt_date, repeats.* exclude (event_date, attempt_date)
+        from repeats
+    ),
+
+    identity_by_day as (
+        select
+            event_date,
+            md5(
+                string_agg(
+                    concat_ws(
+                        '|',
+                        content_hash,
+                        line_number,
+                        attempt_key,
+                        attempt_occurred_at,
+                        is_attempt,
+                        duplicate_deliveries,
+                        conflicting_deliveries,
+                        request_date,
+                        try_number,
+                        tries
+                    ),
+                    ','
+                    order by content_hash, line_number
+                )
+            ) as identity_fingerprint
+        from decisions
+        group by event_date
+    ),
+
+    -- unnest first, distinct after: in one select DuckDB would apply them the other way
+    -- round
+    keys_loaded as (
+        select event_date, unnest(price_keys, recursive := true)
+        from {{ ref("stg_loads") }}
+        where event_date is not null and source in {{ usage_sources() }}
+    ),
+
+    keys_seen as (
+        select event_date, {{ price_key_columns() }}
+        from keys_loaded
+        union
+        select attempt_date, {{ price_key_columns() }}
+        from repeats
+        where attempt_date <> event_date
+    ),
+
+    prices_by_day as (
+        select
+            keys_seen.event_date,
+            md5(
+                string_agg(
+                    -- a price that begins or ends within the day: the instant counts,
+                    -- the date alone does not
+                    concat_ws(
+                        '|',
+                        prices.price_row_key,
+                        prices.price_book_version,
+                        greatest(prices.valid_from, keys_seen.event_date),
+                        least(prices.valid_to, keys_seen.event_date + 1)
+                    ),
+                    ','
+                    order by prices.price_row_key, prices.valid_from
+                )
+            ) as price_fingerprint
+        from keys_seen
+        inner join
+            prices
+            on {{ same_price_key("keys_seen", "prices") }}
+            and coalesce(prices.valid_from < keys_seen.event_date + 1, true)
+            and coalesce(prices.valid_to > keys_seen.event_date, true)
+        group by keys_seen.event_date
+    )
+
+select
+    days.event_date,
+    md5(
+        concat_ws(
+            '|',
+            days.content_fingerprint,
+            coalesce(identity_by_day.identity_fingerprint, ''),
+            coalesce(prices_by_day.price_fingerprint, ''),
+            case when days.last_occurred_at > {{ as_of() }} then {{ as_of() }} end
+        )
+    ) as input_fingerprint
+from days
+left join identity_by_day on days.event_date = identity_by_day.event_date
+left join prices_by_day on days.event_date = prices_by_day.event_date

@@ -1,0 +1,1 @@
+{{ config(materialized="table") }} {{ joinable_prices(ref("int_price_rows")) }}

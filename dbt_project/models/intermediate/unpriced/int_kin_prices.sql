@@ -1,0 +1,121 @@
+-- Whose prices an unpriced model is measured by, nearest first: its own (other dates or
+-- units of it have a price); the same provider's models that are used here; the models
+-- its endpoints use; every model in the book. A group is joined by the next until there
+-- are five prices: one neighbour's price is no bracket. Of each kin the standard price
+-- in force when the unpriced model was last used, in each tier that its largest call
+-- reaches. All inputs are small: no scan of the fact.
+{%- set least_kin = 5 %}
+{%- set model_key = ["environment", "data_mode", "provider", "model"] %}
+with
+    usage as (select * from {{ ref("int_model_usage_daily") }}),
+
+    prices as (select * from {{ ref("int_price_book") }}),
+
+    unpriced as (
+        select
+            {{ model_key | join(", ") }},
+            max(event_date) as last_used_date,
+            coalesce(max(unpriced_largest_input_tokens), 0) as largest_input_tokens
+        from usage
+        where unpriced_attempts > 0
+        group by {{ model_key | join(", ") }}
+    ),
+
+    used_here as (select distinct provider, model from usage where priced_attempts > 0),
+
+    endpoints as (
+        select distinct
+            {% for column in model_key %} unpriced.{{ column }}, {% endfor %}
+            unpriced.last_used_date,
+            usage.endpoint_tag
+        from unpriced
+        inner join
+            usage on usage.unpriced_attempts > 0
+            {%- for column in model_key %} and unpriced.{{ column }} = usage.{{ column }} {%- endfor %}
+    ),
+
+    -- 28 days: four whole weeks, so that weekdays and weekends have their say
+    beside_it as (
+        select distinct
+            {% for column in model_key %} endpoints.{{ column }}, {% endfor %}
+            usage.provider as kin_provider,
+            usage.model as kin_model
+        from endpoints
+        inner join
+            usage
+            on endpoints.endpoint_tag = usage.endpoint_tag
+            and endpoints.environment = usage.environment
+            and endpoints.data_mode = usage.data_mode
+            and usage.priced_attempts > 0
+            and usage.event_date between endpoints.last_used_date - 27 and endpoints.last_used_date
+    ),
+
+    standard_prices as (
+        select
+            unpriced.*,
+            prices.provider as kin_provider,
+            prices.model as kin_model,
+            prices.input_tokens_from,
+            {% for kind in token_kinds() %} prices.{{ kind.name }}_price_usd, {% endfor %}
+        from unpriced
+        inner join
+            prices
+            on prices.uncached_input_price_usd is not null
+            and prices.text_output_price_usd is not null  -- an embedding is no kin of a model that answers
+            -- its own price counts whenever it holds
+            and (
+                (prices.valid_from <= unpriced.last_used_date and prices.valid_to > unpriced.last_used_date)
+                or (prices.provider = unpriced.provider and prices.model = unpriced.model)
+            )
+            and prices.input_tokens_from <= unpriced.largest_input_tokens
+        qualify
+            row_number() over (
+                partition by
+                    {% for column in model_key %} unpriced.{{ column }}, {% endfor %}
+                    prices.provider,
+                    prices.model,
+                    prices.input_tokens_from
+                order by
+                    prices.tenant_id nulls first,
+                    prices.variant nulls first,
+                    prices.missing_variant nulls first,
+                    prices.day_second_from,
+                    prices.valid_from,
+                    prices.price_row_key
+            )
+            = 1
+    ),
+
+    ranked as (
+        select
+            standard_prices.*,
+            case
+                when
+                    standard_prices.kin_provider = standard_prices.provider
+                    and standard_prices.kin_model = standard_prices.model
+                then 0
+                when standard_prices.kin_provider = standard_prices.provider and used_here.model is not null
+                then 1
+                when beside_it.kin_model is not null
+                then 2
+                else 3
+            end as nearness
+        from standard_prices
+        left join
+            used_here
+            on standard_prices.kin_provider = used_here.provider
+            and standard_prices.kin_model = used_here.model
+        left join
+            beside_it
+            on standard_prices.kin_provider = beside_it.kin_provider
+            and standard_prices.kin_model = beside_it.kin_model
+            {%- for column in model_key %} and standard_prices.{{ column }} = beside_it.{{ column }} {%- endfor %}
+    )
+
+select *
+from ranked
+qualify
+    nearness = 0
+    or count(*) over (partition by {{ model_key | join(", ") }} order by nearness)
+    - count(*) over (partition by {{ model_key | join(", ") }}, nearness)
+    < case when min(nearness) over (partition by {{ model_key | join(", ") }}) = 0 then 0 else {{ least_kin }} end

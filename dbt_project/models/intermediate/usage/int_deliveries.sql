@@ -1,0 +1,96 @@
+{{ config(materialized="view") }}
+-- Every source in one shape: inclusive token counts, one identity scope. Sources that
+-- see the same calls share a scope by seed. Lines that were set aside are no
+-- deliveries; while nobody ever set one aside nothing is looked up.
+-- depends_on: {{ ref("int_set_aside") }}
+with
+    deliveries as (
+        select *
+        from {{ ref("stg_events") }} as events
+        {% if ledger_has("set_aside/log.jsonl") %}
+            where
+                not exists (
+                    select 1
+                    from {{ ref("int_set_aside") }} as set_aside
+                    where
+                        events.source = set_aside.source
+                        and events.content_hash = set_aside.content_hash
+                        and events.line_number = set_aside.line_number
+                )
+        {% endif %}
+    ),
+
+    precedence as (select * from {{ ref("source_precedence") }}),
+
+    identities as (select * from {{ ref("identity_map") }}),
+
+    inclusive as (
+        select
+            deliveries.* exclude (
+                tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
+            ),
+            coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
+            coalesce(precedence.precedence, 0) as source_precedence,
+            coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
+            coalesce(
+                input_tokens + case
+                    when token_convention = 'exclusive'
+                    then coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)
+                    else 0
+                end,
+                total_tokens - output_tokens
+            ) as input_tokens,
+            -- a trillion dollars and thirty years are no figures of a call; any sum of
+            -- smaller ones has room
+            case when abs(reported_cost_usd) <= 1000000000000 then reported_cost_usd end as reported_cost_usd,
+            case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
+            case
+                when
+                    coalesce(
+                        input_tokens,
+                        output_tokens,
+                        total_tokens,
+                        cache_read_tokens,
+                        cache_write_tokens,
+                        reasoning_tokens,
+                        input_audio_tokens,
+                        cache_audio_read_tokens,
+                        output_audio_tokens,
+                        input_image_tokens,
+                        cache_image_read_tokens,
+                        output_image_tokens,
+                        input_video_tokens,
+                        output_video_tokens,
+                        web_searches
+                    )
+                    is null
+                    and other_usage is null
+                then 'missing'
+                else coalesce(usage_source, 'provider')
+            end as usage_source
+        from deliveries
+        left join precedence on deliveries.source = precedence.source
+        left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
+    ),
+
+    -- what the total says beyond input and output: where it is just the reasoning, the
+    -- sender counts that beside the output (xAI); anything else are tokens of a kind
+    -- that nobody knows
+    beyond as (select *, total_tokens - input_tokens - output_tokens as tokens_beyond_parts from inclusive)
+
+select
+    * exclude (output_tokens, usage_source, tokens_beyond_parts),
+    case
+        when tokens_beyond_parts = reasoning_tokens
+        then output_tokens + reasoning_tokens
+        else coalesce(output_tokens, total_tokens - input_tokens)
+    end as output_tokens,
+    case
+        when
+            usage_source = 'provider'
+            and tokens_beyond_parts > 0
+            and tokens_beyond_parts is distinct from reasoning_tokens
+        then 'provider_partial'
+        else usage_source
+    end as usage_source
+from beyond

@@ -1,2 +1,0 @@
--- depends_on: {{ source("ledger", "price_book") }}
-select * from {{ price_book_history() }}

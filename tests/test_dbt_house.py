@@ -1,0 +1,153 @@
+"""The layout of the dbt project, held against dbt's own manifest: subjects, one direction, and what a fingerprint covers."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestration.dbt import DBT_PROJECT, dbt_project, run_dbt
+from orchestration.settings import Settings, from_environment
+
+SUBJECTS = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["subjects"]
+FACTS = {"fct_attempts", "fct_requests"}
+# A dimension sums the daily mart of its members, which is far smaller than the fact.
+OWN_MARTS = {
+    f"dim_{member}s": f"cost_by_{member}_daily" for member in ("endpoint", "model", "prompt_version", "tenant")
+}
+# One caller is enough for the incremental mechanism and for what hides a dialect: both stand in macros/core.
+ONE_CALLER_LINES = 200
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> Settings:
+    """An empty data root."""
+    return from_environment({"TOKENTRAIL_DATA": str(tmp_path_factory.mktemp("house"))})
+
+
+@pytest.fixture(scope="module")
+def manifest(settings) -> dict:
+    """The parsed project."""
+    return json.loads(Path(dbt_project(settings).manifest_path).read_text())
+
+
+@pytest.fixture(scope="module")
+def models(manifest) -> dict[str, dict]:
+    """By unique id: every model of the project."""
+    return {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+
+
+@pytest.fixture(scope="module")
+def macros(manifest) -> dict[str, dict]:
+    """By unique id: the project's own macros."""
+    return {key: macro for key, macro in manifest["macros"].items() if macro["package_name"] == "tokentrail"}
+
+
+def compiled(settings: Settings, template: str) -> dict:
+    """What a Jinja expression of JSON says while dbt runs."""
+    said = run_dbt(settings, "compile", "--quiet", "--inline", template)
+    return json.loads(said)
+
+
+def layer(model: dict) -> str:
+    """staging, intermediate or marts."""
+    return model["fqn"][1]
+
+
+def subject(model: dict) -> str:
+    """The folder below the layer."""
+    return model["fqn"][2]
+
+
+def folder(macro: dict) -> str:
+    """core or a subject."""
+    return Path(macro["original_file_path"]).parts[1]
+
+
+def reached(macros: dict[str, dict], called: Iterable[str]) -> set[str]:
+    """The project's macros that `called` call, directly or not."""
+    found: set[str] = set()
+    pending = [name for name in called if name in macros]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending.extend(other for other in macros[name]["depends_on"]["macros"] if other in macros)
+    return found
+
+
+def upstream(nodes: dict[str, dict], key: str) -> set[str]:
+    """A model and every model and seed that it reads, directly or not."""
+
+    @cache
+    def of(key: str) -> frozenset[str]:
+        parents = [parent for parent in nodes[key]["depends_on"].get("nodes", []) if parent in nodes]
+        return frozenset({key}).union(*(of(parent) for parent in parents))
+
+    return set(of(key))
+
+
+def test_every_model_stands_in_a_folder_of_a_subject(models):
+    assert not [model["original_file_path"] for model in models.values() if subject(model) not in SUBJECTS]
+
+
+def test_every_macro_stands_in_core_or_in_a_subject(macros):
+    folders = {folder(macro) for macro in macros.values() if macro["original_file_path"].startswith("macros/")}
+    assert folders <= {"core", *SUBJECTS}
+
+
+def test_a_model_reads_its_own_subject_and_those_before_it(models):
+    later = [
+        f"{model['name']} ({subject(model)}) reads {models[parent]['name']} ({subject(models[parent])})"
+        for model in models.values()
+        for parent in model["depends_on"]["nodes"]
+        if parent in models and SUBJECTS.index(subject(models[parent])) > SUBJECTS.index(subject(model))
+    ]
+    assert not later
+
+
+def test_layers_point_one_way(models):
+    """Staging reads sources; intermediate reads staging, intermediate and the facts; marts read intermediate and the facts."""
+    may_read = {"staging": set(), "intermediate": {"staging", "intermediate"}, "marts": {"staging", "intermediate"}}
+    wrong = [
+        f"{model['name']} reads {models[parent]['name']}"
+        for model in models.values()
+        for parent in model["depends_on"]["nodes"]
+        if parent in models
+        and layer(models[parent]) not in may_read[layer(model)]
+        and models[parent]["name"] not in FACTS
+        and OWN_MARTS.get(model["name"]) != models[parent]["name"]
+    ]
+    assert not wrong
+
+
+def test_a_fingerprint_covers_every_macro_that_its_model_reaches(manifest, models, macros, settings):
+    """What macros_by_subject() finds in the code of macros, against the calls that dbt itself knows of."""
+    subjects = compiled(settings, "{{ tojson(macros_by_subject()) if execute else '' }}")
+    hashed_of = {key: set(found["reaches"]) for found in subjects.values() for key in found["names"]}
+    outside = {}
+    for key, model in models.items():
+        called = {
+            macro
+            for parent in upstream(manifest["nodes"], key)
+            for macro in manifest["nodes"][parent]["depends_on"]["macros"]
+        }
+        hashed = {"core"}.union(*(hashed_of.get(macro, ()) for macro in called))
+        outside[model["name"]] = {folder(macros[macro]) for macro in reached(macros, called)} - hashed
+    assert not {name: folders for name, folders in outside.items() if folders}
+
+
+def test_a_macro_has_two_callers(models, macros):
+    """A macro of a subject with one caller is a part of that model, written where nobody looks for it."""
+    callers: dict[str, set[str]] = {}
+    for model in models.values():
+        for key in reached(macros, model["depends_on"]["macros"]):
+            callers.setdefault(key, set()).add(model["name"])
+    single = {
+        key: len(macros[key]["macro_sql"].splitlines())
+        for key, names in callers.items()
+        if len(names) == 1 and folder(macros[key]) != "core"
+    }
+    assert sum(single.values()) < ONE_CALLER_LINES, single

@@ -39,7 +39,7 @@ def warm_dbt() -> Iterator[Path]:
             stdin=subprocess.PIPE,
         )
         command = Path(folder) / "dbt"
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"\n')
+        command.write_text(f'#!/bin/sh\nDBT_LOG_LEVEL_FILE=none exec "{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"\n')
         command.chmod(0o755)
         try:
             yield command

@@ -248,7 +248,7 @@
         'driver' as kind,
         'info' as severity,
         change_usd as amount_usd,
-        value
+        member
         || ' changed most: '
         || {{ more_or_less("change_usd") }}
         || ', '

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestration.dbt import DBT_PROJECT, dbt_environment
+from orchestration.dbt import DBT_PROJECT, dbt_environment, run_dbt
 from orchestration.settings import PROJECT
-from tests.pipeline import keep, pipeline_at
+from tests.parsed import keep, parsed_at
+from tests.pipeline import pipeline_at
 
 CLIENT, SERVER = PROJECT / "tests" / "warm_dbt_client.py", PROJECT / "tests" / "warm_dbt_server.py"
 
@@ -30,7 +31,11 @@ def warm_dbt() -> Iterator[Path]:
         listening.bind(str(address))
         listening.listen()
         settings = pipeline_at(Path(folder) / "data").settings
-        settings.state.mkdir(parents=True, exist_ok=True)
+        if not parsed_at(settings).exists():
+            run_dbt(
+                settings, "parse", "--quiet"
+            )  # by another process: a whole parse leaves threads, which a fork would wait for
+            keep(settings)
         server = subprocess.Popen(
             [sys.executable, "-W", "ignore", SERVER, str(listening.fileno())],  # forks leave their semaphores to it
             cwd=DBT_PROJECT,
@@ -39,11 +44,12 @@ def warm_dbt() -> Iterator[Path]:
             stdin=subprocess.PIPE,
         )
         command = Path(folder) / "dbt"
-        command.write_text(f'#!/bin/sh\nDBT_LOG_LEVEL_FILE=none exec "{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"\n')
+        command.write_text(
+            f'#!/bin/sh\nDBT_LOG_LEVEL_FILE=none exec "{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"\n'
+        )
         command.chmod(0o755)
         try:
             yield command
         finally:
             server.stdin.close()  # the server ends with its standard input, so it also ends when we are killed
             server.wait()
-            keep(settings)

@@ -1,12 +1,12 @@
 # Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data), which
-# orchestration/settings.py reads: make itself takes a space for the end of a name.
+# orchestration/settings.py reads, because make itself would end a name at a space.
 SHELL := /bin/bash
 export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
-# What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
+# What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
 ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
@@ -15,12 +15,16 @@ MAKEOVERRIDES :=
 
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
-.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
+.DEFAULT_GOAL := help
+.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	touch $@
+
+help:  ## what can be typed after `make`
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
 	@$(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
@@ -45,7 +49,7 @@ reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-
 price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
 	@python -m orchestration.commands.price_diff
 
-acknowledge: $(VENV)  ## say that you have the topic of a message in hand, so that it is not escalated: TOPIC=<topic>
+acknowledge: $(VENV)  ## confirm that you are working on the topic of a message, so that it is not escalated: TOPIC=<topic>
 	@python -m orchestration.commands.outbox acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
@@ -60,14 +64,17 @@ incident: $(VENV)  ## write down what is done about an incident: DO="open --aler
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY) && dg dev
 
-test: $(VENV)  ## every test, on two workers
+test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB
 	pytest
 
-test-fast: $(VENV)  ## the tests that build no world, in a minute or two
+test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
 	pytest -m "not slow"
 
+coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
+	pytest --cov
+
 LINT := data/state/lint
-lint: $(VENV)
+lint: $(VENV)  ## ruff, sqlfmt, dbt parse and dbt-bouncer, over the whole project
 	ruff check . && ruff format --check .
 	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
 	mkdir -p $(LINT)

@@ -46,6 +46,7 @@ SECONDS = {
     "budget_announcements": 15,
     "recurrence": 15,
     "runs": 15,
+    "dbt_house": 15,
     "explain": 15,
     "incident_command": 15,
     "plain": 15,

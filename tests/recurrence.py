@@ -20,10 +20,11 @@ WEEK = timedelta(days=7)
 MODELS = [
     "endpoint_owners",
     "containment_map",
-    *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence", "weekly_recurrence"),
+    *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence"),
+    *("int_weekly_recurrence", "weekly_recurrence"),
     *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),
     *("incident_days", "int_incident_shares", "int_incident_costs", "int_runbooks"),
-    *("incidents", "incident_events", "weekly_incidents"),
+    *("int_incident_records", "incidents", "incident_events", "int_weekly_incidents", "weekly_incidents"),
 ]
 EVENT_FIELDS = (
     *("event_id", "alert_id", "problem_id", "environment", "data_mode", "spike_type", "title", "note"),

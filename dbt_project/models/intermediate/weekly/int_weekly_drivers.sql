@@ -2,7 +2,7 @@
 -- Which members of each dimension changed most from one week to the next.
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    leaves as ({{ usage_beside_last_week(leaf_dimensions() | map(attribute="column") | list) }}),
+    leaves as ({{ usage_of_two_weeks(leaf_dimensions() | map(attribute="column") | list) }}),
 
     members as (
         {% for dimension in leaf_dimensions() %}

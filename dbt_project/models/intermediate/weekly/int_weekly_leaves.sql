@@ -1,6 +1,7 @@
 {{ kept_by_date("usage_weeks") }}
--- The leaves of a week's comparison. The dollars are those that are known: exposure is no spend and stands beside it.
-with sides as ({{ usage_beside_last_week(["endpoint_tag", "model"]) }})
+-- The leaves of a week's comparison. The dollars are those that are known: exposure is not spend, so it has a column
+-- of its own.
+with sides as ({{ usage_of_two_weeks(["endpoint_tag", "model"]) }})
 
 select
     event_date,

@@ -64,6 +64,7 @@ SECONDS = {
     "alert_pauses": 8,
     "alert_decomposition": 8,
 }
+COLD_DBT = dbt.DBT
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")
 WARM_DBT = pytest.StashKey[Path]()
 
@@ -89,6 +90,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _warm_dbt(config: pytest.Config) -> Path:
     if WARM_DBT not in config.stash:
+        dbt.DBT = COLD_DBT
         stack = ExitStack()
         config.add_cleanup(stack.close)
         config.stash[WARM_DBT] = stack.enter_context(warm_dbt())

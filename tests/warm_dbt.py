@@ -26,27 +26,25 @@ CLIENT, SERVER = PROJECT / "tests" / "warm_dbt_client.py", PROJECT / "tests" / "
 @contextmanager
 def warm_dbt() -> Iterator[Path]:
     """The path of a command that does what dbt does, for as long as this context lasts."""
-    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder, socket.socket(socket.AF_UNIX) as listening:
-        address = Path(folder) / "socket"
-        listening.bind(str(address))
-        listening.listen()
+    with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
         settings = pipeline_at(Path(folder) / "data").settings
         if not parsed_at(settings).exists():
-            run_dbt(
-                settings, "parse", "--quiet"
-            )  # by another process: a whole parse leaves threads, which a fork would wait for
+            run_dbt(settings, "parse", "--quiet")  # not by the server: a whole parse leaves threads, which no fork has
             keep(settings)
-        server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", SERVER, str(listening.fileno())],  # forks leave their semaphores to it
-            cwd=DBT_PROJECT,
-            env=os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)},
-            pass_fds=[listening.fileno()],
-            stdin=subprocess.PIPE,
-        )
+        address = Path(folder) / "socket"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(address))
+            listening.listen()
+            server = subprocess.Popen(
+                [sys.executable, "-W", "ignore", SERVER, str(listening.fileno())],  # forks leave their semaphores to it
+                cwd=DBT_PROJECT,
+                env=os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)},
+                pass_fds=[listening.fileno()],
+                stdin=subprocess.PIPE,
+            )
         command = Path(folder) / "dbt"
-        command.write_text(
-            f'#!/bin/sh\nDBT_LOG_LEVEL_FILE=none exec "{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"\n'
-        )
+        call = f'"{sys.executable}" -I -S "{CLIENT}" "{address}" "$@"'
+        command.write_text(f"#!/bin/sh\nDBT_LOG_LEVEL_FILE=none exec {call}\n")
         command.chmod(0o755)
         try:
             yield command

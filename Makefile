@@ -16,7 +16,7 @@ MAKEOVERRIDES :=
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -66,6 +66,9 @@ ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the senso
 
 test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB
 	pytest
+
+test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
+	pytest -m "not slow"
 
 coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
 	pytest --cov

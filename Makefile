@@ -16,7 +16,7 @@ MAKEOVERRIDES :=
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -72,6 +72,9 @@ test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
 
 coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
 	pytest --cov
+
+generate: $(VENV)  ## macros, columns and docs that follow from the list of token kinds (pricing/units.py)
+	@python -m orchestration.commands.generate
 
 LINT := data/state/lint
 lint: $(VENV)  ## ruff, sqlfmt, dbt parse and dbt-bouncer, over the whole project

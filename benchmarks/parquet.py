@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.landing.fields import TOKENS
 from orchestration.storage import written_whole
 
 # What a good exporter writes: counts as integers, times and objects as text. by_hand.py reads JSON lines with the same types.
@@ -30,27 +31,7 @@ COLUMNS = {
         ],
         "varchar",
     ),
-    **dict.fromkeys(
-        [
-            "inputTokens",
-            "outputTokens",
-            "totalTokens",
-            "cacheReadTokens",
-            "cacheWriteTokens",
-            "cacheWrite1hTokens",
-            "reasoningTokens",
-            "inputAudioTokens",
-            "cacheAudioReadTokens",
-            "outputAudioTokens",
-            "inputImageTokens",
-            "cacheImageReadTokens",
-            "outputImageTokens",
-            "inputVideoTokens",
-            "outputVideoTokens",
-            "webSearches",
-        ],
-        "bigint",
-    ),
+    **dict.fromkeys(TOKENS, "bigint"),
     "latencyMs": "double",
     "costUsd": "decimal(38, 12)",
     "metadata": "json",

@@ -1,36 +1,53 @@
 """Units: the disjoint leaves a request is priced in, and which priced unit covers which leaf.
 
+`LEAVES` is the one list of token kinds and of the counts that senders report: fields of events, columns of raw files,
+macros, YAML and docs follow from it, by import or by `make generate`.
+
 The unit registry of genai-prices describes every unit by its dimensions (`{family: tokens, direction: input}`); one
 unit contains another when its dimensions are a subset of the other's. Senders report inclusive counts (input includes
 cache reads), so the same token stands in several units; a leaf count is what is left of a unit when its own parts are
 taken out, and every token stands in exactly one leaf or in one `other` unit.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 
 from genai_prices.data_units import unit_data
 from genai_prices.units import UnitRegistry
-
-REGISTRY = UnitRegistry(unit_data)
 
 Count = int | Decimal
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One priced column: `unit` is its name in the registry, `kind` is 'tokens' or 'fee'."""
+    """A token kind, or a fee: what is left of a reported count when its parts are taken out, with a price of its own.
+
+    column: the raw column of the reported, inclusive count; None where nobody sends one and it is counted. unit: the
+    registry unit whose price it takes; where nobody prices that, it takes the price of the narrowest unit around it. of:
+    what is counted, for descriptions. is_everyday: most requests have some. is_added_later: there were price books
+    before it, whose rows keep their keys. dimensions_of_new: those of a unit that the catalogue's registry lacks.
+    """
 
     name: str
+    column: str | None
     unit: str
-    kind: str = "tokens"
+    of: str
+    is_everyday: bool = False
+    is_added_later: bool = False
+    dimensions_of_new: Mapping[str, str] | None = None
 
     @property
     def dimensions(self) -> Mapping[str, str]:
-        """The cell of the catalogue's registry that this leaf is."""
+        """The cell of the registry that this leaf is."""
         return REGISTRY.units[self.unit].dimensions
+
+    @property
+    def kind(self) -> str:
+        """'tokens' or 'fee'."""
+        return "tokens" if self.dimensions["family"] == "tokens" else "fee"
 
     @property
     def quantity(self) -> str:
@@ -48,44 +65,110 @@ class Leaf:
         return f"{self.name}_cost_usd"
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Other units that are parts of this leaf's unit: what is counted there is not counted here."""
-        elsewhere = "cache_write_1h_tokens" if self.name == "cache_write_5m" else None  # writes are both kinds
-        return tuple(
-            unit
-            for unit in OTHER_UNITS
-            if unit not in RESTATED and OWN_UNITS[self.name] & _ancestors(unit) and elsewhere not in _ancestors(unit)
-        )
+    def counted(self) -> str:
+        """The registry unit of the reported count: the leaf's own, or a wider one that it is the remainder of."""
+        return self.column if self.column in REGISTRY.units else self.unit
 
+    @cached_property
+    def parts(self) -> tuple["Leaf", ...]:
+        """Leaves that the reported count includes: what is counted there is not counted here."""
+        return tuple(leaf for leaf in LEAVES if self.counted in _ancestors(leaf.counted))
+
+    @cached_property
+    def counts_of_parts(self) -> Mapping[str, int]:
+        """All parts together as a sum of reported counts: by column, how often it is added, or taken off (below 0)."""
+        sums: Counter[str] = Counter()
+        for part in self.parts:
+            if part.column:
+                sums[part.column] += 1
+                sums.subtract(part.counts_of_parts)
+        return {column: times for column, times in sums.items() if times}
+
+    @cached_property
+    def other_parts(self) -> tuple[str, ...]:
+        """Other units that the reported count includes."""
+        return tuple(unit for unit in OTHER_UNITS if unit not in RESTATED and self.counted in _ancestors(unit))
+
+    @cached_property
+    def whole(self) -> "Leaf":
+        """The leaf that is left of all input, or of all output, when everything else is taken out; of a fee, the fee."""
+        return next((leaf for leaf in LEAVES if self in leaf.parts and not _ancestors(leaf.counted)), self)
+
+    @property
+    def is_what_is_left(self) -> bool:
+        """Whether it is unknown where its count is, rather than 0: what is left of all input, or of all output."""
+        return self.kind == "tokens" and self.whole is self
+
+
+_cache_write = unit_data["cache_write_tokens"]["dimensions"]
 
 # The order is the order of columns everywhere.
 LEAVES = (
-    Leaf("uncached_input", "input_tokens"),
-    Leaf("cached_input", "cache_read_tokens"),
-    Leaf("cache_write_5m", "cache_write_5m_tokens"),
-    Leaf("cache_write_1h", "cache_write_1h_tokens"),
-    Leaf("uncached_audio", "input_audio_tokens"),
-    Leaf("cached_audio", "cache_audio_read_tokens"),
-    Leaf("uncached_image", "input_image_tokens"),
-    Leaf("cached_image", "cache_image_read_tokens"),
-    Leaf("input_video", "input_video_tokens"),
-    Leaf("text_output", "output_tokens"),
-    Leaf("reasoning", "output_reasoning_tokens"),
-    Leaf("output_audio", "output_audio_tokens"),
-    Leaf("output_image", "output_image_tokens"),
-    Leaf("output_video", "output_video_tokens"),
-    Leaf("web_searches", "web_searches", "fee"),
-    Leaf("billed_requests", "requests", "fee"),
+    Leaf(
+        "uncached_input",
+        "input_tokens",
+        "input_tokens",
+        "text input that was neither read from nor written to the cache",
+        is_everyday=True,
+    ),
+    Leaf("cached_input", "cache_read_tokens", "cache_read_tokens", "text input read from the cache", is_everyday=True),
+    # Writes with the default time to live are simply "cache writes" in every price list: priced there, they are at home.
+    Leaf(
+        "cache_write_5m",
+        "cache_write_tokens",
+        "cache_write_5m_tokens",
+        "input written to the cache for the default time to live (5 minutes)",
+        is_everyday=True,
+    ),
+    Leaf("cache_write_1h", "cache_write_1h_tokens", "cache_write_1h_tokens", "input written to the cache for 1 hour"),
+    Leaf("uncached_audio", "input_audio_tokens", "input_audio_tokens", "audio input not read from the cache"),
+    Leaf("cached_audio", "cache_audio_read_tokens", "cache_audio_read_tokens", "audio input read from the cache"),
+    Leaf("uncached_image", "input_image_tokens", "input_image_tokens", "image input not read from the cache"),
+    Leaf("cached_image", "cache_image_read_tokens", "cache_image_read_tokens", "image input read from the cache"),
+    Leaf("input_video", "input_video_tokens", "input_video_tokens", "video input"),
+    Leaf(
+        "text_output",
+        "output_tokens",
+        "output_tokens",
+        "output that is neither reasoning nor audio, image or video",
+        is_everyday=True,
+    ),
+    Leaf(
+        "reasoning", "reasoning_tokens", "output_reasoning_tokens", "reasoning, a part of the output", is_everyday=True
+    ),
+    Leaf("output_audio", "output_audio_tokens", "output_audio_tokens", "audio output"),
+    Leaf("output_image", "output_image_tokens", "output_image_tokens", "image output"),
+    Leaf("output_video", "output_video_tokens", "output_video_tokens", "video output"),
+    Leaf("web_searches", "web_searches", "web_searches", "web searches"),
+    Leaf(
+        "billed_requests",
+        None,
+        "requests",
+        "requests with known usage, for models with a fee for each",
+        is_everyday=True,
+    ),
 )
 LEAF_BY_NAME = {leaf.name: leaf for leaf in LEAVES}
 
-# Writes with the default time to live are simply "cache writes" in every price list: priced there, they are at home.
-OWN_UNITS = {leaf.name: {leaf.unit} for leaf in LEAVES} | {
-    "cache_write_5m": {"cache_write_5m_tokens", "cache_write_tokens"}
-}
+REGISTRY = UnitRegistry(
+    unit_data
+    | {
+        leaf.unit: {"per": 1_000_000, "price_key": leaf.unit, "dimensions": leaf.dimensions_of_new}
+        for leaf in LEAVES
+        if leaf.dimensions_of_new
+    }
+)
+
+
+def _ancestors(unit: str) -> frozenset[str]:
+    return REGISTRY.ancestor_usage_keys(unit)
+
+
+# The units at whose price a leaf is at home: any other is a fallback.
+OWN_UNITS = {leaf.name: {leaf.unit, leaf.counted} for leaf in LEAVES}
 
 # Inclusive sums are reported, but no token is left in them that is not in a leaf.
-SUMS = frozenset({"cache_write_tokens"})
+SUMS = frozenset(leaf.counted for leaf in LEAVES) - {leaf.unit for leaf in LEAVES}
 
 # Text is what remains of input and output when the other modalities are taken out, so text tokens repeat a leaf.
 RESTATED = frozenset(
@@ -97,6 +180,18 @@ RESTATED = frozenset(
 # Every other unit of the registry arrives under `usage` by its name.
 OTHER_UNITS = tuple(name for name in REGISTRY.units if name not in SUMS | {leaf.unit for leaf in LEAVES})
 
+LEAF_OF_COUNT = {leaf.column: leaf for leaf in LEAVES if leaf.column}
+UNIT_OF_COUNT = {column: leaf.counted for column, leaf in LEAF_OF_COUNT.items()}
+_sides = [column for column, leaf in LEAF_OF_COUNT.items() if leaf.is_what_is_left]
+# A sum of kinds that a sender leaves out is the sum of those it reports: raw column -> raw columns.
+PARTS_OF_SUMS = {
+    column: tuple(part.column for part in leaf.parts if part.column)
+    for column, leaf in LEAF_OF_COUNT.items()
+    if leaf.counted in SUMS
+}
+# The raw columns of counts, in their order.
+COUNTS = (*_sides, "total_tokens", *(column for column in LEAF_OF_COUNT if column not in _sides))
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -105,22 +200,24 @@ class Usage:
     `other` holds counts of `OTHER_UNITS` by registry name.
     """
 
+    # begin generated: counts
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
-    reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     cache_audio_read_tokens: int | None = None
-    output_audio_tokens: int | None = None
     input_image_tokens: int | None = None
     cache_image_read_tokens: int | None = None
-    output_image_tokens: int | None = None
     input_video_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
     output_video_tokens: int | None = None
     web_searches: int | None = None
+    # end generated
     other: Mapping[str, Count] = field(default_factory=dict)
 
     @property
@@ -148,12 +245,6 @@ class Usage:
         if total is None or given is None or output is None or reasoning is None:
             return _side(output, total, given)
         return output + (reasoning if total - given - output == reasoning else 0)
-
-
-COUNTS = tuple(item.name for item in fields(Usage) if item.name != "other")
-UNIT_OF_COUNT = {name: name for name in COUNTS if name != "total_tokens"} | {
-    "reasoning_tokens": "output_reasoning_tokens"
-}
 
 
 def most_specific(cell: Mapping[str, str], priced: Iterable[str]) -> str | None:
@@ -196,9 +287,9 @@ def leaves_from(usage: Usage) -> dict[str, Count | None]:
     """
     cells = _cells(usage)
     default = 0 if usage.is_known else None
-    counts: dict[str, Count | None] = {leaf.name: cells.get(leaf.unit, default) for leaf in LEAVES}
-    counts["uncached_input"], counts["text_output"] = cells.get("input_tokens"), cells.get("output_tokens")
-    counts["cache_write_5m"] = cells.get("cache_write_tokens", default)
+    counts: dict[str, Count | None] = {
+        leaf.name: cells.get(leaf.counted, None if leaf.is_what_is_left else default) for leaf in LEAVES
+    }
     counts["billed_requests"] = 1 if usage.is_known else None
     return counts
 
@@ -241,7 +332,3 @@ def _side(count: int | None, total: int | None, other_side: int | None) -> int |
     if count is None and total is not None and other_side is not None:
         return total - other_side
     return count
-
-
-def _ancestors(unit: str) -> frozenset[str]:
-    return REGISTRY.ancestor_usage_keys(unit)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from genai_prices import types
 
 from pricing.catalogue import known_provider
-from pricing.units import COUNTS, OTHER_UNITS, RESTATED, UNIT_OF_COUNT, Usage
+from pricing.units import COUNTS, LEAF_OF_COUNT, OTHER_UNITS, PARTS_OF_SUMS, RESTATED, UNIT_OF_COUNT, Usage
 
 # Words that select a price, by the names under which payloads have them, and those that ask for nothing special.
 PRICE_WORDS = ("speed", "inference_geo", "search_context_size", "search_type")
@@ -198,8 +198,10 @@ def _usage(counts: types.Usage) -> Usage:
     reported = {unit: _exact(count) for unit, count in vars(counts).items()}
     fields: dict[str, Any] = {name: reported.get(unit) for name, unit in UNIT_OF_COUNT.items()}
     fields |= {name: fields[name] or 0 for name in ("input_tokens", "output_tokens")}
-    if fields["cache_write_tokens"] is None and "cache_write_5m_tokens" in reported:
-        fields["cache_write_tokens"] = reported["cache_write_5m_tokens"] + (fields["cache_write_1h_tokens"] or 0)
+    for column, parts in PARTS_OF_SUMS.items():
+        rest = reported.get(LEAF_OF_COUNT[column].unit)
+        if fields[column] is None and rest is not None:
+            fields[column] = rest + sum(fields[part] or 0 for part in parts)
     other = {unit: count for unit, count in reported.items() if unit in OTHER_UNITS and unit not in RESTATED}
     return Usage(**{name: fields.get(name) for name in COUNTS}, other=other)
 

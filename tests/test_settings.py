@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from jinja2 import Environment
 
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.team.notifications import read_notification_channels
-from pricing.units import LEAVES
 
 CODE = ("orchestration", "dbt_project", "pricing", "expectations")
 READ_THROUGH = {"landing_address": "landing"}  # fields that the rest of the code reads by a property
@@ -144,18 +142,3 @@ def test_make_says_so_before_anything_is_written(tmp_path):
     assert said.returncode != 0
     assert said.stderr.startswith(f"TOKENTRAIL_DATA is {root!r}: % cannot stand in the path")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_sql_and_python_name_the_same_leaves_in_the_same_order():
-    macro = (PROJECT / "dbt_project" / "macros" / "pricing.sql").read_text()
-    environment = Environment(extensions=["jinja2.ext.do"])
-    returned = []
-    module = environment.from_string(macro, {"return": returned.append}).module
-    module.leaves()
-    assert [(leaf["name"], leaf["quantity"]) for leaf in returned.pop()] == [
-        (leaf.name, leaf.quantity) for leaf in LEAVES
-    ]
-    module.other_units()
-    units = returned.pop()
-    parts = {leaf.name: {unit for unit, of in units.items() if leaf.name in of} for leaf in LEAVES}
-    assert parts == {leaf.name: set(leaf.parts) for leaf in LEAVES}

@@ -7,7 +7,7 @@ that SQL cannot canonicalise (usage, priceContext, metadata with a body in it).
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -18,7 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.landing.database import NO_EXTENSIONS, is_of_data
-from orchestration.landing.fields import FIELD, FIELDS, PRICE_KEY, RAW_COLUMNS, REQUIRED, STRINGS, TOKENS, snake_case
+from orchestration.landing.fields import (
+    FIELD,
+    FIELDS,
+    PRICE_KEY,
+    RAW_COLUMNS,
+    REQUIRED,
+    STRINGS,
+    TOKENS,
+    camel_case,
+    snake_case,
+)
 from orchestration.landing.privacy import (
     cleaned,
     cleaned_text,
@@ -38,6 +48,7 @@ from orchestration.landing.usage import (
     reread,
     usage_json,
 )
+from pricing.units import LEAF_OF_COUNT
 
 LONGEST_ID = 256
 LONGEST_TEXT = 1_024  # characters of a label: what is longer is no name of anything
@@ -339,9 +350,12 @@ def _write(database, there: set[str], day: date, path: Path, load_id: str) -> No
 
 
 def merge(database, parts: list[Path], target: Path) -> None:
-    """Writes raw files one after the other into one. Raises RuntimeError when a row does not arrive."""
+    """Writes raw files one after the other into one. Raises RuntimeError when a row does not arrive.
+
+    Files of an earlier release may lack columns: they are NULL there.
+    """
     listed = ", ".join(f"'{quoted(part)}'" for part in parts)
-    source = f"read_parquet([{listed}], hive_partitioning = false)"
+    source = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
     database.execute(f"copy (from {source}) to '{quoted(target)}' (format parquet, compression zstd)")
     there, arrived = (
         database.execute(f"select sum(num_rows) from parquet_file_metadata([{files}])").fetchone()[0]  # noqa: S608
@@ -589,15 +603,14 @@ def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> 
 def _part_rules(present: set[str]) -> list[str]:
     """The token leaves of the contract are remainders: none may be negative. Absent parts count 0."""
 
-    def count(*names: str) -> str:
-        return " + ".join(f"coalesce({snake_case(name)}, 0)" for name in names if name in present) or "0"
+    def signed(columns: Mapping[str, int]) -> str:
+        there = [(column, sign) for column, sign in columns.items() if camel_case(column) in present]
+        terms = [f"{'-' if sign < 0 else '+'} coalesce({column}, 0)" for column, sign in there]
+        return " ".join(terms).removeprefix("+ ") or "0"
 
-    cache_read, cache_audio, cache_image = "cacheReadTokens", "cacheAudioReadTokens", "cacheImageReadTokens"
-    cache = count(cache_read, "cacheWriteTokens")
-    own_audio = f"{count('inputAudioTokens')} - ({count(cache_audio)})"
-    own_image = f"{count('inputImageTokens')} - ({count(cache_image)})"
     # A missing side is the total less the other side, when both are known. Reasoning that the total has beside input
     # and output is output too.
+    cache = signed({"cache_read_tokens": 1, "cache_write_tokens": 1})
     input_tokens = (
         f"coalesce(input_tokens + case when token_convention = 'exclusive' then {cache} else 0 end, "
         "total_tokens - output_tokens)"
@@ -606,17 +619,11 @@ def _part_rules(present: set[str]) -> list[str]:
     if {"totalTokens", "reasoningTokens"} <= present:
         beyond = f"total_tokens - ({input_tokens}) - output_tokens"
         output_tokens = f"{output_tokens} + case when {beyond} = reasoning_tokens then reasoning_tokens else 0 end"
-    output_parts = count("reasoningTokens", "outputAudioTokens", "outputImageTokens", "outputVideoTokens")
+    sides = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     parts_of = {
-        cache_read: (count(cache_read), count(cache_audio, cache_image)),
-        "cacheWriteTokens": (count("cacheWriteTokens"), count("cacheWrite1hTokens")),
-        "inputAudioTokens": (count("inputAudioTokens"), count(cache_audio)),
-        "inputImageTokens": (count("inputImageTokens"), count(cache_image)),
-        "inputTokens": (
-            input_tokens,
-            f"{cache} + {own_audio} + {own_image} + {count('inputVideoTokens')}",
-        ),
-        "outputTokens": (output_tokens, output_parts),
+        column: (sides.get(column) or signed({column: 1}), signed(leaf.counts_of_parts))
+        for column, leaf in LEAF_OF_COUNT.items()
+        if leaf.parts
     }
     # Lines with other units were judged with them: a token may stand in several of these parts.
     alone = "usage is null and " if "usage" in present else ""
@@ -626,6 +633,7 @@ def _part_rules(present: set[str]) -> list[str]:
             "parts_exceed_total",
             f"'the parts of {name} add up to ' || ({parts}) || ', more than the ' || ({whole}) || ' of {name}'",
         )
-        for name, (whole, parts) in parts_of.items()
-        if parts != "0" or ("totalTokens" in present and name == "outputTokens")
+        for column, (whole, parts) in sorted(parts_of.items(), key=lambda rule: rule[0] in sides)  # the narrowest first
+        for name in (camel_case(column),)
+        if parts != "0" or ("totalTokens" in present and column in sides)
     ]

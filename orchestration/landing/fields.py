@@ -2,6 +2,20 @@
 
 import re
 
+from pricing.units import COUNTS
+
+
+def snake_case(name: str) -> str:
+    """cacheWrite1hTokens -> cache_write_1h_tokens."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
+
+
+def camel_case(column: str) -> str:
+    """cache_write_1h_tokens -> cacheWrite1hTokens."""
+    first, *others = column.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 STRINGS = [
     "externalRequestId",
     "providerRequestId",
@@ -23,24 +37,7 @@ STRINGS = [
     "region",
     "tokenConvention",
 ]
-TOKENS = [
-    "inputTokens",
-    "outputTokens",
-    "totalTokens",
-    "cacheReadTokens",
-    "cacheWriteTokens",
-    "cacheWrite1hTokens",
-    "reasoningTokens",
-    "inputAudioTokens",
-    "cacheAudioReadTokens",
-    "outputAudioTokens",
-    "inputImageTokens",
-    "cacheImageReadTokens",
-    "outputImageTokens",
-    "inputVideoTokens",
-    "outputVideoTokens",
-    "webSearches",
-]
+TOKENS = [camel_case(column) for column in COUNTS]
 OTHERS = [
     "attempt",
     "occurredAt",
@@ -82,27 +79,7 @@ RAW_COLUMNS = {
         ],
         "VARCHAR",
     ),
-    **dict.fromkeys(
-        [
-            "input_tokens",
-            "output_tokens",
-            "total_tokens",
-            "cache_read_tokens",
-            "cache_write_tokens",
-            "cache_write_1h_tokens",
-            "reasoning_tokens",
-            "input_audio_tokens",
-            "cache_audio_read_tokens",
-            "output_audio_tokens",
-            "input_image_tokens",
-            "cache_image_read_tokens",
-            "output_image_tokens",
-            "input_video_tokens",
-            "output_video_tokens",
-            "web_searches",
-        ],
-        "BIGINT",
-    ),
+    **dict.fromkeys(COUNTS, "BIGINT"),
     "usage": "VARCHAR",
     "latency_ms": "DOUBLE",
     "reported_cost_usd": "DECIMAL(38,12)",
@@ -114,11 +91,6 @@ RAW_COLUMNS = {
     "occurred_at": "TIMESTAMP",
 }
 PRICE_KEY = ("provider", "model", "processing", "service_tier", "region", "price_context")
-
-
-def snake_case(name: str) -> str:
-    """cacheWrite1hTokens -> cache_write_1h_tokens."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
 
 
 NATIVE_NAMES = {snake_case(name): name for name in FIELDS}

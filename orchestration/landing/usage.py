@@ -4,13 +4,23 @@ Few events have any of it. SQL finds these, and each of them comes here as text 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
 
-from orchestration.landing.fields import TOKENS, snake_case
+from orchestration.landing.fields import TOKENS, camel_case, snake_case
 from orchestration.landing.privacy import hashed, is_id, json_text
 from orchestration.landing.text import number_in, sound, tidy
+from pricing.units import (
+    COUNTS,
+    LEAF_OF_COUNT,
+    PARTS_OF_SUMS,
+    REGISTRY,
+    RESTATED,
+    UNIT_OF_COUNT,
+    Usage,
+    leaves_from,
+    other_from,
+)
 
 LARGEST_COUNT = 9_999_999_999_999  # 13 digits: DECIMAL(13,0) is what a count is priced as
 LARGEST_OTHER = 999_999_999_999  # 12 digits: DECIMAL(15,3), since other units may have fractions
@@ -19,15 +29,25 @@ MOST_PRICE_WORDS, LONGEST_PRICE_WORD = 32, 256  # every combination is a price k
 LONGEST_UNIT = 100
 APART = ("externalRequestId", "providerRequestId")  # ids of one call: two of them must never become one
 
-# Counts of text tokens under `usage` -> the field they are of, and the other kinds of tokens in that field.
-TEXT_COUNTS = {
-    "cache_text_read_tokens": ("cacheReadTokens", ("cacheAudioReadTokens", "cacheImageReadTokens")),
-    "cache_text_write_1h_tokens": ("cacheWrite1hTokens", ()),
-    "cache_text_write_tokens": ("cacheWriteTokens", ()),
-    "input_text_tokens": ("inputTokens", ("inputAudioTokens", "inputImageTokens", "inputVideoTokens")),
-    "output_text_reasoning_tokens": ("reasoningTokens", ()),
-    "output_text_tokens": ("outputTokens", ("outputAudioTokens", "outputImageTokens", "outputVideoTokens")),
-}
+
+def _text_counts() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Counts of text tokens under `usage` -> the field they are of, and the other kinds of tokens in that field."""
+    dimensions = {camel_case(column): REGISTRY.units[unit].dimensions for column, unit in UNIT_OF_COUNT.items()}
+    found = {}
+    for text in sorted(RESTATED):
+        without_kind = _without_modality(REGISTRY.units[text].dimensions)
+        alike = [name for name, given in dimensions.items() if _without_modality(given) == without_kind]
+        whole = [name for name in alike if "modality" not in dimensions[name]]
+        if whole:
+            found[text] = (whole[0], tuple(name for name in alike if name not in whole))
+    return found
+
+
+def _without_modality(dimensions: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in dimensions.items() if name != "modality"}
+
+
+TEXT_COUNTS = _text_counts()
 
 
 def context_json(text: str, hash_id: Callable[[str], str]) -> str:
@@ -72,29 +92,26 @@ def _count(unit: str, value, has_secret: bool) -> int | float | None:
         return None
     if not 0 <= count <= LARGEST_OTHER:
         raise ValueError(f"usage.{unit[:40]} is {str(value)[:40]}, not between 0 and {LARGEST_OTHER}")
-    if unit in own_fields():
-        raise ValueError(f"usage.{unit} has a field of its own: send {own_fields()[unit]}")
-    if isinstance(count, float) and unit in _token_units():
+    if unit in OWN_FIELDS:
+        raise ValueError(f"usage.{unit} has a field of its own: send {OWN_FIELDS[unit]}")
+    if isinstance(count, float) and unit in TOKEN_UNITS:
         raise ValueError(f"usage.{unit} is {count}, and tokens are whole")
     return count
 
 
-@cache
-def _token_units() -> frozenset[str]:
-    from pricing.units import REGISTRY
-
-    return frozenset(name for name, unit in REGISTRY.units.items() if unit.dimensions["family"] == "tokens")
+TOKEN_UNITS = frozenset(name for name, unit in REGISTRY.units.items() if unit.dimensions["family"] == "tokens")
 
 
-@cache
-def own_fields() -> dict[str, str]:
-    """Catalogue units that `usage` may not repeat -> the event fields that carry them: they would be priced twice."""
-    own = {snake_case(name): name for name in TOKENS}
-    own["output_reasoning_tokens"] = own.pop("reasoning_tokens")
-    return own | {
-        "cache_write_5m_tokens": "cacheWriteTokens and cacheWrite1hTokens",
-        "requests": "nothing, it is counted",
-    }
+def _own_fields() -> dict[str, str]:
+    """Registry units that `usage` may not repeat -> the event fields that carry them: they would be priced twice."""
+    own = {"total_tokens": "totalTokens", "requests": "nothing, it is counted"}
+    own |= {unit: camel_case(column) for column, unit in UNIT_OF_COUNT.items()}
+    for column, parts in PARTS_OF_SUMS.items():
+        own[LEAF_OF_COUNT[column].unit] = " and ".join(map(camel_case, (column, *parts)))
+    return own
+
+
+OWN_FIELDS = _own_fields()
 
 
 def disjoint_usage(usage: str, counts: str) -> str:
@@ -102,20 +119,20 @@ def disjoint_usage(usage: str, counts: str) -> str:
 
     `counts` is the event's own counts by column name, with its token convention.
     """
-    from pricing.units import COUNTS, Usage, leaves_from, other_from
-
     fields = json.loads(counts)
-    writes = fields["cache_write_tokens"]
-    fields["cache_write_tokens"] = fields["cache_write_1h_tokens"] if writes is None else writes
+    for column, parts in PARTS_OF_SUMS.items():
+        known = [fields[part] for part in parts if fields[part] is not None]
+        if fields[column] is None and known:
+            fields[column] = sum(known)
     if fields.pop("token_convention") == "exclusive" and fields["input_tokens"] is not None:
         fields["input_tokens"] += (fields["cache_read_tokens"] or 0) + (fields["cache_write_tokens"] or 0)
     other = {unit: round(count, 3) for unit, count in json.loads(usage, parse_float=Decimal).items()}
-    known = Usage(**{name: fields[name] for name in COUNTS}, other=other)
+    reported = Usage(**{name: fields[name] for name in COUNTS}, other=other)
     try:
-        leaves_from(known)
+        leaves_from(reported)
     except ValueError as error:
         return f"!!{error}"
-    cells = other_from(known)
+    cells = other_from(reported)
     return (
         f"{{{','.join(f'{json.dumps(unit)}:{Decimal(count).normalize():f}' for unit, count in sorted(cells.items()))}}}"
         if cells

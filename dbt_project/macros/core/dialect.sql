@@ -19,6 +19,23 @@
     }}
 {% endmacro %}
 
+{#- The column names of each Parquet file, by file. -#}
+{% macro columns_of_files(files) %} {{ return(adapter.dispatch("columns_of_files")(files)) }} {% endmacro %}
+{% macro default__columns_of_files(files) %} {{ missing_leaf("columns_of_files") }} {% endmacro %}
+{% macro duckdb__columns_of_files(files) %}
+    {%- set names = [] -%}
+    {%- for file in files -%} {%- do names.append(text(file)) -%} {%- endfor -%}
+    {%- set listed -%}
+        select file_name, string_agg(name, ' ' order by name)
+        from parquet_schema([{{ names | join(", ") }}])
+        where num_children is null
+        group by file_name
+    {%- endset -%}
+    {%- set columns = {} -%}
+    {%- for row in run_query(listed).rows -%} {%- do columns.update({row[0]: row[1].split(" ")}) -%} {%- endfor -%}
+    {{ return(columns) }}
+{% endmacro %}
+
 {#- Lines of a JSONL file, with columns as they are found or as `columns` declares them by name. -#}
 {% macro json_lines(file, columns=none) %} {{ return(adapter.dispatch("json_lines")(file, columns)) }} {% endmacro %}
 {% macro default__json_lines(file, columns) %} {{ missing_leaf("json_lines") }} {% endmacro %}

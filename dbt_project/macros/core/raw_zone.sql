@@ -27,7 +27,31 @@
     {%- for file in run_query(named).columns[0].values() -%}
         {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
     {%- endfor -%}
-    {{ return(parquet_files(files, by_event_date) if files else no_rows_of(declared_as)) }}
+    {%- if not files -%} {{ return(no_rows_of(declared_as)) }} {%- endif -%}
+    {{ return(files_of_any_release(files, declared_as) if by_event_date else parquet_files(files)) }}
+{% endmacro %}
+
+{#- Files by event date as one relation with every declared column. A file of an earlier release may lack some, which are NULL there.
+    No file has fewer than the release had that made the zone, and left an empty table of them: mostly that one is looked at. -#}
+{% macro files_of_any_release(files, declared_as) %}
+    {%- set declared = (
+        declared_columns(declared_as) | map(attribute="name") | reject("equalto", "event_date") | list
+    ) -%}
+    {%- set first = data_root() ~ "/raw/_schema/" ~ declared_as ~ ".parquet" -%}
+    {%- if file_exists(first) and not declared | reject("in", columns_of_files([first])[first]) | list -%}
+        {{ return(parquet_files(files, by_event_date=true)) }}
+    {%- endif -%}
+    {%- set columns, alike = columns_of_files(files), {} -%}
+    {%- for file in files -%} {%- do alike.setdefault(columns[file] | join(" "), []).append(file) -%} {%- endfor -%}
+    {%- set relations = [no_rows_of(declared_as)] -%}
+    {%- for group in alike.values() -%}
+        {%- do relations.append("(from " ~ parquet_files(group, by_event_date=true) ~ ")") -%}
+    {%- endfor -%}
+    {{ return("(" ~ relations | join(" union all by name ") ~ ")") }}
+{% endmacro %}
+
+{% macro declared_columns(source_name) %}
+    {{ return(graph.sources["source." ~ project_name ~ ".raw." ~ source_name].columns.values()) }}
 {% endmacro %}
 
 {#- An empty relation with the columns that a raw source declares. -#}
@@ -35,7 +59,7 @@
     (
         select
             {%- if execute -%}
-                {%- for column in graph.sources["source." ~ project_name ~ ".raw." ~ source_name].columns.values() %}
+                {%- for column in declared_columns(source_name) %}
                     cast(null as {{ column.data_type }}) as {{ column.name }},
                 {%- endfor -%}
             {%- endif %}

@@ -96,17 +96,6 @@
     from by_token_kind
 {% endmacro %}
 
-{#- One disjoint count from an inclusive one: 0 where nobody reported it, unknown where no usage is known. -#}
-{% macro tokens_of_kind(count, parts, kind) -%}
-    {%- set others = other_parts_of(kind) -%}
-    coalesce(
-        {{ count }}
-        {%- for part in parts %} - coalesce({{ part }}, 0) {%- endfor -%}
-        {%- if others %} - {{ other_units_sum("other_usage", others) }} {%- endif -%},
-        none_unless_missing
-    ) as {{ kind }}_tokens
-{%- endmacro %}
-
 {#- A price book as joins want it: no open ends, and each price a second time at 12 places where that is the same
     price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a product that
     needs no rounding is 50 times cheaper than one cast down from 18 places. -#}

@@ -36,10 +36,8 @@ with
                 cast(
                     unpriced.{{ kind.quantity }} * coalesce(
                         neighbours.{{ kind.name }}_price_usd,
-                        {% if kind.name in ["web_searches", "billed_requests"] %}
-                            cast(0 as decimal(23, 18))
-                            {% elif "output" in kind.name or kind.name == "reasoning" %} neighbours.text_output_price_usd
-                        {% else %} neighbours.uncached_input_price_usd
+                        {% if kind.is_fee %} cast(0 as decimal(23, 18))
+                        {% else %} neighbours.{{ kind.whole }}_price_usd
                         {% endif %}
                     ) as decimal(38, 12)
                 )

@@ -18,7 +18,6 @@
     )
     || '"'
 {%- endset %}
-{%- set fees = ["web_searches", "billed_requests"] %}
 with
     used as (
         select
@@ -103,7 +102,7 @@ select
             || '    per_million_tokens:  # USD; what it was used for: a rate left out is that of input or output'
             || chr(10)
             || '      uncached_input: '
-            {%- for kind in token_kinds() if kind.name not in fees + ["uncached_input", "text_output"] %}
+            {%- for kind in token_kinds() if kind.may_fall_back %}
                 || case when {{ kind.name }}_is_used then chr(10) || '      {{ kind.name }}: ' else '' end
             {%- endfor %}
             || chr(10)

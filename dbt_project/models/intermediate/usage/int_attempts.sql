@@ -1,6 +1,8 @@
 {{ config(materialized="view") }}
 -- Deliveries become attempts: repeats leave, the kept one takes the date of the first.
--- Inclusive counts become disjoint leaves.
+-- Inclusive counts become disjoint token kinds.
+{%- set kinds = token_kinds() %}
+{%- set depths = 1 + kinds | map(attribute="depth") | max %}
 with
     deliveries as (
         select
@@ -37,55 +39,30 @@ with
     ),
 
     -- token kinds: every token stands in exactly one. What is part of a narrower one,
-    -- or of another unit under `usage`, is not counted again.
-    narrow_leaves as (
-        select
-            * exclude (
-                cache_write_1h_tokens,
-                reasoning_tokens,
-                input_video_tokens,
-                output_audio_tokens,
-                output_image_tokens,
-                output_video_tokens,
-                web_searches
-            ),
-            {{
-                tokens_of_kind(
-                    "cache_read_tokens", ["cache_audio_read_tokens", "cache_image_read_tokens"], "cached_input"
-                )
-            }},
-            {{ tokens_of_kind("cache_write_tokens", ["cache_write_1h_tokens"], "cache_write_5m") }},
-            {{ tokens_of_kind("cache_write_1h_tokens", [], "cache_write_1h") }},
-            {{ tokens_of_kind("input_audio_tokens", ["cache_audio_read_tokens"], "uncached_audio") }},
-            {{ tokens_of_kind("cache_audio_read_tokens", [], "cached_audio") }},
-            {{ tokens_of_kind("input_image_tokens", ["cache_image_read_tokens"], "uncached_image") }},
-            {{ tokens_of_kind("cache_image_read_tokens", [], "cached_image") }},
-            {{ tokens_of_kind("input_video_tokens", [], "input_video") }},
-            {{ tokens_of_kind("reasoning_tokens", [], "reasoning") }},
-            {{ tokens_of_kind("output_audio_tokens", [], "output_audio") }},
-            {{ tokens_of_kind("output_image_tokens", [], "output_image") }},
-            {{ tokens_of_kind("output_video_tokens", [], "output_video") }},
-            coalesce(web_searches, none_unless_missing) as web_searches,
-            none_unless_missing + 1 as billed_requests
-        from attempts
-    )
+    -- or of another unit under `usage`, is not counted again. The narrowest come first.
+    {% for depth in range(depths) %}
+        {%- set replaced = [] %}
+        {%- for kind in kinds if kind.depth == depth and kind.quantity == kind.count %}
+            {%- do replaced.append(kind.count) %}
+        {%- endfor %}
+        kinds_of_depth_{{ depth }} as (
+            select
+                *
+                {%- if replaced %} exclude ({{ replaced | join(", ") }}) {%- endif %},
+                {%- for kind in kinds if kind.depth == depth %}
+                    {%- set remainder -%}
+                        {{ kind.count }}
+                        {%- for part in kind.parts %} - coalesce({{ part }}, 0) {%- endfor %}
+                        {%- if kind.other_parts %} - {{ other_units_sum("other_usage", kind.other_parts) }} {%- endif %}
+                    {%- endset %}
+                    {% if kind.is_what_is_left %} {{ remainder }}
+                    {% elif kind.count %} coalesce({{ remainder }}, none_unless_missing)
+                    {% else %} none_unless_missing + 1
+                    {% endif %} as {{ kind.quantity }}{{ "," if not loop.last }}
+                {%- endfor %}
+            from {{ "attempts" if depth == 0 else "kinds_of_depth_" ~ (depth - 1) }}
+        ){{ "," if not loop.last }}
+    {%- endfor %}
 
-select
-    * exclude (none_unless_missing),
-    input_tokens
-    - cached_input_tokens
-    - cache_write_5m_tokens
-    - cache_write_1h_tokens
-    - uncached_audio_tokens
-    - cached_audio_tokens
-    - uncached_image_tokens
-    - cached_image_tokens
-    - input_video_tokens
-    - {{ other_units_sum("other_usage", other_parts_of("uncached_input")) }} as uncached_input_tokens,
-    output_tokens
-    - reasoning_tokens
-    - output_audio_tokens
-    - output_image_tokens
-    - output_video_tokens
-    - {{ other_units_sum("other_usage", other_parts_of("text_output")) }} as text_output_tokens
-from narrow_leaves
+select * exclude (none_unless_missing)
+from kinds_of_depth_{{ depths - 1 }}

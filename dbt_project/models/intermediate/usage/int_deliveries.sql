@@ -46,23 +46,7 @@ with
             case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
             case
                 when
-                    coalesce(
-                        input_tokens,
-                        output_tokens,
-                        total_tokens,
-                        cache_read_tokens,
-                        cache_write_tokens,
-                        reasoning_tokens,
-                        input_audio_tokens,
-                        cache_audio_read_tokens,
-                        output_audio_tokens,
-                        input_image_tokens,
-                        cache_image_read_tokens,
-                        output_image_tokens,
-                        input_video_tokens,
-                        output_video_tokens,
-                        web_searches
-                    )
+                    coalesce({%- for count in token_counts() %}{{ count.name }}{{ "," if not loop.last }} {%- endfor %})
                     is null
                     and other_usage is null
                 then 'missing'

@@ -23,26 +23,12 @@
     "requested_service_tier",
     "region",
     "price_context",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "input_audio_tokens",
-    "cache_audio_read_tokens",
-    "output_audio_tokens",
-    "input_image_tokens",
-    "cache_image_read_tokens",
-    "output_image_tokens",
-    "input_video_tokens",
-    "output_video_tokens",
-    "web_searches",
     "other_usage",
     "latency_ms",
     "reported_cost_usd",
     "metadata",
 ] %}
+{%- for count in token_counts() if count.name != "total_tokens" %} {%- do payload.append(count.name) %} {%- endfor %}
 {%- set near = with_neighbours(dates, identity_reach().back, identity_reach().ahead) %}
 with
     repeated_requests as (

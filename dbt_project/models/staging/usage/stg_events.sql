@@ -34,22 +34,21 @@ with
             usage_source,
             coalesce(withdrawn, false) as is_withdrawn,
             -- quantities, as the sender counted them
-            input_tokens,
-            output_tokens,
-            total_tokens,
-            cache_read_tokens,
-            coalesce(cache_write_tokens, cache_write_1h_tokens) as cache_write_tokens,
-            cache_write_1h_tokens,
-            reasoning_tokens,
-            input_audio_tokens,
-            cache_audio_read_tokens,
-            output_audio_tokens,
-            input_image_tokens,
-            cache_image_read_tokens,
-            output_image_tokens,
-            input_video_tokens,
-            output_video_tokens,
-            web_searches,
+            {% for count in token_counts() %}
+                {%- if count.sum_of %}
+                    coalesce(
+                        {{ count.name }},
+                        case
+                            when {{ count.sum_of | join(" is not null or ") }} is not null
+                            then
+                                {%- for part in count.sum_of %}
+                                    coalesce({{ part }}, 0) {{- " + " if not loop.last }}
+                                {%- endfor %}
+                        end
+                    ) as {{ count.name }},
+                {%- else %} {{ count.name }},
+                {%- endif %}
+            {%- endfor %}
             usage as other_usage,
             latency_ms,
             reported_cost_usd,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,6 +26,8 @@ from orchestration.landing import (
     manifest_files,
     new_files,
 )
+from orchestration.landing.convert import merge
+from orchestration.landing.database import open_memory
 from orchestration.landing.manifests import one_loader, utc_now
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import csv_text, land, manifest, rejects, rows
@@ -275,6 +278,16 @@ def test_compaction_changes_no_row(settings, monkeypatch):
     assert len(list(settings.raw.rglob("event_date=2026-11-18/*"))) == 2
     assert len(list((settings.raw / "_loads").iterdir())) == 3
     assert [row for row in rows(settings) if row["external_request_id"] != "late"] == before
+
+
+def test_a_merged_file_has_every_column_of_its_parts(settings, tmp_path):
+    earlier, later = tmp_path / "earlier.parquet", tmp_path / "later.parquet"
+    pq.write_table(pa.table({"line_number": [1]}), earlier)  # by a release that did not know the other column yet
+    pq.write_table(pa.table({"line_number": [2], "reasoning_tokens": [7]}), later)
+    with open_memory(settings) as database:
+        merge(database, [earlier, later], tmp_path / "merged.parquet")
+    merged = pq.read_table(tmp_path / "merged.parquet").to_pylist()
+    assert merged == [{"line_number": 1, "reasoning_tokens": None}, {"line_number": 2, "reasoning_tokens": 7}]
 
 
 def test_compaction_happens_by_itself(settings):

@@ -11,9 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration import dbt
+from orchestration.landing import load_new_files
 from orchestration.settings import Settings
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -359,3 +361,31 @@ def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
     assert pipeline.built()["fct_attempts", "2026-11-20"] != before["fct_attempts", "2026-11-20"]
     assert pipeline.inside(columns) == as_built
     assert pipeline.inside("select request_id from marts.fct_attempts order by 1") == [("one",), ("two",)]
+
+
+def test_raw_files_of_an_earlier_release_lack_columns(tmp_path):
+    pipeline = pipeline_at(tmp_path / "data")
+    for day in ("2026-11-18", "2026-11-19"):
+        pipeline.land("a.jsonl", [event(day, f"{day}T10:00:00Z", cacheWriteTokens=100, cacheWrite1hTokens=40)], day)
+    load_new_files(pipeline.settings)
+    _drop_column(pipeline.settings.raw / "_schema" / "events.parquet")
+    written = []
+    for raw in sorted(pipeline.settings.raw.glob("events/*/*.parquet")):
+        _drop_column(raw)
+        dbt.run_dbt(pipeline.settings, "build", "--quiet", "--select", "+stg_events")
+        written.append(
+            pipeline.inside(
+                "select cast(event_date as varchar), input_tokens, cache_write_tokens, cache_write_1h_tokens "
+                "from staging.stg_events order by event_date"
+            )
+        )
+    assert written == [
+        [("2026-11-18", 1000, 100, None), ("2026-11-19", 1000, 100, 40)],
+        [("2026-11-18", 1000, 100, None), ("2026-11-19", 1000, 100, None)],
+    ]
+
+
+def _drop_column(path: Path) -> None:
+    """Rewrites a raw file as a release that did not know 1-hour writes yet had written it."""
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(table.drop_columns(["cache_write_1h_tokens"]), path)

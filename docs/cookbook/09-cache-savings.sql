@@ -8,9 +8,8 @@ with
             attempts.cached_input_tokens,
             cast(attempts.cached_input_tokens as decimal(13, 0))
             * (prices.uncached_input_price_usd - prices.cached_input_price_usd) as saved_usd,
-            attempts.cache_write_5m_cost_usd
-            + attempts.cache_write_1h_cost_usd
-            - cast(attempts.cache_write_5m_tokens + attempts.cache_write_1h_tokens as decimal(13, 0))
+            list_sum([*columns('^cache_write_.+_cost_usd$')])
+            - cast(coalesce(attempts.cache_write_tokens, 0) as decimal(13, 0))
             * prices.uncached_input_price_usd as premium_usd,
             attempts.cost_usd
         from fct_attempts as attempts

@@ -7,6 +7,8 @@ making, numbers as text. Ids come from few, so that deliveries repeat, retry, co
 import json
 import random
 
+from orchestration.landing.fields import TOKENS
+
 DAYS = [f"2026-11-{day:02d}" for day in range(14, 22)]
 COUNTS = [
     0,
@@ -110,11 +112,7 @@ UNITS = [
     ),
 ]
 UNIT_COUNTS = [0, 1, 0.5, 0.001, 1e-9, 3.3333333, 10**6, 999_999_999_999, "7", "", None]
-TOKENS = [
-    *("cacheReadTokens", "cacheWriteTokens", "cacheWrite1hTokens", "reasoningTokens", "inputAudioTokens"),
-    *("cacheAudioReadTokens", "inputImageTokens", "cacheImageReadTokens", "inputVideoTokens", "outputAudioTokens"),
-    *("outputImageTokens", "outputVideoTokens", "webSearches"),
-]
+PARTS = [name for name in TOKENS if name not in ("inputTokens", "outputTokens", "totalTokens")]
 RAW = [
     {"input_tokens": 10, "output_tokens": 5, "speed": "fast", "service_tier": "priority", "inference_geo": "us"},
     {
@@ -166,7 +164,7 @@ def _event(dice: random.Random) -> dict:
         "outputTokens": dice.choice(COUNTS),
     }
     if dice.random() < 0.3:
-        event |= {name: dice.choice([0, 1, 5, 100]) for name in dice.sample(TOKENS, 3)}
+        event |= {name: dice.choice([0, 1, 5, 100]) for name in dice.sample(PARTS, 3)}
     if dice.random() < 0.2:
         event["totalTokens"] = dice.choice([0, 1_200, 10**7, 9_999_999_999_999])
     if dice.random() < 0.2:

@@ -8,13 +8,14 @@ from pathlib import Path
 import duckdb
 import pytest
 from genai_prices import types
+from genai_prices.data_units import unit_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricing.catalogue import context_of, get_snapshot, resolve
 from pricing.reference import leaf_cost, price
 from pricing.rows import PriceKey
-from pricing.units import LEAVES, Usage
+from pricing.units import LEAVES, UNIT_OF_COUNT, Usage
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "price_cases_sample.jsonl"
 
@@ -89,36 +90,18 @@ def test_the_catalogues_own_calculator_agrees(pair, second, processing, service_
 
 def _inclusive(leaves: dict[str, int], web_searches: int) -> Usage:
     """Inclusive counts whose disjoint leaves are these."""
-    of = leaves.__getitem__
-    inputs = [
-        name
-        for name in leaves
-        if name not in ("text_output", "reasoning", "output_audio", "output_image", "output_video")
-    ]
-    return Usage(
-        input_tokens=sum(map(of, inputs)),
-        output_tokens=sum(count for name, count in leaves.items() if name not in inputs),
-        cache_read_tokens=of("cached_input") + of("cached_audio") + of("cached_image"),
-        cache_write_tokens=of("cache_write_5m") + of("cache_write_1h"),
-        cache_write_1h_tokens=of("cache_write_1h"),
-        reasoning_tokens=of("reasoning"),
-        input_audio_tokens=of("uncached_audio") + of("cached_audio"),
-        cache_audio_read_tokens=of("cached_audio"),
-        output_audio_tokens=of("output_audio"),
-        input_image_tokens=of("uncached_image") + of("cached_image"),
-        cache_image_read_tokens=of("cached_image"),
-        output_image_tokens=of("output_image"),
-        input_video_tokens=of("input_video"),
-        output_video_tokens=of("output_video"),
-        web_searches=web_searches,
-    )
+    counts = {
+        leaf.column: leaves[leaf.name] + sum(leaves[part.name] for part in leaf.parts)
+        for leaf in LEAVES
+        if leaf.kind == "tokens"
+    }
+    return Usage(**counts, web_searches=web_searches)
 
 
 def _for_the_library(usage: Usage) -> types.Usage:
-    counts = {
-        name: count for name, count in vars(usage).items() if name not in ("total_tokens", "other", "reasoning_tokens")
-    }
-    return types.Usage(output_reasoning_tokens=usage.reasoning_tokens, **counts)
+    # it does not know our own units, which are a part of what it prices
+    counts = {unit: getattr(usage, column) for column, unit in UNIT_OF_COUNT.items() if unit in unit_data}
+    return types.Usage(**counts)
 
 
 @settings(max_examples=10, deadline=None)

@@ -134,19 +134,20 @@ def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
 # override of five days leaves the keys of every other day as they were.
 NOT_IN_ROW_KEY = ("valid_from", "valid_to", "source", "adjustments", "approved_by", "catalogue_version", "suggestions")
 # What came after the first books: a row that says nothing there keeps the key that it had. A token kind that falls back
-# says nothing: its price follows from the others.
+# says nothing, since its price follows from the others, and neither does any where all is free.
 ADDED_LATER = ("approximate_reason", *(leaf.price_column for leaf in LEAVES if leaf.is_added_later))
 
 
 def row_key(row: Row) -> str:
     """Content hash of a row: the price key and everything of the row that reaches an attempt, its dates apart."""
     fallbacks = row["fallback_leaves"] or ()
-    later = [leaf for leaf in LEAVES if leaf.is_added_later and leaf.name in fallbacks]
-    said = row | dict.fromkeys((leaf.price_column for leaf in later), None)
-    said["fallback_leaves"] = tuple(name for name in fallbacks if LEAF_BY_NAME[name] not in later) or None
+    is_free = not any(row.get(leaf.price_column) for leaf in LEAVES)
+    unsaid = [leaf for leaf in LEAVES if leaf.is_added_later and (is_free or leaf.name in fallbacks)]
+    row = row | dict.fromkeys((leaf.price_column for leaf in unsaid), None)
+    row["fallback_leaves"] = tuple(name for name in fallbacks if LEAF_BY_NAME[name] not in unsaid) or None
     content = {
         name: value
-        for name, value in sorted(said.items())
+        for name, value in sorted(row.items())
         if name not in NOT_IN_ROW_KEY and not (name in ADDED_LATER and value is None)
     }
     return hashlib.sha256(json.dumps(content, default=_text).encode()).hexdigest()[:32]

@@ -120,7 +120,23 @@ LEAVES = (
         "input written to the cache for the default time to live (5 minutes)",
         is_everyday=True,
     ),
+    Leaf(
+        "cache_write_30m",
+        "cache_write_30m_tokens",
+        "cache_write_30m_tokens",
+        "input written to the cache for 30 minutes",
+        is_added_later=True,
+        dimensions_of_new=_cache_write | {"cache_ttl": "30m"},
+    ),
     Leaf("cache_write_1h", "cache_write_1h_tokens", "cache_write_1h_tokens", "input written to the cache for 1 hour"),
+    Leaf(
+        "cache_write_12h",
+        "cache_write_12h_tokens",
+        "cache_write_12h_tokens",
+        "input written to the cache for 12 hours",
+        is_added_later=True,
+        dimensions_of_new=_cache_write | {"cache_ttl": "12h"},
+    ),
     Leaf("uncached_audio", "input_audio_tokens", "input_audio_tokens", "audio input not read from the cache"),
     Leaf("cached_audio", "cache_audio_read_tokens", "cache_audio_read_tokens", "audio input read from the cache"),
     Leaf("uncached_image", "input_image_tokens", "input_image_tokens", "image input not read from the cache"),
@@ -206,7 +222,9 @@ class Usage:
     total_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_30m_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
+    cache_write_12h_tokens: int | None = None
     input_audio_tokens: int | None = None
     cache_audio_read_tokens: int | None = None
     input_image_tokens: int | None = None

@@ -285,6 +285,11 @@ REASONS = [
     ("not_an_integer", event("r", outputTokens=12.5), "outputTokens is 12.5"),
     ("parts_exceed_total", event("r", cacheReadTokens=600, cacheWriteTokens=401), "of inputTokens add up to 1001"),
     ("parts_exceed_total", event("r", reasoningTokens=201), "of outputTokens add up to 201, more than the 200"),
+    (
+        "parts_exceed_total",
+        event("r", cacheWriteTokens=10, cacheWrite30mTokens=6, cacheWrite12hTokens=5),
+        "of cacheWriteTokens add up to 11, more than the 10",
+    ),
     ("parts_exceed_total", event("r", cacheWrite1hTokens=1), "of cacheWriteTokens add up to 1, more than the 0"),
     (
         "parts_exceed_total",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pricing.catalogue import get_snapshot, resolve
 from pricing.compiler import compile_key
 from pricing.reference import price, row_at
-from pricing.rows import AXES, DAY_SECONDS, PriceKey
+from pricing.rows import AXES, DAY_SECONDS, PriceKey, row_key
 from pricing.suggestions import suggest
 from pricing.units import LEAVES, Usage
 
@@ -89,6 +89,27 @@ def test_a_leaf_without_its_own_rate_takes_its_parents_and_says_so():
     assert not {"uncached_input", "text_output", "cached_input", "cache_write_5m", "cache_write_1h"} & set(
         row["fallback_leaves"]
     )
+
+
+def test_writes_of_30_minutes_and_12_hours_cost_what_writes_cost_and_say_so():
+    usage = Usage(10_000, 0, cache_write_tokens=3_000, cache_write_30m_tokens=1_500, cache_write_12h_tokens=500)
+    priced = price(usage, NOON, "anthropic", "claude-sonnet-4-5")
+    assert priced.cost_usd == Decimal("0.03225")  # 7,000 at 3 dollars per million and 3,000 at 3.75
+    assert priced.parts["cache_write_30m"] == Decimal("0.005625")
+    assert {"cache_write_30m", "cache_write_12h"} <= set(priced.row["fallback_leaves"])
+
+
+@pytest.mark.parametrize("pair", [("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5"), ("acme", "no-such-model")])
+def test_a_token_kind_that_came_later_leaves_the_keys_of_rows_as_they_were(pair):
+    row = compile_key(PriceKey(*pair))[-1]
+    later = [leaf for leaf in LEAVES if leaf.is_added_later]
+    assert [leaf.name for leaf in later] == ["cache_write_30m", "cache_write_12h"]
+    names = [name for name in row["fallback_leaves"] or () if name not in {leaf.name for leaf in later}]
+    before = {name: value for name, value in row.items() if name not in {leaf.price_column for leaf in later}}
+    before |= {"fallback_leaves": tuple(names) or None}
+    del before["price_row_key"], row["price_row_key"]
+    assert row_key(before) == row_key(row)
+    assert row_key(row | {"cache_write_30m_price_usd": Decimal("0.000004"), "fallback_leaves": None}) != row_key(row)
 
 
 def test_a_fee_per_request_is_paid_once_and_is_otherwise_zero():

@@ -20,8 +20,9 @@ TOKENS = st.integers(0, 1_000_000)
 
 def test_the_leaves_are_the_interface():
     assert " ".join(leaf.name for leaf in LEAVES) == (
-        "uncached_input cached_input cache_write_5m cache_write_1h uncached_audio cached_audio uncached_image cached_image "
-        "input_video text_output reasoning output_audio output_image output_video web_searches billed_requests"
+        "uncached_input cached_input cache_write_5m cache_write_30m cache_write_1h cache_write_12h uncached_audio "
+        "cached_audio uncached_image cached_image input_video text_output reasoning output_audio output_image "
+        "output_video web_searches billed_requests"
     )
 
 
@@ -69,6 +70,14 @@ def test_a_part_reported_without_its_sum_is_still_counted_once():
     assert (leaves["cache_write_1h"], leaves["cache_write_5m"]) == (30, 0)
     assert (leaves["cached_audio"], leaves["uncached_audio"], leaves["cached_input"]) == (5, 0, 0)
     assert leaves["uncached_input"] == 100 - 30 - 5
+
+
+def test_writes_are_disjoint_by_their_time_to_live():
+    writes = {"cache_write_30m_tokens": 40, "cache_write_1h_tokens": 30, "cache_write_12h_tokens": 20}
+    leaves = leaves_from(Usage(input_tokens=1000, cache_write_tokens=100, **writes))
+    kinds = ("cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h")
+    assert [leaves[name] for name in kinds] == [10, 40, 30, 20]
+    assert leaves["uncached_input"] == 900
 
 
 def test_cached_video_is_taken_out_of_video_and_of_cache_reads_once():
@@ -135,5 +144,5 @@ def test_two_overlapping_rates_need_a_rate_for_what_they_share():
 
 def test_a_leaf_at_its_parents_rate_is_a_fallback():
     _, _, fallbacks = coverage(frozenset({"input_tokens", "output_tokens", "cache_write_tokens"}))
-    assert {"cached_input", "cache_write_1h", "reasoning"} <= set(fallbacks)
+    assert {"cached_input", "cache_write_30m", "cache_write_1h", "cache_write_12h", "reasoning"} <= set(fallbacks)
     assert not {"uncached_input", "text_output", "cache_write_5m", "web_searches", "billed_requests"} & set(fallbacks)

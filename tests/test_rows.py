@@ -72,6 +72,7 @@ FIRST_FILE = [
     event("partial-or-estimate", attempt=1, usageSource="estimate", inputTokens=1300),
     event("partial-or-whole", attempt=1, totalTokens=1500),
     event("partial-or-whole", attempt=1, inputTokens=1300, totalTokens=1500),
+    event("long-writes", cacheWriteTokens=100, cacheWrite30mTokens=40, cacheWrite12hTokens=20),
     event("future", "2026-11-23T18:00:00Z"),
     event("mapped", tenantId=None, userId="svc-nightly-eval"),
     event("metadata-tenant", tenantId=None, metadata={"tenantId": "globex"}),
@@ -181,6 +182,16 @@ def test_exclusive_and_inclusive_senders_cost_the_same(story, usd):
         assert attempts(story, request_id, "input_tokens, uncached_input_tokens, cached_input_tokens, cost_usd") == [
             (12_307, 3, 12_304, cost)
         ]
+
+
+def test_writes_of_30_minutes_and_12_hours_are_kinds_of_their_own_at_the_rate_of_writes(story):
+    assert story.ask(
+        """
+        select uncached_input_tokens, cache_write_5m_tokens, cache_write_30m_tokens, cache_write_12h_tokens,
+            cache_write_12h_cost_usd, cost_usd, fallback_token_kinds
+        from fct_attempts where request_id = 'long-writes'
+        """
+    ) == [(900, 40, 40, 20, Decimal("0.000075"), Decimal("0.006075"), "cache_write_30m, cache_write_12h")]
 
 
 def test_an_embedding_needs_no_output(story, usd):

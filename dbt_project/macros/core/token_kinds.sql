@@ -13,7 +13,9 @@
             "parts": [
                 "cached_input_tokens",
                 "cache_write_5m_tokens",
+                "cache_write_30m_tokens",
                 "cache_write_1h_tokens",
+                "cache_write_12h_tokens",
                 "uncached_audio_tokens",
                 "cached_audio_tokens",
                 "uncached_image_tokens",
@@ -66,7 +68,9 @@
             "quantity": "cache_write_5m_tokens",
             "count": "cache_write_tokens",
             "parts": [
+                "cache_write_30m_tokens",
                 "cache_write_1h_tokens",
+                "cache_write_12h_tokens",
             ],
             "other_parts": [
                 "cache_audio_write_tokens",
@@ -87,6 +91,19 @@
             "is_everyday": true,
         },
         {
+            "name": "cache_write_30m",
+            "quantity": "cache_write_30m_tokens",
+            "count": "cache_write_30m_tokens",
+            "parts": [],
+            "other_parts": [],
+            "depth": 0,
+            "whole": "uncached_input",
+            "is_fee": false,
+            "is_what_is_left": false,
+            "may_fall_back": true,
+            "is_everyday": false,
+        },
+        {
             "name": "cache_write_1h",
             "quantity": "cache_write_1h_tokens",
             "count": "cache_write_1h_tokens",
@@ -96,6 +113,19 @@
                 "cache_image_write_1h_tokens",
                 "cache_video_write_1h_tokens",
             ],
+            "depth": 0,
+            "whole": "uncached_input",
+            "is_fee": false,
+            "is_what_is_left": false,
+            "may_fall_back": true,
+            "is_everyday": false,
+        },
+        {
+            "name": "cache_write_12h",
+            "quantity": "cache_write_12h_tokens",
+            "count": "cache_write_12h_tokens",
+            "parts": [],
+            "other_parts": [],
             "depth": 0,
             "whole": "uncached_input",
             "is_fee": false,
@@ -331,11 +361,21 @@
         {
             "name": "cache_write_tokens",
             "sum_of": [
+                "cache_write_30m_tokens",
                 "cache_write_1h_tokens",
+                "cache_write_12h_tokens",
             ],
         },
         {
+            "name": "cache_write_30m_tokens",
+            "sum_of": [],
+        },
+        {
             "name": "cache_write_1h_tokens",
+            "sum_of": [],
+        },
+        {
+            "name": "cache_write_12h_tokens",
             "sum_of": [],
         },
         {

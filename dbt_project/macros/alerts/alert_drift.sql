@@ -267,7 +267,7 @@
             left join total_bases using (environment, data_mode, event_date)
         ),
 
-        -- what most endpoints do on a day is no news of one of them: it is news of the total, which goes without
+        -- what most endpoints do on a day says nothing about one of them: it is about the total, which has no factor
         day_factors as (
             select
                 environment,

@@ -1,5 +1,5 @@
-{#- Every threshold and lookback of the alerts that is no rule of a team (those are rows of seeds/alert_rules.csv): its value, its unit,
-    and why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen ones (make bench-alerts,
+{#- Every threshold and lookback of the alerts that a team does not tune by a rule (seeds/alert_rules.csv): its value, its unit, and
+    why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen ones (make bench-alerts,
     docs/alerts.md); what was measured of one alone is said with it. -#}
 {% macro alert_parameters() %}
     {{
@@ -220,7 +220,7 @@
                 "new_version_days": {
                     "value": 3,
                     "unit": "days before today",
-                    "why": "a prompt version first seen in them has a name of its own as a driver; after that its endpoint speaks for it",
+                    "why": "a prompt version first seen in them has a name of its own as a driver; after that its endpoint is named",
                 },
                 "smallest_growth": {
                     "value": 0.3,
@@ -358,7 +358,9 @@
     {%- if name not in parameters -%}
         {{
             exceptions.raise_compiler_error(
-                "There is no alert parameter `" ~ name ~ "`: add it to macros/alerts/parameters.sql."
+                "macros/alerts/parameters.sql has no `"
+                ~ name
+                ~ "`: use one of its names, or add it with unit and reason."
             )
         }}
     {%- endif -%}

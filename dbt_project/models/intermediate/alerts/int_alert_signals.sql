@@ -1,5 +1,5 @@
 {{ config(materialized="table") }}
--- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks,
+-- What stood out by the rules in force. Of the rules that fit, the most specific one that gives a value is followed,
 -- value by value.
 {%- set values = [
     "is_on",
@@ -94,9 +94,9 @@ select
     ruled.min_z,
     -- whoever raises min_z of one scope means both
     greatest(ruled.min_z, ruled.min_z_alone) as min_z_alone,
-    -- without a driver only the plain measures speak
+    -- without a driver only the plain measures count
     judgements.z >= greatest(ruled.min_z, ruled.min_z_alone)
-    and judgements.measure not in ('requests', 'typical cost per request') as speaks_alone,
+    and judgements.measure not in ('requests', 'typical cost per request') as needs_no_driver,
     ruled.min_usd,
     ruled.critical_share_of_spend,
     ruled.is_muted

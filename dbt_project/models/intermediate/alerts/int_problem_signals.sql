@@ -12,10 +12,11 @@ with
     -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
     -- the bar is the rule's for a series alone. At most one a day.
     alone as (
-        select signals.* exclude (signal_id, leaf_scale, min_z, min_z_alone, speaks_alone), signals.min_z_alone as min_z
+        select
+            signals.* exclude (signal_id, leaf_scale, min_z, min_z_alone, needs_no_driver), signals.min_z_alone as min_z
         from signals
         left join explained using ({{ day_scope }}, signal_id)
-        where explained.round is null and signals.speaks_alone
+        where explained.round is null and signals.needs_no_driver
         qualify
             row_number() over (
                 partition by {{ day_scope }}
@@ -29,7 +30,7 @@ with
             = 1
     )
 
-select signals.* exclude (signal_id, leaf_scale, min_z_alone, speaks_alone), explained.round, explained.shared_usd
+select signals.* exclude (signal_id, leaf_scale, min_z_alone, needs_no_driver), explained.round, explained.shared_usd
 from explained
 inner join signals using ({{ day_scope }}, signal_id)
 union all by name

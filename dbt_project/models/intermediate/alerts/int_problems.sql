@@ -7,7 +7,7 @@ with
 
     named as (select * from {{ ref("int_named_drivers") }} where {{ in_dates("event_date", dates) }}),
 
-    -- the series that shows the problem most clearly speaks for it
+    -- a problem is shown by the series that shows it most clearly
     primary_signals as (
         select signals.*
         from belonging as signals
@@ -19,7 +19,7 @@ with
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
                     -- its own identity, its own route or endpoint, its endpoint, anything else; what a route that is
-                    -- new costs is no measure of what routing changed, so there the endpoint speaks
+                    -- new costs is no measure of what routing changed, so there the endpoint is shown
                     case
                         when signals.scope_dimension = 'user' and signals.scope_value = named.user_id
                         then 0

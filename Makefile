@@ -1,26 +1,30 @@
 # Thin wrappers: everything here is a command of dg, dbt or pytest. Data lives under $TOKENTRAIL_DATA (default ./data), which
-# orchestration/settings.py reads: make itself takes a space for the end of a name.
+# orchestration/settings.py reads, because make itself would end a name at a space.
 SHELL := /bin/bash
 export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
 VENV := .venv/.complete
-# What is typed behind `make` is taken as it stands ($(value): make expands nothing in it) and handed on in the environment,
+# What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
 ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=
 
-HOME_READY = DAGSTER_HOME="$$(python -m orchestration.home)" && export DAGSTER_HOME
+HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
-.PHONY: demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets bench-faults
+.DEFAULT_GOAL := help
+.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	touch $@
+
+help:  ## what can be typed after `make`
+	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
 	@$(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
@@ -28,56 +32,62 @@ demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show w
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish
 	@$(HOME_READY) && dg launch --job daily_attribution
-	@python -m orchestration.report
+	@python -m orchestration.commands.report
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
-	@$(HOME_READY) && python -m orchestration.launch weekly
+	@$(HOME_READY) && python -m orchestration.commands.launch weekly
 
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
-	@$(HOME_READY) && python -m orchestration.launch backfill
+	@$(HOME_READY) && python -m orchestration.commands.launch backfill
 
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
-	@python -m pricing.explain
+	@python -m orchestration.commands.explain
 
-reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
-	@python -m orchestration.landing reload
+reload: $(VENV)  ## load a landed file again: FILE=events/dt=2026-11-22/x.jsonl
+	@python -m orchestration.commands.reload
 
-price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
-	@python -m pricing.diff
+price-diff: $(VENV)  ## what changed overrides or a newer catalogue would change, before they are applied
+	@python -m orchestration.commands.price_diff
 
-acknowledge: $(VENV)  ## say that you have the topic of a message in hand, so that it is not escalated: TOPIC=<topic>
-	@python -m orchestration.notifications acknowledge
+acknowledge: $(VENV)  ## confirm that you are working on the topic of a message, which ends its escalation: TOPIC=<topic>
+	@python -m orchestration.commands.outbox acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
-	@python -m orchestration.set_aside set-aside
+	@python -m orchestration.commands.set_aside set-aside
 
 take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
-	@python -m orchestration.set_aside take-back
+	@python -m orchestration.commands.set_aside take-back
 
-incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
-	@python -m orchestration.incidents
+incident: $(VENV)  ## record what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
+	@python -m orchestration.commands.incident
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
 	@$(HOME_READY) && dg dev
 
-test: $(VENV)
+test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB
 	pytest
 
+test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
+	pytest -m "not slow"
+
+coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
+	pytest --cov
+
 LINT := data/state/lint
-lint: $(VENV)
+lint: $(VENV)  ## ruff, sqlfmt, dbt parse and dbt-bouncer, over the whole project
 	ruff check . && ruff format --check .
 	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
 	mkdir -p $(LINT)
 	DBT_TARGET_PATH="$(CURDIR)/$(LINT)/target" DBT_LOG_PATH="$(CURDIR)/$(LINT)" dbt parse --quiet --project-dir dbt_project
 	DBT_PROJECT_DIR="$(CURDIR)/$(LINT)" dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
 
-bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
+bench: $(VENV)  ## throughput against a hand-written script, memory, and the cost of one more day
 	python -m benchmarks
 
 bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recall, causes, false alarms
 	python -m benchmarks.alerts
 
-bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often for nothing
+bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often in error
 	python -m benchmarks.budgets
 
 bench-faults: $(VENV)  ## no space, I/O errors and kills at every kind of call of a run, and killed runs under a daemon

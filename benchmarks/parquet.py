@@ -1,9 +1,10 @@
 """A simulated world as Parquet, as a warehouse or a gateway exports it: the same files, typed, torn lines left out."""
 
-import os
 from pathlib import Path
 
 import duckdb
+
+from orchestration.storage import written_whole
 
 # What a good exporter writes: counts as integers, times and objects as text. by_hand.py reads JSON lines with the same types.
 COLUMNS = {
@@ -69,8 +70,6 @@ def as_parquet(world: Path, target: Path) -> None:
         for file in sorted(world.glob("landing/events/*/*.jsonl")):
             there = target / file.relative_to(world).with_suffix(".parquet")
             if not there.exists():
-                there.parent.mkdir(parents=True, exist_ok=True)
-                beside = there.with_name(f".{there.name}")
                 rows = f"select * exclude (filename) from {lines_sql('[?]')}"  # noqa: S608 (our own columns)
-                database.execute(f"copy ({rows}) to '{beside}' (format parquet, compression zstd)", [str(file)])
-                os.replace(beside, there)
+                with written_whole(there) as partial:
+                    database.execute(f"copy ({rows}) to '{partial}' (format parquet, compression zstd)", [str(file)])

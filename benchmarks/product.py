@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from orchestration.dbt import BUILD, dbt_project, run_dbt
 from orchestration.landing import load_new_files
-from orchestration.publication import publish
+from orchestration.prices.book import update_price_book
+from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import warehouse
-from pricing.book import update_price_book
 
 STEPS: dict[str, Callable[[Settings], object]] = {
     "load": load_new_files,

@@ -10,6 +10,7 @@ from demo import incidents, oncall, problems
 from demo.delivery import COUNTS, EPOCH, Arrivals
 from demo.traffic import DATA_MODES, ENVIRONMENTS, cost_usd
 from demo.world import ENDPOINTS, World, live_version
+from orchestration.storage import write_whole
 
 VERSION = 2  # of the simulator: another number means other files for the same arguments
 ROWS = {
@@ -155,6 +156,4 @@ def write(path: Path, truth: dict) -> None:
     for key, value in truth.items():
         rows = ",\n  ".join(json.dumps(row) for row in value) if isinstance(value, list) else None
         parts.append(f' "{key}": ' + (json.dumps(value) if rows is None else f"[\n  {rows}\n ]" if rows else "[]"))
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text("{\n" + ",\n".join(parts) + "\n}\n")
-    unfinished.replace(path)
+    write_whole(path, "{\n" + ",\n".join(parts) + "\n}\n")

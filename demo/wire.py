@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from demo.traffic import ABSENT, DATA_MODES, ENVIRONMENTS, ERRORS, ESTIMATE, HOUR, TIERS
 from demo.world import ENDPOINTS, MODELS, SERVICE_ACCOUNT, World
+from orchestration.storage import written_whole
 
 ROWS_AT_ONCE = 50_000  # rendered together: bounds memory, and buffers of this size are reused instead of mapped anew
 ID_PREFIXES = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
@@ -245,8 +246,5 @@ def encoded(extension: str, parts: list) -> list:
 
 def write(path: Path, parts: list) -> None:
     """Writes a landing file at once: loaders ignore names that begin with a dot, so none sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("wb") as file:
+    with written_whole(path) as partial, partial.open("wb") as file:
         file.writelines(parts)
-    unfinished.replace(path)

@@ -5,16 +5,9 @@ The pages stand alone: the template of Great Expectations loads styles, scripts 
 All of that is taken out and one small style sheet is put in. Its index lists results by script, so it is replaced.
 """
 
-import hashlib
 import html
-import json
 import re
-import shutil
-from pathlib import Path
 from typing import Any
-
-from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2430; background: #fff; max-width: 68rem; margin: 0 auto;
@@ -37,7 +30,6 @@ i.text-danger::before, i.text-warning::before { content: "\\2717"; }
 .scroll { overflow-x: auto; }
 ol.breadcrumb, ul.nav { list-style: none; padding: 0; display: flex; gap: .3rem 1rem; flex-wrap: wrap; }
 """
-STAMP = "built_from.json"
 VERDICTS = {"none": "passed", "warning": "warning", "error": "error"}
 
 
@@ -54,39 +46,6 @@ def standalone(page: str, suite: str) -> str:
     page = re.sub(r'href="(?:\.\./)+index\.html"', 'href="index.html"', page)
     page = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', f'href="{suite}.json"', page)
     return page.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
-
-
-def site_of(settings: Settings) -> Path:
-    """Where the site is made. Readers have a copy: it goes with the publication of the marts that were judged."""
-    return settings.state / "expectations" / "site"
-
-
-def what_it_shows(site: Path) -> str | None:
-    """A hash that changes with any result that the site shows; None while there is no site."""
-    stamp = site / STAMP
-    return hashlib.sha256(stamp.read_bytes()).hexdigest() if stamp.exists() else None
-
-
-def write_site(site: Path, states: dict[str, dict[str, Any]], pages: dict[str, str], suites: dict[str, Path]) -> bool:
-    """Write the site in the place of the former; False when it already shows these results. What it shows is written last."""
-    shown = json.dumps({suite: state["fingerprint"] for suite, state in sorted(states.items())}, indent=2)
-    if (site / STAMP).exists() and (site / STAMP).read_text() == shown:
-        return False
-    shutil.rmtree(site, ignore_errors=True)
-    site.mkdir(parents=True)
-    for suite, page in pages.items():
-        (site / f"{suite}.html").write_text(page)
-        shutil.copyfile(suites[suite], site / f"{suite}.json")
-    (site / "index.html").write_text(index_page(states))
-    write_atomically(site / STAMP, shown)
-    return True
-
-
-def copy_site(site: Path, into: Path) -> None:
-    """Put the site into a publication; without one, what the former publication had stays."""
-    if (site / STAMP).exists():
-        shutil.rmtree(into, ignore_errors=True)
-        shutil.copytree(site, into)
 
 
 def index_page(states: dict[str, dict[str, Any]]) -> str:

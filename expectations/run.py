@@ -1,4 +1,4 @@
-"""Great Expectations judges small profiles that SQL computed; an unchanged profile is not judged again.
+"""Great Expectations judges small profiles that SQL computed (profiles/*.sql, by orchestration/quality/suites.py).
 
 The only module that imports great_expectations, and only inside `_judge`: the import alone costs 5 to 17 s.
 """
@@ -8,25 +8,20 @@ import html
 import json
 import os
 import warnings
-from dataclasses import asdict, dataclass, field
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import duckdb
 import pandas as pd
 
-from expectations.data_docs import site_of, standalone, write_site
+from expectations.data_docs import standalone
 from expectations.wording import TABLE_ROWS, failure_sentence, markdown_table, plain
-from orchestration.settings import Settings
-from orchestration.warehouse import duckdb_config, warehouse, write_atomically
 
 FOLDER = Path(__file__).parent
 SUITES = ("load_profile", "price_book", "unpriced_models", "price_coverage")
-WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
-STATE_KEYS = {"fingerprint", "about", "as_of", "outcome", "failing"}
 SEVERITIES = ("none", "warning", "error")
 SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
 
@@ -44,6 +39,16 @@ class Outcome:
     cached: bool = False
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """An outcome and what Data Docs show of it: what the suite is about, its failing rows under a header, the page."""
+
+    outcome: Outcome
+    about: str
+    failing: list[list[str]]
+    page: str
+
+
 @dataclass
 class _Verdict:
     """The unmet expectations of one run, and Great Expectations' own page about it."""
@@ -54,115 +59,34 @@ class _Verdict:
     failing: set[int] = field(default_factory=set)
 
 
-def profile(settings: Settings, suite: str) -> pd.DataFrame:
-    """The small frame that a suite judges: exact Python values (Decimal, date, None), sorted; empty before a load.
-
-    load_profile reads manifests and never opens the warehouse; the others raise WarehouseBusyError while another
-    process has it open.
-    """
-    sql = (FOLDER / "profiles" / f"{_known(suite)}.sql").read_text()
-    as_of = settings.as_of.astimezone(UTC).replace(tzinfo=None)
-    if suite == "load_profile":
-        manifests = settings.raw / "_loads"
-        if not any(manifests.glob("*.parquet")):
-            return _empty(suite)
-        with duckdb.connect(config=duckdb_config(settings)) as connection:
-            return _frame(connection, sql, {"manifests": str(manifests / "*.parquet"), "as_of": as_of})
-    if not settings.warehouse.exists():
-        return _empty(suite)
-    with warehouse(settings) as connection:
-        built = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()[0]
-        recent = {"as_of": as_of, "window_days": settings.unpriced_window_days} if suite in WINDOWED else {}
-        return _frame(connection, sql, recent) if built else _empty(suite)
+def judge(suite: str, frame: pd.DataFrame, parameters: dict[str, Any], as_of: datetime) -> Judgement:
+    """Great Expectations' judgement on a suite's profile. `parameters` are what the suite names as {"$PARAMETER": name}."""
+    definition = definition_of(suite)
+    verdict = _judge(frame, definition, parameters, as_of)
+    rows = [row for at, row in enumerate(frame.to_dict("records")) if at in verdict.failing]
+    columns = definition["columns"]
+    outcome = Outcome(
+        suite=suite,
+        passed=verdict.severity == "none",
+        severity=verdict.severity,
+        sentences=tuple(verdict.sentences),
+        table=markdown_table(columns, rows),
+        rows=len(frame),
+    )
+    failing = [columns, *([plain(row[column]) for column in columns] for row in rows[:TABLE_ROWS])]
+    return Judgement(outcome, definition["about"], failing, verdict.page)
 
 
-def validate(settings: Settings, suite: str) -> Outcome:
-    """The suite's outcome for the data of now, and Data Docs that show it.
-
-    While profile, suite, settings and code are the same, the stored outcome is returned and nothing is imported.
-    """
-    frame, parameters = profile(settings, suite), _parameters(settings)
-    fingerprint = _fingerprint(frame, parameters)
-    state = _stored(settings, suite)
-    cached = state is not None and state["fingerprint"] == fingerprint
-    if not cached:
-        definition = _suite(suite)
-        verdict = _judge(frame, definition, parameters, settings)
-        rows = [row for at, row in enumerate(frame.to_dict("records")) if at in verdict.failing]
-        columns = definition["columns"]
-        outcome = Outcome(
-            suite=suite,
-            passed=verdict.severity == "none",
-            severity=verdict.severity,
-            sentences=tuple(verdict.sentences),
-            table=markdown_table(columns, rows),
-            rows=len(frame),
-        )
-        state = {
-            "fingerprint": fingerprint,
-            "about": definition["about"],
-            "as_of": settings.as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            "outcome": asdict(outcome),
-            "failing": [columns, *([plain(row[column]) for column in columns] for row in rows[:TABLE_ROWS])],
-        }
-        write_atomically(_state(settings) / f"{suite}.html", verdict.page)
-        write_atomically(_state(settings) / f"{suite}.json", json.dumps(state, indent=2))
-    build_data_docs(settings)
-    known = state["outcome"] | {"sentences": tuple(state["outcome"]["sentences"]), "cached": cached}
-    return Outcome(**known)
-
-
-def build_data_docs(settings: Settings) -> tuple[Path, bool]:
-    """The front page of the latest results' Data Docs, and whether it was written: only when a result changed."""
-    states = {suite: state for suite in SUITES if (state := _stored(settings, suite))}
-    pages = {suite: (_state(settings) / f"{suite}.html").read_text() for suite in states}
-    site = site_of(settings)
-    return site / "index.html", write_site(site, states, pages, {suite: FOLDER / f"{suite}.json" for suite in states})
-
-
-def _known(suite: str) -> str:
+def definition_of(suite: str) -> dict[str, Any]:
+    """A suite as its file has it. Raises ValueError with a sentence when there is none."""
     if suite not in SUITES:
         raise ValueError(f"There is no suite {suite!r} in {FOLDER}: the suites are {', '.join(SUITES)}.")
-    return suite
-
-
-def _suite(suite: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{suite}.json").read_text())
 
 
-def _parameters(settings: Settings) -> dict[str, float]:
-    """Settings that suites refer to as {"$PARAMETER": name}."""
-    return {
-        "unpriced_error_share": settings.unpriced_error_share,
-        "unpriced_window_days": settings.unpriced_window_days,
-        "unpriced_sla_days": settings.unpriced_sla_days,
-    }
-
-
-def _state(settings: Settings) -> Path:
-    return settings.state / "expectations"
-
-
-def _stored(settings: Settings, suite: str) -> dict[str, Any] | None:
-    """The last outcome with its fingerprint; None when it is not there or cannot be read: state is safe to delete."""
-    try:
-        state = json.loads((_state(settings) / f"{suite}.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    is_whole = isinstance(state, dict) and state.keys() >= STATE_KEYS and (_state(settings) / f"{suite}.html").exists()
-    return state if is_whole else None
-
-
-def _frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:
-    """A query's rows as Python objects: pandas' own types would make money a float and NULL counts NaN."""
-    result = connection.execute(sql, parameters)
-    columns = [column for column, *_ in result.description]
-    return pd.DataFrame(result.fetchall(), columns=columns, dtype=object)
-
-
-def _empty(suite: str) -> pd.DataFrame:
+def empty_profile(suite: str) -> pd.DataFrame:
     """No rows, with the columns that the suite's expectations name."""
-    definition = _suite(suite)
+    definition = definition_of(suite)
     named = dict.fromkeys(definition["columns"])
     for expectation in definition["expectations"]:
         kwargs = expectation["kwargs"]
@@ -171,8 +95,8 @@ def _empty(suite: str) -> pd.DataFrame:
     return pd.DataFrame(columns=list(named), dtype=object)
 
 
-def _fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
-    """What the outcome depends on: every value with its type, settings, suites and code here, the judge's version."""
+def fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
+    """What a judgement depends on: every value with its type, settings, suites and code here, the judge's version."""
     digest = hashlib.sha256(repr((list(frame.columns), parameters, version("great-expectations"))).encode())
     for path in sorted(path for path in FOLDER.rglob("*") if path.suffix in {".json", ".py", ".sql"}):
         digest.update(path.name.encode() + path.read_bytes())
@@ -181,7 +105,7 @@ def _fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
     return digest.hexdigest()
 
 
-def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str, Any], settings: Settings) -> _Verdict:
+def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str, Any], as_of: datetime) -> _Verdict:
     """Great Expectations' verdict on a frame. Its context lives in memory, reports no usage and draws no bars."""
     gx = _great_expectations()
     from great_expectations.core.run_identifier import RunIdentifier
@@ -202,7 +126,7 @@ def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str
         batch_parameters={"dataframe": frame},
         expectation_parameters=parameters,
         result_format="COMPLETE",
-        run_id=RunIdentifier(run_name=name, run_time=settings.as_of),
+        run_id=RunIdentifier(run_name=name, run_time=as_of),
     )
     records, verdict = frame.to_dict("records"), _Verdict(page="")
     by_position = {result.expectation_config.meta["position"]: result for result in result.results}

@@ -56,7 +56,10 @@ class InstalledDbt(DbtCliResource):
 
 
 def run_dbt(settings: Settings, *arguments: str) -> str:
-    """Run dbt in a process of its own, which gives the warehouse back when it ends, and return what it prints. Raises RuntimeError with dbt's last words."""
+    """Run dbt in a process of its own, which gives the warehouse back when it ends, and return what it prints.
+
+    Raises RuntimeError with dbt's last words.
+    """
     environment = os.environ | dbt_environment(settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)}
     done = subprocess.run(
         [DBT, *arguments], cwd=DBT_PROJECT, env=environment, capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ import duckdb
 
 from orchestration.settings import Settings
 from orchestration.warehouse import WarehouseBusyError, warehouse
+from orchestration.wording import first_line
 
 Line = tuple[str, int, str]  # landing file, line number, request
 
@@ -42,7 +43,7 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
             return " ".join(_sentences(connection, results))
     except (duckdb.Error, WarehouseBusyError) as error:
         named = ", ".join(_name(result) for result in results)
-        return f"{named} failed; which lines are behind it cannot be asked: {_first_line(error)}" if named else ""
+        return f"{named} failed; which lines are behind it cannot be asked: {first_line(error)}" if named else ""
 
 
 def _results(settings: Settings, since: datetime) -> list[dict]:
@@ -66,7 +67,7 @@ def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> It
         try:
             words, lines = ask(connection, result)
         except duckdb.Error as error:
-            yield f"Which lines are behind it cannot be asked: {_first_line(error)}."
+            yield f"Which lines are behind it cannot be asked: {first_line(error)}."
             continue
         if lines:
             yield f"{words} {_listed(lines)}."
@@ -82,7 +83,7 @@ def _what_failed(result: dict) -> str:
         rows = "1 row fails" if result["failures"] == 1 else f"{result['failures']} rows fail"
         return f"{_name(result)}: {rows}."
     verb = "asked" if result["unique_id"].startswith("test.") else "built"
-    return f"{_name(result)} could not be {verb}: {_first_line(result['message'])}."
+    return f"{_name(result)} could not be {verb}: {first_line(result['message'])}."
 
 
 def _listed(lines: list[Line]) -> str:
@@ -143,10 +144,3 @@ def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, l
         """  # noqa: S608
     ).fetchall()
     return "The largest figures that came since the last publication are in", lines
-
-
-def _first_line(error: object) -> str:
-    """What an error says, without the SQL and the places that dbt and DuckDB add."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if ": " in line and not line.startswith(("Database Error in", "Runtime Error in"))]
-    return (said or lines or ["no words"])[0].rstrip(".")

@@ -1,7 +1,8 @@
 """Logs of the ledger: one JSON object a line, only ever appended, on disk before the next step is taken.
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
-the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py, budget_announcements.py.
+the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py,
+budgets/announcements.py, weekly/editions.py, landing/set_aside.py.
 
 What is said is said from an instant (`as_of`), and the ledger remembers the latest one: a run that speaks from an earlier instant
 (a pinned TOKENTRAIL_AS_OF, a clock that jumped back) would take what it cannot see yet for something that no longer holds.
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from orchestration.storage import held, sync, write_whole
+from orchestration.wording import second
 
 Line = dict[str, object]
 # Logs are history and keep the words that a line was written in: here they become the words of today, by log.
@@ -31,33 +33,15 @@ RENAMED_FIELDS: dict[str, dict[str, str]] = {
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 
-class LedgerBusyError(RuntimeError):
-    """Another process holds a part of the ledger; the message says what to do."""
-
-
 @contextmanager
 def one_writer(folder: Path) -> Iterator[Callable[[Iterable[Line]], None]]:
-    """Holds the log of a folder and yields the function that appends lines to it. The kernel frees the lock with its owner."""
+    """Holds the log of a folder and yields the function that appends lines to it.
+
+    Raises LockHeldError when another process holds it for longer than WRITER_WAIT_SECONDS.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder / "_lock", WRITER_WAIT_SECONDS):
         yield lambda lines: _append(log_file(folder), lines)
-
-
-@contextmanager
-def held(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Holds a lock file. Raises LedgerBusyError when another process has it for longer than `wait_seconds`."""
-    lock = FileLock(path, poll_interval=0.01)
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except Timeout:
-        raise LedgerBusyError(
-            f"{path}: another process writes here. Wait until it ends, or end it: the lock is freed with it, "
-            "and the next run does what is left."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def log_file(folder: Path) -> Path:
@@ -106,15 +90,10 @@ def json_lines(rows: Iterable[Line]) -> str:
     return "".join(json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in rows)
 
 
-def write_whole(path: Path, text: str) -> None:
+def replace_log(path: Path, text: str) -> None:
     """Replaces a file of the ledger, on disk before the next step is taken. A kill leaves the old one or the new one."""
-    beside = path.with_name(f".{path.name}.next")
-    with beside.open("wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    _sync_folder(path.parent)
+    write_whole(path, text)
+    sync(path.parent)
 
 
 def why_too_early(folder: Path, lines: Iterable[Line], as_of: datetime) -> str | None:
@@ -123,7 +102,7 @@ def why_too_early(folder: Path, lines: Iterable[Line], as_of: datetime) -> str |
     if latest is None or latest <= as_of:
         return None
     return (
-        f"This run speaks from {as_of:%Y-%m-%d %H:%M:%S} UTC, and {folder.name} in the ledger has spoken from {latest:%Y-%m-%d %H:%M:%S} "
+        f"This run speaks from {second(as_of)} UTC, and {folder.name} in the ledger has spoken from {second(latest)} "
         "UTC: nothing is said, corrected or sent. A run that speaks from then or later does it; docs/operate.md says more."
     )
 
@@ -132,7 +111,7 @@ def remember_instant(folder: Path, lines: Iterable[Line], as_of: datetime) -> No
     """Keeps the instant that a run spoke from, also when it had nothing to say. Only the folder's writer may."""
     latest = _spoken_from(folder, lines)
     if latest is None or latest < as_of:
-        write_whole(folder / "spoken_from", as_of.astimezone(UTC).isoformat() + "\n")
+        replace_log(folder / "spoken_from", as_of.astimezone(UTC).isoformat() + "\n")
 
 
 def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
@@ -167,10 +146,9 @@ def _append(path: Path, lines: Iterable[Line]) -> None:
     with path.open("ab+") as file:
         _mend(file)
         file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    sync(path)
     if is_new:
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
 def _mend(file) -> None:
@@ -188,12 +166,3 @@ def _mend(file) -> None:
         file.write(b"\n")
     else:
         file.truncate(size - len(torn))
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file survives a power cut only when its folder is on disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

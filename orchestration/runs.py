@@ -4,18 +4,15 @@ Dagster learns how a run ended from the run itself. One that was killed stays "s
 write the warehouse, no other would begin. The kernel frees a lock with its process, so nothing can be mistaken for a live one.
 """
 
-import fcntl
-import os
 import time
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
-from orchestration.ledger import LedgerBusyError
-from orchestration.notifications import Event, deliver, enqueue
-from orchestration.seeds import SeedError
+from orchestration.notifications.failed_runs import FailedRun, tell_on_call
 from orchestration.settings import Settings
+from orchestration.storage import hold_for_life, is_held
 
 # A run takes its lock when its code is loaded, some ten seconds after it was launched. Should one take longer than this and be
 # given up, it finds that out when it wants to take the lock, and stops.
@@ -24,20 +21,15 @@ FORGOTTEN_AFTER_SECONDS = 86_400  # lock files of runs that ended; a file is emp
 UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 DIED = "Its process ended without a word: it was killed, or the machine went down. What it was about to do, the next run does."
 
-_held: dict[str, int] = {}  # run -> open lock file, until the process ends
+_ours: set[str] = set()  # runs of this process, which holds their locks
 
 
 def live(settings: Settings, run_id: str, instance: DagsterInstance) -> None:
     """Hold the run's lock until this process ends. Raises dg.Failure when the run was given up before it came to this."""
-    if run_id in _held:
+    if run_id in _ours:
         return
-    path = _lock_file(settings, run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{run_id}")
-    handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    beside.rename(path)  # under its name it is never without its owner's lock
-    _held[run_id] = handle
+    hold_for_life(_lock_file(settings, run_id))
+    _ours.add(run_id)
     run = instance.get_run_by_id(run_id)
     if run and run.is_finished:
         raise dg.Failure(
@@ -57,11 +49,13 @@ def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
         else:
             instance.report_run_failed(run, DIED)
     _forget_locks(settings, {record.dagster_run.run_id for record in records})
-    killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
-    return [
-        *(f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found dead. {DIED}" for record in dead),
-        *_tell(settings, killed),
+    said = [
+        f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found dead. {DIED}" for record in dead
     ]
+    killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
+    # Dagster's own failure sensor knows no run that a person began
+    not_told = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
+    return [*said, not_told] if not_told else said
 
 
 def _lock_file(settings: Settings, run_id: str) -> Path:
@@ -70,49 +64,15 @@ def _lock_file(settings: Settings, run_id: str) -> Path:
 
 def _is_alive(settings: Settings, record: RunRecord) -> bool:
     run_id = record.dagster_run.run_id
-    if run_id in _held:
+    if run_id in _ours:
         return True
     try:
-        handle = os.open(_lock_file(settings, run_id), os.O_RDWR)
+        return is_held(_lock_file(settings, run_id))
     except FileNotFoundError:
         return time.time() - record.update_timestamp.timestamp() < GRACE_SECONDS
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def _forget_locks(settings: Settings, under_way: set[str]) -> None:
     for path in (settings.state / "runs").glob("*"):
         if path.name not in under_way and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
             path.unlink(missing_ok=True)
-
-
-def _tell(settings: Settings, dead: list[DagsterRun]) -> list[str]:
-    """Queue and send a message for each; Dagster's own failure sensor knows no run that a person began. Returns what went wrong."""
-    if not dead:
-        return []
-    try:
-        enqueue(settings, [_event(settings, run) for run in dead])
-        deliver(settings)
-    except (SeedError, LedgerBusyError, OSError) as error:
-        return [f"On-call was not told of it. {error}"]
-    return []
-
-
-def _event(settings: Settings, run: DagsterRun) -> Event:
-    """As defs/notify.py words a failed run: by this key the outbox knows that both mean the same."""
-    return Event(
-        event_key=f"run/{run.run_id}",
-        topic=f"run/{run.job_name}",
-        kind="run",
-        severity="warning",
-        title=f"{run.job_name} failed",
-        body=f"{DIED}\n\nRun {run.run_id}. What readers see stays as the last good run left it; docs/operate.md says what to do.",
-        drill_url="",
-        occurred_at=settings.as_of,
-        channels=("oncall",),
-    )

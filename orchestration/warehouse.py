@@ -1,11 +1,9 @@
 """The private warehouse: one process writes it, and nobody reads it but the pipeline (readers open what is published)."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 
 from orchestration.settings import Settings
@@ -60,24 +58,3 @@ def duckdb_config(settings: Settings) -> dict[str, str]:
         "autoinstall_known_extensions": "false",
     }
     return config | ({"threads": str(settings.threads)} if settings.threads else {})
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old content or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.next")
-    beside.write_text(text)
-    os.replace(beside, path)
-
-
-def preview(rows: list[dict]) -> dg.TableMetadataValue | str:
-    """A small table for the metadata of an asset; a dash where there is nothing to show."""
-    if not rows:
-        return "-"
-    return dg.MetadataValue.table(
-        [dg.TableRecord({key: _plain(value) for key, value in row.items()}) for row in rows[:20]]
-    )
-
-
-def _plain(value: object) -> str | int | float | bool:
-    return value if isinstance(value, str | int | float | bool) else "-" if value is None else str(value)

@@ -10,14 +10,19 @@ import duckdb
 
 from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import SOURCES, load_new_files
-from orchestration.publication import publish
+from orchestration.prices.book import update_price_book
+from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import open_marts
-from pricing.book import update_price_book
 from tests.parsed import keep, lend
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WITHOUT_TESTS = ("--exclude-resource-type", "test")  # for the steps of a story
+# For the steps of a story: no tests, and of 131 models the 50 behind attempts and what they cost.
+WITHOUT_TESTS = ("--exclude-resource-type", "test")
+COSTS = (
+    "--select",
+    *(f"+path:models/marts/{subject}" for subject in ("attribution", "prices", "unpriced", "quality")),
+)
 PROVENANCE = ("load_id", "built_at", "recorded_at")  # what a rebuild may say differently
 
 

@@ -206,7 +206,10 @@ TRUTH = {
         an_incident("a", "2026-07-01", "2026-07-02"),
         an_incident("b", "2026-07-10", "2026-07-11", driver_value="chat", endpoint="chat"),
         an_incident(
-            "c", "2026-07-20", "2026-07-21", overlapping=True, endpoint="docs", spike_type="deploy", spike_types=["deploy"], driver_dimension="prompt_version", driver_value="v2.1", prompt_version="v2.1", equivalents=[["endpoint x prompt_version", "docs | v2.1"]]),
+            "c", "2026-07-20", "2026-07-21", overlapping=True, endpoint="docs", spike_type="deploy", spike_types=["deploy"],
+            driver_dimension="prompt_version", driver_value="v2.1", prompt_version="v2.1",
+            equivalents=[["endpoint x prompt_version", "docs | v2.1"]],
+        ),
         an_incident("d", "2026-07-20", "2026-07-20", overlapping=True, share=0.03),
     ],
     "negatives": [

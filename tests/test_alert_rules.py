@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules
+from orchestration.team.alerts import read_alert_rules
+from orchestration.team.columns import SEEDS, SeedError
 
 HEADER, *ROWS = (SEEDS / "alert_rules.csv").read_text().splitlines()
 TOTAL = ROWS[0]

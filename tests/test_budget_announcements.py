@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
-from orchestration.budget_announcements import (
+from orchestration.budgets.announcements import (
     Told,
     announce,
     announcements_folder,

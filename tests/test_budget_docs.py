@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
-from orchestration.seeds import Budget
 from orchestration.settings import PROJECT
+from orchestration.team.budgets import Budget
 from tests.parsed import lend
 
 PAGE = PROJECT / "docs" / "budgets.md"

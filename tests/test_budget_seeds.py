@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.seeds import SEEDS, Budget, SeedError, read_budget_adjustments, read_budgets
+from orchestration.team.budgets import Budget, read_budget_adjustments, read_budgets
+from orchestration.team.columns import SEEDS, SeedError
 
 ROW = dict.fromkeys(Budget.model_fields, "") | {
     "budget_id": "search-month", "environments": "prod", "endpoint_tag": "search.answer", "period": "month",

@@ -1,6 +1,7 @@
 """The layout of the dbt project, held against dbt's own manifest: subjects, one direction, and what a fingerprint covers."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestration import dbt
 from orchestration.dbt import DBT_PROJECT, dbt_project, run_dbt
 from orchestration.settings import Settings, from_environment
+from tests.pipeline import pipeline_at
 
 SUBJECTS = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["subjects"]
 FACTS = {"fct_attempts", "fct_requests"}
@@ -17,6 +20,15 @@ FACTS = {"fct_attempts", "fct_requests"}
 OWN_MARTS = {
     f"dim_{member}s": f"cost_by_{member}_daily" for member in ("endpoint", "model", "prompt_version", "tenant")
 }
+CODE_FINGERPRINTS = """
+    {%- if execute -%}
+        {%- set found = {} -%}
+        {%- for node in graph.nodes.values() if node.resource_type == "model" -%}
+            {%- do found.update({node.name: code_fingerprint(node)}) -%}
+        {%- endfor -%}
+        {{ tojson(found) }}
+    {%- endif -%}
+"""
 # One caller is enough for the incremental mechanism and for what hides a dialect: both stand in macros/core.
 ONE_CALLER_LINES = 200
 
@@ -137,6 +149,24 @@ def test_a_fingerprint_covers_every_macro_that_its_model_reaches(manifest, model
         hashed = {"core"}.union(*(hashed_of.get(macro, ()) for macro in called))
         outside[model["name"]] = {folder(macros[macro]) for macro in reached(macros, called)} - hashed
     assert not {name: folders for name, folders in outside.items() if folders}
+
+
+def test_an_edit_of_a_weekly_sentence_rebuilds_weekly_models_only(models, tmp_path, monkeypatch):
+    """What dates are kept by is a hash of code: it stays for every model of another subject."""
+    project = shutil.copytree(DBT_PROJECT, tmp_path / "dbt_project")
+    monkeypatch.setattr(dbt, "DBT_PROJECT", project)
+    settings = pipeline_at(tmp_path / "data").settings
+    (settings.state / "spill").mkdir(parents=True)
+    subject_of = {model["name"]: subject(model) for model in models.values()}
+    kept_by_date = {model["name"] for model in models.values() if model["config"]["meta"].get("days")}
+    before = compiled(settings, CODE_FINGERPRINTS)
+    words = project / "macros" / "weekly" / "words.sql"
+    assert "' less'" in words.read_text()
+    words.write_text(words.read_text().replace("' less'", "' fewer'"))
+    after = compiled(settings, CODE_FINGERPRINTS)
+    changed = {name for name in after if after[name] != before[name]}
+    assert {subject_of[name] for name in changed} == {"weekly"}
+    assert changed & kept_by_date == {"int_weekly_drivers", "int_weekly_leaves", "int_weekly_effects"}
 
 
 def test_a_macro_has_two_callers(models, macros):

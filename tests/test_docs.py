@@ -11,14 +11,16 @@ from jinja2 import Environment
 from rich.console import Console
 
 from docs.cookbook.render import MARKERS, question_and_sql, questions
+from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
-from orchestration.report import print_report
-from orchestration.seeds import SEEDS, SeedError, read_alert_rules, read_notification_channels
 from orchestration.settings import PROJECT, Settings
-from tests.pipeline import Pipeline, event, pipeline_at
+from orchestration.team.alerts import read_alert_rules
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import read_notification_channels
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"
-PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [README, PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SOURCES = PROJECT / "docs" / "sources.md"
 OPERATE = PROJECT / "docs" / "operate.md"
 ALERTS = PROJECT / "docs" / "alerts.md"
@@ -114,7 +116,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("refused", status="ok"),
     ]
     pipeline.land("events.jsonl", events)
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     return pipeline
 
 
@@ -180,7 +182,7 @@ def test_the_decomposition_worked_through_is_what_the_macro_computes():
     """Two leaves, by the weights that the macro gives each factor."""
     before = {"small": {"n": 80, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 20, "r": 1, "t": 1, "p": 0.10}}
     now = {"small": {"n": 90, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 60, "r": 1, "t": 2, "p": 0.10}}
-    text = (PROJECT / "dbt_project" / "macros" / "decomposition.sql").read_text()
+    text = (PROJECT / "dbt_project" / "macros" / "alerts" / "decomposition.sql").read_text()
     bracket = Environment().from_string(text).module.shapley_bracket
     effects = dict.fromkeys(["token", "volume", "mix"], 0.0)
     for leaf in before:

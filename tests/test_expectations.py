@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from expectations.data_docs import site_of
-from expectations.run import SUITES, build_data_docs, profile, validate
+from expectations.run import SUITES
 from expectations.wording import Count, markdown_table, plain
 from orchestration.landing import load_new_files
+from orchestration.quality.data_docs import site_of
+from orchestration.quality.suites import build_data_docs, profile, validate
 from orchestration.settings import PROJECT, Settings, from_environment
 from pricing.units import LEAVES
 
@@ -497,7 +498,7 @@ def test_great_expectations_is_not_imported_when_nothing_changed(settings):
     for suite in SUITES:
         validate(settings, suite)
     program = (
-        "import sys; from expectations.run import *; from orchestration.settings import from_environment;"
+        "import sys; from orchestration.quality.suites import *; from orchestration.settings import from_environment;"
         "outcomes = [validate(from_environment(), suite) for suite in SUITES];"
         "assert all(outcome.cached for outcome in outcomes), outcomes;"
         "assert 'great_expectations' not in sys.modules"

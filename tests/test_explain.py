@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration.commands.explain import UnknownRequestError, attempts_of, explain, lines_of, main
 from orchestration.warehouse import open_marts
-from pricing.explain import UnknownRequestError, attempts_of, explain, lines_of, main
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 

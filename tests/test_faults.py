@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.settings import PROJECT
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 GIVE_UP_SECONDS = 120
 RUN = f"""
 import sys
 from pathlib import Path
 from tests.pipeline import pipeline_at
-pipeline_at(Path(sys.argv[1])).run(*{WITHOUT_TESTS!r})
+pipeline_at(Path(sys.argv[1])).run(*{(*WITHOUT_TESTS, *COSTS)!r})
 """
 GOOD = [event("good"), event("good"), event("unknown", provider="selfhosted", model="acme-internal-7b")]
 MANY = [
@@ -165,7 +165,7 @@ def dbt_says(words: str) -> Callable[[Pipeline], Callable[[], bool]]:
 
 
 def copy_not_in_place(pipeline: Pipeline) -> Callable[[], bool]:
-    return lambda: any(pipeline.settings.publications.glob(".*.next/marts.duckdb"))
+    return lambda: any(pipeline.settings.publications.glob(".*.partial/marts.duckdb"))
 
 
 KILLS = {

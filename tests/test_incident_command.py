@@ -1,4 +1,4 @@
-"""`python -m orchestration.incidents`: what it writes is what the loader takes, and what cannot be is a sentence."""
+"""`python -m orchestration.commands.incident`: what it writes is what the loader takes, and what cannot be is a sentence."""
 
 import json
 from dataclasses import replace
@@ -7,10 +7,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from orchestration.incidents import COMMANDS, known_events, main, write
+from orchestration.commands.incident import COMMANDS, main
+from orchestration.incidents.events import known_events, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
-from orchestration.seeds import read_containment_map
+from orchestration.team.incidents import read_containment_map
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"

@@ -11,9 +11,9 @@ import pytest
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
 from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
-from orchestration.seeds import SPIKE_TYPES
+from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
-from pricing.book import seen_price_keys
+from orchestration.team.incidents import SPIKE_TYPES
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event
 
 OPENED = {
@@ -192,7 +192,7 @@ def test_incidents_are_not_taken_for_usage(pipeline):
     land(pipeline, "a.jsonl", [OPENED, said("closed", occurredAt="2026-11-19T10:00:00Z"), said("closed", actor="")])
     load_new_files(pipeline.settings, "incidents")
     assert len(seen_price_keys(pipeline.settings)) == 1
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     assert pipeline.built_at() == before
     after = pipeline.tables()
     assert {name: after[name] for name in tables} == tables

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import seeds
-from orchestration.seeds import SEEDS, SPIKE_TYPES, SeedError, check_seeds, read_containment_map, read_endpoint_owners
+from orchestration.team import checks
+from orchestration.team.checks import check_seeds
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.incidents import SPIKE_TYPES, read_containment_map, read_endpoint_owners
 
 CONTAINMENT, OWNERS = "containment_map.csv", "endpoint_owners.csv"
 READ = {CONTAINMENT: read_containment_map, OWNERS: read_endpoint_owners}
@@ -56,6 +58,6 @@ def test_unknown_is_blank(tmp_path):
 
 def test_a_mistake_stops_a_run_before_it_builds(tmp_path, monkeypatch):
     path = changed(tmp_path, CONTAINMENT, without=7)
-    monkeypatch.setattr(seeds, "read_containment_map", lambda: read_containment_map(path))
+    monkeypatch.setattr(checks, "read_containment_map", lambda: read_containment_map(path))
     with pytest.raises(SeedError, match="no row for retry"):
         check_seeds()

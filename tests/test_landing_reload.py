@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.commands.reload import main
 from orchestration.landing import compact, files_with_missing_rows, load_new_files, new_files, reload
-from orchestration.landing.__main__ import main
 from orchestration.landing.reloading import NotReloaded
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import land, manifest, rejects, rows

@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration.ledger import LogReader, held, one_writer
+from orchestration.commands.outbox import main
+from orchestration.ledger import LogReader, json_lines, log_file, one_writer
 from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
-from orchestration.notifications.__main__ import main
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
     DEADLINE_SECONDS,
@@ -35,8 +35,11 @@ from orchestration.notifications.delivery import (
     STALE_AFTER,
 )
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
-from orchestration.seeds import SEEDS, NotificationChannel, SeedError, read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.storage import held
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from tests.pipeline import WITHOUT_TESTS
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries
@@ -350,6 +353,7 @@ def test_a_channel_that_nobody_defined_waits_too(outbox):
 SEND = """
 import os, signal, sys
 from orchestration.notifications import deliver, enqueue
+from orchestration.storage import held
 from orchestration.settings import from_environment
 from tests.test_notifications import ONCALL, event
 settings = from_environment()
@@ -632,7 +636,7 @@ def test_an_outbox_that_another_process_has_is_a_sentence_and_no_failure(outbox,
     enqueue(outbox, [event()], ONCALL)
     with held(outbox_folder(outbox) / "_delivery_lock", 0):
         [sentence] = deliver(outbox, channels=ONCALL).problems
-    assert "_delivery_lock: another process writes here." in sentence
+    assert "_delivery_lock is held by process " in sentence
     assert receiver.arrived == []
 
 
@@ -701,6 +705,31 @@ def test_old_finished_messages_leave_the_log_and_are_never_sent_again(outbox, re
     receiver.script["ok"] = [200]
     assert deliver(later(late, hours=7), channels=quiet).sent == 1
     assert len(set(receiver.keys())) == 2
+
+
+def test_what_the_first_release_wrote_is_read_under_the_names_of_today(outbox, receiver):
+    enqueue(outbox, [event(1), event(2, topic="i/2")], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    acknowledge(later(outbox, minutes=10), event().topic, "kim")
+    rows = read_outbox(outbox)
+    written = log_file(outbox_folder(outbox))
+    written.write_text(written.read_text().replace('"topic":', '"incident_key":'))
+    assert read_outbox(outbox) == rows
+    assert [row["acknowledged_by"] for row in rows] == ["kim", None]
+    deliver(later(outbox, minutes=30), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
+
+
+def test_the_mart_shows_messages_of_the_first_release_by_their_topic(pipeline):
+    folder = outbox_folder(pipeline.settings)
+    folder.mkdir(parents=True)
+    before = [{"message_id": number, "incident_key": f"i/{number}"} for number in ("1", "2")]
+    after = [{"message_id": number, "topic": f"i/{number}"} for number in ("2", "3")]
+    (folder / "finished.jsonl").write_text(json_lines(before))
+    (folder / "messages.jsonl").write_text(json_lines(after))  # 2 is in both: a run was killed while it archived
+    pipeline.build(*WITHOUT_TESTS, "--select", "+notification_outbox")
+    found = pipeline.inside("select message_id, topic from marts.notification_outbox order by message_id")
+    assert found == [("1", "i/1"), ("2", "i/2"), ("3", "i/3")]
 
 
 def test_a_run_from_an_earlier_instant_sends_what_waits_and_decides_nothing(outbox, receiver):

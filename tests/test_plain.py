@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestration.commands.explain import explain, main
+from orchestration.commands.launch import backfill_config, weekly_config
+from orchestration.commands.report import print_report, print_table
 from orchestration.landing.text import tidy
-from orchestration.launch import backfill_config, weekly_config
 from orchestration.plain import ArgumentError, for_chat, for_title, plain_console, visible
-from orchestration.report import print_report, print_table
 from orchestration.settings import PROJECT
 from orchestration.warehouse import open_marts
 from orchestration.weekly import WeekError
-from pricing.explain import explain, main
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 HOSTILE = (

@@ -15,13 +15,15 @@ import pytest
 from genai_prices import data_snapshot, types
 from rich.console import Console
 
+from orchestration.commands.price_diff import main as price_diff_command
+from orchestration.commands.price_diff import print_price_diff
+from orchestration.prices.book import book_home, read_price_book, versions
+from orchestration.prices.diff import NothingToCompareError, PriceDiff, price_diff
 from orchestration.settings import Settings, from_environment
-from pricing import book, catalogue, suggestions
-from pricing.book import book_home, read_price_book, versions
-from pricing.diff import NothingToCompareError, PriceDiff, price_diff, print_price_diff
-from pricing.diff import main as price_diff_command
+from pricing import catalogue, suggestions
+from pricing import versions as book_versions
 from pricing.reference import leaf_cost, row_at
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 SIGNED = "source: order form 4711, approved_by: finance@example.com, recorded_at: 2026-11-21"
 INCREASE = f"- {{provider: openai, model: gpt-5-mini, uplift_factor: 2, from: 2027-01-01, {SIGNED}}}"
@@ -31,6 +33,7 @@ RETROACTIVE = f"""
 - {{provider: selfhosted, model: x, from: 2026-11-18, per_million_tokens: {{input_tokens: 2, output_tokens: 5}}, {SIGNED}}}
 """
 DAYS = [f"2026-11-{day:02d}" for day in range(1, 21)]
+REPRICED = (*COSTS, "+path:models/marts/repricing")  # for the steps of the story, after a first run of everything
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Version:
 
 def run(pipeline: Pipeline, announce: bool = True) -> Version:
     announced = price_diff(pipeline.settings) if announce else None
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.run(*WITHOUT_TESTS, *(REPRICED if announce else ()))
     [(total,)] = pipeline.ask("select sum(cost_usd) from fct_attempts")
     return Version(total, pipeline.built_at(), pipeline.tables(), announced)
 
@@ -112,16 +115,16 @@ def upgraded(root, retroactive) -> Iterator[Version]:
     """A newer catalogue halves gpt-5-mini from 2026-11-15 on, by the library's own way of taking other prices."""
     before = data_snapshot.get_snapshot()
     providers = [_with_cheaper_mini(provider) if provider.id == "openai" else provider for provider in before.providers]
-    version = book.CATALOGUE_VERSION
+    version = book_versions.CATALOGUE_VERSION
     try:
         data_snapshot.set_custom_snapshot(replace_providers(before, providers))
         _forget_the_catalogue()
-        book.CATALOGUE_VERSION = "0.2.4"
+        book_versions.CATALOGUE_VERSION = "0.2.4"
         yield run(root)
     finally:
         data_snapshot.set_custom_snapshot(None)
         _forget_the_catalogue()
-        book.CATALOGUE_VERSION = version
+        book_versions.CATALOGUE_VERSION = version
 
 
 def replace_providers(snapshot, providers):
@@ -243,7 +246,7 @@ def test_each_row_names_the_version_since_which_its_price_has_stood(root, upgrad
 
 
 def test_a_full_refresh_equals_the_increments(root, upgraded):
-    root.run("--full-refresh", *WITHOUT_TESTS)
+    root.run("--full-refresh", *WITHOUT_TESTS, *REPRICED)
     refreshed = root.tables()
     for name, rows in upgraded.tables.items():
         assert (name, refreshed[name]) == (name, rows)

@@ -7,19 +7,18 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration.settings import Settings, from_environment
-from pricing.book import (
-    FORMAT,
-    SCHEMA,
-    PriceKey,
+from orchestration.commands.price_diff import main as price_diff_command
+from orchestration.prices.book import (
     book_home,
     read_price_book,
     seen_price_keys,
     update_price_book,
     versions,
 )
-from pricing.diff import main as price_diff_command
+from orchestration.settings import Settings, from_environment
 from pricing.overrides import OverrideError
+from pricing.rows import PriceKey
+from pricing.versions import FORMAT, SCHEMA
 
 GPT5, SONNET, NOBODY = PriceKey("openai", "gpt-5"), PriceKey("anthropic", "claude-sonnet-4-5"), PriceKey("acme", "tiny")
 
@@ -60,7 +59,7 @@ def state(settings: Settings) -> dict[str, int]:
     return {
         str(path): path.stat().st_mtime_ns
         for path in settings.ledger.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name != "_lock"
     }
 
 

@@ -6,7 +6,6 @@ from itertools import combinations
 import pytest
 
 from pricing import corrections
-from pricing.book import version_entry
 from pricing.catalogue import get_snapshot, resolve_over_time
 from pricing.compiler import compile_key
 from pricing.corrections import CorrectedPrice, MeantAlias, every_correction
@@ -14,6 +13,7 @@ from pricing.overrides import NO_OVERRIDES, OverrideError, load_overrides
 from pricing.reference import price
 from pricing.rows import PriceKey
 from pricing.units import Usage
+from pricing.versions import version_entry
 from tests.pipeline import WITHOUT_TESTS, event, pipeline_at
 from tests.test_pricing_catalogue import at
 

@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks.faults.inject import armed
 from benchmarks.faults.readers import broken_parts
-from orchestration.publication import publish
-from orchestration.publications import KEPT, PublicationError, new_publication, replace_file
+from orchestration.publishing.publication import publish
+from orchestration.publishing.publications import KEPT, PublicationError, new_publication, replace_file
 from orchestration.settings import PROJECT, Settings
 from orchestration.warehouse import open_marts
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -24,7 +24,7 @@ POINTS = 12
 PUBLISH = """
 import sys
 from benchmarks.faults.inject import armed, limit_file_size
-from orchestration.publication import publish
+from orchestration.publishing.publication import publish
 from orchestration.settings import from_environment
 
 at, action = sys.argv[1:]

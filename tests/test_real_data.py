@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from orchestration.report import REPORTED, print_report
+from orchestration.commands.report import REPORTED, print_report
 from tests.pipeline import Pipeline, pipeline_at
 
 LINES = 5_563

@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import dbt
 from orchestration.settings import Settings
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 PLAIN_COST = Decimal("0.006")
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
@@ -206,21 +206,21 @@ prices:
     recorded_at: 2026-11-22
 """
     )
-    root.run(*WITHOUT_TESTS)
+    root.run(*WITHOUT_TESTS, *COSTS)
     return moment(root)
 
 
 @pytest.fixture(scope="module")
 def withdrawn_override(root, changed) -> Moment:
     shutil.rmtree(root.settings.overrides)
-    root.run(*WITHOUT_TESTS)
+    root.run(*WITHOUT_TESTS, *COSTS)
     return moment(root)
 
 
 @pytest.fixture(scope="module")
 def wider_window(root, withdrawn_override) -> Pipeline:
     pipeline = Pipeline(replace(root.settings, identity_window_days=2))
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.run(*WITHOUT_TESTS, "--select", "+fct_attempts")
     return pipeline
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from orchestration.home import make_ready
+from orchestration.commands.home import make_ready
 from orchestration.notifications import read_outbox
 from orchestration.runs import GRACE_SECONDS, live, mark_dead_runs
 from orchestration.settings import PROJECT
@@ -77,7 +77,7 @@ def test_make_says_which_runs_it_found_dead_and_where_dagster_lives(root):
     process.kill()
     process.communicate()
     ready = subprocess.run(
-        [sys.executable, "-m", "orchestration.home"], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "orchestration.commands.home"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert ready.stdout == f"{root.settings.state / 'dagster'}\n"
     assert "watched (run " in ready.stderr

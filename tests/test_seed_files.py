@@ -5,8 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.seed_files import read_table
-from orchestration.seeds import SEEDS, SeedError, read_endpoint_owners, read_notification_channels
+from orchestration.team.columns import SEEDS, SeedError
+from orchestration.team.files import read_table
+from orchestration.team.incidents import read_endpoint_owners
+from orchestration.team.notifications import read_notification_channels
 from pricing.override_files import OverrideError, load_overrides
 
 HEADER = "endpoint_tag,owner,runbook_url,escalation_channel,runbook_reviewed_on"

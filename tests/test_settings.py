@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from orchestration.seeds import read_notification_channels
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.team.notifications import read_notification_channels
 from pricing.units import LEAVES
 
 CODE = ("orchestration", "dbt_project", "pricing", "expectations")

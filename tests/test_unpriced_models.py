@@ -10,8 +10,8 @@ from pricing.overrides import load_overrides
 from pricing.suggestions import suggest
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
-# USD per million, written by hand: kin with round prices
-KIN = {"k1": (1, 2), "k2": (2, 4), "k3": (3, 6), "k4": (4, 8), "k5": (100, 200)}
+# USD per million, written by hand: neighbours with round prices
+NEIGHBOURS = {"k1": (1, 2), "k2": (2, 4), "k3": (3, 6), "k4": (4, 8), "k5": (100, 200)}
 ODD = 'a"b\\c: #{x}\n- y\u2028z\x7f!'
 
 
@@ -43,9 +43,9 @@ def price_of(provider: str, model: str, input_rate: object, output_rate: object,
 
 
 def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(overridden, usd):
-    kin = "".join(price_of("acme", model, *rates, ", cached_input: 0.1") for model, rates in KIN.items())
-    write(overridden, f"prices:{kin}")
-    overridden.land("kin.jsonl", [event(f"kin-{model}", provider="acme", model=model) for model in KIN])
+    neighbours = "".join(price_of("acme", model, *rates, ", cached_input: 0.1") for model, rates in NEIGHBOURS.items())
+    write(overridden, f"prices:{neighbours}")
+    overridden.land("kin.jsonl", [event(f"kin-{model}", provider="acme", model=model) for model in NEIGHBOURS])
     tokens = {"inputTokens": 1000, "cacheReadTokens": 400, "outputTokens": 200, "reasoningTokens": 50}
     overridden.land("new.jsonl", [event(f"new-{n}", provider="acme", model="new", **tokens) for n in range(2)])
     overridden.price()
@@ -54,7 +54,7 @@ def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(ove
     )
 
     def at(model: str) -> Decimal:
-        input_rate, output_rate = KIN[model]
+        input_rate, output_rate = NEIGHBOURS[model]
         return usd(1200, input_rate) + usd(800, 0.1) + usd(400, output_rate)  # reasoning pays the output rate
 
     assert (low, likely, high) == (at("k1"), at("k3"), at("k5"))

@@ -12,11 +12,12 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration import dbt, set_aside
+from orchestration import dbt
 from orchestration.dbt import run_dbt
 from orchestration.failures import why_the_build_failed
+from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_rebuild import UNKNOWN, WithOverrides
 
 HOURLY = ("--select", "+budget_status", "+budget_transitions")  # what hourly_budget_watch builds
@@ -73,7 +74,7 @@ def said(pipeline: Pipeline, command: str, file: str, line: object, reason: str 
     """What `make set-aside` or `make take-back` calls, as a person sees it."""
     given = {"FILE": file, "LINE": str(line), "REASON": reason}
     return subprocess.run(
-        [sys.executable, "-m", "orchestration.set_aside", command],
+        [sys.executable, "-m", "orchestration.commands.set_aside", command],
         env={"TOKENTRAIL_DATA": str(pipeline.settings.data), "PYTHONPATH": str(PROJECT), "USER": "ada", **given},
         capture_output=True,
         text=True,
@@ -92,7 +93,7 @@ def aside(came_back, verified_at) -> Pipeline:
     before = came_back.built()
     (came_back.settings.data / "landing" / COPY).parent.mkdir()
     (came_back.settings.data / "landing" / COPY).write_bytes((came_back.settings.data / "landing" / FILE).read_bytes())
-    came_back.build(*WITHOUT_TESTS)
+    came_back.build(*WITHOUT_TESTS, *COSTS)
     assert came_back.built() == before
     good = came_back.settings.warehouse.read_bytes()
     came_back.settings.warehouse.write_bytes(b"broken")
@@ -153,7 +154,7 @@ def test_a_rebuild_equals_the_increments_with_a_line_aside(aside, published_asid
 def taken_back(aside, published_aside) -> Pipeline:
     done = said(aside, "take-back", f"landing/{FILE}", 3)
     assert (done.returncode, done.stderr) == (0, "")
-    aside.run(*WITHOUT_TESTS)
+    aside.run(*WITHOUT_TESTS, *COSTS)
     return aside
 
 

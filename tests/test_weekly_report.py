@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.ledger import log_file
+from orchestration.ledger import RENAMED_FIELDS, log_file
 from orchestration.notifications import read_outbox
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.warehouse import open_marts
@@ -22,7 +22,7 @@ from orchestration.weekly.changes import changes
 from orchestration.weekly.editions import read_editions, reports_folder
 from orchestration.weekly.figures import iso_week, read_figures
 from orchestration.weekly.render import CHAT_CHARACTERS, EFFECTS
-from orchestration.weekly.words import change, minutes, percent, short_usd, usd
+from orchestration.wording import change, minutes, percent, short_usd, usd
 from tests.weekly_marts import WEEK, Marts, changed, made_up_week, publish, summary
 
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -94,6 +94,18 @@ def test_a_repetition_writes_nothing_and_deleted_files_come_back_as_they_were(se
     assert len(report(at(settings, MONDAY + timedelta(days=30))).files_written) == 2
     assert files(settings) == before
     assert log_file(reports_folder(settings)).read_bytes() == ledger
+
+
+def test_editions_of_the_first_release_are_read_under_the_names_of_today(settings, marts):
+    reported(settings, marts)
+    before, written = files(settings), log_file(reports_folder(settings))
+    text = written.read_text()
+    for old, new in RENAMED_FIELDS["weekly_reports"].items():
+        assert f'"{new}":' in text
+        text = text.replace(f'"{new}":', f'"{old}":')
+    written.write_text(text)
+    again = report(at(settings, MONDAY + timedelta(days=1)))
+    assert (again.new_editions, files(settings)) == ([], before)
 
 
 def test_a_run_that_speaks_from_an_earlier_instant_reports_nothing(settings, marts):

@@ -13,8 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.dbt import run_dbt
-from orchestration.seeds import SEEDS, Budget
 from orchestration.settings import Settings, from_environment
+from orchestration.team.budgets import Budget
+from orchestration.team.columns import SEEDS
 
 MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
 TABLES = """

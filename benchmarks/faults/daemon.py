@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orchestration.home import make_ready
+from orchestration.commands.home import make_ready
 from orchestration.notifications import read_outbox
 from orchestration.settings import PROJECT, Settings, from_environment
 

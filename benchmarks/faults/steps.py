@@ -11,16 +11,16 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.faults.inject import armed, limit_file_size
-from orchestration.budget_announcements import announce, read_announcements
+from orchestration.budgets.announcements import announce, read_announcements
 from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import SOURCES, load_new_files
 from orchestration.notifications import deliver, read_outbox
-from orchestration.publication import publish, read_marts_json
+from orchestration.prices.book import read_price_book, update_price_book
+from orchestration.publishing.publication import publish, read_marts_json
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.warehouse import warehouse
 from orchestration.weekly import report
 from orchestration.weekly.editions import read_editions
-from pricing.book import read_price_book, update_price_book
 
 PROVENANCE = {"load_id", "built_at", "recorded_at", "loaded_at", "price_book_version", "raw_file", "rejects_file"}
 

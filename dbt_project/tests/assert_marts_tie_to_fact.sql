@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
--- Fails if any dollar or attempt of the fact is missing from, or twice in, a daily mart: then a join fanned out or
--- a dimension dropped its NULLs.
+-- Fails if any dollar or attempt of the fact is missing from, or twice in, a daily
+-- mart: then a join fanned out or a dimension dropped its NULLs.
 {%- set marts = ["endpoint", "prompt_version", "tenant", "user", "model", "feature"] %}
 {%- set compared = ["fct_attempts"] %}
 {%- for mart in marts %} {%- do compared.append("cost_by_" ~ mart ~ "_daily") %} {%- endfor %}

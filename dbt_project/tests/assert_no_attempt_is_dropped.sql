@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
--- Fails if a loaded delivery is neither an attempt, nor a counted repeat of one, nor withdrawn: then dedupe or a
--- join lost a row.
+-- Fails if a loaded delivery is neither an attempt, nor a counted repeat of one, nor
+-- withdrawn: then dedupe or a join lost a row.
 -- depends_on: {{ ref("fct_attempts") }}
 {%- set dates = unverified_dates("fct_attempts") %}
 with

@@ -1,10 +1,11 @@
 {{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
--- Fails if the last version's attempts do not cost what the fact says: then a change moved other money than it lists.
+-- Fails if the last version's attempts do not cost what the fact says: then a change
+-- moved other money than it lists.
 with
     last_change as (
         select *
         from {{ ref("int_price_changes_daily") }}
-        where version_sequence = (select max(version_sequence) from {{ price_book_versions_listed() }})
+        where version_sequence = (select max(version_sequence) from {{ ref("int_price_book_versions") }})
     ),
 
     listed as (select event_date, new_price_row_key, sum(cost_after_usd) as cost_usd from last_change group by all),

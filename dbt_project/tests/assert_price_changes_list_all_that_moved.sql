@@ -1,13 +1,14 @@
 {{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
--- Fails if an attempt costs something else than under the version before and the last version's changes do not list
--- it, price row by price row and to the last digit: then totals moved and nobody can say why.
+-- Fails if an attempt costs something else than under the version before and the last
+-- version's changes do not list it, price row by price row and to the last digit: then
+-- totals moved and nobody can say why.
 -- depends_on: {{ ref("fct_attempts") }}
 {%- set dates = unverified_dates(["fct_attempts", "int_price_changes_daily"]) %}
 {%- set key = price_key_columns().split(", ") %}
 with
     last_version as (
-        select max(version_sequence) as version_sequence, max(version_recorded_at) as recorded_at
-        from {{ price_book_versions_listed() }}
+        select max(version_sequence) as version_sequence, max(recorded_at) as recorded_at
+        from {{ ref("int_price_book_versions") }}
     ),
 
     booked as (

@@ -1,6 +1,7 @@
 {{ config(meta={"dagster": {"ref": {"name": "price_book_changes"}}}) }}
--- Fails if the months of `price_book_changes` do not hold exactly what the days do: then money moved at a pair of
--- prices that no listed change has, or a pair stands twice.
+-- Fails if the months of `price_book_changes` do not hold exactly what the days do:
+-- then money moved at a pair of prices that no listed change has, or a pair stands
+-- twice.
 with
     days as (
         select version_sequence, sum(attempts) as attempts, sum(cost_after_usd) as usd, sum(cost_before_usd) as old_usd

@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
--- Fails if the token kinds of an attempt are not exactly its inclusive counts: then a token is priced twice or not at
--- all.
+-- Fails if the token kinds of an attempt are not exactly its inclusive counts: then a
+-- token is priced twice or not at all.
 select attempt_key, input_tokens, output_tokens
 from {{ to_verify("fct_attempts") }} as fact
 where

@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
--- Fails if an attempt without a known price or without known usage has a cost, or a priced one has none: then
--- unknown became a number.
+-- Fails if an attempt without a known price or without known usage has a cost, or a
+-- priced one has none: then unknown became a number.
 select attempt_key, pricing_status, usage_source, cost_usd
 from {{ to_verify("fct_attempts") }} as fact
 where

@@ -1,5 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "unpriced_models"}}}) }}
--- Fails if attempts without a price are not all listed in `unpriced_models`: then a missing price would go unnoticed.
+-- Fails if attempts without a price are not all listed in `unpriced_models`: then a
+-- missing price would go unnoticed.
 with
     fact as (select sum(unpriced_attempts) as attempts from {{ ref("data_quality_daily") }}),
 

@@ -1,4 +1,4 @@
--- What moved search.answer on 7 November: which model, and was it more requests or dearer ones?
+-- What raised the cost of search.answer on 7 November: which model, and more requests or more expensive ones?
 with
     models as (
         select

@@ -1,4 +1,4 @@
--- At what hour of 9 November did agent.browse become dearer than it was a week before?
+-- At what hour of 9 November did agent.browse begin to cost more than a week before?
 with
     hours as (
         select

@@ -1,4 +1,4 @@
--- Tenant oscorp cost several times its usual on 18 and 19 November: which users is it?
+-- Tenant oscorp cost several times its usual on 18 and 19 November: which users caused it?
 with
     users as (
         select
@@ -10,7 +10,8 @@ with
         from cost_by_user_daily
         where
             tenant_id = 'oscorp'
-            and event_date in (date '2026-11-11', date '2026-11-12', date '2026-11-18', date '2026-11-19')  -- same weekdays
+            -- the same weekdays
+            and event_date in (date '2026-11-11', date '2026-11-12', date '2026-11-18', date '2026-11-19')
             and environment = 'prod'
             and data_mode = 'real'
         group by user_id

@@ -1,4 +1,4 @@
--- What did prompt caching save, by model: reads at the cached rate, less the premium paid for writes?
+-- What did prompt caching save, by model: reads at the cached rate, less the premium for writes?
 with
     attempts as (
         select

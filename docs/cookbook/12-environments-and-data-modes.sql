@@ -1,4 +1,4 @@
--- What do staging, dev, test and demo traffic cost beside production?
+-- What do staging, dev, test and demo traffic cost, compared with production?
 select
     environment,
     data_mode,

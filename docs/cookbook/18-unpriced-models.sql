@@ -1,4 +1,4 @@
--- Which models have no price, since when, who answers for them, what may they have cost, and what is nearest?
+-- Which models have no price, since when, who owns them, what did they likely cost, and which known model is nearest?
 select
     provider,
     model,

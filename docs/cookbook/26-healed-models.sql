@@ -1,4 +1,4 @@
--- Which models had no price and have one since, after how many days, by whose entry, and what did it add?
+-- Which models without a price have one now, after how many days, by whose entry, and what did it add?
 select
     provider,
     model,

@@ -1,4 +1,4 @@
--- Which incidents are not finished, and what do they still miss?
+-- Which incidents are not finished, and what is left to do?
 select
     incident_id,
     status,

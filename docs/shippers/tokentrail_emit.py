@@ -23,14 +23,14 @@ class Emitter:
         atexit.register(self.close)
 
     def emit(self, event: dict) -> None:
-        """Queue one event. Never raises and never waits: a full queue, or what is not JSON, is counted as dropped."""
+        """Queue one event. Never raises or waits: a full queue, or a value that is not JSON, counts as dropped."""
         try:
             self._waiting.put_nowait(json.dumps(event, allow_nan=False).encode() + b"\n")
         except Exception:
             self._drop()
 
     def close(self, timeout_seconds: float = 2) -> None:
-        """Land what waits. Runs by itself when the process ends, for at most twice the timeout."""
+        """Land what is queued. Runs automatically when the process ends, for at most twice the timeout."""
         self._closing.set()
         try:
             self._waiting.put(None, timeout=timeout_seconds)
@@ -56,7 +56,7 @@ class Emitter:
                     self._write_one_file(line)
                 except Exception:
                     self._drop()
-                    time.sleep(0.1)  # the disk is full or away: do not spin
+                    time.sleep(0.1)  # the disk is full or unavailable: do not spin
 
     def _write_one_file(self, line: "bytes | None") -> None:
         closes_at = time.monotonic() + self.land_every

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from expectations.run import validate
 from orchestration.defs.raw import raw_events, raw_incidents
+from orchestration.quality.suites import validate
 from orchestration.settings import Settings
 
 SUITES = {

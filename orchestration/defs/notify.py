@@ -1,23 +1,20 @@
 """What people are told: the outbox goes out at the end of a run, and a failed run speaks up at once."""
 
 import json
+from dataclasses import asdict
 
 import dagster as dg
 
-from orchestration.budget_announcements import announce, why_nothing_is_announced
+from orchestration.budgets.announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
-from orchestration.ledger import LedgerBusyError
-from orchestration.notifications import Event, deliver, enqueue, undelivered
-from orchestration.plain import for_chat
-from orchestration.seeds import SeedError
+from orchestration.notifications import deliver, undelivered
+from orchestration.notifications.failed_runs import FailedRun, tell_on_call
 from orchestration.settings import Settings, from_environment
-
-ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
 
 
 @dg.asset(
-    group_name="notify",
+    group_name="budgets",
     kinds={"json"},
     owners=["team:finance"],
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
@@ -30,7 +27,7 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
 
 
 @dg.asset(
-    group_name="notify",
+    group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
     deps=[published_marts, budget_announcements_ledger, weekly_report],
@@ -68,43 +65,15 @@ def every_message_is_delivered(settings: dg.ResourceParam[Settings]) -> dg.Asset
 def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     """Append the failure to ledger/run_failures.jsonl and tell on-call: what failed, in which run, in the words of the error."""
     settings = from_environment()
-    failure = describe_failure(context)
-    _append(settings, failure)
-    context.log.error(f"{failure['job']} failed: {failure['error']}")
-    try:
-        enqueue(settings, [failure_event(settings, failure)])
-        deliver(settings)  # the run's own delivery comes last in a run, so a failed one never reached it
-    except (SeedError, LedgerBusyError, OSError) as error:
-        context.log.error(f"On-call was not told of it. {error}")
+    run = context.dagster_run
+    failed = FailedRun(run.run_id, run.job_name, context.failure_event.message or "")
+    _append(settings, failed)
+    context.log.error(f"{failed.job} failed: {failed.error}")
+    if not_told := tell_on_call(settings, [failed]):
+        context.log.error(not_told)
 
 
-def describe_failure(context: dg.RunFailureSensorContext) -> dict[str, str]:
-    """The failure as a plain record."""
-    return {
-        "run_id": context.dagster_run.run_id,
-        "job": context.dagster_run.job_name,
-        "error": context.failure_event.message or "",
-    }
-
-
-def failure_event(settings: Settings, failure: dict[str, str]) -> Event:
-    """The failure as a message: readers still have the last good tables, so it is a warning."""
-    error = "\n".join(for_chat(line, ERROR_CHARACTERS) for line in failure["error"][:ERROR_CHARACTERS].splitlines())
-    return Event(
-        event_key=f"run/{failure['run_id']}",
-        topic=f"run/{failure['job']}",
-        kind="run",
-        severity="warning",
-        title=f"{failure['job']} failed",
-        body=f"{error}\n\nRun {failure['run_id']}. "
-        "What readers see stays as the last good run left it; docs/operate.md says what to do.",
-        drill_url="",
-        occurred_at=settings.as_of,
-        channels=("oncall",),
-    )
-
-
-def _append(settings: Settings, failure: dict[str, str]) -> None:
+def _append(settings: Settings, failed: FailedRun) -> None:
     settings.ledger.mkdir(parents=True, exist_ok=True)
     with (settings.ledger / "run_failures.jsonl").open("a") as ledger:
-        ledger.write(json.dumps(failure) + "\n")
+        ledger.write(json.dumps(asdict(failed)) + "\n")

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
+from orchestration.defs.metadata import preview
 from orchestration.defs.raw import raw_events
+from orchestration.prices.book import read_price_book, seen_price_keys, update_price_book
+from orchestration.prices.diff import PROBLEMS
+from orchestration.prices.diff import price_diff as compare_price_books
 from orchestration.settings import Settings
-from orchestration.warehouse import preview
-from pricing.book import read_price_book, seen_price_keys, update_price_book
-from pricing.diff import PROBLEMS
-from pricing.diff import price_diff as compare_price_books
 from pricing.rows import PriceKey
 
 

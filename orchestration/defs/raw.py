@@ -2,12 +2,12 @@
 
 import dagster as dg
 
+from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
-from orchestration.warehouse import preview
 
 RAW = {
-    "group_name": "raw",
+    "group_name": "landing",
     "kinds": {"parquet"},
     "owners": ["team:data-platform"],
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),

@@ -3,9 +3,9 @@
 import dagster as dg
 
 from orchestration.dbt import DBT, InstalledDbt, dbt_project
-from orchestration.home import make_private
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
+from orchestration.storage import make_private
 
 
 def _settings(context: dg.InitResourceContext) -> Settings:

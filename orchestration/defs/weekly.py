@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.publish import published_marts
-from orchestration.publications import PublicationError
+from orchestration.publishing.publications import PublicationError
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, report, spend_that_does_not_tie, week_start
 
@@ -18,7 +18,7 @@ class Week(dg.Config):
 
 
 @dg.asset(
-    group_name="published",
+    group_name="publishing",
     kinds={"html", "markdown"},
     owners=["team:finance"],
     deps=[published_marts],

@@ -2,8 +2,8 @@
 
 load.py is the one load at a time; files.py finds and fetches files, lines.py and parquet.py make JSON lines of every
 format, sources.py names the conversion of each source: convert.py types and judges usage events in SQL, incidents.py the
-events of incidents. privacy.py keeps bodies and plain ids out, rejects.py writes what was refused, manifests.py says
-what exists, compaction.py keeps small files few, and reloading.py judges a landed file again. trouble.py says what is the
+events of incidents. privacy.py keeps bodies and plain ids out, rejects.py writes what was refused, reasons.py says why and what to do,
+manifests.py says what exists, compaction.py keeps small files few, and reloading.py judges a landed file again. trouble.py says what is the
 machine's, which refuses no line; database.py opens DuckDB. Loading never opens the warehouse.
 """
 

@@ -13,10 +13,10 @@ from orchestration.landing.manifests import (
     read_columns,
     remove_leftovers,
     spool,
-    sync,
 )
 from orchestration.landing.trouble import trouble_in_a_sentence
 from orchestration.settings import Settings
+from orchestration.storage import sync, written_whole
 
 # Every file costs a reader an open: a past day may have this many, and the manifest folder that many manifests.
 FILES_PER_DAY = 8
@@ -93,23 +93,20 @@ def fold_manifests(
     database.execute("create temp table renamed (former varchar, target varchar)")
     if renamed:
         database.executemany("insert into renamed values (?, ?)", renamed)
-    path = manifest_path(settings, load_id)
-    partial = path.with_name(f".{path.name}.partial")
-    database.execute(
-        f"""
-        copy (
-            select manifest.* replace (
-                '{load_id}' as load_id,
-                coalesce(raw.target, raw_file) as raw_file,
-                coalesce(refused.target, rejects_file) as rejects_file,
-                case when row_number() over () = 1 then $supersedes::varchar[] end as supersedes
-            )
-            from manifest
-            left join renamed as raw on raw_file = raw.former
-            left join renamed as refused on rejects_file = refused.former
-        ) to '{quoted(partial)}' (format parquet, compression zstd)
-        """,  # noqa: S608
-        {"supersedes": supersedes},
-    )
-    sync(partial)
-    partial.rename(path)
+    with written_whole(manifest_path(settings, load_id)) as partial:
+        database.execute(
+            f"""
+            copy (
+                select manifest.* replace (
+                    '{load_id}' as load_id,
+                    coalesce(raw.target, raw_file) as raw_file,
+                    coalesce(refused.target, rejects_file) as rejects_file,
+                    case when row_number() over () = 1 then $supersedes::varchar[] end as supersedes
+                )
+                from manifest
+                left join renamed as raw on raw_file = raw.former
+                left join renamed as refused on rejects_file = refused.former
+            ) to '{quoted(partial)}' (format parquet, compression zstd)
+            """,  # noqa: S608
+            {"supersedes": supersedes},
+        )

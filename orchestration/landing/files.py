@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 
-from orchestration.landing.trouble import LoadStopped, UnreadableNow, first_line, is_of_the_file
+from orchestration.landing.trouble import LoadStopped, UnreadableNow, is_of_the_file
+from orchestration.storage import write_whole
+from orchestration.wording import first_line
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 READ_BYTES = 8 << 20  # below malloc's mmap ceiling (32 MiB), so the pages of one block are reused for the next
@@ -217,14 +219,7 @@ def write_file(landing: str, path: str, content: bytes) -> None:
         store, root = _store(landing)
         store.pipe_file(f"{root}/{path}", content)
         return
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(target)
+    write_whole(folder / path, content)
 
 
 def raise_if_changed(path: Path, file: LandingFile) -> None:

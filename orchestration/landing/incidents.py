@@ -1,6 +1,6 @@
 """From JSON lines to incident events: which fields a type has, what each may hold, and the sentence for what is refused.
 
-Incidents are few, so a line is judged in plain Python. `orchestration.incidents` writes what passes the same `judged`.
+Incidents are few, so a line is judged in plain Python. `orchestration.commands.incident` writes what passes the same `judged`.
 """
 
 import json
@@ -15,7 +15,7 @@ import pyarrow as pa
 from orchestration.landing.convert import CHOICES, LONGEST_ID, Converted, DateRows, quoted
 from orchestration.landing.fields import snake_case
 from orchestration.landing.text import INSTANT, sound, tidy
-from orchestration.seeds import SPIKE_TYPES
+from orchestration.team.incidents import SPIKE_TYPES
 
 LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
 ALIASES = {"fingerprint": "problemId"}  # what senders of the first release write

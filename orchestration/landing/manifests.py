@@ -7,15 +7,13 @@ load removes them. Compaction is one more manifest, which repeats the rows of th
 import os
 import secrets
 import shutil
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from orchestration.landing.convert import quoted
 from orchestration.landing.database import open_memory
@@ -23,6 +21,8 @@ from orchestration.landing.fields import PRICE_KEY
 from orchestration.landing.sources import SOURCES
 from orchestration.landing.trouble import LoadStopped, trouble_in_a_sentence
 from orchestration.settings import Settings
+from orchestration.storage import LockHeldError, held, written_whole
+from orchestration.wording import first_line
 
 GRACE = timedelta(days=1)  # readers that listed files before a compaction have this long to finish
 SCHEMA_ID = "00000000T000000000000Z-schema"
@@ -88,38 +88,34 @@ def loaded_at(load_id: str) -> datetime:
 
 @contextmanager
 def one_loader(settings: Settings) -> Iterator[None]:
-    """Holds raw/_lock. The kernel frees it when its owner ends, however it ends.
+    """Holds raw/_lock and makes the raw zone's folders and schemas. Raw files are for this user alone.
 
-    Raises LoadInProgress, and LoadStopped when there is no raw zone to work in. Raw files are for this user alone.
+    Raises LoadInProgress, and LoadStopped when there is no raw zone to work in.
     """
-    path = settings.raw / "_lock"
-    with trouble_in_a_sentence(settings, f"Opening {settings.raw}"):
-        for there, should in ((settings.raw, "folder"), (path, "file")):
-            if there.exists() and there.is_dir() != (should == "folder"):
-                raise LoadStopped(f"{there} is not a {should}: move it away and run again; the load makes its own.")
-        if not settings.raw.exists():
-            settings.data.mkdir(parents=True, exist_ok=True)
-            settings.raw.mkdir(mode=0o700, exist_ok=True)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            owner = path.read_text(errors="replace").strip() or "a process that has just started"
-            raise LoadInProgress(
-                f"{path}: another load is running, by {owner}. Wait until it ends, or end that process: "
-                "the lock is freed with it and nothing half-loaded is ever read."
-            ) from None
-    try:
+    with ExitStack() as stack:
         with trouble_in_a_sentence(settings, f"Opening {settings.raw}"):
-            path.write_text(
-                f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC\n"
-            )
+            stack.enter_context(_raw_lock(settings))
             _write_schemas(settings)
         yield
-        with suppress(OSError):  # what was loaded is loaded
-            path.write_text("")
-    finally:
-        lock.release()
+
+
+@contextmanager
+def _raw_lock(settings: Settings) -> Iterator[None]:
+    path = settings.raw / "_lock"
+    for there, should in ((settings.raw, "folder"), (path, "file")):
+        if there.exists() and there.is_dir() != (should == "folder"):
+            raise LoadStopped(f"{there} is not a {should}: move it away and run again; the load makes its own.")
+    if not settings.raw.exists():
+        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.raw.mkdir(mode=0o700, exist_ok=True)
+    try:
+        with held(path, wait_seconds=0):
+            yield
+    except LockHeldError as other:
+        raise LoadInProgress(
+            f"{path}: another load is running, by {other.owner}. Wait until it ends, or end that process: "
+            "the lock is freed with it and nothing half-loaded is ever read."
+        ) from None
 
 
 def _write_schemas(settings: Settings) -> None:
@@ -150,18 +146,9 @@ def manifest_path(settings: Settings, load_id: str) -> Path:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Writes a Parquet file whole or not at all: it appears under its name by one rename, after it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    sync(partial)
-    partial.rename(path)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file is on disk: a manifest must not outlive, in a power cut, the data it names."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Writes a Parquet file whole or not at all."""
+    with written_whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def manifests_on_disk(settings: Settings) -> list[Path]:
@@ -210,7 +197,7 @@ def superseded(manifests: list[Path]) -> dict[str, str]:
                 f"{path} cannot be read ({error.strerror}): let this user read it and run again."
             ) from error
         except (pa.ArrowException, OSError, KeyError) as error:
-            torn[path.stem] = f"{path} is damaged ({next(iter(str(error).splitlines()), '')[:100] or 'it is empty'})"
+            torn[path.stem] = f"{path} is damaged ({first_line(error)})"
             continue
         for load_id in {load_id for some in ids for load_id in some}:
             gone.setdefault(load_id, path.stem)

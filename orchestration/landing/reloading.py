@@ -21,11 +21,11 @@ from orchestration.landing.manifests import (
     one_loader,
     remove_leftovers,
     spool,
-    sync,
 )
 from orchestration.landing.sources import SOURCES
 from orchestration.landing.trouble import UnreadableNow, trouble_in_a_sentence
 from orchestration.settings import Settings
+from orchestration.storage import sync
 
 # Rows of the content that is judged again. Copies of it under other names (already_loaded) have none.
 JUDGED = "content_hash = $content_hash and file_status in ('loaded', 'rejected')"

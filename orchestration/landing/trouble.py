@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.settings import Settings
+from orchestration.wording import first_line
 
 
 class LoadStopped(RuntimeError):  # noqa: N818
@@ -38,7 +39,7 @@ def _trouble(settings: Settings, doing: str, error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
     after = "No line was refused for it and nothing was recorded: run again, and the load starts afresh."
     if isinstance(error, UnreadableNow):
-        return f"{doing} stopped: {text}"
+        return f"{doing} stopped: {text}."
     if number in NO_SPACE or "No space left" in text or "File too large" in text or "max_temp_directory_size" in text:
         return f"{doing} stopped, for want of space below {settings.data} ({text}). Free some. {after}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or "MemoryError" in text:
@@ -56,8 +57,3 @@ def _trouble(settings: Settings, doing: str, error: Exception) -> str:
 def is_of_the_file(error: OSError) -> bool:
     """Whether an error is one file's or folder's own, so that others may be read all the same."""
     return error.errno not in (*NO_SPACE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-
-
-def first_line(error: BaseException) -> str:
-    """An error in one line."""
-    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__

@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestration.seeds import NotificationChannel
+from orchestration.team.notifications import NotificationChannel
 
 CONNECT_SECONDS = 4.0
 READ_SECONDS = 8.0  # e-mail servers may take seconds to answer; what hangs is found out within a run's deadline

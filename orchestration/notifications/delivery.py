@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay, wait_exponential
 
-from orchestration.ledger import LedgerBusyError, Line, held, log_file, one_writer
+from orchestration.ledger import Line, log_file, one_writer
 from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
 from orchestration.notifications.outbox import (
     STALE_AFTER,
@@ -33,8 +33,10 @@ from orchestration.notifications.outbox import (
     write_snapshot,
 )
 from orchestration.plain import for_chat, for_title
-from orchestration.seeds import NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
+from orchestration.storage import LockHeldError, held
+from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from orchestration.wording import minute
 
 DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
 QUICK_TRIES = 3  # in one run, a second or two apart: a restart or a rate limit is over by then
@@ -116,7 +118,7 @@ def deliver(
             archive(settings)
             write_snapshot(settings)
             return _what_happened(this_round, before, speaks_from, time.monotonic() - began)
-    except LedgerBusyError as error:
+    except LockHeldError as error:
         return Delivery(problems=[str(error)])
 
 
@@ -299,7 +301,7 @@ def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Par
                 just_sent += [replace(message, sent_at=at) for message in parcel.messages]
             else:
                 failures += 1
-    except (OSError, LedgerBusyError) as error:  # no more is sent, since it could not be remembered
+    except (OSError, LockHeldError) as error:  # no more is sent, since it could not be remembered
         this_round.broken.append(f"{channel.channel}: the outbox cannot be written, so sending stopped. {error}")
     except Exception as error:  # a mistake of a service must not fail a run; its text may quote the address
         this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")
@@ -380,7 +382,7 @@ def _out_of_time(outbox: Outbox, speaks_from: datetime) -> list[str]:
     if latest - speaks_from < RUN_TAKES_AT_MOST:
         return []
     sentence = (
-        f"This run speaks from {speaks_from:%Y-%m-%d %H:%M} UTC, and the outbox from {latest:%Y-%m-%d %H:%M} UTC: "
+        f"This run speaks from {minute(speaks_from)} UTC, and the outbox from {minute(latest)} UTC: "
         "what waits is sent, and nothing is escalated or collected into a digest before a run speaks from then or later."
     )
     return [sentence]

@@ -25,11 +25,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, write_whole
+from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, replace_log
 from orchestration.notifications.addresses import why_not_addressable
-from orchestration.seeds import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 from orchestration.settings import Settings
-from orchestration.warehouse import write_atomically
+from orchestration.storage import write_whole
+from orchestration.team.notifications import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
@@ -192,7 +192,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 def write_snapshot(settings: Settings) -> None:
     """The outbox as it stands, beside its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
-    write_atomically(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
+    write_whole(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
 
 
 _read: dict[
@@ -232,16 +232,16 @@ def archive(settings: Settings, keep_for: timedelta = KEPT_FOR) -> int:
             return 0
         finished = folder / "finished.jsonl"
         rows = finished.read_text(encoding="utf-8") if finished.exists() else ""
-        write_whole(
+        replace_log(
             finished, rows + json_lines(asdict(outbox.messages[known]) for known in outbox.messages if known in old)
         )
         lines, kept, gone = read_log(folder)[0], [], []
         for line in lines:
             (gone if _is_only_about(line, old, outbox) else kept).append(line)
         path = folder / f"log-{before:%Y}.jsonl"
-        write_whole(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
+        replace_log(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
         ids = {"step": "archived", "at": utc_text(outbox.latest), "message_ids": sorted(old)}
-        write_whole(log_file(folder), json_lines([ids, *kept]))
+        replace_log(log_file(folder), json_lines([ids, *kept]))
     return len(old)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
-from orchestration.weekly.words import day, exact, usd, written
+from orchestration.wording import day, exact, usd, written
 
 ABSENT = "not in the report"
 Columns = dict[str, tuple[str, str]]

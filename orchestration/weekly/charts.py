@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from html import escape
 
-from orchestration.weekly.words import change, short_usd, usd
+from orchestration.wording import change, short_usd, usd
 
 VEGA_LITE = "6.4"
 WIDE, NARROW = "wide", "narrow"

@@ -11,6 +11,7 @@ from decimal import Decimal
 import duckdb
 
 from orchestration.settings import Settings
+from orchestration.wording import minute
 
 Figures = dict[str, object]
 Row = dict[str, object]
@@ -155,7 +156,7 @@ def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) 
     if not found:
         end = datetime.combine(monday, datetime.min.time()) + timedelta(days=7, hours=settings.lateness_hours)
         raise WeekError(
-            f"WEEK is {week!r}, which is not complete before {end:%Y-%m-%d %H:%M} UTC (the end of its Sunday and "
+            f"WEEK is {week!r}, which is not complete before {minute(end)} UTC (the end of its Sunday and "
             f"TOKENTRAIL_LATENESS_HOURS, {settings.lateness_hours}): a run after that reports it."
         )
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestration import plain
+from orchestration import plain, wording
 from orchestration.ledger import Line
 from orchestration.plain import for_chat, visible
-from orchestration.publications import new_publication, replace_file
+from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.settings import Settings
-from orchestration.weekly import charts, words
+from orchestration.weekly import charts
 from orchestration.weekly.changes import changes
 from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
 
@@ -54,9 +54,9 @@ def title(editions: list[Line]) -> str:
     figures, edition = _seen(editions[-1]["figures"]), editions[-1]["edition"]
     first = figures["environments"][0]
     spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
-    what = f"{words.written('usd', spend)} in {first['environment']}"
+    what = f"{wording.written('usd', spend)} in {first['environment']}"
     if moved is not None:
-        what += f", {words.change(moved)}" + (f" ({_moved(first['summary'])})" if _moved(first["summary"]) else "")
+        what += f", {wording.change(moved)}" + (f" ({_moved(first['summary'])})" if _moved(first["summary"]) else "")
     line = f"LLM cost {figures['iso_week']}{f', edition {edition}' if edition > 1 else ''}: {what}"
     return " ".join(line.split())  # a title has no use for spaces that do not break
 
@@ -108,7 +108,7 @@ def stamp_of(editions: list[Line]) -> str:
 def _code() -> str:
     files = sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js"})
     digest = hashlib.sha256(version("vl-convert-python").encode())
-    for path in [*files, Path(plain.__file__)]:
+    for path in [*files, Path(plain.__file__), Path(wording.__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -124,17 +124,17 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "written": lambda value, kind: words.written(kind, value),
-        "usd": lambda value: words.written("usd", value),
-        "change": lambda value: words.written("change", value),
-        "percent": lambda value: words.written("percent", value),
-        "count": lambda value: words.written("count", value),
-        "instant": words.instant,
-        "minutes": words.minutes,
-        "day": words.day,
-        "stamp": words.stamp,
-        "many": words.many,
-        "listed": words.listed,
+        "written": lambda value, kind: wording.written(kind, value),
+        "usd": lambda value: wording.written("usd", value),
+        "change": lambda value: wording.written("change", value),
+        "percent": lambda value: wording.written("percent", value),
+        "count": lambda value: wording.written("count", value),
+        "instant": wording.instant,
+        "minutes": wording.minutes,
+        "day": wording.day,
+        "stamp": wording.stamp,
+        "many": wording.many,
+        "listed": wording.listed,
         "parts": _parts,
         "chat": for_chat,
     }
@@ -176,7 +176,7 @@ def _view(editions: list[Line]) -> dict[str, object]:
         "figures": figures,
         "line": line,
         "editions": editions,
-        "dates": words.days(figures["week_start"], figures["week_end"]),
+        "dates": wording.days(figures["week_start"], figures["week_end"]),
         "week_number": int(figures["iso_week"][-2:]),
         "environments": environments,
         "main": environments[0],
@@ -220,7 +220,7 @@ def _totals(environments: list[Row]) -> Row:
 
 def _moved(summary: Row) -> str | None:
     """The change as a percentage, where there is something to compare with."""
-    return None if summary["change_ratio"] is None else words.percent(summary["change_ratio"], signed=True)
+    return None if summary["change_ratio"] is None else wording.percent(summary["change_ratio"], signed=True)
 
 
 def _headline(main: Row) -> str:
@@ -230,20 +230,20 @@ def _headline(main: Row) -> str:
     if spend is None:
         return f"What {name} spent is unknown: none of its calls has a price."
     if change is None:
-        return f"{name} spent {words.usd(spend)} on LLM calls; there is no week before to compare it with."
+        return f"{name} spent {wording.usd(spend)} on LLM calls; there is no week before to compare it with."
     amount = Decimal(change)
     if not amount:
-        return f"{name} spent {words.usd(spend)} on LLM calls, as much as the week before."
-    share = f" ({words.percent(str(abs(Decimal(summary['change_ratio']))))})" if _moved(summary) else ""
+        return f"{name} spent {wording.usd(spend)} on LLM calls, as much as the week before."
+    share = f" ({wording.percent(str(abs(Decimal(summary['change_ratio']))))})" if _moved(summary) else ""
     same_way = {
         label.lower(): Decimal(summary[column])
         for column, (label, _) in EFFECTS.items()
         if summary[column] is not None and Decimal(summary[column]) * amount > 0
     }
     mostly = max(same_way, key=lambda label: abs(same_way[label]), default=None)
-    why = f", mostly by {mostly} ({words.change(same_way[mostly])})" if mostly else ""
+    why = f", mostly by {mostly} ({wording.change(same_way[mostly])})" if mostly else ""
     return (
-        f"{name} spent {words.usd(spend)} on LLM calls, {words.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} "
+        f"{name} spent {wording.usd(spend)} on LLM calls, {wording.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} "
         f"than the week before{why}."
     )
 
@@ -254,7 +254,7 @@ def _came_back(active: list[Row]) -> str:
     back, regressed = sum(status in CAME_BACK for status in statuses), statuses.count("regressed")
     if not active:
         return "No problem began an alert."
-    said = f"{words.many(back, 'problem')} came back" if back else "No problem came back"
+    said = f"{wording.many(back, 'problem')} came back" if back else "No problem came back"
     if regressed:
         said += f", {regressed} of them although an incident on it was closed with a guardrail"
     new = statuses.count("new")
@@ -280,15 +280,15 @@ def _charts(view: dict) -> Row:
     effects = [(label, summary[column]) for column, (label, _) in EFFECTS.items()]
     if None not in [summary["spend_usd"], summary["previous_spend_usd"], *(amount for _, amount in effects)]:
         first, last = ("Week before", summary["previous_spend_usd"]), ("This week", summary["spend_usd"])
-        moves = ", ".join(f"{label} {words.change(amount)}" for label, amount in effects)
-        says = f"From {words.usd(first[1])} to {words.usd(last[1])}: {moves}."
+        moves = ", ".join(f"{label} {wording.change(amount)}" for label, amount in effects)
+        says = f"From {wording.usd(first[1])} to {wording.usd(last[1])}: {moves}."
         svg, drawn["bridge_base"] = charts.bridge(first, effects, last, says)
         drawn["bridge"] = _ours(svg)
     return drawn
 
 
 def _said(bars: list[tuple[str, str | None]]) -> str:
-    return ", ".join(f"{label} {words.written('usd', amount)}" for label, amount in bars) + "."
+    return ", ".join(f"{label} {wording.written('usd', amount)}" for label, amount in bars) + "."
 
 
 def _parts(text: str | None) -> list[str]:

@@ -29,8 +29,3 @@
     where {{ condition }} and not pooled.is_alerted
     group by pooled.environment, pooled.data_mode, pooled.scope_dimension, judged.event_date
 {% endmacro %}
-
-{#- A positive DOUBLE to two significant digits. -#}
-{% macro two_digits(value) -%}
-    round({{ value }}, cast(1 - floor(log10(nullif({{ value }}, 0))) as integer))
-{%- endmacro %}

@@ -17,11 +17,6 @@
     {{ return(files_in_manifests("raw_file", "source = " ~ text(source_name), source_name, by_event_date=true)) }}
 {% endmacro %}
 
-{#- Rejected lines of every load. -#}
-{% macro rejected_rows() %}
-    {{ return(files_in_manifests("rejects_file", "true", "rejects", by_event_date=false)) }}
-{% endmacro %}
-
 {#- The files that manifests name in a column, as one relation; before the first load an empty one with the declared types. -#}
 {% macro files_in_manifests(column, condition, declared_as, by_event_date) %}
     {%- if not execute -%} {{ return(no_rows_of(declared_as)) }} {%- endif -%}
@@ -48,15 +43,20 @@
     )
 {% endmacro %}
 
-{#- Files of the price book version in force: the last line of versions.jsonl. Older versions stay readable beside it. -#}
-{% macro current_price_book() %}
+{#- Files of the price book versions that came into force, or of the last of them. A folder that versions.jsonl does not list was left by
+    a run that died. -#}
+{% macro price_book_files(last_only=false) %}
     {%- set book = data_root() ~ "/ledger/price_book/" -%}
-    {%- if not execute -%} {{ return(book ~ "*/*.parquet") }} {%- endif -%}
-    {%- set last -%}
+    {%- if not execute -%} {{ return([book ~ "*/*.parquet"]) }} {%- endif -%}
+    {%- set listed -%}
         select price_book_version from {{ json_lines(book ~ "versions.jsonl") }}
-        where price_book_version is not null order by recorded_at desc limit 1
+        where price_book_version is not null order by recorded_at
     {%- endset -%}
-    {{ return(book ~ run_query(last).columns[0].values()[0] ~ "/*.parquet") }}
+    {%- set files = [] -%}
+    {%- for version in run_query(listed).columns[0].values() -%}
+        {%- do files.append(book ~ version ~ "/*.parquet") -%}
+    {%- endfor -%}
+    {{ return(files[-1:] if last_only else files | unique | list) }}
 {% endmacro %}
 
 {#- A JSONL file of the ledger with declared columns; before its first line an empty relation. What a run writes at its end

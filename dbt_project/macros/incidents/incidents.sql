@@ -28,8 +28,8 @@
     }}
 {% endmacro %}
 
-{#- What the last event of a type said in a field. -#}
-{% macro last_said(field, event_type) -%}
+{#- A field as the last event of a type that has it gives it. -#}
+{% macro last_given(field, event_type) -%}
     max_by({{ field }}, case when event_type = '{{ event_type }}' and {{ field }} is not null then sequence end)
 {%- endmacro %}
 
@@ -40,27 +40,27 @@
 {#- What incidents are after `events` (those that count, already cut to the instant that is asked about), one row per `keys`. -#}
 {% macro incident_states(events, keys) %}
     with
-        told as (
+        folded as (
             select
                 {{ keys }},
                 {% for field in ["alert_id", "problem_id", "environment", "data_mode", "title", "user_id", "model"] %}
-                    {{ last_said(field, "opened") }} as {{ field }},
+                    {{ last_given(field, "opened") }} as {{ field }},
                 {% endfor %}
                 coalesce(
-                    {{ last_said("spike_type", "spike_type_confirmed") }}, {{ last_said("spike_type", "opened") }}
+                    {{ last_given("spike_type", "spike_type_confirmed") }}, {{ last_given("spike_type", "opened") }}
                 ) as spike_type,
                 {% for field in ["endpoint_tag", "tenant_id", "prompt_version"] %}
                     coalesce(
-                        {{ last_said(field, "scope_documented") }}, {{ last_said(field, "opened") }}
+                        {{ last_given(field, "scope_documented") }}, {{ last_given(field, "opened") }}
                     ) as {{ field }},
                 {% endfor %}
-                {{ last_said("owner", "owner_assigned") }} as owner,
-                {{ last_said("channel", "channel_set") }} as channel,
-                {{ last_said("containment_action", "containment_applied") }} as containment_action,
-                {{ last_said("root_cause", "root_cause_found") }} as root_cause,
-                {{ last_said("guardrail", "guardrail_added") }} as guardrail,
+                {{ last_given("owner", "owner_assigned") }} as owner,
+                {{ last_given("channel", "channel_set") }} as channel,
+                {{ last_given("containment_action", "containment_applied") }} as containment_action,
+                {{ last_given("root_cause", "root_cause_found") }} as root_cause,
+                {{ last_given("guardrail", "guardrail_added") }} as guardrail,
                 {{ first_time("opened") }} as opened_at,
-                coalesce({{ last_said("started_at", "opened") }}, {{ first_time("opened") }}) as started_at,
+                coalesce({{ last_given("started_at", "opened") }}, {{ first_time("opened") }}) as started_at,
                 {{ first_time("owner_assigned") }} as assigned_at,
                 {{ first_time("containment_applied") }} as contained_at,
                 {{ last_time("containment_applied") }} as last_contained_at,
@@ -101,76 +101,5 @@
         guardrail is not null and containment_action is not null as is_turned_into_rule,
         runbook_updated_at is not null as is_runbook_updated,
         reviewed_at is not null as is_weekly_review_done
-    from told
+    from folded
 {% endmacro %}
-
-{#- The two checklists of an incident: what each asks for, by the column that says whether it is done. -#}
-{% macro execution_checklist() %}
-    {{
-        return(
-            {
-                "is_spike_type_confirmed": "spike type confirmed",
-                "has_owner_and_channel": "one owner and one channel",
-                "is_contained_before_optimisation": "containment before optimisation",
-                "is_scope_documented": "dominant endpoint, tenant and prompt version documented",
-                "has_guardrail": "one permanent guardrail",
-            }
-        )
-    }}
-{% endmacro %}
-{% macro hardening_checklist() %}
-    {{
-        return(
-            {
-                "is_root_cause_documented": "root cause and exact containment step",
-                "is_turned_into_rule": "manual action turned into a rule",
-                "is_runbook_updated": "runbook owner and escalation channel updated",
-                "is_weekly_review_done": "weekly review done",
-            }
-        )
-    }}
-{% endmacro %}
-
-{#- What a checklist still misses, in words; NULL when nothing. -#}
-{% macro missing_of(checklist) -%}
-    nullif(
-        concat_ws(
-            '; '
-            {%- for column, words in checklist.items() %}
-                , case when not {{ column }} then '{{ words }}' end
-            {%- endfor %}
-        ),
-        ''
-    )
-{%- endmacro %}
-
-{#- Whole minutes from the opening to an instant; what came before the record was opened took none, and what has not come is
-    unknown. -#}
-{% macro minutes_since_opening(instant) -%}
-    case
-        when {{ instant }} is not null
-        then cast(greatest({{ dbt.datediff("opened_at", instant, "minute") }}, 0) as bigint)
-    end
-{%- endmacro %}
-
-{#- A problem in words: retry at agent.act. -#}
-{% macro problem_words(spike_type, dimension, value) -%}
-    case
-        when {{ spike_type }} = 'unknown_model' and {{ dimension }} = 'model'
-        then 'unknown model '
-        else
-            replace({{ spike_type }}, '_', ' ') || case
-                {{ dimension }}
-                when 'endpoint'
-                then ' at '
-                when 'user'
-                then ' by user '
-                when 'tenant'
-                then ' by tenant '
-                when 'model'
-                then ' of model '
-                else ' in '
-            end
-    end
-    || {{ value }}
-{%- endmacro %}

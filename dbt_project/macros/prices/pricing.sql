@@ -92,7 +92,7 @@
                 {%- if kind.may_fall_back -%}, {{ kind.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
-        {{ sum_of_leaf_costs() }} as cost_usd
+        {{ sum_of_token_kind_costs() }} as cost_usd
     from by_token_kind
 {% endmacro %}
 
@@ -156,7 +156,7 @@
 
 {#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
     nothing is the dearest part of pricing. -#}
-{% macro sum_of_leaf_costs() -%}
+{% macro sum_of_token_kind_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
     {%- for kind in token_kinds() -%}
         {%- if kind.is_everyday -%} {%- do everyday.append(kind.name ~ "_cost_usd") -%}
@@ -180,42 +180,6 @@
                 {%- for kind in token_kinds() if kind.may_fall_back -%}
                     , case when {{ kind.name }}_falls_back and {{ kind.quantity }} > 0 then '{{ kind.name }}' end
                 {%- endfor %}
-            )
-    end
-{%- endmacro %}
-
-{#- priced; no_usage: a count that has a price is not known; unpriced: something used has no price. -#}
-{% macro pricing_status() -%}
-    case
-        when cost_usd is not null
-        then 'priced'
-        when usage_source = 'missing'
-        then 'no_usage'
-        {%- for kind in token_kinds() if kind.is_what_is_left %}
-            when {{ kind.quantity }} is null and {{ kind.name }}_price_usd is not null then 'no_usage'
-        {%- endfor %}
-        else 'unpriced'
-    end
-{%- endmacro %}
-
-{#- A priced attempt whose name, variant or usage does not say all that its price depends on. -#}
-{% macro is_approximate() -%}
-    (
-        cost_usd is not null
-        and (price_approximate_reason is not null or missing_variant is not null or usage_source = 'provider_partial')
-    )
-{%- endmacro %}
-
-{#- Why it is; NULL where it is not. -#}
-{% macro approximate_reason() -%}
-    case
-        when {{ is_approximate() }}
-        then
-            concat_ws(
-                ', ',
-                price_approximate_reason,
-                case when missing_variant is not null then 'missing_variant' end,
-                case when usage_source = 'provider_partial' then 'partial_usage' end
             )
     end
 {%- endmacro %}

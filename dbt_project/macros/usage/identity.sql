@@ -37,58 +37,6 @@
     end
 {%- endmacro %}
 
-{#- What two deliveries of one attempt must agree in, as one hash; when they differ the pair is listed. The instant may differ. -#}
-{% macro payload_hash() %}
-    md5(
-        concat_ws(
-            '|',
-            {%- for column in [
-                "provider",
-                "model",
-                "status",
-                "error_code",
-                "http_status",
-                "endpoint_tag",
-                "prompt_version",
-                "feature_tag",
-                "tenant_id",
-                "user_id",
-                "usage_source",
-                "processing",
-                "service_tier",
-                "requested_service_tier",
-                "region",
-                "price_context",
-                "input_tokens",
-                "output_tokens",
-                "cache_read_tokens",
-                "cache_write_tokens",
-                "cache_write_1h_tokens",
-                "reasoning_tokens",
-                "input_audio_tokens",
-                "cache_audio_read_tokens",
-                "output_audio_tokens",
-                "input_image_tokens",
-                "cache_image_read_tokens",
-                "output_image_tokens",
-                "input_video_tokens",
-                "output_video_tokens",
-                "web_searches",
-                "other_usage",
-                "latency_ms",
-                "reported_cost_usd",
-                "metadata",
-            ] %}
-                coalesce(cast({{ column }} as {{ dbt.type_string() }}), ''){{ "," if not loop.last }}
-            {%- endfor %}
-        )
-    )
-{% endmacro %}
-
-{% macro day_to_date(day_number) -%}
-    cast({{ dbt.dateadd("day", "cast(" ~ day_number ~ " as integer)", "cast('2000-01-01' as date)") }} as date)
-{%- endmacro %}
-
 {#- The name of an attempt, unique within source, environment and data mode: an id used again far away is another attempt. -#}
 {% macro attempt_key(label, date) -%} {{ label }} || '@' || {{ date }} {%- endmacro %}
 

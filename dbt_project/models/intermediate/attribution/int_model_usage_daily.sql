@@ -1,6 +1,6 @@
 {{ kept_by_date("attempt_days") }}
--- Which endpoint used which model, and how much of that has no price: small, so that questions about models never
--- scan the fact.
+-- Which endpoint used which model, and how much of that has no price: small, so that
+-- questions about models never scan the fact.
 select
     event_date,
     environment,

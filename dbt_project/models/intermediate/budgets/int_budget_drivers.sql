@@ -1,5 +1,5 @@
 {{ kept_by_date("budget_period_days") }}
--- Who spent more of the budget than in the four weeks before: the three members that grew most, over all dimensions.
+-- Who spent more of the budget than in the four weeks before: the members that grew most, over all dimensions.
 {%- set dates = dirty_dates() %}
 {%- set days = budget_history_days() %}
 with
@@ -33,7 +33,10 @@ with
     ),
 
     past as (
-        select budget_id, period_start, greatest(date_diff('day', min(local_date), period_start), 1) as past_days
+        select
+            budget_id,
+            period_start,
+            greatest({{ dbt.datediff("min(local_date)", "period_start", "day") }}, 1) as past_days
         from members
         group by budget_id, period_start
     ),
@@ -45,9 +48,10 @@ with
             dimension,
             member,
             cast(sum(case when is_past then 0 else cost_usd end) as decimal(38, 12)) as spent_usd,
+            -- added up exactly: a sum of doubles depends on its order, and rounds up or down
             cast(
                 round(
-                    sum(case when is_past then cast(cost_usd as double) else 0 end)
+                    cast(sum(case when is_past then cost_usd else 0 end) as double)
                     * any_value(days_so_far)
                     / any_value(past_days),
                     6
@@ -71,4 +75,4 @@ with
 
 select period_start as event_date, budget_id, cast(rank as integer) as rank, dimension, member, spent_usd, usual_usd
 from ranked
-where rank <= 3
+where rank <= {{ budget_driver_ranks() }}

@@ -45,7 +45,7 @@ with
         select
             *,
             cast(cost_usd as double)
-            >= 0.01
+            >= {{ budget_least_member_share() }}
             * cast(sum(cost_usd) over (partition by event_date, budget_id, local_date, dimension) as double) as is_large
         from members
     )

@@ -1,42 +1,12 @@
 {{ kept_by_date("budget_period_days") }}
 -- The state machine of docs/budgets.md over the quarter-hours of each period, causal: a quarter-hour looks back, never
 -- ahead. Kept are the quarter-hours at which the state changes, the first, and the last one that was judged.
-{%- set dates = dirty_dates() %}
-{%- set period_so_far = "partition by budget_id, period_start order by number" %}
+{%- set period_so_far = "partition by budget_id, event_date order by number" %}
 with
-    quarters as ({{ budget_quarters(dates) }}),
-
-    burning as ({{ budget_burn("quarters") }}),
-
-    signals as (
-        select
-            *,
-            is_spend_alert_on
-            and budget > 0
-            and usual_so_far_usd >= min_elapsed_share * usual_period_usd
-            and spent >= min_spent_share * budget
-            and projection_usd >= budget
-            -- more than usual, or, where the usual is already too much, more than would last
-            and recent_usd
-            >= least(case when is_usual_known then burn_ratio * recent_usual_usd end, recent_even_usd) as is_on_course,
-            is_spend_alert_on and budget > 0 and long_usd >= min_spent_share * budget
-            {% for window in ["short", "long"] %}
-                and {{ window }}_usd
-                >= fast_burn_ratio
-                * greatest({{ window }}_even_usd, case when is_usual_known then {{ window }}_usual_usd else 0 end)
-            {% endfor %} as is_burning_fast
-        from burning
-        where quarter_at < {{ as_of() }} and limit_usd is not null
-    ),
-
-    -- an alert lasts from a signal until nothing was hot for the quiet time
     hot as (
-        select
-            *,
-            is_on_course
-            or is_burning_fast
-            or (is_spend_alert_on and budget > 0 and projection_usd >= lower_ratio * budget) as is_hot
-        from signals
+        select *
+        from {{ ref("int_budget_burn") }}
+        where {{ in_dates("event_date", dirty_dates()) }} and quarter_at < {{ as_of() }} and limit_usd is not null
     ),
 
     spells as (
@@ -63,7 +33,7 @@ with
             *,
             coalesce(
                 bool_or(is_on_course or is_burning_fast) over (
-                    partition by budget_id, period_start, spell order by number
+                    partition by budget_id, event_date, spell order by number
                 )
                 and number - last_hot < quiet_quarters,
                 false
@@ -89,16 +59,18 @@ with
             *,
             lag(state, 1, 'ok') over ({{ period_so_far }}) as from_state,
             lag(limit_usd, 1, limit_usd) over ({{ period_so_far }}) as limit_before_usd,
-            {% for total in budget_totals() %}
-                sum({{ total }}) over ({{ period_so_far }}) as {{ total }}_so_far,
-            {% endfor %}
-            number = min(number) over (partition by budget_id, period_start) as is_first,
-            number = max(number) over (partition by budget_id, period_start) as is_last
+            sum(attempts) over ({{ period_so_far }}) as attempts_so_far,
+            sum(estimated_cost_usd) over ({{ period_so_far }}) as estimated_cost_usd_so_far,
+            sum(unpriced_attempts) over ({{ period_so_far }}) as unpriced_attempts_so_far,
+            sum(unvalued_attempts) over ({{ period_so_far }}) as unvalued_attempts_so_far,
+            sum(exposure_usd) over ({{ period_so_far }}) as exposure_usd_so_far,
+            number = min(number) over (partition by budget_id, event_date) as is_first,
+            number = max(number) over (partition by budget_id, event_date) as is_last
         from judged
     )
 
 select
-    period_start as event_date,
+    event_date,
     budget_id,
     quarter_at,
     local_at,
@@ -127,8 +99,10 @@ select
     round(recent_usd / nullif(recent_even_usd, 0), 6) as burn_rate,
     round(case when is_usual_known then recent_usd / nullif(recent_usual_usd, 0) end, 6) as burn_to_usual,
     is_usual_known,
-    {% for total, type in budget_totals().items() %}
-        cast({{ total }}_so_far as {{ type }}) as {{ total }} {{- "," if not loop.last }}
-    {% endfor %}
+    cast(attempts_so_far as bigint) as attempts,
+    cast(estimated_cost_usd_so_far as decimal(38, 12)) as estimated_cost_usd,
+    cast(unpriced_attempts_so_far as bigint) as unpriced_attempts,
+    cast(unvalued_attempts_so_far as bigint) as unvalued_attempts,
+    cast(exposure_usd_so_far as decimal(38, 12)) as exposure_usd
 from compared
 where state <> from_state or is_first or is_last

@@ -46,21 +46,21 @@ with
         select
             budget_id,
             period_start,
-            extract('isodow' from local_date) as weekday,
+            extract(isodow from local_date) as weekday,
             median(coalesce(daily.usd, 0)) as day_usd
         from past_days
         left join daily using (budget_id, period_start, local_date)
-        group by budget_id, period_start, extract('isodow' from local_date)
+        group by budget_id, period_start, extract(isodow from local_date)
     ),
 
     hours as (
         select
             budget_id,
             period_start,
-            extract('hour' from local_at) as hour_of_day,
+            extract(hour from local_at) as hour_of_day,
             sum(usd) / nullif(sum(sum(usd)) over (partition by budget_id, period_start), 0) as hour_share
         from past
-        group by budget_id, period_start, extract('hour' from local_at)
+        group by budget_id, period_start, extract(hour from local_at)
     ),
 
     clock as (select unnest(range(24)) as hour_of_day),
@@ -85,7 +85,8 @@ select
     budget_id,
     cast(weekday as integer) as weekday,
     cast(hour_of_day as integer) as hour_of_day,
-    -- a tenth is spread evenly, so that no hour is expected to be free
-    round(0.9 * day_usd * hour_share / 4 + 0.1 * mean_day_usd / 96, 12) as usual_usd
+    round(
+        {{ 1 - budget_even_share() }} * day_usd * hour_share / 4 + {{ budget_even_share() }} * mean_day_usd / 96, 12
+    ) as usual_usd
 from shares
 where mean_day_usd > 0

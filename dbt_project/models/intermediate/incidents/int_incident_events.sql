@@ -1,5 +1,6 @@
 -- Incident events in the order in which they happened, each once. One that makes no sense in the life of its incident
 -- is refused with a sentence, and counts as soon as what it lacks has landed.
+{%- set as_arrived = "arrival_date nulls last, landing_file nulls last, content_hash, line_number" %}
 with
     -- the same content may land under several names: it arrived when, and as, the first of them did
     arrived as (
@@ -25,13 +26,7 @@ with
 
     -- the same event may stand in two files
     distinct_events as (
-        select *
-        from hashed
-        qualify
-            row_number() over (
-                partition by incident_id, content order by arrival_date, landing_file, content_hash, line_number
-            )
-            = 1
+        select * from hashed qualify row_number() over (partition by incident_id, content order by {{ as_arrived }}) = 1
     ),
 
     ordered as (
@@ -40,18 +35,10 @@ with
             row_number() over (
                 partition by incident_id
                 order by
-                    occurred_at,
-                    case event_type when 'opened' then 0 when 'closed' then 2 else 1 end,
-                    arrival_date,
-                    landing_file,
-                    content_hash,
-                    line_number
+                    occurred_at, case event_type when 'opened' then 0 when 'closed' then 2 else 1 end, {{ as_arrived }}
             ) as sequence,
             event_id is not null
-            and row_number() over (
-                partition by incident_id, event_id order by arrival_date, landing_file, content_hash, line_number
-            )
-            > 1 as is_repeated_id
+            and row_number() over (partition by incident_id, event_id order by {{ as_arrived }}) > 1 as is_repeated_id
         from distinct_events
     ),
 

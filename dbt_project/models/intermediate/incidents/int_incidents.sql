@@ -1,2 +1,8 @@
--- What each incident is now.
-{{ incident_states("(select * from " ~ ref("int_incident_events") ~ " where is_applied) as events", "incident_id") }}
+-- What each incident is now, by the events that count.
+with
+    events as (select * from {{ ref("int_incident_events") }} where is_applied),
+
+    states as ({{ incident_states("events", "incident_id") }})
+
+select *
+from states

@@ -1,6 +1,7 @@
--- What `fct_attempts` and the daily marts were made from, for each date: the deliveries that fall on it, what
--- identity decided about them, the price rows that apply to the models seen, and the instant of the run while
--- events of the date still lie ahead of it.
+-- What `fct_attempts` and the daily marts were made from, for each date: the deliveries
+-- that fall on it, what identity decided about them, the price rows that apply to the
+-- models seen, and the instant of the run while events of the date still lie ahead of
+-- it.
 with
     days as (select * from {{ ref("event_days") }}),
 
@@ -42,7 +43,8 @@ with
         group by event_date
     ),
 
-    -- unnest first, distinct after: in one select DuckDB would apply them the other way round
+    -- unnest first, distinct after: in one select DuckDB would apply them the other way
+    -- round
     keys_loaded as (
         select event_date, unnest(price_keys, recursive := true)
         from {{ ref("stg_loads") }}
@@ -63,7 +65,8 @@ with
             keys_seen.event_date,
             md5(
                 string_agg(
-                    -- a price that begins or ends within the day: the instant counts, the date alone does not
+                    -- a price that begins or ends within the day: the instant counts,
+                    -- the date alone does not
                     concat_ws(
                         '|',
                         prices.price_row_key,

@@ -1,3 +1,46 @@
 {{ config(materialized="view") }}
 -- What an attempt costs is its token kinds times their prices, and nothing else.
-{{ priced(ref("int_attempts"), ref("int_price_book")) }}
+with
+    priced as ({{ priced(ref("int_attempts"), ref("int_price_book")) }}),
+
+    judged as (
+        select
+            *,
+            -- unpriced: something used has no price; no_usage: a count that has a price
+            -- is not known
+            case
+                when cost_usd is not null
+                then 'priced'
+                when usage_source = 'missing'
+                then 'no_usage'
+                {%- for kind in token_kinds() if kind.is_what_is_left %}
+                    when {{ kind.quantity }} is null and {{ kind.name }}_price_usd is not null then 'no_usage'
+                {%- endfor %}
+                else 'unpriced'
+            end as pricing_status,
+            -- the name, the variant or the usage does not say all that the price
+            -- depends on
+            (
+                cost_usd is not null
+                and (
+                    price_approximate_reason is not null
+                    or missing_variant is not null
+                    or usage_source = 'provider_partial'
+                )
+            ) as is_approximate
+        from priced
+    )
+
+select
+    *,
+    case
+        when is_approximate
+        then
+            concat_ws(
+                ', ',
+                price_approximate_reason,
+                case when missing_variant is not null then 'missing_variant' end,
+                case when usage_source = 'provider_partial' then 'partial_usage' end
+            )
+    end as approximate_reason
+from judged

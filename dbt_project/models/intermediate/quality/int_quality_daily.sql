@@ -22,6 +22,7 @@ select
     ) as missing_usage_attempts,
     cast(sum(cast(is_future as integer)) as bigint) as future_attempts,
     cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
+    cast(sum(case when usage_source = 'estimate' then cost_usd end) as decimal(38, 12)) as estimated_cost_usd,
     cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd
 from {{ ref("fct_attempts") }}
 where {{ in_dates("event_date", dirty_dates()) }}

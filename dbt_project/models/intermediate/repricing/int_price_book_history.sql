@@ -1,1 +1,1 @@
-{{ config(materialized="table") }} {{ joinable_prices(ref("stg_price_book_history")) }}
+{{ config(materialized="table") }} {{ joinable_prices(ref("int_price_rows")) }}

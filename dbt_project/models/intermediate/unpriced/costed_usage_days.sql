@@ -1,4 +1,5 @@
--- What the watched series of a date were made from: its attempts, and what its unpriced models likely cost.
+-- What the watched series of a date were made from: its attempts, and what its unpriced
+-- models likely cost.
 with
     days as (select * from {{ ref("attempt_days") }}),
 

@@ -1,9 +1,10 @@
--- Which attempts got their price afterwards, from the record of what each price book version moved.
+-- Which attempts got their price afterwards, from the record of what each price book
+-- version moved.
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),
 
-    healing as (select * from {{ ref("price_book_changes") }} where priced_attempts_after > priced_attempts_before),
+    healing as (select * from {{ ref("int_price_book_changes") }} where priced_attempts_after > priced_attempts_before),
 
     healed as (
         select

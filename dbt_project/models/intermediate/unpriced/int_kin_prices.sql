@@ -1,11 +1,11 @@
--- Whose prices an unpriced model is measured by, nearest first: its own (other dates or units of it have a price); the
--- same provider's models that are used here; the models its endpoints use; every model in the book. A group is joined
--- by
--- the next until there are five prices: one neighbour's price is no bracket. Of each kin the standard price in force
--- when
--- the unpriced model was last used, in each tier that its largest call reaches. All inputs are small: no scan of the
+-- Whose prices an unpriced model is measured by, nearest first: its own (other dates
+-- or units of it have a price); the same provider's models that are used here; the
+-- models its endpoints use; every model in the book. A group is joined by the next
+-- until there are five prices: one neighbour's price is no bracket. Of each
+-- neighbour the standard price in force when the unpriced model was last used, in
+-- each tier that its largest call reaches. All inputs are small: no scan of the
 -- fact.
-{%- set least_kin = 5 %}
+{%- set fewest_neighbours = 5 %}
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),
@@ -39,8 +39,8 @@ with
     beside_it as (
         select distinct
             {% for column in model_key %} endpoints.{{ column }}, {% endfor %}
-            usage.provider as kin_provider,
-            usage.model as kin_model
+            usage.provider as neighbour_provider,
+            usage.model as neighbour_model
         from endpoints
         inner join
             usage
@@ -54,15 +54,15 @@ with
     standard_prices as (
         select
             unpriced.*,
-            prices.provider as kin_provider,
-            prices.model as kin_model,
+            prices.provider as neighbour_provider,
+            prices.model as neighbour_model,
             prices.input_tokens_from,
             {% for kind in token_kinds() %} prices.{{ kind.name }}_price_usd, {% endfor %}
         from unpriced
         inner join
             prices
             on prices.uncached_input_price_usd is not null
-            and prices.text_output_price_usd is not null  -- an embedding is no kin of a model that answers
+            and prices.text_output_price_usd is not null  -- an embedding says nothing about a model that answers
             -- its own price counts whenever it holds
             and (
                 (prices.valid_from <= unpriced.last_used_date and prices.valid_to > unpriced.last_used_date)
@@ -92,24 +92,24 @@ with
             standard_prices.*,
             case
                 when
-                    standard_prices.kin_provider = standard_prices.provider
-                    and standard_prices.kin_model = standard_prices.model
+                    standard_prices.neighbour_provider = standard_prices.provider
+                    and standard_prices.neighbour_model = standard_prices.model
                 then 0
-                when standard_prices.kin_provider = standard_prices.provider and used_here.model is not null
+                when standard_prices.neighbour_provider = standard_prices.provider and used_here.model is not null
                 then 1
-                when beside_it.kin_model is not null
+                when beside_it.neighbour_model is not null
                 then 2
                 else 3
             end as nearness
         from standard_prices
         left join
             used_here
-            on standard_prices.kin_provider = used_here.provider
-            and standard_prices.kin_model = used_here.model
+            on standard_prices.neighbour_provider = used_here.provider
+            and standard_prices.neighbour_model = used_here.model
         left join
             beside_it
-            on standard_prices.kin_provider = beside_it.kin_provider
-            and standard_prices.kin_model = beside_it.kin_model
+            on standard_prices.neighbour_provider = beside_it.neighbour_provider
+            and standard_prices.neighbour_model = beside_it.neighbour_model
             {%- for column in model_key %} and standard_prices.{{ column }} = beside_it.{{ column }} {%- endfor %}
     )
 
@@ -119,4 +119,6 @@ qualify
     nearness = 0
     or count(*) over (partition by {{ model_key | join(", ") }} order by nearness)
     - count(*) over (partition by {{ model_key | join(", ") }}, nearness)
-    < case when min(nearness) over (partition by {{ model_key | join(", ") }}) = 0 then 0 else {{ least_kin }} end
+    < case
+        when min(nearness) over (partition by {{ model_key | join(", ") }}) = 0 then 0 else {{ fewest_neighbours }}
+    end

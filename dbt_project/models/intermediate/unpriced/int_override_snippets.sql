@@ -1,6 +1,6 @@
--- What a person pastes into pricing/overrides/<file>.yml: an alias to the catalogue's name of the same model, or prices
--- to fill in for what the model was used for. Names come from senders: each is written as a JSON text, which YAML
--- reads as it is.
+-- What a person pastes into pricing/overrides/<file>.yml: an alias to the catalogue's
+-- name of the same model, or prices to fill in for what the model was used for. Names
+-- come from senders: each is written as a JSON text, which YAML reads as it is.
 {%- set quoted -%}
     '"'
     || array_to_string(
@@ -48,8 +48,8 @@ with
             {% for position in [1, 2, 3] %}
                 unknown.suggestions[{{ position }}] as suggestion_{{ position }},
             {% endfor %}
-            -- provider/model (reason), as pricing/suggestions.py writes it; a provider has no slash, a reason no
-            -- brackets
+            -- provider/model (reason), as pricing/suggestions.py writes it; a provider
+            -- has no slash, a reason no brackets
             regexp_extract(
                 coalesce(unknown.suggestions[1], ''),
                 '^([^/]+)/(.*) \(([^()]*)\)$',

@@ -1,4 +1,5 @@
--- What arrived for each event date, from the manifests and without what was set aside: nothing here reads an event.
+-- What arrived for each event date, from the manifests and without what was set aside:
+-- nothing here reads an event.
 with
     loads as (select * from {{ ref("stg_loads") }} where event_date is not null and source in {{ usage_sources() }}),
 

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- The same content may land under several names, in any order of loads: it arrived when, and as, the first of them did.
+-- The same content may land under several names, in any order of loads: it arrived
+-- when, and as, the first of them did.
 select
     source,
     content_hash,

@@ -1,4 +1,5 @@
--- Candidates grouped into attempts: which delivery of an attempt is kept, and how many repeat or contradict it.
+-- Candidates grouped into attempts: which delivery of an attempt is kept, and how many
+-- repeat or contradict it.
 {%- set attempt = identity_scope_columns() ~ ", attempt_label, attempt_day" %}
 {%- set reuse_window = 4 * identity_window_days() %}
 with
@@ -14,7 +15,8 @@ with
         left join arrivals on candidates.source = arrivals.source and candidates.content_hash = arrivals.content_hash
     ),
 
-    -- the most complete delivery is kept; a tombstone outranks what it withdraws; the order of loads never decides
+    -- the most complete delivery is kept; a tombstone outranks what it withdraws; the
+    -- order of loads never decides
     ranked as (
         select
             *,

@@ -1,10 +1,48 @@
 -- depends_on: {{ ref("delivery_days") }}
--- The few deliveries whose ids occur more than once around the dates to rebuild, each labelled with the attempt it
--- belongs to.
+-- The few deliveries whose ids occur more than once around the dates to rebuild, each
+-- labelled with the attempt it belongs to.
 {%- set dates = dirty_dates("int_repeated_deliveries") %}
 {%- set window = identity_window_days() %}
 {%- set same_provider_request = around("provider_request_id", window, window) %}
 {%- set same_pair = around("pair_label", window, window) %}
+{#- What two deliveries of one attempt must agree in; when they differ the pair is listed. The instant may differ. -#}
+{%- set payload = [
+    "provider",
+    "model",
+    "status",
+    "error_code",
+    "http_status",
+    "endpoint_tag",
+    "prompt_version",
+    "feature_tag",
+    "tenant_id",
+    "user_id",
+    "usage_source",
+    "processing",
+    "service_tier",
+    "requested_service_tier",
+    "region",
+    "price_context",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "cache_audio_read_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "cache_image_read_tokens",
+    "output_image_tokens",
+    "input_video_tokens",
+    "output_video_tokens",
+    "web_searches",
+    "other_usage",
+    "latency_ms",
+    "reported_cost_usd",
+    "metadata",
+] %}
 {%- set near = with_neighbours(dates, identity_reach().back, identity_reach().ahead) %}
 with
     repeated_requests as (
@@ -27,7 +65,14 @@ with
         select
             *,
             {{ dbt.datediff("cast('2000-01-01' as date)", "event_date", "day") }} as day_number,
-            {{ payload_hash() }} as payload_hash,
+            md5(
+                concat_ws(
+                    '|',
+                    {%- for column in payload %}
+                        coalesce(cast({{ column }} as {{ dbt.type_string() }}), ''){{ "," if not loop.last }}
+                    {%- endfor %}
+                )
+            ) as payload_hash,
             {{ pair_label() }} as pair_label,
             {{ own_attempt_label() }} as own_label
         from {{ ref("int_deliveries") }}
@@ -39,8 +84,8 @@ with
             )
     ),
 
-    -- deliveries are one attempt when they share either id: the label travels along the provider's id, the pair,
-    -- the provider's id
+    -- deliveries are one attempt when they share either id: the label travels along the
+    -- provider's id, the pair, the provider's id
     by_provider_request as (
         select
             *,
@@ -66,7 +111,8 @@ with
         from by_pair
     )
 
--- no evidence, no second charge: a success without ids is the request's evidenced success, or its one success
+-- no evidence, no second charge: a success without ids is the request's evidenced
+-- success, or its one success
 select
     * exclude (label_1, label_2, label_3),
     coalesce(

@@ -1,11 +1,17 @@
 {{ kept_by_date("delivery_days") }}
--- The exceptions to "one delivery is one attempt is one request": small, and the only place where dates look at
--- each other.
--- depends_on: {{ ref("delivery_days") }}
+-- The exceptions to "one delivery is one attempt is one request": small, and the only
+-- place where dates look at each other.
 {%- set dirty = dirty_dates() %}
 {%- set request = identity_scope_columns() ~ ", request_id, request_day" %}
 with
-    deliveries as (select * from {{ ref("int_candidate_attempts") }}),
+    deliveries as (
+        select
+            *,
+            cast(
+                {{ dbt.dateadd("day", "cast(attempt_day as integer)", "cast('2000-01-01' as date)") }} as date
+            ) as attempt_date
+        from {{ ref("int_candidate_attempts") }}
+    ),
 
     attempts as (
         select
@@ -29,7 +35,9 @@ with
         select
             content_hash,
             line_number,
-            request_day,
+            cast(
+                {{ dbt.dateadd("day", "cast(request_day as integer)", "cast('2000-01-01' as date)") }} as date
+            ) as request_date,
             row_number() over (
                 partition by {{ request }} order by day_number, attempt nulls last, attempt_occurred_at, attempt_label
             ) as try_number,
@@ -46,10 +54,10 @@ select
     environment,
     data_mode,
     request_id,
-    {{ attempt_key("attempt_label", day_to_date("attempt_day")) }} as attempt_key,
+    {{ attempt_key("attempt_label", "attempt_date") }} as attempt_key,
     {{ price_key_columns() }},
     -- the attempt
-    {{ day_to_date("attempt_day") }} as attempt_date,
+    attempt_date,
     attempt_occurred_at,
     is_attempt,
     is_withdrawn,
@@ -60,7 +68,7 @@ select
     kept_line_number,
     cast(reused_after_days as bigint) as reused_after_days,
     -- the request
-    {{ day_to_date("request_day") }} as request_date,
+    request_date,
     cast(try_number as bigint) as try_number,
     cast(tries as bigint) as tries
 from deliveries

@@ -1,4 +1,5 @@
--- Lines in force: the last word about each counts. They leave where deliveries begin, and stand among the rejects.
+-- Lines in force: the last word about each counts. They leave where deliveries begin,
+-- and stand among the rejects.
 {%- set dates = [] %}
 {%- if execute %}
     {%- set touched %}

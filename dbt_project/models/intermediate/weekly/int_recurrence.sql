@@ -82,7 +82,9 @@ with
 
 select
     counted.*,
-    cast((counted.week_start - counted.week_seen_before) / 7 as bigint) as weeks_since_last_seen,
+    cast(
+        {{ dbt.datediff("counted.week_seen_before", "counted.week_start", "day") }} / 7 as bigint
+    ) as weeks_since_last_seen,
     case
         when counted.days > 0
         then

@@ -8,9 +8,8 @@ with
             alerts.environment,
             alerts.data_mode,
             count(*) as alerts,
-            cast(sum(case when rows.severity = 'critical' then 1 else 0 end) as bigint) as critical_alerts
+            cast(sum(case when {{ severity("alerts") }} = 'critical' then 1 else 0 end) as bigint) as critical_alerts
         from {{ ref("int_alerts") }} as alerts
-        inner join {{ ref("alerts") }} as rows on alerts.alert_id = rows.alert_id
         where not alerts.is_muted
         group by {{ monday_of("alerts.onset_date") }}, alerts.environment, alerts.data_mode
     ),
@@ -22,7 +21,7 @@ with
                 cast(sum(case when status = '{{ status }}' then 1 else 0 end) as bigint) as {{ status }}_problems,
             {% endfor %}
             cast(sum(cost_impact_usd) as decimal(38, 12)) as problem_cost_usd
-        from {{ ref("weekly_recurrence") }}
+        from {{ ref("int_weekly_recurrence") }}
         group by {{ week_scope }}
     ),
 
@@ -32,7 +31,7 @@ with
             cast(sum(case when opened_at >= week_start then 1 else 0 end) as bigint) as incidents_opened,
             cast(sum(case when closed_at >= week_start then 1 else 0 end) as bigint) as incidents_closed,
             cast(sum(case when status <> 'closed' then 1 else 0 end) as bigint) as open_incidents
-        from {{ ref("weekly_incidents") }}
+        from {{ ref("int_weekly_incidents") }}
         group by {{ week_scope }}
     ),
 
@@ -44,11 +43,8 @@ with
             environment_modes.data_mode,
             changes.budget_id,
             changes.period_start,
-            max_by(
-                changes.to_state,
-                case changes.to_state when 'exceeded' then 3 when 'spend_alert' then 2 when 'warning' then 1 else 0 end
-            ) as state
-        from {{ ref("budget_transitions") }} as changes
+            max_by(changes.to_state, {{ budget_severity("changes.to_state") }}) as state
+        from {{ ref("int_budget_transitions") }} as changes
         inner join
             (select distinct environment, data_mode from {{ ref("int_weekly_usage") }}) as environment_modes
             on coalesce({{ in_words("environment_modes.environment", "changes.environments") }}, true)

@@ -1,83 +1,29 @@
--- What there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
-{%- set week_scope = "week_start, environment, data_mode" %}
+-- All that there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
 with
-    usage as (select * from {{ ref("int_weekly_usage") }}),
-
-    happened as (select * from {{ ref("int_weekly_events") }}),
-
-    drivers as (select * from {{ ref("weekly_drivers") }}),
-
-    incidents as (
-        select *, nullif(concat_ws('; ', execution_missing, hardening_missing), '') as missing
-        from {{ ref("weekly_incidents") }}
-    ),
-
-    problems as (select * from {{ ref("weekly_recurrence") }} where status in ('regressed', 'recurring', 'new'))
-
-select *
-from ({{ spend_sentences("usage", "drivers") }}) as spend
-
-union all
-
-select
-    {{ week_scope }},
-    case status when 'regressed' then 4 when 'recurring' then 5 else 6 end as place,
-    status as kind,
-    case status when 'regressed' then 'critical' when 'recurring' then 'warning' else 'info' end as severity,
-    cost_impact_usd as amount_usd,
-    case
-        status
-        when 'regressed'
-        then 'Came back although a guardrail was set: '
-        when 'recurring'
-        then 'Came back' || coalesce(' after ' || {{ counted("weeks_since_last_seen", "week") }}, '') || ': '
-        else 'New: '
-    end
-    || problem
-    || ', '
-    || {{ counted("days", "day") }}
-    || ', '
-    || {{ usd_text("cost_impact_usd") }}
-    || ' above the forecast. '
-    || coalesce('Owner: ' || owner || '.', 'Nobody is named as owner.')
-    || coalesce(' Next: ' || rtrim(next_action, '.') || '.', '') as sentence
-from problems
-
-union all
-
-select
-    {{ week_scope }},
-    7 as place,
-    'incident' as kind,
-    case when status = 'open' then 'warning' else 'info' end as severity,
-    cast(null as decimal(38, 12)) as amount_usd,
-    'Incident '
-    || incident_id
-    || ' is '
-    || status
-    || coalesce(
-        '; '
-        || {{ counted(list_length("missing"), "checklist item") }}
-        || ' to do, first: '
-        || split_part(missing, '; ', 1),
-        ''
+    sentences as (
+        select *
+        from {{ ref("int_weekly_spend_sentences") }}
+        union all
+        select *
+        from {{ ref("int_weekly_event_sentences") }}
+        union all
+        select *
+        from {{ ref("int_weekly_quality_sentences") }}
     )
-    || '.' as sentence
-from incidents
-where status <> 'closed' or missing is not null
-
-union all
 
 select
-    {{ week_scope }},
-    8 as place,
-    'budget' as kind,
-    case when budgets_exceeded > 0 then 'critical' else 'warning' end as severity,
-    cast(null as decimal(38, 12)) as amount_usd,
-    'Budgets reached: ' || budget_states || '.' as sentence
-from happened
-where budget_states is not null
-
-union all
-
-{{ quality_sentences("usage") }}
+    weeks.iso_week,
+    sentences.week_start,
+    weeks.is_complete,
+    sentences.environment,
+    sentences.data_mode,
+    row_number() over (
+        partition by sentences.week_start, sentences.environment, sentences.data_mode
+        order by sentences.place, sentences.amount_usd desc nulls last, sentences.sentence
+    ) as rank,
+    sentences.kind,
+    sentences.severity,
+    sentences.amount_usd,
+    sentences.sentence
+from sentences
+inner join {{ ref("int_weeks") }} as weeks on sentences.week_start = weeks.week_start

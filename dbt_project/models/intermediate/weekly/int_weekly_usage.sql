@@ -1,4 +1,5 @@
 -- What each week took and cost, and how far that can be trusted.
+{%- set effects = ["volume", "mix", "retry", "token", "price"] %}
 with
     costs as (
         select
@@ -12,16 +13,7 @@ with
             cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
             cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
             cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
-            cast(sum(no_usage_attempts) as bigint) as no_usage_attempts
-        from {{ ref("cost_by_endpoint_daily") }}
-        group by {{ monday_of("event_date") }}, environment, data_mode
-    ),
-
-    quality as (
-        select
-            {{ monday_of("event_date") }} as week_start,
-            environment,
-            data_mode,
+            cast(sum(no_usage_attempts) as bigint) as no_usage_attempts,
             cast(sum(duplicate_deliveries) as bigint) as duplicate_deliveries,
             cast(sum(conflicting_deliveries) as bigint) as conflicting_deliveries,
             cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
@@ -44,7 +36,7 @@ with
             event_date as week_start,
             environment,
             data_mode,
-            {% for effect in weekly_effects() %}
+            {% for effect in effects %}
                 max(case when effect = '{{ effect }}' then effect_usd end) as {{ effect }}_usd
                 {{- "," if not loop.last }}
             {% endfor %}
@@ -74,10 +66,10 @@ with
             costs.estimated_cost_usd,
             cast(costs.estimated_cost_usd as double) / nullif(cast(costs.spend_usd as double), 0) as estimated_share,
             costs.reported_cost_usd,
-            quality.duplicate_deliveries,
-            quality.conflicting_deliveries,
-            quality.missing_usage_attempts,
-            {% for effect in weekly_effects() %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
+            costs.duplicate_deliveries,
+            costs.conflicting_deliveries,
+            costs.missing_usage_attempts,
+            {% for effect in effects %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
         from costs
         inner join {{ ref("int_weeks") }} as weeks on costs.week_start = weeks.week_start
         left join
@@ -85,7 +77,7 @@ with
             on costs.week_start = previous.week_start + 7
             and costs.environment = previous.environment
             and costs.data_mode = previous.data_mode
-        {% for other in ["quality", "exposures", "effects"] %}
+        {% for other in ["exposures", "effects"] %}
             left join
                 {{ other }}
                 on costs.week_start = {{ other }}.week_start
@@ -95,10 +87,10 @@ with
     )
 
 select
-    * exclude ({% for effect in weekly_effects() %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
+    * exclude ({% for effect in effects %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
     cast(change_usd as double) / nullif(cast(previous_spend_usd as double), 0) as change_ratio,
     -- a week that is not over, or has none before it, has no change that could be explained
-    {% for effect in weekly_effects() %}
+    {% for effect in effects %}
         case when change_usd is not null then {{ effect }}_usd end as {{ effect }}_usd {{- "," if not loop.last }}
     {% endfor %}
 from compared

@@ -57,7 +57,7 @@ select
     cost_usd,
     reported_cost_usd,
     -- how it was priced
-    {{ pricing_status() }} as pricing_status,
+    pricing_status,
     usage_source,
     price_row_key,
     price_model_id,
@@ -65,8 +65,8 @@ select
     price_resolution,
     price_variant,
     missing_variant,
-    {{ approximate_reason() }} as approximate_reason,
-    {{ is_approximate() }} as is_approximate,
+    approximate_reason,
+    is_approximate,
     price_tier_from_tokens,
     fallback_token_kinds,
     -- provenance

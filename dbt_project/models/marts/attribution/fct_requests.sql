@@ -1,5 +1,6 @@
 {{ kept_by_date("request_days") }}
 {%- set dirty = dirty_dates() %}
+{%- set request_key = "source, environment, data_mode, request_id, request_date" %}
 {%- set attempts %}
     select *
     from {{ ref("fct_attempts") }}
@@ -15,7 +16,7 @@ with
     -- most requests are one attempt and need no grouping
     sums as (
         select
-            {{ request_key() }},
+            {{ request_key }},
             count(*) as attempts,
             {{ sum_of_counts("input_tokens") }} as input_tokens,
             {{ sum_of_counts("output_tokens") }} as output_tokens,
@@ -28,7 +29,7 @@ with
             min(occurred_at) as first_occurred_at,
             max(occurred_at) as last_occurred_at
         from tried_again
-        group by {{ request_key() }}
+        group by {{ request_key }}
     )
 
 select

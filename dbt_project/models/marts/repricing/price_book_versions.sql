@@ -1,20 +1,20 @@
 with
-    listed as (select * from {{ price_book_versions_listed() }}),
+    listed as (select * from {{ ref("int_price_book_versions") }}),
 
     changes as (
         select
             version_sequence,
             cast(sum(moved_usd) as decimal(38, 12)) as moved_usd,
             count(distinct new_price_row_key) as rows
-        from {{ ref("price_book_changes") }}
+        from {{ ref("int_price_book_changes") }}
         group by version_sequence
     )
 
 select
     listed.version_sequence,
     listed.price_book_version,
-    listed.version_recorded_at as recorded_at,
-    lead(listed.version_recorded_at) over (order by listed.version_sequence) as replaced_at,
+    listed.recorded_at,
+    lead(listed.recorded_at) over (order by listed.version_sequence) as replaced_at,
     listed.catalogue_version,
     listed.overrides_hash,
     listed.compiler_version,

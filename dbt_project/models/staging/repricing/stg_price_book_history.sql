@@ -1,2 +1,2 @@
 -- depends_on: {{ source("ledger", "price_book") }}
-select * from {{ price_book_history() }}
+select * exclude (fallback_leaves), fallback_leaves as fallback_token_kinds from {{ parquet_files(price_book_files()) }}

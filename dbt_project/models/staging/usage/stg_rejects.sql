@@ -1,7 +1,7 @@
 -- depends_on: {{ source("raw", "events") }}
 -- depends_on: {{ source("raw", "incidents") }}
 with
-    source as (select * from {{ rejected_rows() }}),
+    source as (select * from {{ files_in_manifests("rejects_file", "true", "rejects", by_event_date=false) }}),
 
     renamed as (
         select

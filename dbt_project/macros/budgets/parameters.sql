@@ -1,0 +1,68 @@
+{#- The thresholds of budgets, each with its unit and its reason. What they lead to is measured by `make bench-budgets`
+    (docs/budgets.md has the figures). -#}
+{#- What a row of budgets.csv leaves blank: ratios and shares of its limit, or of the period. A month's fast burn is
+    that of burn-rate alerts on error budgets (SRE workbook): six times the even rate for six hours takes a twentieth of
+    a month. Steady overspend is alerted 39 % of the period before it crosses the limit, and 4.1 % of the periods that
+    end below 90 % of it are alerted. -#}
+{% macro budget_defaults() %}
+    {{
+        return(
+            {
+                "warning_ratio": 0.8,
+                "min_elapsed_share": 0.25,
+                "min_spent_share": 0.05,
+                "burn_ratio": 1.1,
+                "fast_burn_ratio": 6,
+                "lower_ratio": 0.95,
+            }
+        )
+    }}
+{% endmacro %}
+
+{#- Windows by period, in quarter-hours: `recent` for the burn rate, `short` confirmed by `long` for a fast burn, and the
+    quiet time after which a spend alert is over. A month's are those of the SRE workbook's burn-rate alerts (1 and 6 hours);
+    the others keep their share of the period, as far as quarter-hours let them. -#}
+{% macro budget_windows() %}
+    {{
+        return(
+            {
+                "day": {"recent": 12, "short": 1, "long": 4, "quiet": 8},
+                "week": {"recent": 96, "short": 4, "long": 16, "quiet": 48},
+                "month": {"recent": 96, "short": 4, "long": 24, "quiet": 96},
+                "quarter": {"recent": 288, "short": 12, "long": 72, "quiet": 288},
+            }
+        )
+    }}
+{% endmacro %}
+
+{#- One of the windows above, for the period in `column`. -#}
+{% macro budget_window(name, column="period") -%}
+    case
+        {{ column }}
+        {%- for period, windows in budget_windows().items() %}
+            when '{{ period }}' then {{ windows[name] }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#- Days of its own past that say what a scope usually spends: four of each weekday. -#}
+{% macro budget_history_days() %} {{ return(28) }} {% endmacro %}
+
+{#- Days of that past that must exist, or the period is projected evenly. -#}
+{% macro budget_least_history_days() %} {{ return(14) }} {% endmacro %}
+
+{#- Share of a usual day that is spread evenly over its hours, so that no hour is expected to be free. -#}
+{% macro budget_even_share() %} {{ return(0.1) }} {% endmacro %}
+
+{#- How much of a usual period the pace so far is weighed against: early in a period a busy morning proves little. -#}
+{% macro budget_pace_prior() %} {{ return(0.1) }} {% endmacro %}
+
+{#- Days of the longest period before the one at hand, whose rest may be carried over; they are read, so they are part of the
+    fingerprint. -#}
+{% macro budget_look_back_days() %} {{ return(93) }} {% endmacro %}
+
+{#- Share of a date's spend below which a member is counted with the others: a budget of everything has thousands of users. -#}
+{% macro budget_least_member_share() %} {{ return(0.01) }} {% endmacro %}
+
+{#- Members that a budget's status names: what a person reads in a message. -#}
+{% macro budget_driver_ranks() %} {{ return(3) }} {% endmacro %}

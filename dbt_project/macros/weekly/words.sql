@@ -1,0 +1,18 @@
+{#- A change in words: $1.20 more, $0.30 less. -#}
+{% macro more_or_less(column) -%}
+    {{ usd_text(column) }} || case when {{ column }} < 0 then ' less' else ' more' end
+{%- endmacro %}
+
+{#- A share in words, to a tenth of a per cent. -#}
+{% macro percent_text(column) -%}
+    case
+        when {{ column }} <> 0 and abs({{ column }}) < 0.0005
+        then 'less than 0.1 %'
+        else cast(cast(abs({{ column }}) * 100 as decimal(38, 1)) as varchar) || ' %'
+    end
+{%- endmacro %}
+
+{#- A count with its noun. -#}
+{% macro counted(column, noun) -%}
+    cast({{ column }} as varchar) || ' {{ noun }}' || case when {{ column }} = 1 then '' else 's' end
+{%- endmacro %}

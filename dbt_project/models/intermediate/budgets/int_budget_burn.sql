@@ -1,0 +1,84 @@
+{{ config(materialized="view") }}
+-- What each quarter-hour makes of the period so far: projections to its end, burn rates in three windows, and what
+-- they signal. A window never reaches into the period before.
+{%- set rate_windows = ["recent", "short", "long"] %}
+with
+    running as (
+        select
+            *,
+            sum(quarter_usd) over period_so_far as spent_usd,
+            sum(usual_usd) over period_so_far as usual_so_far_usd,
+            sum(usual_usd) over (partition by budget_id, event_date) as usual_period_usd
+        from {{ ref("int_budget_quarters") }}
+        window period_so_far as (partition by budget_id, event_date order by number)
+    ),
+
+    windows as (
+        select
+            *,
+            cast(spent_usd as double) as spent,
+            cast(limit_usd as double) as budget,
+            {% for window in rate_windows %}
+                {%- set quarters = budget_window(window) %}
+                cast(spent_usd - lag(spent_usd, {{ quarters }}, 0) over period_so_far as double) as {{ window }}_usd,
+                usual_so_far_usd
+                - lag(usual_so_far_usd, {{ quarters }}, 0) over period_so_far as {{ window }}_usual_usd,
+            {% endfor %}
+            least((usual_period_usd - usual_so_far_usd) / usual_period_usd, 1) as share_ahead
+        from running
+        window period_so_far as (partition by budget_id, event_date order by number)
+    ),
+
+    rates as (
+        select
+            *,
+            -- the rates at which the limit would last exactly, by the scope's own hours
+            -- and weekdays
+            {% for window in rate_windows %}
+                budget * {{ window }}_usual_usd / usual_period_usd as {{ window }}_even_usd,
+            {% endfor %}
+            round(spent * quarters_in_period / number, 6) as naive_projection_usd,
+            round(
+                case
+                    when is_usual_known
+                    then
+                        spent
+                        + usual_period_usd
+                        * share_ahead
+                        * (spent + {{ budget_pace_prior() }} * usual_period_usd)
+                        / (usual_so_far_usd + {{ budget_pace_prior() }} * usual_period_usd)
+                    else spent * quarters_in_period / number
+                end,
+                6
+            ) as projection_usd
+        from windows
+    ),
+
+    signals as (
+        select
+            *,
+            is_spend_alert_on
+            and budget > 0
+            and usual_so_far_usd >= min_elapsed_share * usual_period_usd
+            and spent >= min_spent_share * budget
+            and projection_usd >= budget
+            -- more than usual, or, where the usual is already too much, more than would
+            -- last
+            and recent_usd
+            >= least(case when is_usual_known then burn_ratio * recent_usual_usd end, recent_even_usd) as is_on_course,
+            is_spend_alert_on and budget > 0 and long_usd >= min_spent_share * budget
+            {% for window in ["short", "long"] %}
+                and {{ window }}_usd
+                >= fast_burn_ratio
+                * greatest({{ window }}_even_usd, case when is_usual_known then {{ window }}_usual_usd else 0 end)
+            {% endfor %} as is_burning_fast
+        from rates
+    )
+
+select
+    *,
+    -- an alert lasts from a signal until nothing was hot for the quiet time
+    is_on_course
+    or is_burning_fast
+    or (is_spend_alert_on and budget > 0 and projection_usd >= lower_ratio * budget) as is_hot
+from signals

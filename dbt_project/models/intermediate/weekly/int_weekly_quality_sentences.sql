@@ -1,0 +1,66 @@
+{{ config(materialized="view") }}
+-- What limits the trust in a week's figures, in sentences.
+select
+    week_start,
+    environment,
+    data_mode,
+    9 as place,
+    'unpriced' as kind,
+    'warning' as severity,
+    exposure_usd as amount_usd,
+    'Calls without a price, in no total: '
+    || cast(unpriced_attempts as varchar)
+    || ' ('
+    || {{ percent_text("unpriced_share") }}
+    || '). '
+    || coalesce('They likely cost ' || {{ usd_text("exposure_usd") }}, 'What they cost is unknown')
+    || '; see unpriced_models.' as sentence
+from {{ ref("int_weekly_usage") }}
+where unpriced_attempts > 0
+
+union all
+
+select
+    week_start,
+    environment,
+    data_mode,
+    10 as place,
+    'estimate' as kind,
+    'info' as severity,
+    estimated_cost_usd as amount_usd,
+    {{ percent_text("estimated_share") }} || ' of the spend rests on token counts that are estimates.' as sentence
+from {{ ref("int_weekly_usage") }}
+where estimated_share > 0
+
+union all
+
+select
+    week_start,
+    environment,
+    data_mode,
+    11 as place,
+    'quality' as kind,
+    case when missing_usage_attempts > 0 or conflicting_deliveries > 0 then 'warning' else 'info' end as severity,
+    cast(null as decimal(38, 12)) as amount_usd,
+    concat_ws(
+        ' ',
+        case
+            when duplicate_deliveries > 0
+            then 'Repeated deliveries that counted once: ' || cast(duplicate_deliveries as varchar) || '.'
+        end,
+        case
+            when conflicting_deliveries > 0
+            then
+                cast(conflicting_deliveries as varchar)
+                || ' of them differ from the one that was kept: see delivery_conflicts.'
+        end,
+        case
+            when missing_usage_attempts > 0
+            then
+                'Successful calls without token counts, whose cost is unknown: '
+                || cast(missing_usage_attempts as varchar)
+                || '.'
+        end
+    ) as sentence
+from {{ ref("int_weekly_usage") }}
+where duplicate_deliveries > 0 or missing_usage_attempts > 0

@@ -1,0 +1,89 @@
+{{ config(materialized="view") }}
+-- What each week cost, what moved it and who, in sentences.
+{%- set week_scope = "week_start, environment, data_mode" %}
+with
+    usage as (select * from {{ ref("int_weekly_usage") }}),
+
+    effects as (
+        {% for effect, words in {
+            "volume": "requests",
+            "mix": "endpoints and models used",
+            "retry": "retries",
+            "token": "tokens per call",
+            "price": "dollars per token",
+        }.items() %}
+            select {{ week_scope }}, change_usd, '{{ words }}' as words, {{ effect }}_usd as effect_usd
+            from usage {{ "union all" if not loop.last }}
+        {% endfor %}
+    ),
+
+    largest_effects as (
+        select *
+        from effects
+        where effect_usd <> 0
+        qualify
+            row_number() over (partition by {{ week_scope }} order by abs(effect_usd) desc, words)
+            <= {{ weekly_named_effects() }}
+    )
+
+select
+    {{ week_scope }},
+    1 as place,
+    'spend' as kind,
+    'info' as severity,
+    spend_usd as amount_usd,
+    case
+        when spend_usd is null
+        then 'Nothing that was used has a price: the spend is unknown.'
+        when not is_complete
+        then 'So far ' || {{ usd_text("spend_usd") }} || ' were spent; the week is not over.'
+        when change_usd is null
+        then 'Spend was ' || {{ usd_text("spend_usd") }} || '; there is no week before it to compare with.'
+        else
+            'Spend was '
+            || {{ usd_text("spend_usd") }}
+            || ', '
+            || {{ more_or_less("change_usd") }}
+            || coalesce(' (' || {{ percent_text("change_ratio") }} || ')', '')
+            || ' than the week before'
+            || case
+                when previous_days_with_usage < days_with_usage
+                then ', which had usage on ' || {{ counted("previous_days_with_usage", "day") }} || ' only.'
+                else '.'
+            end
+    end as sentence
+from usage
+
+union all
+
+select
+    {{ week_scope }},
+    2 as place,
+    'effect' as kind,
+    'info' as severity,
+    change_usd as amount_usd,
+    'What moved it: ' || string_agg(
+        words || case when effect_usd < 0 then ' -' else ' +' end || {{ usd_text("effect_usd") }},
+        ', '
+        order by abs(effect_usd) desc, words
+    )
+    || '.' as sentence
+from largest_effects
+group by {{ week_scope }}, change_usd
+
+union all
+
+select
+    {{ week_scope }},
+    3 as place,
+    'driver' as kind,
+    'info' as severity,
+    change_usd as amount_usd,
+    member
+    || ' changed most: '
+    || {{ more_or_less("change_usd") }}
+    || ', '
+    || {{ usd_text("spend_usd") }}
+    || ' in all.' as sentence
+from {{ ref("int_weekly_changes") }}
+where dimension = 'endpoint' and rank = 1 and change_usd <> 0

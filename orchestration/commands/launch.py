@@ -1,0 +1,69 @@
+"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used.
+
+What they were given stands in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
+"""
+
+import json
+import os
+import sys
+from datetime import date, datetime, timedelta
+
+from orchestration.plain import ArgumentError, visible
+from orchestration.settings import Settings, from_environment
+from orchestration.weekly import WeekError, week_start
+from orchestration.wording import minute
+
+FIRST_DATE, END_DATE = date(2015, 1, 1), date(2101, 1, 1)  # events outside are rejected while they are loaded
+YES, NO = ("true", "yes", "1"), ("false", "no", "0", "")
+
+
+def weekly_config(settings: Settings, week: str) -> dict[str, str]:
+    """The configuration of `weekly_recurrence`. Raises WeekError for what is no week, or one that is not over."""
+    if week:
+        ends = datetime.combine(week_start(week) + timedelta(days=7), datetime.min.time(), settings.as_of.tzinfo)
+        if settings.as_of < ends:
+            raise WeekError(f"WEEK is {week!r}, which ends at {minute(ends)} UTC: a run after that reports it.")
+    return {"week": week}
+
+
+def backfill_config(first: str, last: str, full_refresh: str) -> dict[str, str | bool]:
+    """The configuration of `backfill`. Raises ArgumentError with a sentence."""
+    days = [_event_date(name, text) for name, text in (("FROM", first), ("TO", last)) if text]
+    if len(days) == 1:
+        raise ArgumentError(
+            "A backfill has both dates or neither: give FROM and TO, or FULL_REFRESH=true for everything."
+        )
+    if days and days[0] > days[1]:
+        raise ArgumentError(f"FROM is {first}, which is after TO, {last}: give the earlier date as FROM.")
+    if full_refresh.lower() not in YES + NO:
+        raise ArgumentError(f"FULL_REFRESH is {full_refresh!r}: write true or false.")
+    return {"from": first, "to": last, "full_refresh": full_refresh.lower() in YES}
+
+
+def _event_date(name: str, text: str) -> date:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a UTC event date, which has no time
+    except ValueError:
+        raise ArgumentError(f"{name} is {text!r}: give a date that exists, as YYYY-MM-DD.") from None
+    if not FIRST_DATE <= day < END_DATE or day.isoformat() != text:
+        raise ArgumentError(f"{name} is {text!r}: give an event date of 2015 to 2100, as YYYY-MM-DD.")
+    return day
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Starts a job and becomes it; 2 with a sentence on stderr when it cannot be started."""
+    [command] = sys.argv[1:] if arguments is None else arguments
+    given = {name: os.environ.get(name, "").strip() for name in ("WEEK", "FROM", "TO", "FULL_REFRESH")}
+    try:
+        if command == "weekly":
+            job, config = "weekly_recurrence", weekly_config(from_environment(), given["WEEK"])
+        else:
+            job, config = "backfill", backfill_config(given["FROM"], given["TO"], given["FULL_REFRESH"])
+    except (ArgumentError, WeekError, ValueError) as problem:  # ValueError: a setting, with its sentence
+        print(visible(problem), file=sys.stderr)
+        return 2
+    return os.execvp("dg", ["dg", "launch", "--job", job, "--config-json", json.dumps(config)])  # noqa: S606 - no shell
+
+
+if __name__ == "__main__":
+    sys.exit(main())

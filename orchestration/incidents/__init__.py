@@ -1,0 +1,1 @@
+"""What SQL cannot do for incidents: the events that people write down."""

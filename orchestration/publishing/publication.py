@@ -1,0 +1,139 @@
+"""Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.publishing.exports import exports_signature, write_exports
+from orchestration.publishing.publications import new_publication, replace_file
+from orchestration.quality.data_docs import copy_site, site_of, what_it_shows
+from orchestration.settings import Settings
+from orchestration.storage import make_private
+from orchestration.warehouse import duckdb_config, open_marts, warehouse
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publish did: the signature of the marts that readers see, and whether anything had to be written."""
+
+    signature: str
+    written: bool
+    exports_written: int
+
+
+def publish(settings: Settings) -> Publication:
+    """Make the checked warehouse visible: marts.duckdb, exports with their manifest, Data Docs and marts.json change together.
+
+    Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
+    """
+    make_private(settings)
+    signature, built = _mark_verified(settings)
+    said = {
+        "signature": signature,
+        "exports": exports_signature(settings),
+        "data_docs": what_it_shows(site_of(settings)),
+    }
+    before = read_marts_json(settings)
+    if said.items() <= before.items() and (settings.published / "marts.duckdb").exists():
+        return Publication(signature, written=False, exports_written=0)
+    with new_publication(settings) as folder:
+        database = folder / "marts.duckdb"
+        if signature != before.get("signature") or not database.exists():
+            _copy_marts(settings, database, signature)
+        with open_marts(settings, database) as connection:
+            exports_written = write_exports(connection, settings, folder / "exports", built, signature)
+        copy_site(site_of(settings), folder / "docs" / "data_docs")
+        said["published_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        replace_file(folder / "marts.json", json.dumps(said, indent=2))
+    return Publication(signature, written=True, exports_written=exports_written)
+
+
+def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]:
+    """Remember that every built date has passed the tests; return the signature of all that readers can see, and what was built."""
+    with warehouse(settings, read_only=False) as connection:
+        connection.execute(
+            """
+            begin;
+            delete from tokentrail.verified;
+            insert into tokentrail.verified select model, event_date, input_fingerprint, built_at from tokentrail.built;
+            commit;
+            """
+        )
+        signature = connection.execute(SIGNATURE_SQL).fetchone()[0]
+        built = connection.execute(BUILT_SQL).fetchall()
+        connection.execute("checkpoint")
+    return signature, built
+
+
+BUILT_SQL = """
+    select model, cast(event_date as varchar), concat_ws(' ', input_fingerprint, built_at)
+    from tokentrail.built order by model, event_date
+"""
+
+# Marts that are few rows and no clock: hashed whole.
+WHOLE = (
+    *("alerts", "budget_transitions", "incidents", "incident_events"),
+    *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
+)
+
+# Small marts are hashed by content; the large ones by what their dates were built from, and when: a backfill that repairs
+# rows leaves the fingerprint as it was.
+_WHOLE_SQL = ",\n".join(
+    f"(select md5(string_agg(cast(mart as varchar), ',' order by mart)) from marts.{name} as mart)"  # noqa: S608 - names above
+    for name in WHOLE
+)
+SIGNATURE_SQL = f"""
+    select md5(concat_ws('|',
+        (select string_agg(concat_ws(' ', model, event_date, input_fingerprint, built_at), ',' order by model, event_date)
+            from tokentrail.built),
+        (select md5(string_agg(price_row_key || price_book_version, ',' order by price_row_key)) from marts.price_book),
+        (select string_agg(concat_ws(' ', price_book_version, recorded_at), ',' order by version_sequence)
+            from marts.price_book_versions),
+        (select md5(string_agg(concat_ws(' ', landing_file, line_number, reason_code), ',' order by landing_file, line_number))
+            from marts.rejected_events),
+        (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),
+            ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
+        (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel, runbook_reviewed_at,
+            is_runbook_stale), ',' order by endpoint_tag)) from marts.dim_endpoints),
+        -- time alone moves a projection; that is not worth another file
+        (select md5(string_agg(concat_ws(' ', budget_id, period_start, state, spent_usd, limit_usd), ',' order by budget_id, period_start))
+            from marts.budget_status),
+        {_WHOLE_SQL},
+        (select md5(string_agg(announcement_id, ',' order by announcement_id)) from marts.budget_announcements),
+        (select md5(string_agg(concat_ws(' ', message_id, status, tries, acknowledged_at), ',' order by message_id))
+            from marts.notification_outbox)
+    ))
+"""  # noqa: S608 - names above
+
+
+def read_marts_json(settings: Settings) -> dict:
+    """What the publication in force says of itself; nothing, when there is none or when it is in pieces."""
+    try:
+        said = json.loads((settings.published / "marts.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
+    """Copy the warehouse file and drop all but the marts: intermediate models are no interface.
+
+    `tokentrail.publication` says in the file itself which marts these are: people mail files.
+    """
+    replace_file(target, settings.warehouse)
+    with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
+        schemas = connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
+        ).fetchall()
+        for (schema,) in schemas:
+            if schema != "marts":
+                connection.execute(f'drop schema "{schema}" cascade')
+        connection.execute("create schema tokentrail")
+        connection.execute(
+            "create table tokentrail.publication as select ?::varchar as signature, ?::timestamp as as_of",
+            [signature, settings.as_of.replace(tzinfo=None)],
+        )
+        connection.execute("checkpoint")

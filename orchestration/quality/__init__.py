@@ -1,0 +1,1 @@
+"""What SQL cannot do for data quality: the expectations, judged when a profile changed, and their Data Docs."""

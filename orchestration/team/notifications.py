@@ -1,0 +1,86 @@
+"""notification_channels.csv: where messages go, when, and who is told next."""
+
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from orchestration.team.columns import SEEDS, Blank, Day, Number, SeedError, Text, TimeZone, read_rows, said_twice
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SEVERITIES = ("info", "warning", "critical")  # in order
+
+
+def _address_variable(value: str) -> str:
+    prefix, name = "TOKENTRAIL_CHANNEL_", value.removeprefix("TOKENTRAIL_CHANNEL_")
+    if name == value or not name or not set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
+        # the value is not repeated: it may be an address, and addresses are secrets
+        raise ValueError(
+            f"it is no name of an environment variable that begins with {prefix}, such as {prefix}FINANCE: "
+            "an address never stands in this file"
+        )
+    return value
+
+
+def _time_of_day(value: str) -> time | None:
+    try:
+        return datetime.strptime(value, "%H:%M").time() if value else None  # noqa: DTZ007 - a local time, whatever the day
+    except ValueError:
+        raise ValueError(f"{value!r} is no time of day: give HH:MM") from None
+
+
+class NotificationChannel(BaseModel):
+    """One row of notification_channels.csv: where messages go, when, and who is told next. The address stands in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: Text
+    address_variable: Annotated[str, AfterValidator(_address_variable)]
+    min_severity: Literal[SEVERITIES]
+    digest: Literal["immediate", "daily", "weekly"]
+    digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
+    digest_weekday: Annotated[Literal[WEEKDAYS] | None, Blank]
+    time_zone: TimeZone
+    cooldown_minutes: Annotated[int, Field(ge=0), Number]
+    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0), Number] | None, Blank]
+    escalate_to: Annotated[str | None, Blank]
+    muted_from: Day
+    muted_until: Day
+    reason: Text
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.digest != "immediate") != (self.digest_at is not None):
+            raise ValueError(
+                f"digest is {self.digest}: give digest_at (local HH:MM) with daily and weekly, and only then"
+            )
+        if (self.digest == "weekly") != (self.digest_weekday is not None):
+            raise ValueError(f"digest is {self.digest}: give digest_weekday with weekly, and only then")
+        if (self.escalate_to is None) != (self.escalate_after_minutes is None):
+            raise ValueError("give both of escalate_after_minutes and escalate_to, or neither")
+        if self.escalate_to == self.channel:
+            raise ValueError(f"{self.channel} escalates to itself: name another channel")
+        if self.muted_until and not self.muted_from:
+            raise ValueError("muted_until has no muted_from: give the first day of silence")
+        if self.muted_from and self.muted_until and self.muted_from >= self.muted_until:
+            raise ValueError(
+                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: it is the first day that speaks again"
+            )
+        return self
+
+
+def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
+    """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
+    rows, problems = read_rows(path, NotificationChannel)
+    problems += said_twice(path, rows, lambda row: row.channel, lambda row: f"are both {row.channel}")
+    channels = dict.fromkeys(row.channel for row in rows.values())
+    for line, row in rows.items():
+        if row.escalate_to and row.escalate_to not in channels:
+            problems.append(
+                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is no channel of this file: "
+                f"write one of {', '.join(channels)}."
+            )
+    if problems:
+        raise SeedError("\n".join(problems))
+    return {row.channel: row for row in rows.values()}

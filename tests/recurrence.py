@@ -122,8 +122,11 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
     connection.execute("create table intermediate.alert_signal_days as from intermediate.attempt_days")
     connection.execute(
         f"""create table staging.stg_incident_events (incident_id varchar, event_type varchar, occurred_at timestamp,
-        started_at timestamp, actor varchar, arrival_date date, landing_file varchar, content_hash varchar, line_number bigint,
+        started_at timestamp, actor varchar, content_hash varchar, line_number bigint,
         {", ".join(f"{name} varchar" for name in EVENT_FIELDS)})"""
+    )
+    connection.execute(
+        """create table intermediate.int_arrivals (source varchar, content_hash varchar, landing_file varchar, arrival_date date)"""
     )
     for problem in problems:
         for alert in problem.alerts:
@@ -159,14 +162,17 @@ def _provide_event(connection, problem: Problem, line: int, incident: str, kind:
             "data_mode": "real",
             "spike_type": "retry",
         } | fields
+    content_hash = f"{incident} {line:06}"  # in the order of the lines
+    connection.execute(
+        "insert into intermediate.int_arrivals values ('incidents', ?, ?, ?)",
+        [content_hash, f"incidents/{problem.name}.jsonl", fields.pop("arrived", at[:10])],
+    )
     row = {
         "incident_id": incident,
         "event_type": kind,
         "occurred_at": at,
         "actor": "ana",
-        "arrival_date": fields.pop("arrived", at[:10]),
-        "landing_file": f"incidents/{problem.name}.jsonl",
-        "content_hash": problem.name,
+        "content_hash": content_hash,
         "line_number": line,
         **fields,
     }

@@ -48,9 +48,10 @@ with
             dimension,
             member,
             cast(sum(case when is_past then 0 else cost_usd end) as decimal(38, 12)) as spent_usd,
+            -- added up exactly: a sum of doubles depends on its order, and rounds up or down
             cast(
                 round(
-                    sum(case when is_past then cast(cost_usd as double) else 0 end)
+                    cast(sum(case when is_past then cost_usd else 0 end) as double)
                     * any_value(days_so_far)
                     / any_value(past_days),
                     6

@@ -16,7 +16,7 @@ MAKEOVERRIDES :=
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -43,13 +43,13 @@ backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with 
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
 	@python -m orchestration.commands.explain
 
-reload: $(VENV)  ## judge the lines of a landed file again: FILE=events/dt=2026-11-22/x.jsonl
+reload: $(VENV)  ## load a landed file again: FILE=events/dt=2026-11-22/x.jsonl
 	@python -m orchestration.commands.reload
 
-price-diff: $(VENV)  ## what changed overrides or a newer catalogue would move, before they are applied
+price-diff: $(VENV)  ## what changed overrides or a newer catalogue would change, before they are applied
 	@python -m orchestration.commands.price_diff
 
-acknowledge: $(VENV)  ## confirm that you are working on the topic of a message, so that it is not escalated: TOPIC=<topic>
+acknowledge: $(VENV)  ## confirm that you are working on the topic of a message, which ends its escalation: TOPIC=<topic>
 	@python -m orchestration.commands.outbox acknowledge
 
 set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.../x.jsonl LINE=412 REASON="..."
@@ -58,7 +58,7 @@ set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.
 take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
 	@python -m orchestration.commands.set_aside take-back
 
-incident: $(VENV)  ## write down what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
+incident: $(VENV)  ## record what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
 	@python -m orchestration.commands.incident
 
 ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
@@ -66,6 +66,9 @@ ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the senso
 
 test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB
 	pytest
+
+test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
+	pytest -m "not slow"
 
 coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
 	pytest --cov
@@ -78,13 +81,13 @@ lint: $(VENV)  ## ruff, sqlfmt, dbt parse and dbt-bouncer, over the whole projec
 	DBT_TARGET_PATH="$(CURDIR)/$(LINT)/target" DBT_LOG_PATH="$(CURDIR)/$(LINT)" dbt parse --quiet --project-dir dbt_project
 	DBT_PROJECT_DIR="$(CURDIR)/$(LINT)" dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
 
-bench: $(VENV)  ## throughput against a hand-written script, memory, the cost of one more day
+bench: $(VENV)  ## throughput against a hand-written script, memory, and the cost of one more day
 	python -m benchmarks
 
 bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recall, causes, false alarms
 	python -m benchmarks.alerts
 
-bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often for nothing
+bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often in error
 	python -m benchmarks.budgets
 
 bench-faults: $(VENV)  ## no space, I/O errors and kills at every kind of call of a run, and killed runs under a daemon

@@ -97,6 +97,9 @@ MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
 
 
+Period = tuple[datetime | None, datetime | None]  # half-open, naive UTC; None: open
+
+
 class Resolved(NamedTuple):
     """A catalogue model; `how` is a phrase for people: 'as reported', 'prefix gemini/ taken off', 'alias ...'.
 
@@ -228,7 +231,10 @@ def context_of(key: PriceKey) -> dict[str, str]:
 def catalogue_rows(key: PriceKey, resolved: Resolved) -> list[Row]:
     """The catalogue's prices for a key: disjoint rows that cover all time, all hours and all input sizes."""
     context = {} if resolved.is_borrowed else context_of(key)
-    prices = [*_standard_prices(resolved.model), *_variants(resolved.model, context)]
+    prices: list[types.ConditionalPrice | types.PriceVariant] = [
+        *_standard_prices(resolved.model),
+        *_variants(resolved.model, context),
+    ]
     for price in prices:
         _check(price)
     corrections = corrected_prices(resolved.provider.id, resolved.model.id, context)
@@ -303,11 +309,11 @@ def _check(price: types.ConditionalPrice | types.PriceVariant) -> None:
 def _row(
     key: PriceKey,
     resolved: Resolved,
-    context: dict,
+    context: dict[str, str],
     corrections: list[Placed[CorrectedPrice]],
-    valid: tuple,
-    seconds: tuple,
-    tokens: tuple,
+    valid: Period,
+    seconds: tuple[int, int],
+    tokens: tuple[int, int | None],
 ) -> Row:
     instant = _any_instant(valid, seconds)
     active = _active_variants(resolved.model, context, instant)
@@ -341,7 +347,7 @@ def _row(
     }
 
 
-def prices_at(prices: types.ModelPrice, input_tokens: int) -> dict:
+def prices_at(prices: types.ModelPrice, input_tokens: int) -> dict[str, Decimal]:
     """USD per unit by registry unit, of a request with that much input: a tier holds above its start, for all of it."""
     found = {}
     for price_key, price in vars(prices).items():
@@ -383,7 +389,7 @@ def _tiers(prices: types.ModelPrice) -> list[types.Tier]:
     return [tier for price in vars(prices).values() if isinstance(price, types.TieredPrices) for tier in price.tiers]
 
 
-def _any_instant(valid: tuple, seconds: tuple) -> datetime:
+def _any_instant(valid: Period, seconds: tuple[int, int]) -> datetime:
     """An instant whose date and hour are those of a segment: all that the catalogue's constraints look at."""
     start, end = valid
     day = start or (end - timedelta(days=1) if end else datetime(2000, 1, 1))  # noqa: DTZ001 (rows hold naive UTC)

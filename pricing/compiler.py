@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pricing.catalogue import Resolved, Stretch, catalogue_rows, resolve_over_time
 from pricing.override_entries import Alias, holds
@@ -62,10 +62,10 @@ def _meanings(key: PriceKey, overrides: Overrides) -> Iterator[_Meaning]:
             if resolved and alias:
                 resolved = resolved._replace(how=f"alias of {alias.to_provider}/{alias.to_model}")
             base = catalogue_rows(key, resolved) if resolved else [_unknown_row(key)]
-            yield _Meaning(*within, resolved, alias, base)
+            yield _Meaning(within[0], within[1], resolved, alias, base)
 
 
-def _common(stretch: Stretch, start: datetime | None, end: datetime | None) -> tuple | None:
+def _common(stretch: Stretch, start: datetime | None, end: datetime | None) -> tuple[Any, Any] | None:
     common = clip({"valid_from": stretch.start, "valid_to": stretch.end}, start, end)
     return (common["valid_from"], common["valid_to"]) if common else None
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -123,7 +123,7 @@ def needed_bounds(provider_id: str, model_id: str) -> list[datetime]:
     ]
 
 
-def cited(placed: Placed) -> str:
+def cited(placed: Placed[AnyKind]) -> str:
     """A correction by its place and its source, for rows and for people."""
     place, correction = placed
     return f"{place} ({correction.source})"
@@ -157,9 +157,9 @@ def _of(kind: type[AnyKind]) -> list[Placed[AnyKind]]:
 
 
 @cache
-def every_correction() -> tuple[Placed, ...]:
+def every_correction() -> tuple[Placed[Any], ...]:
     """All of them in the order of the files, each with its place."""
-    found: list[Placed] = []
+    found: list[Placed[Any]] = []
     for path in sorted(FOLDER.glob("*.yml")):
         file = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         for word, corrections in (("alias", file.aliases), ("price", file.prices), ("need", file.needs)):

@@ -104,7 +104,7 @@ def _without(form: Form, name: str, phrase: str, provider: str | None = None, as
     return Form(provider or form.provider, name, (*form.taken_off, phrase), (*form.asked, *asked))
 
 
-def _is_googles(resource: re.Match, name: str) -> bool:
+def _is_googles(resource: re.Match[str], name: str) -> bool:
     return bool(resource["publisher"]) or name[resource.end() :].lower().startswith("gemini")
 
 

@@ -156,7 +156,7 @@ class PriceOverride(Entry):
         return one_spelling({name: value for name, value in parts.items() if value})
 
     @property
-    def scope(self) -> tuple:
+    def scope(self) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """What it is limited to besides provider and model; entries of one scope cover the same attempts."""
         return self.tenant, tuple(sorted(self.variant.items()))
 
@@ -214,7 +214,7 @@ class Overrides:
 NO_OVERRIDES = Overrides()
 
 
-def _undated(entry: PriceOverride | Alias) -> set[str]:
+def _undated(entry: Entry) -> set[str]:
     """An alias without dates says what it said before there were any."""
     return {name for name in ("starts_at", "ends_at") if isinstance(entry, Alias) and getattr(entry, name) is None}
 

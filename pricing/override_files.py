@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
     """YAML where a number keeps its digits and a key written twice is an error."""
 
 
-def _decimal(loader: yaml.SafeLoader, node: yaml.Node) -> Decimal:
+def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
     text = loader.construct_scalar(node)
     try:
         return Decimal(text)
@@ -61,8 +61,8 @@ def _decimal(loader: yaml.SafeLoader, node: yaml.Node) -> Decimal:
         raise yaml.constructor.ConstructorError(None, None, f"{text} is not a number", node.start_mark) from None
 
 
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict:
-    seen: set = set()
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
     for key, _ in node.value:
         if key.value in seen:
             problem = f"`{key.value}` is written twice, the first would be lost: delete one"
@@ -111,7 +111,7 @@ def _sentences(error: Exception, kind: type[Entry]) -> list[str]:
         }
         return [sentence for sentence in sentences if not sentence.startswith(tuple(meant))]
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        hint = ": indent with spaces, not with tabs" if "'\\t'" in error.problem else ""
+        hint = ": indent with spaces, not with tabs" if "'\\t'" in (error.problem or "") else ""
         return [f"line {error.problem_mark.line + 1}: {error.problem}{hint}."]
     if isinstance(error, yaml.reader.ReaderError):
         return [f"character {error.position + 1}: it holds a character that is no text: save the file as UTF-8."]
@@ -143,7 +143,7 @@ def _sentence(detail: Any, kind: type[Entry]) -> str:
 
 def _overlaps(prices: list[tuple[str, PriceOverride]]) -> Iterator[str]:
     """Two entries of one kind and scope that hold at one time leave open which price an attempt pays."""
-    alike: dict[tuple, list[tuple[str, PriceOverride]]] = {}
+    alike: dict[tuple[Any, ...], list[tuple[str, PriceOverride]]] = {}
     for place, entry in sorted(prices, key=lambda found: found[1].starts_at):
         for model in sorted({*entry.model}) if entry.model else ("all models",):
             key = (entry.kind, entry.provider, entry.model is None, model, entry.scope)

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import partial
+from typing import Any
 
 from pricing.catalogue import Resolved, context_of
 from pricing.override_entries import NO_OVERRIDES, Alias, Overrides, PriceOverride, holds
@@ -52,7 +53,7 @@ def tenants_of(key: PriceKey, overrides: Overrides, resolved: Resolved | None, a
     """The tenants that any entry on this provider and model names, whatever variant it is limited to."""
     names = _names_of(key, resolved, alias)
     found = {entry.tenant for _, entry in overrides.prices if _closeness(entry, names) is not None}
-    return found - {None}
+    return {tenant for tenant in found if tenant is not None}
 
 
 def override_rows(
@@ -115,7 +116,7 @@ def _closeness(entry: PriceOverride, names: Sequence[tuple[str, str]]) -> int | 
     return max(covered, default=None)
 
 
-def _narrowness(entry: PriceOverride) -> tuple:
+def _narrowness(entry: PriceOverride) -> tuple[Any, ...]:
     context = sorted(entry.price_context or ())
     parts = (entry.tenant, entry.model, entry.processing, entry.service_tier, entry.region)
     given = tuple(part is not None for part in parts)
@@ -149,7 +150,7 @@ def _rows_of(place: str, entry: PriceOverride, start: datetime | None, end: date
     return [
         {
             "price_provider_id": entry.provider,
-            "price_model_id": entry.model[0],
+            "price_model_id": entry.model[0] if entry.model else None,
             "resolution": "override",
             **LISTED,
             "approved_by": entry.approved_by,
@@ -204,7 +205,10 @@ def _times(price: Decimal, product: Decimal, places: str) -> Decimal:
 
 
 def _factor(entry: PriceOverride) -> Decimal:
-    return entry.discount_factor if entry.kind == "discount" else entry.uplift_factor
+    factor = entry.discount_factor if entry.kind == "discount" else entry.uplift_factor
+    if factor is None:
+        raise TypeError(f"{entry.kind} of {entry.provider} has no factor")
+    return factor
 
 
 def _pairs(entry: PriceOverride) -> set[str]:

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from pricing.compiler import compile_key
 from pricing.overrides import NO_OVERRIDES, Overrides
 from pricing.rows import PriceKey, Row
-from pricing.units import LEAVES, Usage, leaves_from, other_from
+from pricing.units import LEAVES, Count, Usage, leaves_from, other_from
 
 COST_SCALE = Decimal(1).scaleb(-12)
 _MONEY = Context(prec=50, rounding=ROUND_HALF_UP)  # wide enough that only the last step rounds
@@ -83,7 +83,7 @@ def canonical_context(price_context: Mapping[str, str] | None) -> str | None:
     return json.dumps(dict(price_context), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _status(usage: Usage, used: Mapping[str, tuple]) -> str:
+def _status(usage: Usage, used: Mapping[str, tuple[Count | None, Decimal | None]]) -> str:
     if not usage.is_known or any(count is None and rate is not None for count, rate in used.values()):
         return "no_usage"
     return "unpriced" if any(count and rate is None for count, rate in used.values()) else "priced"

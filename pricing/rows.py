@@ -64,7 +64,7 @@ def priced_columns(prices: Mapping[str, Decimal], unpriceable: frozenset[str] = 
     An attempt pays no request fee where none is charged, so `requests` is 0; a leaf that nothing covers is None.
     """
     leaves, others, fallbacks = coverage(frozenset(prices))
-    columns: Row = {leaf.price_column: prices.get(leaves[leaf.name]) for leaf in LEAVES}
+    columns: Row = {leaf.price_column: prices.get(leaves[leaf.name] or "") for leaf in LEAVES}
     columns["billed_requests_price_usd"] = prices.get("requests", Decimal(0).quantize(PRICE_SCALE))
     # What repeats a leaf is paid there.
     texts = {
@@ -91,7 +91,7 @@ EVERYWHERE: Row = {
 AXES = (("input_tokens_from", "input_tokens_to"), ("day_second_from", "day_second_to"), ("valid_from", "valid_to"))
 
 
-def intervals(starts: list, first: Any, last: Any) -> list[tuple[Any, Any]]:
+def intervals(starts: list[Any], first: Any, last: Any) -> list[tuple[Any, Any]]:
     """Half-open intervals from `first` to `last` that begin anew at each start."""
     inner = sorted({start for start in starts if start not in (first, last)})
     return list(pairwise([first, *inner, last]))
@@ -114,7 +114,7 @@ def coalesce(rows: list[Row]) -> list[Row]:
 
 
 def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
-    alike: dict[tuple, list[Row]] = {}
+    alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         alike.setdefault(tuple(value for name, value in row.items() if name not in (start, end)), []).append(row)
     merged = []

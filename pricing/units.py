@@ -139,11 +139,15 @@ class Usage:
 
         A total that is more than input and output by just the reasoning has it beside the output (xAI).
         """
-        output = _side(self.output_tokens, self.total_tokens, self.input_tokens)
-        known = (self.total_tokens, self.input_tokens, self.output_tokens, self.reasoning_tokens)
-        if None not in known and self.total_tokens - self.input_tokens - self.output_tokens == self.reasoning_tokens:
-            return output + self.reasoning_tokens
-        return output
+        total, given, output, reasoning = (
+            self.total_tokens,
+            self.input_tokens,
+            self.output_tokens,
+            self.reasoning_tokens,
+        )
+        if total is None or given is None or output is None or reasoning is None:
+            return _side(output, total, given)
+        return output + (reasoning if total - given - output == reasoning else 0)
 
 
 COUNTS = tuple(item.name for item in fields(Usage) if item.name != "other")
@@ -184,7 +188,7 @@ def coverage(priced: frozenset[str]) -> tuple[dict[str, str | None], dict[str, s
     return leaves, {name: unit for name, unit in others.items() if unit is not None}, fallbacks
 
 
-def leaves_from(usage: Usage) -> dict[str, int | None]:
+def leaves_from(usage: Usage) -> dict[str, Count | None]:
     """Disjoint leaf counts of an attempt, by leaf name, in the order of `LEAVES`.
 
     None: not known. A remainder (`uncached_input`, `text_output`) is unknown when its total is; every other leaf that
@@ -192,7 +196,7 @@ def leaves_from(usage: Usage) -> dict[str, int | None]:
     """
     cells = _cells(usage)
     default = 0 if usage.is_known else None
-    counts = {leaf.name: cells.get(leaf.unit, default) for leaf in LEAVES}
+    counts: dict[str, Count | None] = {leaf.name: cells.get(leaf.unit, default) for leaf in LEAVES}
     counts["uncached_input"], counts["text_output"] = cells.get("input_tokens"), cells.get("output_tokens")
     counts["cache_write_5m"] = cells.get("cache_write_tokens", default)
     counts["billed_requests"] = 1 if usage.is_known else None

@@ -83,7 +83,7 @@ def normalise(provider: str, payload: Any, api_flavor: str | None = None, model:
     return Normalised(usage, served_model, _service_tier(payload), flavor, _price_words(payload), is_partial)
 
 
-def _with_iterations(payload: Mapping) -> tuple[Mapping, bool]:
+def _with_iterations(payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     """A payload whose counts hold every billed iteration, and whether one of them cannot be counted in."""
     usage = _usage_object(payload)
     iterations = usage.get("iterations")
@@ -100,14 +100,14 @@ def _with_iterations(payload: Mapping) -> tuple[Mapping, bool]:
     return _with_usage(payload, _larger(usage, _sum(alike))), others > 0
 
 
-def _with_usage(payload: Mapping, usage: dict) -> Mapping:
+def _with_usage(payload: Mapping[str, Any], usage: dict[str, Any]) -> Mapping[str, Any]:
     """The payload with another usage object in the place of its own."""
     return {**payload, "usage": usage} if isinstance(payload.get("usage"), Mapping) else usage
 
 
-def _sum(objects: list[Mapping]) -> dict:
+def _sum(objects: list[Mapping[str, Any]]) -> dict[str, Any]:
     """Counts added up, those of inner objects too."""
-    total: dict = {}
+    total: dict[str, Any] = {}
     for one in objects:
         for name, value in one.items():
             if isinstance(value, Mapping):
@@ -117,7 +117,7 @@ def _sum(objects: list[Mapping]) -> dict:
     return total
 
 
-def _larger(usage: Mapping, total: Mapping) -> dict:
+def _larger(usage: Mapping[str, Any], total: Mapping[str, Any]) -> dict[str, Any]:
     larger = dict(usage)
     for name, value in total.items():
         given = usage.get(name)
@@ -132,32 +132,33 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _usage_object(payload: Mapping) -> Mapping:
+def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """The usage in a payload: what stands there under its name, or the payload itself."""
     inner = payload.get("response")
     for place in (payload, inner if isinstance(inner, Mapping) else {}):
         for name in ("usage", "usageMetadata"):
-            if isinstance(place.get(name), Mapping):
-                return place[name]
+            found = place.get(name)
+            if isinstance(found, Mapping):
+                return found
     return payload
 
 
-def _places(payload: Mapping) -> list[Mapping]:
+def _places(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Where a payload may say a word about its price: beside the usage and in it."""
     inner = payload.get("response")
     return [place for place in (_usage_object(payload), payload, inner) if isinstance(place, Mapping)]
 
 
-def _total(payload: Mapping) -> int | None:
+def _total(payload: Mapping[str, Any]) -> int | None:
     usage = _usage_object(payload)
     return next((int(usage[name]) for name in TOTALS if _is_count(usage.get(name))), None)
 
 
-def _says_kinds_of_output(usage: Mapping) -> bool:
+def _says_kinds_of_output(usage: Mapping[str, Any]) -> bool:
     return any(usage.get(name) for name in ("output_tokens_details", "completion_tokens_details"))
 
 
-def _with_input_details(usage: Mapping) -> dict:
+def _with_input_details(usage: Mapping[str, Any]) -> dict[str, Any]:
     """The usage of an images endpoint as its extractor wants it: input of no kind is text."""
     given = usage.get("input_tokens_details")
     details = {"image_tokens": 0, **(given if isinstance(given, Mapping) else {})}
@@ -167,7 +168,7 @@ def _with_input_details(usage: Mapping) -> dict:
     return {**usage, "input_tokens_details": details}
 
 
-def _price_words(payload: Mapping) -> dict[str, str]:
+def _price_words(payload: Mapping[str, Any]) -> dict[str, str]:
     words = {}
     for place in reversed(_places(payload)):
         for name in PRICE_WORDS:
@@ -182,9 +183,10 @@ def _price_words(payload: Mapping) -> dict[str, str]:
     return words
 
 
-def _response(payload: Mapping, extractor: types.UsageExtractor) -> Mapping:
+def _response(payload: Mapping[str, Any], extractor: types.UsageExtractor) -> Mapping[str, Any]:
     """The payload as a response: wrapped where it is the usage object itself."""
-    path = [extractor.root] if isinstance(extractor.root, str) else list(extractor.root)
+    root = extractor.root
+    path = [root] if isinstance(root, str) else [step for step in root if isinstance(step, str)]
     if path[0] in payload:
         return payload
     for name in reversed(path):
@@ -194,7 +196,7 @@ def _response(payload: Mapping, extractor: types.UsageExtractor) -> Mapping:
 
 def _usage(counts: types.Usage) -> Usage:
     reported = {unit: _exact(count) for unit, count in vars(counts).items()}
-    fields = {name: reported.get(unit) for name, unit in UNIT_OF_COUNT.items()}
+    fields: dict[str, Any] = {name: reported.get(unit) for name, unit in UNIT_OF_COUNT.items()}
     fields |= {name: fields[name] or 0 for name in ("input_tokens", "output_tokens")}
     if fields["cache_write_tokens"] is None and "cache_write_5m_tokens" in reported:
         fields["cache_write_tokens"] = reported["cache_write_5m_tokens"] + (fields["cache_write_1h_tokens"] or 0)
@@ -206,7 +208,7 @@ def _exact(count: Any) -> int | Decimal:
     return int(count) if count == int(count) else Decimal(str(count))
 
 
-def _service_tier(payload: Mapping) -> str | None:
+def _service_tier(payload: Mapping[str, Any]) -> str | None:
     """The tier that served the call, which providers report beside the usage or in it."""
     for place in reversed(_places(payload)):
         for name in ("service_tier", "serviceTier"):

@@ -56,7 +56,7 @@ FORMAT = 1
 
 def version_entry(overrides: Overrides) -> Version:
     """The version that these overrides make with this catalogue and this code; `recorded_at` is now (UTC)."""
-    parts = {
+    parts: Version = {
         "format": FORMAT,
         "catalogue_version": CATALOGUE_VERSION,
         "overrides_hash": overrides.content_hash,

@@ -1,43 +1,100 @@
-"""Fixtures that several test files share; the expensive ones are built once."""
+"""Which tests build a world, in what order files run, and fixtures that several files share. tests/README.md has the rules."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from orchestration import dbt
 from tests.pipeline import Pipeline, pipeline_at
+from tests.warm_dbt import warm_dbt
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# Files that build a world or take long for other reasons, and about how many seconds one of two cores needs for each. A file is
+# one worker's, so the longest come first: begun last, it would keep that worker busy long after the other one is done.
+SECONDS = {
+    "rebuild": 120,
+    "dagster": 100,
+    "verification": 70,
+    "faults": 70,
+    "price_changes": 65,
+    "publication": 60,
+    "budgets": 50,
+    "weekly_summary": 40,
+    "bugs": 40,
+    "unpriced_models": 40,
+    "landing_bounds": 35,
+    "alerts": 35,
+    "odd_events": 35,
+    "real_data": 32,
+    "demo_weeks": 30,
+    "accepted_builds": 25,
+    "incident_events": 25,
+    "spill": 25,
+    "rows": 25,
+    "docs": 22,
+    "publication_faults": 20,
+    "notifications": 20,
+    "alert_benchmark": 20,
+    "demo": 20,
+    "weekly_report": 20,
+    "pricing_overrides": 20,
+    "whole_catalogue": 18,
+    "expectations": 18,
+    "budget_announcements": 15,
+    "recurrence": 15,
+    "runs": 15,
+    "dbt_house": 15,
+    "explain": 15,
+    "incident_command": 15,
+    "plain": 15,
+    "pricing_corrections": 15,
+    "landing_safety": 15,
+    "landing_trouble": 15,
+    "landing_reload": 12,
+    "price_cases": 12,
+    "price_cases_litellm": 12,
+    "known_pricing_bugs": 12,
+    "pricing_usage": 12,
+    "budget_states": 10,
+    "budget_docs": 8,
+    "alert_history": 8,
+    "alert_pauses": 8,
+    "alert_decomposition": 8,
+}
+COLD_DBT = dbt.DBT
+NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")
+WARM_DBT = pytest.StashKey[Path]()
 
-# A file is one worker's: begun last, one of these would keep it busy long after the other worker is done.
-LONG = (
-    "faults",
-    "verification",
-    "bugs",
-    "odd_events",
-    "landing_bounds",
-    "accepted_builds",
-    "publication_faults",
-    "demo_weeks",
-    "weekly_summary",
-    "incident_events",
-    "incident_command",
-    "recurrence",
-    "rebuild",
-    "unpriced_models",
-    "alerts",
-    "dagster",
-    "price_changes",
-    "publication",
-    "budgets",
-    "real_data",
-)
+
+def seconds(item: pytest.Item) -> int:
+    """What the item's file takes; 0 when it builds nothing."""
+    return SECONDS.get(item.path.stem.removeprefix("test_"), 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first."""
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
+    """The files that take longest come first; `make test-fast` leaves out all that are marked as slow."""
+    items.sort(key=seconds, reverse=True)
+    for item in items:
+        if seconds(item):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Slow tests share a dbt that has started already, one for each worker; fast ones have none."""
+    dbt.DBT = _warm_dbt(item.config) if seconds(item) else NO_DBT
+
+
+def _warm_dbt(config: pytest.Config) -> Path:
+    if WARM_DBT not in config.stash:
+        dbt.DBT = COLD_DBT
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        config.stash[WARM_DBT] = stack.enter_context(warm_dbt())
+    return config.stash[WARM_DBT]
 
 
 @pytest.fixture

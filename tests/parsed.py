@@ -22,9 +22,14 @@ from orchestration.settings import Settings
 ENV_VAR = re.compile(r"\{\{ env_var\('(\w+)', '([^']*)'\) \}\}")
 
 
+def parsed_at(settings: Settings) -> Path:
+    """Where dbt keeps what it parsed for a root."""
+    return settings.state / "dbt" / "partial_parse.msgpack"
+
+
 def lend(settings: Settings) -> None:
     """Put what an earlier root parsed where dbt will look for it."""
-    target = settings.state / "dbt" / "partial_parse.msgpack"
+    target = parsed_at(settings)
     for kept in _kept().glob("*.msgpack"):
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +38,7 @@ def lend(settings: Settings) -> None:
 
 def keep(settings: Settings) -> None:
     """Keep what this root parsed, if it is the first."""
-    parsed = settings.state / "dbt" / "partial_parse.msgpack"
+    parsed = parsed_at(settings)
     if parsed.exists() and not any(_kept().glob("*.msgpack")):
         _kept().mkdir(parents=True, exist_ok=True)
         beside = _kept() / f".{os.getpid()}"

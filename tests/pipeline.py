@@ -17,7 +17,12 @@ from orchestration.warehouse import open_marts
 from tests.parsed import keep, lend
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WITHOUT_TESTS = ("--exclude-resource-type", "test")  # for the steps of a story
+# For the steps of a story: no tests, and of 131 models the 50 behind attempts and what they cost.
+WITHOUT_TESTS = ("--exclude-resource-type", "test")
+COSTS = (
+    "--select",
+    *(f"+path:models/marts/{subject}" for subject in ("attribution", "prices", "unpriced", "quality")),
+)
 PROVENANCE = ("load_id", "built_at", "recorded_at")  # what a rebuild may say differently
 
 

@@ -200,7 +200,7 @@ def test_parts_stay_within_their_totals():
     assert (total["input"] > 0).sum() > 20_000
 
 
-def test_every_season_has_each_class_once_in_its_last_three_weeks():
+def test_every_season_has_each_spike_type_once_in_its_last_three_weeks():
     for seed in (1, 7, 99):
         found = plan(build_world(seed, 5_000), 0)
         assert sorted(incident.kind for incident in found) == sorted(SPIKE_TYPES)
@@ -356,7 +356,7 @@ def test_the_guardrail_was_there_before_the_problem_came_back():
 
 
 @pytest.mark.parametrize("kind", SPIKE_TYPES)
-def test_an_incident_does_what_its_class_says(kind):
+def test_an_incident_does_what_its_spike_type_says(kind):
     world = build_world(7, 3_000)
     incident = next(incident for incident in plan(world, 0) if incident.kind == kind)
     calls = day_attempts(world, incident.start.date())

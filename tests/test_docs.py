@@ -17,7 +17,7 @@ from orchestration.settings import PROJECT, Settings
 from orchestration.team.alerts import read_alert_rules
 from orchestration.team.columns import SEEDS, SeedError
 from orchestration.team.notifications import read_notification_channels
-from tests.pipeline import Pipeline, event, pipeline_at
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"
 PAGES = [README, PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -116,7 +116,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("refused", status="ok"),
     ]
     pipeline.land("events.jsonl", events)
-    pipeline.run()
+    pipeline.run(*WITHOUT_TESTS)
     return pipeline
 
 

@@ -10,6 +10,8 @@ from orchestration.settings import PROJECT
 WIDTH = 120
 PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    PROJECT / "dbt_project" / "models" / "overview.md",
+    PROJECT / "pricing" / "overrides" / "README.md",
     *sorted((PROJECT / "docs").glob("*.md")),
     *sorted((PROJECT / "docs" / "cookbook").glob("*.sql")),
     *sorted(path for path in (PROJECT / "docs" / "shippers").iterdir() if path.is_file()),

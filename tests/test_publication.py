@@ -16,7 +16,7 @@ from orchestration.dbt import run_dbt
 from orchestration.publishing.exports import DAILY_MARTS
 from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT, Settings
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
@@ -111,7 +111,7 @@ def read_meanwhile(first, idle) -> dict:
         before = patient.execute(count).fetchall()
         with reader(pipeline) as process:
             pipeline.land("second.jsonl", SECOND)
-            pipeline.run(*WITHOUT_TESTS)
+            pipeline.run(*WITHOUT_TESTS, *COSTS)
             answer, _ = process.communicate(timeout=60)
         seen = json.loads(answer.splitlines()[-1])
         return seen | {
@@ -142,7 +142,7 @@ def sabotaged(first, read_meanwhile) -> Pipeline:
     """New rows are built but not yet verified, and a dollar is added to one of them behind dbt's back."""
     pipeline = first.pipeline
     pipeline.land("third.jsonl", THIRD)
-    pipeline.build(*WITHOUT_TESTS)
+    pipeline.build(*WITHOUT_TESTS, *COSTS)
     with duckdb.connect(str(pipeline.settings.warehouse)) as connection:
         connection.execute(
             "update marts.cost_by_tenant_daily set cost_usd = cost_usd + 1 where event_date = date '2026-11-21'"
@@ -264,7 +264,7 @@ def test_a_price_book_version_that_changes_no_row_is_published(healed, monkeypat
     before, built = published(healed), healed.built_at()
     (tmp_path / "spare.yml").write_text(NOBODY_USES)
     monkeypatch.setattr(Settings, "overrides", property(lambda self: tmp_path))
-    healed.run(*WITHOUT_TESTS)
+    healed.run(*WITHOUT_TESTS, *COSTS, "+price_book_versions")
     assert healed.built_at() == built
     assert healed.ask("select changed_price_rows, moved_usd from price_book_versions order by version_sequence") == [
         (0, Decimal(0)),

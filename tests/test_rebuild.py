@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import dbt
 from orchestration.settings import Settings
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 PLAIN_COST = Decimal("0.006")
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
@@ -206,21 +206,21 @@ prices:
     recorded_at: 2026-11-22
 """
     )
-    root.run(*WITHOUT_TESTS)
+    root.run(*WITHOUT_TESTS, *COSTS)
     return moment(root)
 
 
 @pytest.fixture(scope="module")
 def withdrawn_override(root, changed) -> Moment:
     shutil.rmtree(root.settings.overrides)
-    root.run(*WITHOUT_TESTS)
+    root.run(*WITHOUT_TESTS, *COSTS)
     return moment(root)
 
 
 @pytest.fixture(scope="module")
 def wider_window(root, withdrawn_override) -> Pipeline:
     pipeline = Pipeline(replace(root.settings, identity_window_days=2))
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.run(*WITHOUT_TESTS, "--select", "+fct_attempts")
     return pipeline
 
 
@@ -353,7 +353,7 @@ def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
     with duckdb.connect(str(pipeline.settings.warehouse)) as earlier_release:
         earlier_release.execute("alter table marts.fct_attempts drop column is_approximate")
         earlier_release.execute("alter table marts.fct_attempts alter input_tokens type integer")
-    with (project / "macros" / "pricing.sql").open("a") as macros:
+    with (project / "macros" / "prices" / "pricing.sql").open("a") as macros:
         macros.write("{# changed #}\n")
     pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
     assert pipeline.built()["fct_attempts", "2026-11-20"] != before["fct_attempts", "2026-11-20"]

@@ -17,7 +17,7 @@ from orchestration.dbt import run_dbt
 from orchestration.failures import why_the_build_failed
 from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_rebuild import UNKNOWN, WithOverrides
 
 HOURLY = ("--select", "+budget_status", "+budget_transitions")  # what hourly_budget_watch builds
@@ -93,7 +93,7 @@ def aside(came_back, verified_at) -> Pipeline:
     before = came_back.built()
     (came_back.settings.data / "landing" / COPY).parent.mkdir()
     (came_back.settings.data / "landing" / COPY).write_bytes((came_back.settings.data / "landing" / FILE).read_bytes())
-    came_back.build(*WITHOUT_TESTS)
+    came_back.build(*WITHOUT_TESTS, *COSTS)
     assert came_back.built() == before
     good = came_back.settings.warehouse.read_bytes()
     came_back.settings.warehouse.write_bytes(b"broken")
@@ -154,7 +154,7 @@ def test_a_rebuild_equals_the_increments_with_a_line_aside(aside, published_asid
 def taken_back(aside, published_aside) -> Pipeline:
     done = said(aside, "take-back", f"landing/{FILE}", 3)
     assert (done.returncode, done.stderr) == (0, "")
-    aside.run(*WITHOUT_TESTS)
+    aside.run(*WITHOUT_TESTS, *COSTS)
     return aside
 
 
@@ -227,7 +227,7 @@ def test_the_message_says_what_to_do(broken):
 def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, broken, tmp_path, monkeypatch):
     project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
-    model = project / "models" / "intermediate" / "int_exposure.sql"
+    [model] = project.rglob("int_exposure.sql")
     model.write_text(model.read_text().replace("sum(coalesce(", "cast('1795165204123' as integer) + sum(coalesce(", 1))
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with pytest.raises(RuntimeError):

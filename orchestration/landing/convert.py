@@ -1,4 +1,4 @@
-"""From (line_number, JSON line) to typed rows with a reason code where a row is refused: one SQL for every format.
+"""From (line_number, JSON line or typed fields) to typed rows with a reason code where a row is refused: one SQL for all.
 
 Each batch is first asked which keys its lines have. Fields that no line has become NULL constants, so the cost of a
 row is that of the fields it has; fields nobody knows go to `metadata`. Python functions run only on the rare values
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.landing.database import NO_EXTENSIONS, is_of_data
-from orchestration.landing.fields import FIELDS, PRICE_KEY, RAW_COLUMNS, REQUIRED, STRINGS, TOKENS, snake_case
+from orchestration.landing.fields import FIELD, FIELDS, PRICE_KEY, RAW_COLUMNS, REQUIRED, STRINGS, TOKENS, snake_case
 from orchestration.landing.privacy import (
     cleaned,
     cleaned_text,
@@ -180,7 +181,7 @@ def convert(
     secret: str,
     give_up: tuple[int, float] = (10_000, 0.9),
 ):
-    """Types, judges and writes a batch with columns content_hash, line_number, line.
+    """Types, judges and writes a batch with columns content_hash, line_number and line, or a column for each field.
 
     A batch with a value that DuckDB cannot digest is halved until the one line that is to blame stands alone and is
     rejected. Less memory than a batch needs halves it too, but refuses nothing: where a line alone does not fit, and for
@@ -197,7 +198,11 @@ def convert(
         if alone:
             (row,) = lines.to_pylist()
             reason = f"invalid_json\tit cannot be read ({type(error).__name__})"
-            return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, row["line"])])
+            fields = {name: value for name, value in row.items() if name.startswith(FIELD) and value is not None}
+            line = row.get("line") or json.dumps(
+                {name.removeprefix(FIELD): str(value) for name, value in fields.items()}
+            )
+            return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, line)])
     middle = lines.num_rows // 2
     first = convert(database, lines.slice(0, middle), *arguments)
     return joined(first, convert(database, lines.slice(middle), *arguments))
@@ -217,15 +222,11 @@ def joined(one: Converted, other: Converted) -> Converted:
 
 def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
     database.register("lines", lines)
-    event, keys = "line", _keys(database, "line")
-    odd = [condition for name, condition in ODD.items() if any(found[name] for found in keys)]
-    if any("usage" in (found["keys"] or ()) for found in keys) and database.execute(HAS_USAGE).fetchone()[0]:
-        odd.append(IS_USAGE)
-    if odd:
-        read_again = database.execute(f"select case when {' or '.join(odd)} then reread(line) end as event from lines")  # noqa: S608
-        database.register("lines", lines.append_column("event", read_again.to_arrow_table()["event"]))
-        event, keys = "coalesce(event, line)", _keys(database, "coalesce(event, line)")
-    statement, parameters = rows_sql(keys, secret, event)
+    if "line" in lines.column_names:
+        keys, event, types = *_of_lines(database, lines), None
+    else:
+        keys, event, types = _of_fields(lines)
+    statement, parameters = rows_sql(keys, secret, event, types)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
     there = {column[0] for column in database.execute("from typed limit 0").description}
     dates = _dates(database, there)
@@ -237,6 +238,53 @@ def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
     database.execute("drop table typed")
     database.unregister("lines")
     return Converted(dates, parts, rejects, passed_over)
+
+
+def _of_lines(database, lines: pa.Table) -> tuple[list[dict], str]:
+    """The key lists of a batch of lines and the expression of the event in one; odd lines are written anew first."""
+    keys = _keys(database, "line")
+    odd = [condition for name, condition in ODD.items() if any(found[name] for found in keys)]
+    if any("usage" in (found["keys"] or ()) for found in keys) and database.execute(HAS_USAGE).fetchone()[0]:
+        odd.append(IS_USAGE)
+    if odd:
+        read_again = database.execute(f"select case when {' or '.join(odd)} then reread(line) end as event from lines")  # noqa: S608
+        database.register("lines", lines.append_column("event", read_again.to_arrow_table()["event"]))
+        return _keys(database, "coalesce(event, line)"), "coalesce(event, line)"
+    return keys, "line"
+
+
+def _of_fields(lines: pa.Table) -> tuple[list[dict], str, dict[str, pa.DataType]]:
+    """The same for a batch of typed fields, which has nothing odd, and the types; the event is what its line would be."""
+    names = pc.unique(lines["names"]).to_pylist()
+    types = {
+        name.removeprefix(FIELD): kind
+        for name, kind in zip(lines.column_names, lines.schema.types, strict=True)
+        if name.startswith(FIELD)
+    }
+    texts = [
+        pc.max(pc.binary_length(lines[f"{FIELD}{name}"])).as_py()
+        for name in types
+        if name in STRINGS and pa.types.is_string(types[name])
+    ]
+    longest = max((length for length in texts if length is not None), default=0)
+    keys = [{"keys": json.loads(found), "is_plain": True, "longest": longest} for found in names]
+    cases = []
+    for found in names:
+        pairs = ", ".join(f"'{quoted(name)}', {_column(name)}" for name in json.loads(found))
+        cases.append(f"when '{quoted(found)}' then json_object({pairs})::varchar")
+    return keys, f"case names {' '.join(cases)} end", types
+
+
+def _column(name: str) -> str:
+    """The column of a field in a batch of fields."""
+    return '"' + f"{FIELD}{name}".replace('"', '""') + '"'
+
+
+def _text(name: str, kind: pa.DataType) -> str:
+    """The text that a typed field would be read as from a line."""
+    if isinstance(kind, pa.JsonType):
+        return f"({_column(name)} ->> '$')"
+    return _column(name) if pa.types.is_string(kind) else f"{_column(name)}::varchar"
 
 
 def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, int]]:
@@ -308,25 +356,36 @@ def quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 
-def rows_sql(keys: list[dict], secret: str, event: str = "line") -> tuple[str, list]:
+def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.DataType] | None) -> tuple[str, list]:
     """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
 
-    `keys` are the key lists that occur in the batch, `event` the expression of the event in a line.
+    `keys` are the key lists that occur in the batch, `event` the expression of the event as JSON, and `types` those of the
+    fields where each is a column (None: they are read from the event).
     """
     present = {name for found in keys for name in found["keys"] or ()}
     all_objects = all(found["keys"] for found in keys)
     tidy = "tidy_plain" if all(found["is_plain"] for found in keys) else "tidy"
     limited = STRINGS if any(found["longest"] > LONGEST_TEXT for found in keys) else APART
-    known = [name for name in FIELDS if name in present]
     extras = sorted(present.difference(FIELDS))
     plain = len(extras) <= MOST_EXTRAS and all(_is_plain(name) for name in extras) and _differ(extras)
     extras_read = [name for name in extras if not is_body(name)] if plain else []
-    shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras_read, "JSON")} or {"model": "VARCHAR"}
-    structure = json.dumps(shape).replace("'", "''")
-    guard = "" if all_objects else "case when json_valid(event) and json_type(event) = 'OBJECT' then "
-    text = {name: f'f."{name}"' if name in present else "null::varchar" for name in FIELDS}
+    known, numbers = [name for name in FIELDS if name in present], set()
+    text = dict.fromkeys(FIELDS, "null::varchar")
+    if types is None:
+        line, parsed = "line", _parsed(event, known, extras_read, all_objects)
+        text |= {name: f'f."{name}"' for name in known}
+        jsons = {name: f'f."{name}"' for name in extras_read}
+        event = "event" if all_objects else "case when f is not null then event end"
+    else:
+        line, parsed = event, "select * from lines"
+        text |= {name: _text(name, types[name]) for name in known}
+        jsons = {name: f"nullif(to_json({_column(name)})::varchar, 'null')" for name in extras_read}
+        numbers = {name for name in known if pa.types.is_int64(types[name]) and name in WHOLE}
+        numbers |= {name for name in known if pa.types.is_float64(types[name]) and name == "latencyMs"}
     values = _values(text, present, secret, tidy)
-    values["metadata"] = _metadata("metadata" in present, extras, extras_read if plain else None, secret)
+    values |= {snake_case(name): _column(name) for name in numbers}
+    metadata = text["metadata"] if "metadata" in present else None
+    values["metadata"] = _metadata(metadata, jsons, secret) if plain else f"nullif(unknown_fields({event}), '{{}}')"
     typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
     there = {column for column, expression in values.items() if not expression.startswith("null::")}
     there |= {"tenant_id"} if "metadata" in present else set()
@@ -334,19 +393,28 @@ def rows_sql(keys: list[dict], secret: str, event: str = "line") -> tuple[str, l
     there = ", ".join(there)
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
-    with parsed as (
-        select content_hash, line_number, line, event, {guard}from_json(event, '{structure}'){" end" if guard else ""} as f
-        from (select content_hash, line_number, line, {event} as event from lines)
-    ),
-    valued as (select content_hash, line_number, line, event, f,
+    with parsed as ({parsed}),
+    valued as (select parsed.*,
     {typed}
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
     counted as (select * {_replaced(present)} from valued),
-    judged as (select * exclude (f, event), occurred_at::date as event_date, {_reason(text, present, limited)} as reason from counted)
-    select content_hash, line_number, event_date, {there}, reason, case when reason is not null then line end as line
+    judged as (
+        select *, occurred_at::date as event_date, {_reason(text, present, numbers, limited, all_objects)} as reason
+        from counted
+    )
+    select content_hash, line_number, event_date, {there}, reason, case when reason is not null then {line} end as line
     from judged
     """  # noqa: S608
     return statement, pads
+
+
+def _parsed(event: str, known: list[str], extras: list[str], all_objects: bool) -> str:
+    """The lines with their fields as texts (of unknown ones as JSON) in `f`, which is NULL for what is no object."""
+    shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras, "JSON")} or {"model": "VARCHAR"}
+    read = f"from_json(event, '{quoted(json.dumps(shape))}')"
+    if not all_objects:
+        read = f"case when json_valid(event) and json_type(event) = 'OBJECT' then {read} end"
+    return f"select *, {read} as f from (select content_hash, line_number, line, {event} as event from lines)"  # noqa: S608
 
 
 def _replaced(present: set[str]) -> str:
@@ -421,23 +489,24 @@ def occurred_text(text: dict[str, str], present: set[str]) -> str:
     return f"coalesce({', '.join(both)})" if both else "null::varchar"
 
 
-def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | None, secret: str) -> str:
-    """The sender's metadata and every unknown field as one JSON object; where both have a key, metadata's counts."""
-    if extras_read is None:
-        return "case when f is not null then nullif(unknown_fields(event), '{}') end"
-    if not has_metadata and not extras_read:
+def _metadata(metadata: str | None, extras: dict[str, str], secret: str) -> str:
+    """The sender's metadata and every unknown field as one JSON object; where both have a key, metadata's counts.
+
+    `metadata` is its text, `extras` the JSON of each unknown field by name.
+    """
+    if not metadata and not extras:
         return "null::varchar"
-    given = "case when f.metadata like '{%' and json_valid(f.metadata) then nullif(f.metadata, '{}') end"
+    given = f"case when {metadata} like '{{%' and json_valid({metadata}) then nullif({metadata}, '{{}}') end"
     parts, taken = [], ""
-    for name in extras_read:
-        if has_metadata:
+    for name, value in extras.items():
+        if metadata:
             taken = f"""case when json_exists({given}, '$."{name}"') then null else """
-        end = " end" if has_metadata else ""
-        parts.append(f"""{taken}'"{name}":' || f."{name}"{end}""")
-    if has_metadata:
-        other = "case when json_valid(f.metadata) then f.metadata else to_json(f.metadata) end"
+        end = " end" if metadata else ""
+        parts.append(f"""{taken}'"{name}":' || {value}{end}""")
+    if metadata:
+        other = f"case when json_valid({metadata}) then {metadata} else to_json({metadata})::varchar end"
         parts.append(
-            f"coalesce({given}[2:-2], '\"metadata\":' || case when f.metadata not in ('', '{{}}') then {other} end)"
+            f"coalesce({given}[2:-2], '\"metadata\":' || case when {metadata} not in ('', '{{}}') then {other} end)"
         )
     merged = f"'{{' || concat_ws(',', {', '.join(parts)}) || '}}'"
     pattern = needs_cleaning(secret).replace("'", "''")
@@ -447,13 +516,17 @@ def _metadata(has_metadata: bool, extras: list[str], extras_read: list[str] | No
     )
 
 
-def _reason(text: dict[str, str], present: set[str], limited: Iterable[str]) -> str:
+def _reason(
+    text: dict[str, str], present: set[str], numbers: set[str], limited: Iterable[str], all_objects: bool
+) -> str:
     """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none.
 
-    `limited` are the texts that may be too long in this batch.
+    `numbers` are the fields that came as the numbers they are, `limited` the texts that may be too long in this batch.
     """
-    rules = [_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'")]
-    rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
+    rules = []
+    if not all_objects:
+        rules.append(_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'"))
+        rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
     time = occurred_text(text, present)
     for name in REQUIRED:
         value = time if name == "occurredAt" else snake_case(name)
@@ -466,7 +539,7 @@ def _reason(text: dict[str, str], present: set[str], limited: Iterable[str]) -> 
     out_of_range = "year(occurred_at) not between 2015 and 2100"
     rules.append(_refuse(out_of_range, "date_out_of_range", f"found('occurredAt', {time})"))
     rules.append(_refuse("status not in ('success', 'error')", "bad_status", "found('status', status)"))
-    rules.extend(_value_rules(text, present))
+    rules.extend(_value_rules(text, present, numbers))
     rules.extend(_part_rules(present))
     return "case\n    " + "\n    ".join(rules) + "\n    end"
 
@@ -475,9 +548,16 @@ def _refuse(condition: str, reason_code: str, detail: str) -> str:
     return f"when {condition} then '{reason_code}' || chr(9) || {detail}"
 
 
-def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
+def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> list[str]:
     """Words, numbers and objects that cannot be read as what their field holds."""
     rules = []
+
+    def is_wrong(name: str, column: str, least: int, most: int) -> str:
+        outside = f"{column} not between {least} and {most}"
+        if name in numbers:
+            return outside
+        return f"{text[name]} is not null and coalesce({outside}, not is_absent({text[name]}))"
+
     for name in (name for name in CHOICES if name in present):
         words = ", ".join(f"'{word}'" for word in CHOICES[name])
         rules.append(
@@ -486,8 +566,7 @@ def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
     for name in (name for name in WHOLE if name in present):
         least, most = WHOLE[name]
         rules.append(
-            f"when {text[name]} is not null "
-            f"and coalesce({snake_case(name)} not between {least} and {most}, not is_absent({text[name]})) "
+            f"when {is_wrong(name, snake_case(name), least, most)} "
             f"then whole_problem('{name}', {text[name]}, {snake_case(name)}, {least}, {most})"
         )
     for name in {"priceContext", "usage"} & present:
@@ -497,12 +576,11 @@ def _value_rules(text: dict[str, str], present: set[str]) -> list[str]:
     for name, least, most in (("latencyMs", 0, LONGEST_LATENCY), ("costUsd", -LARGEST_COST, LARGEST_COST)):
         if name in present:
             column = {"costUsd": "reported_cost_usd"}.get(name, snake_case(name))
-            is_bad = f"coalesce({column} not between {least} and {most}, not is_absent({text[name]}))"
             detail = (
                 f"case when {column} is null then found('{name}', {text[name]}) "
                 f"else out_of_range('{name}', {text[name]}, {least}, {most}) end"
             )
-            rules.append(_refuse(f"{text[name]} is not null and {is_bad}", "bad_value", detail))
+            rules.append(_refuse(is_wrong(name, column, least, most), "bad_value", detail))
     if "withdrawn" in present:
         rules.append(_refuse("withdrawn <> 'true'", "bad_value", f"found('withdrawn', {text['withdrawn']})"))
     return rules

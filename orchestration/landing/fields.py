@@ -54,6 +54,7 @@ OTHERS = [
     "withdrawn",
 ]
 FIELDS = (*STRINGS, *TOKENS, *OTHERS)
+FIELD = "f."  # begins the name of a column of a batch that holds a field: other columns may be named as a field is
 REQUIRED = ("externalRequestId", "occurredAt", "provider", "model", "status")
 
 # Column -> type, in the order of the raw files. event_date is the hive column: in the path, not in the file.

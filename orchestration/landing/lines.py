@@ -49,11 +49,15 @@ class Broken:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of one file: their numbers (1-based, blank lines counted) and JSON texts, and what broke among them."""
+    """Rows of one file: their numbers (1-based, blank lines counted) and JSON texts, and what broke among them.
+
+    In place of the texts there may be typed `fields`, a column each under the names of the event.
+    """
 
     numbers: np.ndarray
     lines: pa.StringArray
     broken: list[Broken] = field(default_factory=list)
+    fields: pa.Table | None = None
 
 
 class BrokenFile(Exception):  # noqa: N818
@@ -84,17 +88,20 @@ class Expansion:
             )
 
 
-def read_blocks(path: Path, extension: str, settings: Settings, database=None) -> Iterator[Block]:
+def read_blocks(
+    path: Path, extension: str, settings: Settings, database=None, takes_fields: bool = False
+) -> Iterator[Block]:
     """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0.
 
-    `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit). Raises
-    OSError when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
+    `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit), and
+    `takes_fields` leaves rows of Parquet as typed columns where the texts in them need no second look. Raises OSError
+    when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
     """
     rows, expansion = 0, Expansion(path.stat().st_size, settings.max_expansion)
     if extension == ".parquet":
         from orchestration.landing.parquet import parquet_blocks
 
-        blocks = parquet_blocks(path, expansion, settings, database)
+        blocks = parquet_blocks(path, expansion, settings, database, takes_fields)
     else:
         reader = _csv_blocks if extension.startswith(".csv") else _json_blocks
         blocks = reader(_chunks(path, extension.endswith(".gz"), expansion), expansion, settings.max_line_bytes)
@@ -232,7 +239,7 @@ def sound_block(numbers: np.ndarray, lines: pa.StringArray, max_line_bytes: int)
     for at in np.flatnonzero((lengths > max_line_bytes) & ~drop):
         if len(_bytes(lines, at).rstrip(b"\r\n")) > max_line_bytes:
             refuse(at, *_length_problem(max_line_bytes))
-    for at in np.flatnonzero(_is_suspicious(text, offsets, lengths) & ~drop):
+    for at in np.flatnonzero(is_suspicious(text, offsets, lengths) & ~drop):
         if problem := _shape_problem(_bytes(lines, at)):
             refuse(at, "invalid_json", problem, "]} ")  # without its end nobody will try to walk through it again
     try:
@@ -251,17 +258,17 @@ def _per_line(marks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.diff(np.searchsorted(np.flatnonzero(marks), offsets))
 
 
-def _is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, most_deep: int = MOST_DEEP) -> np.ndarray:
     """Lines that may be nested too deeply or hold an endless number: enough brackets, or two digits as far apart."""
     suspicious = np.zeros(len(lengths), bool)
-    if lengths.max() > 2 * MOST_DEEP:
-        suspicious = _per_line((text & 0xDF) == OPENING, offsets) > MOST_DEEP
+    if lengths.max() > 2 * most_deep:
+        suspicious = _per_line((text & 0xDF) == OPENING, offsets) > most_deep
     if lengths.max() > MOST_DIGITS:
         at = np.arange(0, len(text), MOST_DIGITS // 2)  # a longer run of digits has two of these side by side
         digits = DIGIT[text[at]]
         of_line = np.searchsorted(offsets, at[:-1][digits[:-1] & digits[1:]], side="right") - 1
         suspicious[of_line[of_line < len(lengths)]] = True
-        suspicious &= lengths > 2 * MOST_DEEP
+        suspicious &= lengths > 2 * most_deep
     return suspicious
 
 

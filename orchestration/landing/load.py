@@ -83,6 +83,42 @@ class Loading:
     rejects: Counter = field(default_factory=Counter)
 
 
+@dataclass
+class Batch:
+    """Tables of rows that are to be converted together: all of them lines, or all of them fields of the same types."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    types: dict[str, pa.DataType] = field(default_factory=dict)  # by column name
+    size: int = 0
+    rows: int = 0
+
+    def fits(self, table: pa.Table) -> bool:
+        """Whether a table can be added. SQL takes names that differ in case only for one, so they may not meet."""
+        if not self.tables:
+            return True
+        lower = {name.lower(): name for name in self.types}
+        return ("line" in self.types) == ("line" in table.column_names) and all(
+            self.types.get(name, kind) == kind and lower.get(name.lower(), name) == name
+            for name, kind in zip(table.column_names, table.schema.types, strict=True)
+        )
+
+    def add(self, table: pa.Table) -> None:
+        """Adds a table that fits."""
+        self.tables.append(table)
+        self.types |= dict(zip(table.column_names, table.schema.types, strict=True))
+        self.size += sum(column.nbytes for column in table.columns[2:])  # of what was sent
+        self.rows += table.num_rows
+
+    def is_full(self) -> bool:
+        """Whether there is enough to convert."""
+        most = BATCH_ROWS if self.size > SHORT_BYTES * self.rows else SHORT_ROWS
+        return self.size > BATCH_BYTES or self.rows > most
+
+    def whole(self) -> pa.Table:
+        """Everything as one table."""
+        return pa.concat_tables(self.tables, promote_options="default")
+
+
 class Spoiled(Exception):  # noqa: N818
     """A file changed, vanished or became unreadable after some of it was converted: the load is done again without it."""
 
@@ -224,9 +260,9 @@ class Loader:
 
         None asks for what became of the batches so far: a file that is refused nearly whole is given up.
         """
-        tables, size, rows, chain = [], 0, 0, 0
+        batch, chain = Batch(), 0
         for number, loading in enumerate(files):
-            chain = chain if tables else number
+            chain = chain if batch.tables else number
             loading.chain, is_cut = chain, False
             for block in self._blocks(loading, database):
                 for broken in block.broken:
@@ -235,28 +271,32 @@ class Loader:
                     loading.status = "loaded"
                 loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
-                    tables.append(_table(loading.content_hash, block))
-                    size, rows = size + block.lines.nbytes, rows + len(block.numbers)
+                    table = _table(loading.content_hash, block)
+                    if not batch.fits(table):
+                        yield chain, batch.whole()
+                        batch, is_cut = Batch(), True
+                    batch.add(table)
                 is_doubtful = self._is_hopeless(loading)
-                if tables and (_is_full(size, rows) or is_doubtful):
-                    yield chain, pa.concat_tables(tables)
-                    tables, size, rows, is_cut = [], 0, 0, True
+                if batch.tables and (batch.is_full() or is_doubtful):
+                    yield chain, batch.whole()
+                    batch, is_cut = Batch(), True
                 if is_doubtful:
                     yield None
                     if self._is_hopeless(loading):
                         loading.unread_after = _last_line(block)
                         break
             self._check_unchanged(loading)
-            if is_cut and tables:
-                yield chain, pa.concat_tables(tables)
-                tables, size, rows = [], 0, 0
-        if tables:
-            yield chain, pa.concat_tables(tables)
+            if is_cut and batch.tables:
+                yield chain, batch.whole()
+                batch = Batch()
+        if batch.tables:
+            yield chain, batch.whole()
 
     def _blocks(self, loading: Loading, database) -> Iterator[Block]:
         try:
             with reading(loading.file):
-                yield from read_blocks(loading.path, loading.file.extension, self.settings, database)
+                takes_fields = SOURCES[self.source].takes_fields
+                yield from read_blocks(loading.path, loading.file.extension, self.settings, database, takes_fields)
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error
@@ -412,11 +452,10 @@ class Loader:
 
 def _table(content_hash: str, block) -> pa.Table:
     hashes = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [content_hash])
-    return pa.table({"content_hash": hashes, "line_number": block.numbers, "line": block.lines})
-
-
-def _is_full(size: int, rows: int) -> bool:
-    return size > BATCH_BYTES or rows > (BATCH_ROWS if size > SHORT_BYTES * rows else SHORT_ROWS)
+    same = pa.table({"content_hash": hashes, "line_number": block.numbers})
+    if block.fields is None:
+        return same.append_column("line", block.lines)
+    return pa.table([*same.columns, *block.fields.columns], names=same.column_names + block.fields.column_names)
 
 
 def _last_line(block: Block) -> int:

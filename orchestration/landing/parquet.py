@@ -1,9 +1,16 @@
-"""Parquet rows as JSON lines: batches bounded by what they decode to, texts without their mark, NaN for missing."""
+"""Parquet rows as typed columns or JSON lines: batches bounded by what they decode to, texts without their mark, NaN for
+missing.
+
+Columns of numbers, times and harmless texts stay as they are. What needs a look inside (lists and structs, bytes, a text
+that is nested deeply or says NaN, a row that may be too long) becomes JSON, and is judged as any other line.
+"""
 
 import errno
+import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,20 +20,37 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.landing.database import is_of_data, open_memory
-from orchestration.landing.fields import FIELDS, native_names
+from orchestration.landing.fields import FIELD, FIELDS, native_names
 from orchestration.landing.files import READ_BYTES
-from orchestration.landing.lines import Block, Broken, BrokenFile, Expansion, check_names, sound_block
+from orchestration.landing.lines import (
+    MOST_DEEP,
+    Block,
+    Broken,
+    BrokenFile,
+    Expansion,
+    check_names,
+    is_suspicious,
+    sound_block,
+)
 from orchestration.landing.privacy import is_body
 from orchestration.settings import Settings
 
 BATCH_ROWS = 16_384
 CELL_BYTES = 8  # the least that a value takes once it is decoded, nulls included
 NAME_BYTES = 4_096  # names of columns beyond these count as expansion: every JSON line repeats them
+NO_LINES = pa.array([], pa.string())
+CONTROLS = 0x20  # bytes below are control characters
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999  # us: years 1 to 9999, what JSON lines can say
+VALUE_BYTES = 64  # as much JSON as a value that is no text becomes at most, the signs around it included
 DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
-def parquet_blocks(path: Path, expansion: Expansion, settings: Settings, database=None) -> Iterator[Block]:
+def parquet_blocks(
+    path: Path, expansion: Expansion, settings: Settings, database=None, takes_fields: bool = False
+) -> Iterator[Block]:
     """Parquet rows as JSON objects; structs, lists and maps become JSON. The line number is the row number.
+
+    With `takes_fields`, rows that need no look inside stay columns.
 
     Raises BrokenFile for what is no readable Parquet, OSError, MemoryError or duckdb.Error for the machine's trouble.
     """
@@ -41,7 +65,7 @@ def parquet_blocks(path: Path, expansion: Expansion, settings: Settings, databas
                 raise BrokenFile("empty_file", "there is no row in it")
             first = 1
             for batch in _batches(file, expansion):
-                yield from _blocks(batch, first, expansion, settings, own)
+                yield from _blocks(batch, first, expansion, settings, own, takes_fields)
                 first += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError, MemoryError) as error:
         if _is_of_machine(error):
@@ -95,7 +119,9 @@ def _batches(file: pq.ParquetFile, expansion: Expansion) -> Iterator[pa.RecordBa
         )
 
 
-def _blocks(batch: pa.RecordBatch, first: int, expansion: Expansion, settings: Settings, database) -> Iterator[Block]:
+def _blocks(
+    batch: pa.RecordBatch, first: int, expansion: Expansion, settings: Settings, database, takes_fields: bool
+) -> Iterator[Block]:
     """The rows of a batch, in slices that decode to about READ_BYTES; what is too long never becomes text."""
     names = native_names(batch.schema.names)
     name_bytes = sum(len(name.encode()) + CELL_BYTES for name in names)
@@ -116,11 +142,62 @@ def _blocks(batch: pa.RecordBatch, first: int, expansion: Expansion, settings: S
         filled = [
             (name, _plain(column)) for name, column in zip(names, part.columns, strict=True) if _has_values(column)
         ]
-        block = _judged_block(filled, at, settings.max_line_bytes, database)
-        yield Block(block.numbers, block.lines, broken + block.broken)
+        longest = 2 * int(values[start : start + rows].max()) + name_bytes + VALUE_BYTES * len(names)
+        fields = _fields(filled, database) if takes_fields and longest <= settings.max_line_bytes else None
+        block = Block(at, NO_LINES, [], fields)
+        if fields is None:
+            block = _judged_block(filled, at, settings.max_line_bytes, database)
+        yield replace(block, broken=broken + block.broken)
         broken = []
     if broken:
-        yield Block(np.zeros(0, np.int64), pa.array([], pa.string()), broken)
+        yield Block(np.zeros(0, np.int64), NO_LINES, broken)
+
+
+def _fields(filled: list[tuple[str, pa.Array]], database) -> pa.Table | None:
+    """The columns and, as `names`, which they are; None where as lines they might be read otherwise.
+
+    That is so for names that differ in case only or say NaN, for a `usage` (it may hold a provider's own object), for values
+    that may have no text, and for texts that `sound_block` or `reread` might object to.
+    """
+    names = [name for name, _ in filled]
+    if not names or len({name.lower() for name in names}) < len(names) or "usage" in names or "NaN" in "".join(names):
+        return None
+    columns = [_typed(name, column, database) for name, column in filled]
+    if any(column is None for column in columns):
+        return None
+    said = pa.DictionaryArray.from_arrays(np.zeros(len(columns[0]), np.int32), [json.dumps(names)])
+    return pa.table([*columns, said], names=[*(f"{FIELD}{name}" for name in names), "names"])
+
+
+def _typed(name: str, column: pa.Array, database) -> pa.Array | None:
+    """A column as SQL takes it for what JSON would say; None for one that it might not."""
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return column
+    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
+        return column.cast(pa.int64())
+    if pa.types.is_float64(kind):
+        return column if pc.all(pc.is_finite(column)).as_py() else None
+    if pa.types.is_timestamp(kind) and kind.unit == "us":
+        extremes = pc.min_max(column.cast(pa.int64())).as_py()
+        return column if extremes["min"] >= EARLIEST and extremes["max"] <= LATEST else None
+    if isinstance(kind, pa.JsonType) and (name == "metadata" or name not in FIELDS):
+        return column if not _is_odd(column, MOST_DEEP - 1) and _is_json(column, database) else None
+    return column if pa.types.is_string(kind) and not _is_odd(column) else None
+
+
+def _is_json(column: pa.Array, database) -> bool:
+    database.register("batch", pa.table({"value": column.drop_null().cast(pa.string())}))
+    return database.execute("select bool_and(json_valid(value)) from batch").fetchone()[0]
+
+
+def _is_odd(column: pa.StringArray, most_deep: int = MOST_DEEP) -> bool:
+    """Whether a text has a control character, says NaN, or is nested deeply."""
+    offsets = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
+    text = np.frombuffer(column.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if (text < CONTROLS).any() or b"NaN" in text.tobytes():
+        return True
+    return len(text) > 0 and bool(is_suspicious(text, offsets - offsets[0], np.diff(offsets), most_deep).any())
 
 
 def _has_values(column: pa.Array) -> bool:

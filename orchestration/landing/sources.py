@@ -12,9 +12,10 @@ class Source:
 
     convert: Callable[..., convert.Converted]
     raw_columns: dict[str, str]  # name -> DuckDB type, in order
+    takes_fields: bool = False  # whether `convert` takes typed columns too
 
 
 SOURCES = {
-    "events": Source(convert.convert, fields.RAW_COLUMNS),
+    "events": Source(convert.convert, fields.RAW_COLUMNS, takes_fields=True),
     "incidents": Source(incidents.convert, incidents.RAW_COLUMNS),
 }

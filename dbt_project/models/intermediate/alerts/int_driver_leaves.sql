@@ -4,11 +4,9 @@
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    sides as (select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }}),
+    past_leaves as (select * from {{ ref("int_driver_past") }} where {{ in_dates("event_date", dates) }}),
 
-    past_leaves as (select * from sides where not is_current),
-
-    current_leaves as (select * from sides where is_current),
+    current_leaves as (select * from {{ ref("int_driver_today") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }}),
 
@@ -56,10 +54,10 @@ select
     {{ day_scope }},
     'volume' as effect,
     endpoint_tag,
-    cast(null as varchar) as prompt_version,
+    cast(null as {{ dbt.type_string() }}) as prompt_version,
     tenant_id,
     user_id,
-    cast(null as varchar) as model,
+    cast(null as {{ dbt.type_string() }}) as model,
     actual_usd,
     expected_usd,
     usd_per_unit,
@@ -77,7 +75,7 @@ select
     attempts * tokens_per_attempt_before * usd_per_token_before,
     requests * attempts_per_request * tokens_per_attempt_before * usd_per_token_before,
     -- tries after the first are few, so their number varies little
-    usd_per_request * greatest(attempts_per_request - 1, 0.05),
+    usd_per_request * greatest(attempts_per_request - 1, {{ alert_parameter("smallest_retry_rate") }}),
     0
 from priced
 union all
@@ -123,5 +121,8 @@ select
     rates.usd_per_call,
     coalesce(today.exposure_usd, 0)
 from current_leaves as today
-full join past_leaves as past using ({{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model)
+full join
+    (select *, '(settled)' as prompt_version from past_leaves) as past using (
+        {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model
+    )
 inner join rates using ({{ day_scope }}, endpoint_tag)

@@ -4,9 +4,7 @@
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    current_leaves as (
-        select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }} and is_current
-    ),
+    current_leaves as (select * from {{ ref("int_driver_today") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }}),
 

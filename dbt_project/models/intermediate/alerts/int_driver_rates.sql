@@ -3,18 +3,27 @@
 -- make of today.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "signal_date, environment, data_mode" %}
+{%- set usual_days = alert_parameter("usual_days") %}
 with
-    sides as (
+    past_leaves as (
         select event_date as signal_date, * exclude (event_date)
-        from {{ ref("int_driver_usage") }}
+        from {{ ref("int_driver_past") }}
         where {{ in_dates("event_date", dates) }}
     ),
 
-    signal_days as (select distinct {{ day_scope }} from sides),
+    current_leaves as (
+        select event_date as signal_date, * exclude (event_date)
+        from {{ ref("int_driver_today") }}
+        where {{ in_dates("event_date", dates) }}
+    ),
 
-    past_leaves as (select * from sides where not is_current),
-
-    current_leaves as (select * from sides where is_current),
+    signal_days as (
+        select {{ day_scope }}
+        from past_leaves
+        union
+        select {{ day_scope }}
+        from current_leaves
+    ),
 
     alerted as (select * from {{ ref("int_masked_days") }}),
 
@@ -25,7 +34,7 @@ with
             count(*) as days,
             avg(
                 case
-                    when extract('dayofweek' from days.event_date) = extract('dayofweek' from signal_date)
+                    when extract(dayofweek from days.event_date) = extract(dayofweek from signal_days.signal_date)
                     then days.requests
                 end
             ) as weekday_requests
@@ -40,7 +49,7 @@ with
             and days.scope_value = alerted.scope_value
         where
             days.scope_dimension = 'endpoint'
-            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and days.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
             and alerted.event_date is null
         group by all
     ),
@@ -51,7 +60,7 @@ with
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
         where
             days.scope_dimension = 'total'
-            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and days.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
         group by all
     ),
 
@@ -61,7 +70,7 @@ with
         inner join alerted using (environment, data_mode)
         where
             alerted.scope_dimension = 'endpoint'
-            and alerted.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and alerted.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
         group by all
     ),
 
@@ -107,8 +116,10 @@ select
     environment,
     data_mode,
     endpoint_tag,
-    coalesce(same_weekday.requests / nullif(endpoints.requests / endpoints.days, 0), 1)
-    * greatest(0.3, least(3, coalesce(growth.factor, 1)))
+    coalesce(same_weekday.requests / nullif(endpoints.requests / endpoints.days, 0), 1) * greatest(
+        {{ alert_parameter("smallest_growth") }},
+        least({{ alert_parameter("largest_growth") }}, coalesce(growth.factor, 1))
+    )
     / endpoints.days as scale,
     coalesce(
         endpoints.usd / nullif(endpoints.requests, 0), today.usd / nullif(today.requests, 0), 0

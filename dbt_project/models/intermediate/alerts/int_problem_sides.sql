@@ -21,7 +21,7 @@ with
 select
     {{ problem_key }},
     any_value(main_endpoints.main_endpoint_tag) as main_endpoint_tag,
-    event_date - 28 as baseline_from,
+    event_date - {{ alert_parameter("usual_days") }} as baseline_from,
     event_date as baseline_to,
     cast(sum(current_unpriced_attempts) as bigint) as unpriced_attempts,
     {% for side in ["baseline", "current"] %}

@@ -1,10 +1,17 @@
 {{ kept_by_date("usage_weeks") }}
 -- Which members of each dimension changed most from one week to the next.
+{%- set weeks = dirty_dates() %}
 {%- set day_scope = "event_date, environment, data_mode" %}
+{%- set sides = [("current", "spend_usd"), ("previous", "previous_spend_usd")] %}
 with
-    leaves as ({{ usage_of_two_weeks(leaf_dimensions() | map(attribute="column") | list) }}),
+    usage as (
+        select *, {{ monday_of("event_date") }} as week_start
+        from {{ ref("int_costed_usage") }}
+        where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
+    ),
 
-    members as (
+    -- a member's week is summed before it is compared with another: few rows are left by then
+    totals as (
         {% for dimension in leaf_dimensions() %}
             {%- set member = (
                 "endpoint_tag || ' | ' || prompt_version"
@@ -12,19 +19,44 @@ with
                 else dimension.column
             ) %}
             select
-                {{ day_scope }},
+                week_start,
+                environment,
+                data_mode,
                 '{{ dimension.name }}' as dimension,
                 {{ member }} as member,
-                {% for side, name in [("current", "spend_usd"), ("previous", "previous_spend_usd")] %}
-                    -- of a member that used only what has no price the spend is unknown
-                    case
-                        when sum({{ side }}_cost_usd) <> 0 or sum({{ side }}_unpriced_attempts) = 0
-                        then cast(sum({{ side }}_cost_usd) as decimal(38, 12))
-                    end as {{ name }} {{- "," if not loop.last }}
-                {% endfor %}
-            from leaves
-            group by {{ day_scope }}, {{ member }} {{ "union all" if not loop.last }}
+                sum(cost_usd) as cost_usd,
+                sum(unpriced_attempts) as unpriced_attempts
+            from usage
+            group by week_start, environment, data_mode, {{ member }} {{ "union all" if not loop.last }}
         {% endfor %}
+    ),
+
+    sides as (
+        select *, week_start as event_date, 'current' as side
+        from totals
+        union all
+        select *, week_start + 7 as event_date, 'previous' as side
+        from totals
+    ),
+
+    members as (
+        select
+            {{ day_scope }},
+            dimension,
+            member,
+            {% for side, name in sides %}
+                {%- set cost = "coalesce(sum(case when side = '" ~ side ~ "' then cost_usd end), 0)" %}
+                -- of a member that used only what has no price the spend is unknown
+                case
+                    when
+                        {{ cost }} <> 0
+                        or coalesce(sum(case when side = '{{ side }}' then unpriced_attempts end), 0) = 0
+                    then cast({{ cost }} as decimal(38, 12))
+                end as {{ name }} {{- "," if not loop.last }}
+            {% endfor %}
+        from sides
+        where {{ in_dates("event_date", weeks) }}
+        group by {{ day_scope }}, dimension, member
     ),
 
     ranked as (

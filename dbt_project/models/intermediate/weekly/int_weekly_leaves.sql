@@ -1,23 +1,48 @@
 {{ kept_by_date("usage_weeks") }}
--- The leaves of a week's comparison. The dollars are those that are known: exposure is not spend, so it has a column
--- of its own.
-with sides as ({{ usage_of_two_weeks(["endpoint_tag", "model"]) }})
+-- The leaves of a week's comparison: a week's usage by endpoint and model next to that of
+-- the week before. The dollars are those that are known: exposure is not spend, so it has
+-- a column of its own.
+{%- set weeks = dirty_dates() %}
+with
+    usage as (
+        select
+            usage.*,
+            {{ monday_of("usage.event_date") }} as week_start,
+            -- calls without a price of which not even the likely cost is known
+            case
+                when exposure.exposure_usd_per_token is null then usage.unpriced_attempts else 0
+            end as unvalued_attempts
+        from {{ ref("int_costed_usage") }} as usage
+        left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+        where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
+    ),
+
+    sides as (
+        select *, week_start as side_week, 'current' as side
+        from usage
+        union all
+        select *, week_start + 7 as side_week, 'baseline' as side
+        from usage
+    )
 
 select
-    event_date,
+    side_week as event_date,
     environment,
     data_mode,
     0 as round,
     endpoint_tag,
     model,
     {% for side in ["baseline", "current"] %}
-        {%- set column = "previous" if side == "baseline" else side %}
-        {{ column }}_requests as {{ side }}_requests,
-        {{ column }}_attempts as {{ side }}_attempts,
-        {{ column }}_tokens as {{ side }}_tokens,
-        {{ column }}_cost_usd as {{ side }}_cost_usd,
+        {% for measure in ["requests", "attempts", "tokens"] %}
+            coalesce(sum(case when side = '{{ side }}' then {{ measure }} end), 0) as {{ side }}_{{ measure }},
+        {% endfor %}
+        cast(
+            coalesce(sum(case when side = '{{ side }}' then cost_usd end), 0) as decimal(38, 12)
+        ) as {{ side }}_cost_usd,
         cast(0 as decimal(38, 12)) as {{ side }}_exposure_usd,
     {% endfor %}
-    current_unvalued_attempts as unvalued_attempts,
-    current_exposure_usd as exposure_usd
+    coalesce(sum(case when side = 'current' then unvalued_attempts end), 0) as unvalued_attempts,
+    cast(coalesce(sum(case when side = 'current' then exposure_usd end), 0) as decimal(38, 12)) as exposure_usd
 from sides
+where {{ in_dates("side_week", weeks) }}
+group by side_week, environment, data_mode, endpoint_tag, model

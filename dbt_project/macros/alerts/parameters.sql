@@ -335,7 +335,7 @@
                 "critical_z": {
                     "value": 5,
                     "unit": "standard deviations",
-                    "why": "of the eight incidents of the demo all have more; its two alerts about nothing have 2.7 and 3.4",
+                    "why": "each of the eight incidents of the demo has more; its two alerts about nothing have 2.7 and 3.4",
                 },
                 "critical_min_usd_factor": {
                     "value": 4,

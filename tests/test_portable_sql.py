@@ -22,10 +22,10 @@ NEVER_NULL = frozenset(
         r"\w+",
         """
     alert_id alert_type arrival_date attempt_label attempt_occurred_at budget_id candidate_id content_hash cuboid data_mode
-    day_number dimension driver_dimension effect environment event_date event_type filename incident_id input_fingerprint
-    instant landing_file line_number measure member model nearness number occurred_at period_start place price_row_key provider
-    quarter_at rank recorded_at round scope_dimension scope_value sentence sequence signal_id source started_at valid_from
-    version_sequence week_start words
+    day_number day_second_from dimension driver_dimension effect environment event_date event_type filename incident_id
+    input_fingerprint instant landing_file line_number measure member model nearness neighbour_model neighbour_provider number
+    occurred_at period_start place price_row_key provider quarter_at rank recorded_at round scope_dimension scope_value sentence
+    sequence signal_id source started_at valid_from version_sequence week_start words
     """,
     )
 )
@@ -47,7 +47,9 @@ def varchar(text: str) -> Found:
 
 def date_minus_date(text: str) -> Found:
     """An INTERVAL on Spark: an error where it is compared, and silently seconds where it is cast."""
-    a_date = r"(?:\b(?:\w+\.)?\w*(?:date|day|week|_start|_end|week_seen_before)\b|\b(?:min|max)\((?:\w+\.)?\w*date\)|as date\))"
+    a_number = r"(?!attempt_day\b)"
+    a_column = rf"\b{a_number}(?:\w+\.)?\w*(?:date|day|week|_start|_end|week_seen_before)\b"
+    a_date = rf"(?:{a_column}|\b(?:min|max)\((?:\w+\.)?\w*date\)|as date\))"
     not_days = r"(?!\s|\d|interval\b|\{\{)"
     for found in re.finditer(rf"{a_date}\s+-\s+{not_days}", _without_tags(text)):
         yield found.start(), 'count days with {{ dbt.datediff(earlier, later, "day") }}, not with a minus'
@@ -112,7 +114,13 @@ RULES: dict[Callable[[str], Found], tuple[tuple[str, ...], tuple[str, ...]]] = {
             "cast(a as date) - b",
             "event_date - min(x)",
         ),
-        ("event_date - 1", "event_date - {{ quiet_days() }}", "end_date - interval 1 day", "updated_usd - spent_usd"),
+        (
+            "event_date - 1",
+            "event_date - {{ quiet_days() }}",
+            "end_date - interval 1 day",
+            "updated_usd - spent_usd",
+            "attempt_day - previous_attempt_day",
+        ),
     ),
     union_by_name: (
         ("select a from t union all by name select a from u",),
@@ -151,6 +159,7 @@ RULES: dict[Callable[[str], Found], tuple[tuple[str, ...], tuple[str, ...]]] = {
             "select x from a join b using (k)",
             "select a.x from a join b on a.k = b.k join (select k, y from c) as d using (k)",
             "select a.x - interval 1 day from a join b using (k) join c using (k)",
+            "select a.* exclude (x, y) from a join b using (k) join c using (k)",
         ),
     ),
 }
@@ -276,13 +285,18 @@ def _bare(select: list[tuple[int, str, int]]) -> Iterator[tuple[int, str]]:
         return
     aliases = {words[place + 1] for place, word in enumerate(words[:-1]) if word == "as"}
     is_naming = False  # tables, between from or join and what follows; and the keys of using
+    is_excluding = False  # columns that a star leaves out, which have no table
     for place, (start, word, depth) in enumerate(select):
         before, after = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else ""
         if depth == 0 and word in ("from", "join", "using"):
             is_naming = True
         elif depth == 0 and word in CLAUSES:
             is_naming = False
+        if word == "exclude":
+            is_excluding = True
+        elif word == ")":
+            is_excluding = False
         is_name = re.fullmatch(r"[a-z_]\w*", word) and word not in WORDS and word not in aliases
         is_part = before in (".", "as") or after in (".", "(") or (after == "from" and depth) or before.startswith("{{")
-        if is_name and not is_part and not is_naming:
+        if is_name and not is_part and not is_naming and not is_excluding:
             yield start, word

@@ -20,7 +20,9 @@
         pooled.data_mode,
         pooled.scope_dimension,
         judged.event_date,
-        greatest(1, quantile_cont(abs(pooled.surprise), {{ tail }}) / {{ tail_z }}) as tail_factor
+        greatest(
+            1, percentile_cont({{ tail }}) within group (order by abs(pooled.surprise) nulls last) / {{ tail_z }}
+        ) as tail_factor
     from {{ surprises }} as pooled
     inner join
         {{ ref("alert_days") }} as judged

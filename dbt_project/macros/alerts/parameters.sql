@@ -215,7 +215,7 @@
                 "large_member_usd": {
                     "value": 0.1,
                     "unit": "USD a day",
-                    "why": "the same, where a usual day is small",
+                    "why": "the same where a usual day is small",
                 },
                 "new_version_days": {
                     "value": 3,

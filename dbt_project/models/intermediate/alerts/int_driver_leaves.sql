@@ -12,15 +12,8 @@ with
 
     routes as (select * from {{ ref("int_driver_routes") }} where {{ in_dates("event_date", dates) }}),
 
-    volume as (
-        select
-            {{ day_scope }},
-            endpoint_tag,
-            tenant_id,
-            user_id,
-            coalesce(sum(today.requests), 0) * any_value(rates.usd_per_request) as actual_usd,
-            coalesce(sum(past.requests), 0) * any_value(rates.scale) * any_value(rates.usd_per_request) as expected_usd,
-            any_value(rates.usd_per_request) as usd_per_unit
+    counted as (
+        select {{ day_scope }}, endpoint_tag, tenant_id, user_id, today.requests, past.requests as past_requests
         from
             (
                 select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
@@ -33,8 +26,40 @@ with
                 from past_leaves
                 group by all
             ) as past using ({{ day_scope }}, endpoint_tag, tenant_id, user_id)
+    ),
+
+    volume as (
+        select
+            {{ day_scope }},
+            endpoint_tag,
+            tenant_id,
+            user_id,
+            coalesce(sum(counted.requests), 0) * any_value(rates.usd_per_request) as actual_usd,
+            coalesce(sum(counted.past_requests), 0)
+            * any_value(rates.scale)
+            * any_value(rates.usd_per_request) as expected_usd,
+            any_value(rates.usd_per_request) as usd_per_unit
+        from counted
         inner join rates using ({{ day_scope }}, endpoint_tag)
         group by {{ day_scope }}, endpoint_tag, tenant_id, user_id
+    ),
+
+    costs as (
+        select
+            {{ day_scope }},
+            endpoint_tag,
+            prompt_version,
+            tenant_id,
+            user_id,
+            model,
+            today.usd,
+            today.exposure_usd,
+            past.usd as past_usd
+        from current_leaves as today
+        full join
+            (select *, '(settled)' as prompt_version from past_leaves) as past using (
+                {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model
+            )
     ),
 
     priced as (
@@ -112,17 +137,13 @@ select
     {{ day_scope }},
     'cost',
     endpoint_tag,
-    coalesce(today.prompt_version, '(settled)'),
+    coalesce(costs.prompt_version, '(settled)'),
     tenant_id,
     user_id,
     model,
-    coalesce(today.usd, 0),
-    coalesce(past.usd * rates.scale, 0),
+    coalesce(costs.usd, 0),
+    coalesce(costs.past_usd * rates.scale, 0),
     rates.usd_per_call,
-    coalesce(today.exposure_usd, 0)
-from current_leaves as today
-full join
-    (select *, '(settled)' as prompt_version from past_leaves) as past using (
-        {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model
-    )
+    coalesce(costs.exposure_usd, 0)
+from costs
 inner join rates using ({{ day_scope }}, endpoint_tag)

@@ -25,11 +25,11 @@ with
     )
 
 select
-    {{ day_scope }},
-    endpoint_tag,
-    prompt_version,
-    tenant_id,
-    model,
+    {% for column in day_scope.split(", ") %} groups.{{ column }}, {% endfor %}
+    groups.endpoint_tag,
+    groups.prompt_version,
+    groups.tenant_id,
+    models_of_endpoints.model,
     coalesce(today.usd, 0) as actual_usd,
     groups.tokens * coalesce(routes.share_of_tokens * routes.usd_per_token, 0) as expected_usd,
     rates.usd_per_call as usd_per_unit

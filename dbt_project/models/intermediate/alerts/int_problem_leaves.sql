@@ -63,9 +63,9 @@ with
             usage.tenant_id,
             usage.user_id,
             usage.model,
-            compared.is_current,
-            compared.baseline_days,
             {% for measure in measures %} usage.{{ measure }}, {% endfor %}
+            compared.is_current,
+            compared.baseline_days
         from compared
         inner join
             usage

@@ -13,7 +13,7 @@ with
                 partition by {{ problem_key }}
                 order by
                     sum(current_cost_usd + current_exposure_usd - baseline_cost_usd - baseline_exposure_usd) desc,
-                    endpoint_tag
+                    endpoint_tag nulls last
             )
             = 1
     )
@@ -31,8 +31,10 @@ select
             ) as decimal(38, 12)
         ) as {{ side }}_usd,
         {% for measure in measures %}
-            sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }},
+            sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }}
+            {{- "," if not loop.last }}
         {% endfor %}
+        {{- "," if not loop.last }}
     {% endfor %}
 from leaves
 inner join main_endpoints using ({{ problem_key }})

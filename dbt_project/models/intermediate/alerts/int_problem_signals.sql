@@ -30,9 +30,13 @@ with
             = 1
     )
 
-select signals.* exclude (signal_id, leaf_scale, min_z_alone, needs_no_driver), explained.round, explained.shared_usd
+select
+    signals.* exclude (signal_id, leaf_scale, min_z, min_z_alone, needs_no_driver),
+    signals.min_z,
+    explained.round,
+    explained.shared_usd
 from explained
 inner join signals using ({{ day_scope }}, signal_id)
-union all by name
+union all
 select *, 0 as round, observed - expected as shared_usd
 from alone

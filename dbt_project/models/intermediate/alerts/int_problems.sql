@@ -80,23 +80,31 @@ select
     named.* exclude (new_version, leading_tenant_id, leading_user_id, user_id, tenant_id, prompt_version),
     -- a spike of one identity or one deploy is named by it, however the segment was found
     case
-        when spike_type = 'deploy' then coalesce(named.prompt_version, named.new_version) else named.prompt_version
+        when named.spike_type = 'deploy'
+        then coalesce(named.prompt_version, named.new_version)
+        else named.prompt_version
     end as prompt_version,
     case
-        when spike_type = 'abuse'
+        when named.spike_type = 'abuse'
         then null
-        when spike_type = 'concentration'
+        when named.spike_type = 'concentration'
         then coalesce(named.tenant_id, named.leading_tenant_id)
         else named.tenant_id
     end as tenant_id,
     case
-        when spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id
+        when named.spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id
     end as user_id,
     primary_signals.alert_type,
     primary_signals.measure,
-    case when scope_dimension = 'endpoint x prompt_version' then 'endpoint' else scope_dimension end as scope_dimension,
     case
-        when scope_dimension = 'endpoint x prompt_version' then split_part(scope_value, ' | ', 1) else scope_value
+        when primary_signals.scope_dimension = 'endpoint x prompt_version'
+        then 'endpoint'
+        else primary_signals.scope_dimension
+    end as scope_dimension,
+    case
+        when primary_signals.scope_dimension = 'endpoint x prompt_version'
+        then split_part(primary_signals.scope_value, ' | ', 1)
+        else primary_signals.scope_value
     end as scope_value,
     primary_signals.usual_spend_usd,
     primary_signals.observed as observed_usd,

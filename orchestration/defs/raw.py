@@ -1,12 +1,14 @@
 """What landed, what was rejected, and the proof that no line was lost: usage events, and the events of incidents."""
 
+from typing import Any
+
 import dagster as dg
 
 from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
 
-RAW = {
+RAW: dict[str, Any] = {
     "group_name": "landing",
     "kinds": {"parquet"},
     "owners": ["team:data-platform"],

@@ -9,7 +9,7 @@ from orchestration.landing import LoadInProgress, LoadStopped, files_with_missin
 from orchestration.settings import Settings
 
 RAW: dict[str, Any] = {
-    "group_name": "raw",
+    "group_name": "landing",
     "kinds": {"parquet"},
     "owners": ["team:data-platform"],
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),

@@ -62,11 +62,11 @@
 {% macro duckdb__second_of_day(column) %}
     {{
         return(
-            "(extract('hour' from "
+            "(extract(hour from "
             ~ column
-            ~ ") * 3600 + extract('minute' from "
+            ~ ") * 3600 + extract(minute from "
             ~ column
-            ~ ") * 60 + extract('second' from "
+            ~ ") * 60 + extract(second from "
             ~ column
             ~ "))"
         )
@@ -272,6 +272,11 @@
         else '$' || format('{:,.2f}', cast(cast(abs({{ column }}) as decimal(38, 2)) as double))
     end
 {%- endmacro %}
+
+{#- The integer nearest to a double, of two the even one. -#}
+{% macro nearest_integer(value) %} {{ return(adapter.dispatch("nearest_integer")(value)) }} {% endmacro %}
+{% macro default__nearest_integer(value) %} {{ missing_leaf("nearest_integer") }} {% endmacro %}
+{% macro duckdb__nearest_integer(value) %} {{ return("cast(round_even(" ~ value ~ ", 0) as integer)") }} {% endmacro %}
 
 {#- The calendar weeks (their Mondays) from one date to another. -#}
 {% macro mondays_between(first, last) %} {{ return(adapter.dispatch("mondays_between")(first, last)) }} {% endmacro %}

@@ -36,7 +36,7 @@
         select
             {%- if execute -%}
                 {%- for column in graph.sources["source." ~ project_name ~ ".raw." ~ source_name].columns.values() %}
-                    cast(null as {{ column.data_type }}) as {{ column.name }},
+                    cast(null as {{ column.data_type }}) as {{ column.name }} {{- "," if not loop.last }}
                 {%- endfor -%}
             {%- endif %}
         where false

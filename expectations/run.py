@@ -114,7 +114,7 @@ def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         analytics_enabled=False,
-        progress_bars={"globally": False},  # type: ignore[arg-type]  # a mapping, as its documentation has it
+        progress_bars={"globally": False},
     )
     context, name = gx.get_context(mode="ephemeral", project_config=config), definition["suite"]
     suite = context.suites.add(gx.ExpectationSuite(name, expectations=_gx_expectations(definition)))

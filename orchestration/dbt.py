@@ -60,7 +60,7 @@ class InstalledDbt(DbtCliResource):
     def _cli_version(self) -> Version:
         return Version(version("dbt-core"))
 
-    def _initialize_dbt_core_adapter(self, args: object) -> None:  # type: ignore[override]  # its callers take None
+    def _initialize_dbt_core_adapter(self, args: object) -> None:
         return None
 
 

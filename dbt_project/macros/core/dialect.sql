@@ -1,9 +1,9 @@
 {#- What differs between engines, one leaf a macro. A missing leaf is an error that names it, never a silent guess. -#}
-{% macro parquet_files(files, by_event_date=false) %}
-    {{ return(adapter.dispatch("parquet_files")(files, by_event_date)) }}
+{% macro parquet_files(files, by_event_date=false, filename=none) %}
+    {{ return(adapter.dispatch("parquet_files")(files, by_event_date, filename)) }}
 {% endmacro %}
-{% macro default__parquet_files(files, by_event_date) %} {{ missing_leaf("parquet_files") }} {% endmacro %}
-{% macro duckdb__parquet_files(files, by_event_date) %}
+{% macro default__parquet_files(files, by_event_date, filename) %} {{ missing_leaf("parquet_files") }} {% endmacro %}
+{% macro duckdb__parquet_files(files, by_event_date, filename) %}
     {%- set names = [] -%}
     {%- for file in files -%} {%- do names.append(text(file)) -%} {%- endfor -%}
     {%- set partitions = (
@@ -14,10 +14,21 @@
     {{
         return(
             "read_parquet([" ~ names
-            | join(", ") ~ "], union_by_name = " ~ (not by_event_date) ~ ", " ~ partitions ~ ")"
+            | join(", ")
+            ~ "], union_by_name = "
+            ~ (not by_event_date)
+            ~ ", "
+            ~ partitions
+            ~ (", filename = " ~ text(filename) if filename else "")
+            ~ ")"
         )
     }}
 {% endmacro %}
+
+{#- Name of the folder that a file is in. -#}
+{% macro folder_of(path) %} {{ return(adapter.dispatch("folder_of")(path)) }} {% endmacro %}
+{% macro default__folder_of(path) %} {{ missing_leaf("folder_of") }} {% endmacro %}
+{% macro duckdb__folder_of(path) %} {{ return("split_part(" ~ path ~ ", '/', -2)") }} {% endmacro %}
 
 {#- Lines of a JSONL file, with columns as they are found or as `columns` declares them by name. -#}
 {% macro json_lines(file, columns=none) %} {{ return(adapter.dispatch("json_lines")(file, columns)) }} {% endmacro %}
@@ -198,7 +209,7 @@
 {% macro missing_leaf(name) %}
     {{
         exceptions.raise_compiler_error(
-            "macros/engine has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
+            "macros/core has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
         )
     }}
 {% endmacro %}

@@ -77,8 +77,9 @@ generate: $(VENV)  ## macros, columns and docs that follow from the list of toke
 	@python -m orchestration.commands.generate
 
 LINT := data/state/lint
-lint: $(VENV)  ## ruff, sqlfmt, dbt parse and dbt-bouncer, over the whole project
+lint: $(VENV)  ## ruff, mypy, sqlfmt, dbt parse and dbt-bouncer, over the whole project
 	ruff check . && ruff format --check .
+	mypy
 	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
 	mkdir -p $(LINT)
 	DBT_TARGET_PATH="$(CURDIR)/$(LINT)/target" DBT_LOG_PATH="$(CURDIR)/$(LINT)" dbt parse --quiet --project-dir dbt_project

@@ -1,5 +1,6 @@
 """The dbt project as Dagster sees it: where it is, its environment, and a manifest that is never stale."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
 from orchestration.settings import PROJECT, Settings
+from orchestration.storage import write_whole
 
 DBT_PROJECT = PROJECT / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")  # ours, whatever stands on PATH
@@ -37,11 +39,18 @@ def dbt_project(settings: Settings) -> DbtProject:
     """The project with an up-to-date manifest under the data root. Parsing takes seconds, so it happens only after a change."""
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     project = DbtProject(DBT_PROJECT, target_path=settings.state / "dbt", profiles_dir=DBT_PROJECT)
-    manifest = Path(project.manifest_path)
-    if not manifest.exists() or manifest.stat().st_mtime < _last_change():
+    manifest, parsed = Path(project.manifest_path), settings.state / "dbt" / "manifest.code"
+    code = code_hash()
+    if not (manifest.exists() and parsed.exists() and parsed.read_text() == code):
         run_dbt(settings, "parse", "--quiet")
-        manifest.touch()
+        write_whole(parsed, code)
     return project
+
+
+def code_hash() -> str:
+    """Changes with any file that dbt parses. By content: a copy or an archive brings file times of its own."""
+    files = sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
 
 
 class InstalledDbt(DbtCliResource):
@@ -67,9 +76,3 @@ def run_dbt(settings: Settings, *arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"dbt {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
     return done.stdout
-
-
-def _last_change() -> float:
-    return max(
-        path.stat().st_mtime for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"}
-    )

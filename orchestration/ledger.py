@@ -15,11 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from orchestration.storage import held, sync, write_whole
 from orchestration.wording import second
 
-Line = dict[str, object]
+Line = Mapping[str, object]  # to be written; what a log has is typed by the module that reads it
 # Logs are history and keep the words that a line was written in: here they become the words of today, by log.
 RENAMED_FIELDS: dict[str, dict[str, str]] = {
     "outbox": {"incident_key": "topic"},
@@ -49,7 +50,7 @@ def log_file(folder: Path) -> Path:
     return folder / "log.jsonl"
 
 
-def read_log(folder: Path) -> tuple[list[Line], int]:
+def read_log(folder: Path) -> tuple[list[Any], int]:
     """The lines, oldest first, and how many cannot be read (a torn last line counts as not written)."""
     _, lines, unreadable = LogReader(folder).new_lines()
     return lines, unreadable
@@ -63,7 +64,7 @@ class LogReader:
     begins: bytes | None = None  # its first line, of which no two logs have the same
     position: int = 0
 
-    def new_lines(self) -> tuple[bool, list[Line], int]:
+    def new_lines(self) -> tuple[bool, list[Any], int]:
         """Whether this is another log than before, the lines since the last call (or all), and how many cannot be read."""
         path = log_file(self.folder)
         if not path.exists():
@@ -115,7 +116,7 @@ def remember_instant(folder: Path, lines: Iterable[Line], as_of: datetime) -> No
 
 
 def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
-    known = [line["known_at"] for line in lines if "known_at" in line]
+    known = [str(line["known_at"]) for line in lines if "known_at" in line]
     with suppress(FileNotFoundError):
         known.append((folder / "spoken_from").read_text().strip())
     instants = []
@@ -125,7 +126,7 @@ def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
     return max(instants, default=None)
 
 
-def _parsed(text: bytes, renamed: Mapping[str, str]) -> Line | None:
+def _parsed(text: bytes, renamed: Mapping[str, str]) -> dict[str, Any] | None:
     """The line, with the fields of every object in it under the names of today; None for what is not a whole line."""
     try:
         line = json.loads(
@@ -139,7 +140,7 @@ def _parsed(text: bytes, renamed: Mapping[str, str]) -> Line | None:
 def _append(path: Path, lines: Iterable[Line]) -> None:
     """Appends lines in one write and waits until they are on disk. `recorded_at` is the clock's; all else is the caller's."""
     stamp = {"recorded_at": datetime.now(UTC).isoformat()}
-    text = "".join(json.dumps(line | stamp, ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(json.dumps({**line, **stamp}, ensure_ascii=False) + "\n" for line in lines)
     if not text:
         return
     is_new = not path.exists()
@@ -151,7 +152,7 @@ def _append(path: Path, lines: Iterable[Line]) -> None:
         sync(path.parent)
 
 
-def _mend(file) -> None:
+def _mend(file: BinaryIO) -> None:
     """Ends a last line that lacks only its line feed; cuts off one that a kill left incomplete."""
     size = file.seek(0, os.SEEK_END)
     tail, start = b"", size

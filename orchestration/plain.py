@@ -6,9 +6,12 @@ A name is whatever a sender wrote: `[/x]` is markup to rich, an escape code clea
 import argparse
 import os
 import unicodedata
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 SENTENCE_CHARACTERS = 220  # of one name or sentence in a chat message
 CHAT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "[": "(", "]": ")"}
@@ -29,7 +32,7 @@ class ArgumentError(ValueError):
 class Arguments(argparse.ArgumentParser):
     """A parser of command lines that repeats what it refuses in plain words."""
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         super()._print_message(visible(message, keep="\n"), file)
 
 
@@ -62,7 +65,8 @@ def for_title(text: object) -> str:
 def _harmless(text: object, replaced: dict[str, str], most: int) -> str:
     line = visible(" ".join(str(text).split()))
     line = line if len(line) <= most else line[: most - 1] + "…"
-    return line.translate(str.maketrans(replaced | {"@": f"@{ZERO_WIDTH}"})).replace("://", f":{ZERO_WIDTH}//")
+    letters: dict[str, str | int | None] = {**replaced, "@": f"@{ZERO_WIDTH}"}
+    return line.translate(str.maketrans(letters)).replace("://", f":{ZERO_WIDTH}//")
 
 
 def plain_console(width: int | None = None, file: IO[str] | None = None) -> Console:

@@ -1,9 +1,11 @@
 """Every setting of Tokentrail, read once from the environment; docs/operate.md lists them for people."""
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -134,11 +136,11 @@ class Settings:
         return PROJECT / "pricing" / "overrides"
 
 
-def from_environment(environment: dict[str, str] | None = None) -> Settings:
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TOKENTRAIL_*`. Raises ValueError with a sentence naming the variable that cannot be read."""
     environment = os.environ if environment is None else environment
-    readers = {Path: _path, int: int, float: float, str: str, datetime: _instant}
-    values = {}
+    readers: dict[Any, Callable[[str], object]] = {Path: _path, int: int, float: float, str: str, datetime: _instant}
+    values: dict[str, Any] = {}
     for item in fields(Settings):
         name, text = item.metadata["env"], environment.get(item.metadata["env"], "") or item.metadata["default"]
         try:

@@ -8,6 +8,8 @@ import duckdb
 
 from orchestration.settings import Settings
 
+DuckDBConfig = dict[str, str | bool | int | float | list[str]]
+
 
 class WarehouseBusyError(RuntimeError):
     """Another process has the warehouse open; the run can be repeated when it is done."""
@@ -48,13 +50,15 @@ def open_marts(settings: Settings, database: Path | None = None) -> Iterator[duc
         yield connection
 
 
-def duckdb_config(settings: Settings) -> dict[str, str]:
+def duckdb_config(settings: Settings) -> DuckDBConfig:
     """DuckDB settings of every connection: bounded memory, spilling under the data root, no downloads."""
     spill = settings.state / "spill"
     spill.mkdir(parents=True, exist_ok=True)
-    config = {
+    config: DuckDBConfig = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(spill),
         "autoinstall_known_extensions": "false",
     }
-    return config | ({"threads": str(settings.threads)} if settings.threads else {})
+    if settings.threads:
+        config["threads"] = str(settings.threads)
+    return config

@@ -3,8 +3,10 @@
 Unknown is never zero: it is a word, or a dash in a table.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
 
 UNKNOWN = "unknown"
 CENT = Decimal("0.01")
@@ -169,7 +171,7 @@ def _day(value: date) -> str:
     return f"{value.day} {value:%b} {value.year}"
 
 
-WRITERS = {
+WRITERS: dict[str, Callable[[Any], str]] = {
     "usd": usd,
     "change": change,
     "percent": percent,

@@ -67,7 +67,7 @@ class Leaf:
     @property
     def counted(self) -> str:
         """The registry unit of the reported count: the leaf's own, or a wider one that it is the remainder of."""
-        return self.column if self.column in REGISTRY.units else self.unit
+        return self.column if self.column and self.column in REGISTRY.units else self.unit
 
     @cached_property
     def parts(self) -> tuple["Leaf", ...]:

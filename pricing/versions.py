@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -18,7 +19,21 @@ from pricing.overrides import Overrides
 from pricing.rows import PriceKey, Row, intervals
 from pricing.units import LEAVES
 
-Version = dict[str, str | int]
+
+class _Inputs(TypedDict):
+    format: int
+    catalogue_version: str
+    overrides_hash: str
+    compiler_version: str
+
+
+class Version(_Inputs):
+    """A line of versions.jsonl: a version, when it was made, and what it was made of."""
+
+    price_book_version: str
+    recorded_at: str
+
+
 KEY_SCHEMA = [(name, pa.string()) for name in PriceKey._fields]
 SCHEMA = pa.schema(
     [
@@ -56,7 +71,7 @@ FORMAT = 1
 
 def version_entry(overrides: Overrides) -> Version:
     """The version that these overrides make with this catalogue and this code; `recorded_at` is now (UTC)."""
-    parts: Version = {
+    parts: _Inputs = {
         "format": FORMAT,
         "catalogue_version": CATALOGUE_VERSION,
         "overrides_hash": overrides.content_hash,

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-from orchestration.dbt import DBT_PROJECT, dbt_environment
+from orchestration.dbt import DBT_PROJECT, code_hash, dbt_environment
 from orchestration.settings import Settings
 
 ENV_VAR = re.compile(r"\{\{ env_var\('(\w+)', '([^']*)'\) \}\}")
@@ -49,9 +49,7 @@ def keep(settings: Settings) -> None:
 @cache
 def _kept() -> Path:
     """A folder for this state of the project."""
-    files = sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
-    code = hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
-    return Path(tempfile.gettempdir()) / "tokentrail-parsed" / code[:16]
+    return Path(tempfile.gettempdir()) / "tokentrail-parsed" / code_hash()[:16]
 
 
 def _connection_hash(settings: Settings) -> str:

@@ -127,7 +127,8 @@ def settings(tmp_path_factory) -> Settings:
 
 
 def judge(settings: Settings) -> None:
-    run_dbt(settings, "run", "--quiet", "--select", "alert_days", "alert_signal_days", "int_masked_days", *JUDGED)
+    read = ("alert_days", "alert_signal_days", "int_usual_spend", "int_masked_days", "int_newcomers")
+    run_dbt(settings, "run", "--quiet", "--select", *read, *JUDGED)
 
 
 def judgements(settings: Settings) -> dict[str, list[tuple]]:

@@ -14,9 +14,10 @@ import pytest
 from orchestration.notifications import read_outbox
 from orchestration.settings import PROJECT
 from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
+from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
-MART_GROUPS = {"attribution", "operations", "finance"}
+GROUPS = ["landing", "seeds", *SUBJECTS, "publishing"]
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
 
@@ -142,8 +143,21 @@ def test_every_asset_says_what_it_is_and_who_answers_for_it(specs):
         assert (key.to_user_string(), lacking) == (key.to_user_string(), [])
 
 
+def test_groups_are_the_subjects_in_their_order_without_circles(location):
+    graph = location.resolve_asset_graph()
+    groups = {key: graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert set(groups.values()) - {"default"} == set(GROUPS)
+    later = [
+        f"{key.to_user_string()} ({groups[key]}) reads {parent.to_user_string()} ({groups[parent]})"
+        for key in groups
+        for parent in graph.get(key).parent_keys
+        if "default" not in (groups[key], groups[parent]) and GROUPS.index(groups[parent]) > GROUPS.index(groups[key])
+    ]
+    assert later == []
+
+
 def test_every_mart_has_a_freshness_policy_and_the_name_that_analysts_query(specs):
-    marts = {key.to_user_string(): spec for key, spec in specs.items() if spec.group_name in MART_GROUPS}
+    marts = {key.to_user_string(): spec for key, spec in specs.items() if spec.tags.get("layer") == "marts"}
     assert {"fct_attempts", "cost_by_endpoint_daily", "unpriced_models", "price_book"} <= marts.keys()
     for name, spec in marts.items():
         assert (name, spec.freshness_policy is not None) == (name, True)

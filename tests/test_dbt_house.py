@@ -1,6 +1,7 @@
 """The layout of the dbt project, held against dbt's own manifest: subjects, one direction, and what a fingerprint covers."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from functools import cache
@@ -181,3 +182,18 @@ def test_a_macro_has_two_callers(models, macros):
         if len(names) == 1 and folder(macros[key]) != "core"
     }
     assert sum(single.values()) < ONE_CALLER_LINES, single
+
+
+def test_every_alert_parameter_has_a_unit_and_a_reason_and_is_used():
+    """The text alone: an unknown name stops dbt, a forgotten one would stay for ever."""
+    text = (DBT_PROJECT / "macros" / "alerts" / "parameters.sql").read_text()
+    entry = r'"(\w+)": \{\s*"value": [\d.]+,\s*"unit": "[^"]+",\s*"why": "[^"]+",?\s*\}'
+    named = re.findall(entry, text)
+    used = {
+        name
+        for folder in ("models", "macros")
+        for path in (DBT_PROJECT / folder).rglob("*.sql")
+        for name in re.findall(r'alert_parameter\("(\w+)"\)', path.read_text())
+    }
+    assert len(named) == text.count('"value":') == len(set(named))
+    assert set(named) == used

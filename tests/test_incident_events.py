@@ -205,7 +205,10 @@ def test_incidents_are_not_taken_for_usage(pipeline):
     assert pipeline.ask(
         "select event_date, rejected_rows, is_understated from data_quality_daily where source = 'incidents'"
     ) == [(date(2026, 11, 21), 1, False)]
-    arrived = "select event_type, landing_file, arrival_date from staging.stg_incident_events order by line_number"
+    arrived = (
+        "select event_type, landing_file, arrival_date from staging.stg_incident_events "
+        "inner join intermediate.int_arrivals using (content_hash) order by line_number"
+    )
     path = "incidents/dt=2026-11-21/a.jsonl"
     assert pipeline.inside(arrived) == [(kind, path, date(2026, 11, 21)) for kind in ("opened", "closed")]
 

@@ -355,7 +355,7 @@ def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
     with duckdb.connect(str(pipeline.settings.warehouse)) as earlier_release:
         earlier_release.execute("alter table marts.fct_attempts drop column is_approximate")
         earlier_release.execute("alter table marts.fct_attempts alter input_tokens type integer")
-    with (project / "macros" / "pricing.sql").open("a") as macros:
+    with (project / "macros" / "prices" / "pricing.sql").open("a") as macros:
         macros.write("{# changed #}\n")
     pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
     assert pipeline.built()["fct_attempts", "2026-11-20"] != before["fct_attempts", "2026-11-20"]

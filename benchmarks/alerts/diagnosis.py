@@ -69,7 +69,7 @@ def main() -> int:
         (settings.state / "spill").mkdir(parents=True)
         with duckdb.connect(str(settings.warehouse)) as database:
             database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves))
-        diagnosis = _from("int_driver_usage")
+        diagnosis = _from("int_large_members")
         detection = [*_from("int_usage_daily"), *_from("int_endpoint_hours")]
         seeds = ("alert_rules", "containment_map", "endpoint_owners")
         _dbt(settings, *detection, *seeds, excluding=f"{MADE_UP} {' '.join(diagnosis)}")

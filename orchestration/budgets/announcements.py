@@ -12,15 +12,16 @@ appended, so what was known on a day can be shown for ever. Their `kind`:
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict
 
 import duckdb
 
-from orchestration.ledger import Line, one_writer, read_log, remember_instant, why_too_early
+from orchestration.ledger import one_writer, read_log, remember_instant, why_too_early
 from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
@@ -36,8 +37,94 @@ BECAUSE = {
     "limit_change": "the limit is another",
     "rules": "settings or code changed",
 }
-Change = dict[str, object]
 Period = tuple[str, str]  # budget_id and period_start
+Key = tuple[str, str, str, int]  # the same, to_state, and how many-th change of the period to it
+
+
+class Status(TypedDict):
+    """What is used of a row of budget_status. Dates and times are text, as the ledger has them; money is text in all its digits."""
+
+    budget_id: str
+    period: str
+    period_start: str
+    ends_at: str
+    state: str
+    spent_usd: str
+    limit_usd: str
+    attempts: int
+    driver_1: str | None
+    driver_2: str | None
+    driver_3: str | None
+    unpriced_attempts: int
+    unvalued_attempts: int
+    exposure_usd: str
+    channel: str | None
+    escalation_channel: str | None
+    runbook_url: str | None
+    drill_url: str | None
+
+
+class Change(TypedDict):
+    """What is announced of a row of budget_transitions."""
+
+    budget_id: str
+    period_start: str
+    to_state: str
+    occurrence: int
+    from_state: str
+    cause: str
+    changed_at: str
+    changed_at_local: str
+    time_zone: str
+    spent_usd: str
+    limit_usd: str
+    attempts: int
+    projection_usd: str | None
+    is_muted: bool
+
+
+class Watched(TypedDict):
+    """A line of the ledger."""
+
+    kind: Literal["watched"]
+    budget_id: str
+    known_at: str
+
+
+class Closed(TypedDict):
+    """A line of the ledger."""
+
+    kind: Literal["closed"]
+    budget_id: str
+    period_start: str
+    state: str
+    spent_usd: str
+    limit_usd: str
+    attempts: int
+    known_at: str
+
+
+Kind = Literal["news", "added", "moved", "withdrawn"]
+
+
+class AnnouncedChange(Change):
+    """What makes an announcement the one that it is."""
+
+    kind: Kind
+    known_at: str  # what was told, withdrawn and holds again is told again: another announcement
+
+
+class Announcement(AnnouncedChange):
+    """A line of the ledger."""
+
+    announcement_id: str
+    is_silent: bool
+    correction_cause: str | None
+    corrects: NotRequired[str]  # the announcement that it moves or withdraws
+    changed_at_before: NotRequired[str]
+
+
+Line = Watched | Closed | Announcement
 
 
 @dataclass
@@ -45,8 +132,8 @@ class Told:
     """What the ledger adds up to."""
 
     watched: dict[str, datetime] = field(default_factory=dict)
-    closed: dict[Period, Line] = field(default_factory=dict)
-    changes: dict[tuple, Line] = field(default_factory=dict)  # by (budget_id, period_start, to_state, how many-th)
+    closed: dict[Period, Closed] = field(default_factory=dict)
+    changes: dict[Key, Announcement] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
 
     def apply(self, line: Line) -> None:
@@ -82,8 +169,8 @@ def announce(settings: Settings) -> Counter:
     since = settings.as_of - NEWS_FOR
     loud = [
         line
-        for line in [*told.lines, *new]
-        if line.get("is_silent") is False and datetime.fromisoformat(line["known_at"]) >= since
+        for line in _announcements([*told.lines, *new])
+        if not line["is_silent"] and datetime.fromisoformat(line["known_at"]) >= since
     ]
     queued = enqueue(settings, [_event(line, facts) for line in loud])
     return Counter(line["kind"] for line in new) + queued
@@ -104,27 +191,34 @@ def read_announcements(settings: Settings) -> list[Line]:
     return read_log(announcements_folder(settings))[0]
 
 
+def _announcements(lines: list[Line]) -> Iterator[Announcement]:
+    for line in lines:
+        if line["kind"] != "watched" and line["kind"] != "closed":
+            yield line
+
+
 class _Facts:
     """What the warehouse says now, read once; dates and times as text, as the ledger has them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
-        self.status = {_period(row): row for row in self._rows("select * from marts.budget_status")}
-        self.changes: dict[tuple, Change] = {}
+        status: list[Status] = self._rows("select * from marts.budget_status")
+        self.status = {_period(row): row for row in status}
+        self.changes: dict[Key, Change] = {}
         seen: Counter = Counter()
         for row in self._rows("select * from marts.budget_transitions order by budget_id, period_start, sequence"):
             seen[*_period(row), row["to_state"]] += 1
-            change = row | {"occurrence": seen[*_period(row), row["to_state"]]}
+            change: Change = row | {"occurrence": seen[*_period(row), row["to_state"]]}
             self.changes[_key(change)] = change
 
-    def evidence(self, line: Line) -> Line:
+    def evidence(self, line: Announcement) -> Mapping[str, object]:
         """What a change would be judged by today, at the quarter-hour at which it was told to have happened."""
         rows = self._rows(
             EVIDENCE_SQL, budget_id=line["budget_id"], period_start=line["period_start"], at=line["changed_at"]
         )
         return rows[0] if rows else dict.fromkeys(EVIDENCE)
 
-    def _rows(self, sql: str, **parameters: object) -> list[Change]:
+    def _rows(self, sql: str, **parameters: object) -> list[Any]:
         found = self._connection.execute(sql, parameters)
         names = [column[0] for column in found.description]
         return [{name: _text(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
@@ -148,56 +242,76 @@ EVIDENCE_SQL = """
 
 def _differences(told: Told, facts: _Facts, as_of: datetime) -> Iterator[Line]:
     """The lines that make the ledger say what the facts say."""
-    watched, known = dict(told.watched), {"known_at": as_of.isoformat()}
+    watched, known_at = dict(told.watched), as_of.isoformat()
     for budget in sorted({budget for budget, _ in facts.status} - watched.keys()):
         watched[budget] = as_of
-        yield {"kind": "watched", "budget_id": budget} | known
+        yield {"kind": "watched", "budget_id": budget, "known_at": known_at}
     for key, change in facts.changes.items():
         before = told.changes.get(key)
-        closed = told.closed.get(_period(change))
         if before is None:
-            old = _instant(change["changed_at"]) < watched[change["budget_id"]] - NEWS_FOR
-            yield _line(
-                "added" if closed else "news",
-                change | known,
-                is_silent=old,
-                why=_why(closed, facts.status.get(_period(change))),
-            )
+            closed = told.closed.get(_period(change))
+            is_old = _instant(change["changed_at"]) < watched[change["budget_id"]] - NEWS_FOR
+            why = _why(closed, facts.status.get(_period(change)))
+            yield _announcement("added" if closed else "news", change, known_at, is_old, why)
         elif before["changed_at"] != change["changed_at"]:
-            yield _line(
-                "moved",
-                change | known,
-                is_silent=before["is_silent"],
-                why=_why(before, facts.evidence(before)),
-                before=before,
-            )
+            yield _correction("moved", change, known_at, before, facts)
     for key, before in told.changes.items():
         if key not in facts.changes:
-            why = _why(before, facts.evidence(before))
-            yield _line("withdrawn", before | known, is_silent=before["is_silent"], why=why, before=before)
+            yield _correction("withdrawn", before, known_at, before, facts)
     for period, status in facts.status.items():
         if period not in told.closed and _instant(status["ends_at"]) <= as_of - NEWS_FOR:
-            told_of = ("budget_id", "period_start", "state", *EVIDENCE)
-            yield {"kind": "closed"} | {name: status[name] for name in told_of} | known
+            yield {
+                "kind": "closed",
+                "budget_id": status["budget_id"],
+                "period_start": status["period_start"],
+                "state": status["state"],
+                "spent_usd": status["spent_usd"],
+                "limit_usd": status["limit_usd"],
+                "attempts": status["attempts"],
+                "known_at": known_at,
+            }
 
 
-def _line(kind: str, change: Change, is_silent: bool, why: str | None, before: Line | None = None) -> Line:
-    kept = {name: change.get(name) for name in TOLD}
-    line = {"kind": kind} | kept | {"is_silent": is_silent, "correction_cause": why}
+def _correction(kind: Kind, change: Change, known_at: str, before: Announcement, facts: _Facts) -> Announcement:
+    why = _why(before, facts.evidence(before))
+    return _announcement(kind, change, known_at, before["is_silent"], why, before)
+
+
+def _announcement(
+    kind: Kind, change: Change, known_at: str, is_silent: bool, why: str | None, before: Announcement | None = None
+) -> Announcement:
+    told: AnnouncedChange = {
+        "kind": kind,
+        "budget_id": change["budget_id"],
+        "period_start": change["period_start"],
+        "to_state": change["to_state"],
+        "occurrence": change["occurrence"],
+        "from_state": change["from_state"],
+        "cause": change["cause"],
+        "changed_at": change["changed_at"],
+        "changed_at_local": change["changed_at_local"],
+        "time_zone": change["time_zone"],
+        "spent_usd": change["spent_usd"],
+        "limit_usd": change["limit_usd"],
+        "attempts": change["attempts"],
+        "projection_usd": change["projection_usd"],
+        "is_muted": change["is_muted"],
+        "known_at": known_at,
+    }
+    identity = "|".join(str(part) for part in (*told.values(), before and before["announcement_id"]))
+    line: Announcement = {
+        **told,
+        "is_silent": is_silent,
+        "correction_cause": why,
+        "announcement_id": hashlib.sha256(identity.encode()).hexdigest()[:16],
+    }
     if before:
-        line |= {"corrects": before["announcement_id"], "changed_at_before": before["changed_at"]}
-    identity = "|".join(str(line.get(name)) for name in ("kind", *TOLD, "corrects"))
-    return line | {"announcement_id": hashlib.sha256(identity.encode()).hexdigest()[:16]}
+        line["corrects"] = before["announcement_id"]
+        line["changed_at_before"] = before["changed_at"]
+    return line
 
 
-TOLD = (
-    "budget_id", "period_start", "to_state", "occurrence", "from_state", "cause", "changed_at", "changed_at_local", "time_zone",
-    *EVIDENCE, "projection_usd", "is_muted",
-    "known_at",  # what was told, withdrawn and holds again is told again: another announcement
-)  # fmt: skip
-
-
-def _why(then: Line | None, now: Line | None) -> str | None:
+def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) -> str | None:
     """Why the past reads differently: more or fewer calls, other prices, another limit, or else other rules."""
     if then is None or now is None:
         return None
@@ -207,9 +321,9 @@ def _why(then: Line | None, now: Line | None) -> str | None:
     return "rules"
 
 
-def _event(line: Line, facts: _Facts) -> Event:
+def _event(line: Announcement, facts: _Facts) -> Event:
     """The message of a line, in words that need no second look."""
-    status = facts.status.get(_period(line), {})
+    status = facts.status.get(_period(line))
     is_news = line["kind"] == "news"
     severity = SEVERITY[line["to_state"]] if is_news else "warning"
     spent, limit = cents(line["spent_usd"]), cents(line["limit_usd"])
@@ -217,15 +331,15 @@ def _event(line: Line, facts: _Facts) -> Event:
     title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit} USD"
     if not is_news:
         title = f"Budget {line['budget_id']}, correction: {said} {line['kind']}"
+    period = status["period"] if status else "period"
     lines = [
         f"{said} at {minute(datetime.fromisoformat(line['changed_at_local']))} ({line['time_zone']}), by {line['cause']}.",
-        None if is_news else _correction(line),
-        f"Spent {spent} of {limit} USD in the {status.get('period', 'period')} from {line['period_start']}.",
+        None if is_news else _what_is_corrected(line),
+        f"Spent {spent} of {limit} USD in the {period} from {line['period_start']}.",
         f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
-        *[f"- {for_chat(status[name])}" for name in ("driver_1", "driver_2", "driver_3") if status.get(name)],
-        _unpriced(status) if status.get("unpriced_attempts") else None,
-        f"Runbook: {status['runbook_url']}" if status.get("runbook_url") else None,
+        *(_why_so_much(status) if status else ()),
     ]
+    channels = [status["channel"], status["escalation_channel"] if severity == "critical" else None] if status else []
     return Event(
         event_key=f"budget/{line['announcement_id']}",
         # a state that flickers is one topic; another state, or a correction, is no repetition that may be held back
@@ -234,34 +348,43 @@ def _event(line: Line, facts: _Facts) -> Event:
         severity=severity,
         title=title,
         body="\n".join(filter(None, lines)),
-        drill_url=status.get("drill_url") or "",
+        drill_url=(status and status["drill_url"]) or "",
         occurred_at=_instant(line["changed_at"]),
-        channels=tuple(
-            filter(None, [status.get("channel"), status.get("escalation_channel") if severity == "critical" else None])
-        ),
-        is_muted=bool(line["is_muted"]),
+        channels=tuple(filter(None, channels)),
+        is_muted=line["is_muted"],
     )
 
 
-def _unpriced(status: Change) -> str:
+def _why_so_much(status: Status) -> Iterator[str]:
+    """What the money went to, what is not in it, and what to do."""
+    for driver in (status["driver_1"], status["driver_2"], status["driver_3"]):
+        if driver:
+            yield f"- {for_chat(driver)}"
+    if status["unpriced_attempts"]:
+        yield _unpriced(status)
+    if status["runbook_url"]:
+        yield f"Runbook: {status['runbook_url']}"
+
+
+def _unpriced(status: Status) -> str:
     said = f"Not in it: {status['unpriced_attempts']} calls without a price"
     if status["unvalued_attempts"]:
         return f"{said}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
     return f"{said}, likely {cents(status['exposure_usd'])} USD."
 
 
-def _correction(line: Line) -> str:
-    because = BECAUSE.get(line["correction_cause"], "data or settings changed")
+def _what_is_corrected(line: Announcement) -> str:
+    because = BECAUSE.get(line["correction_cause"] or "", "data or settings changed")
     if line["kind"] == "moved":
         return f"It had been told for {minute(datetime.fromisoformat(line['changed_at_before']))} (UTC): {because}."
     return f"It had {'not been told' if line['kind'] == 'added' else 'been told, and no longer holds'}: {because}."
 
 
-def _period(row: Line | Change) -> Period:
+def _period(row: Status | Change | Closed) -> Period:
     return row["budget_id"], row["period_start"]
 
 
-def _key(row: Line | Change) -> tuple:
+def _key(row: Change) -> Key:
     return *_period(row), row["to_state"], row["occurrence"]
 
 

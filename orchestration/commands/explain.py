@@ -78,10 +78,11 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
     Raises UnknownRequestError with a sentence, and the nearest id when one begins alike.
     """
     attempts = attempts_of(marts, request_id)
-    console = plain_console(WIDTH, io.StringIO())
+    text = io.StringIO()
+    console = plain_console(WIDTH, text)
     for part in _parts(attempts):
         console.print(part)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def attempts_of(marts: duckdb.DuckDBPyConnection, request_id: str) -> list[dict[str, Any]]:
@@ -123,9 +124,10 @@ def _is_free_of_charge(name: str, attempt: dict[str, Any]) -> bool:
 
 
 def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
-    scopes = {(a["environment"], a["data_mode"], a["source"]): [] for a in attempts}
+    scopes: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for attempt in attempts:
-        scopes[attempt["environment"], attempt["data_mode"], attempt["source"]].append(attempt)
+        scope = (attempt["environment"], attempt["data_mode"], attempt["source"])
+        scopes.setdefault(scope, []).append(attempt)
     for (environment, data_mode, source), tries in scopes.items():
         costs = [attempt["cost_usd"] for attempt in tries]
         known = [cost for cost in costs if cost is not None]

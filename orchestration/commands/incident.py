@@ -5,6 +5,7 @@ import getpass
 import os
 import shlex
 import sys
+from typing import Any
 
 from orchestration.incidents.events import CannotError, event_of, write
 from orchestration.landing.incidents import Refused
@@ -14,7 +15,7 @@ from orchestration.settings import from_environment
 from orchestration.team.incidents import SPIKE_TYPES
 
 # Command -> the type of its event, what it is for, and its arguments besides the incident, by field of the event.
-COMMANDS = {
+COMMANDS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
     "owner": ("owner_assigned", "name the one owner", {"owner": {}}),
     "channel": ("channel_set", "name the one channel where it is talked about", {"channel": {}}),
     "confirm": ("spike_type_confirmed", f"say what it is: {', '.join(SPIKE_TYPES)}", {"spikeType": {}}),
@@ -77,7 +78,7 @@ def _given() -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    every = argparse.ArgumentParser(add_help=False)
+    every = Arguments(add_help=False)
     every.add_argument("--by", dest="actor", default=getpass.getuser(), help="who did it (default: you)")
     every.add_argument("--at", dest="occurredAt", help="when it happened, as 2026-11-22T09:30:00Z (default: now)")
     parser = Arguments(prog="python -m orchestration.commands.incident", description=__doc__)

@@ -17,7 +17,7 @@ FIRST_DATE, END_DATE = date(2015, 1, 1), date(2101, 1, 1)  # events outside are 
 YES, NO = ("true", "yes", "1"), ("false", "no", "0", "")
 
 
-def weekly_config(settings: Settings, week: str) -> dict[str, str]:
+def weekly_config(settings: Settings, week: str) -> dict[str, str | bool]:
     """The configuration of `weekly_recurrence`. Raises WeekError for what is no week, or one that is not over."""
     if week:
         ends = datetime.combine(week_start(week) + timedelta(days=7), datetime.min.time(), settings.as_of.tzinfo)

@@ -57,13 +57,13 @@ def _prices(diff: PriceDiff) -> Table:
     table = Table(title="Prices, USD per million tokens: input / output", title_justify="left")
     for name in ("change", "price", "from", "to", "before", "after", "by"):
         table.add_column(name, overflow="fold")
-    lines = {}
+    lines: set[tuple[str, ...]] = set()
     for row in diff.changes:
         scope = (row["processing"], row["service_tier"], row["region"], row["tenant_id"])
         before, after = (_rates(row, side) for side in ("old", "new"))
         by = row["adjustments"] or row["new_source"] or row["old_source"] or ""
         name = price_name(row["provider"], row["model"], *scope)
-        lines[row["change_type"], name, _day(row["valid_from"]), _day(row["valid_to"]), before, after, by] = None
+        lines.add((row["change_type"], name, _day(row["valid_from"]), _day(row["valid_to"]), before, after, by))
     for line in sorted(lines):
         table.add_row(*(Text(visible(cell)) for cell in line))
     return table

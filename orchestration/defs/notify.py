@@ -14,7 +14,7 @@ from orchestration.settings import Settings, from_environment
 
 
 @dg.asset(
-    group_name="notify",
+    group_name="budgets",
     kinds={"json"},
     owners=["team:finance"],
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
@@ -27,7 +27,7 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
 
 
 @dg.asset(
-    group_name="notify",
+    group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
     deps=[published_marts, budget_announcements_ledger, weekly_report],

@@ -11,11 +11,7 @@ from orchestration.publishing.publication import publish
 from orchestration.publishing.publications import PublicationError
 from orchestration.settings import Settings
 
-MARTS = [
-    key
-    for key, spec in warehouse_models.specs_by_key.items()
-    if spec.group_name in {"attribution", "operations", "finance"}
-]
+MARTS = [key for key, spec in warehouse_models.specs_by_key.items() if spec.tags.get("layer") == "marts"]
 
 
 @contextmanager
@@ -28,7 +24,7 @@ def sentence_for_people() -> Iterator[None]:
 
 
 @dg.asset(
-    group_name="published",
+    group_name="publishing",
     kinds={"duckdb", "csv", "parquet"},
     owners=["team:data-platform"],
     deps=MARTS,
@@ -49,7 +45,7 @@ def published_marts(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResul
     )
 
 
-@dg.asset(group_name="published", kinds={"html"}, owners=["team:data-platform"], deps=[published_marts])
+@dg.asset(group_name="publishing", kinds={"html"}, owners=["team:data-platform"], deps=[published_marts])
 def published_docs(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """dbt docs as one static page; built again only when the project's code changed."""
     with sentence_for_people():

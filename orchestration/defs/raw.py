@@ -1,13 +1,15 @@
 """What landed, what was rejected, and the proof that no line was lost: usage events, and the events of incidents."""
 
+from typing import Any
+
 import dagster as dg
 
 from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
 from orchestration.settings import Settings
 
-RAW = {
-    "group_name": "raw",
+RAW: dict[str, Any] = {
+    "group_name": "landing",
     "kinds": {"parquet"},
     "owners": ["team:data-platform"],
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),

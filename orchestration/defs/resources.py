@@ -13,6 +13,8 @@ def _settings(context: dg.InitResourceContext) -> Settings:
     settings = from_environment()
     make_private(settings)
     if context.run_id:
+        if context.instance is None:
+            raise RuntimeError(f"Run {context.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
         live(settings, context.run_id, context.instance)
     return settings
 
@@ -23,7 +25,10 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "settings": dg.ResourceDefinition(_settings),
-            "dbt": InstalledDbt(project_dir=dbt_project(from_environment()), dbt_executable=str(DBT)),
+            "dbt": InstalledDbt(
+                project_dir=dbt_project(from_environment()),  # type: ignore[arg-type]  # it takes a project, by its own __init__
+                dbt_executable=str(DBT),
+            ),
         },
         executor=dg.in_process_executor,
     )

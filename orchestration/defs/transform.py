@@ -27,7 +27,7 @@ class Rebuild(dg.Config):
 
 
 class Translator(DagsterDbtTranslator):
-    """Groups follow the folders of the dbt project; marts say who answers for them and how fresh they must be."""
+    """Groups are the subjects of the dbt project, tags name the layer; marts say who answers for them and how fresh they must be."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """The model's name: marts are found under the name that analysts query."""
@@ -36,21 +36,18 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Marts by folder, everything else by layer."""
-        folders = dbt_resource_props["fqn"][1:-1]
-        return (
-            "seeds"
-            if dbt_resource_props["resource_type"] == "seed"
-            else folders[1]
-            if folders[0] == "marts"
-            else folders[0]
-        )
+        """The subject, which is the folder below the layer; seeds are what every subject may read."""
+        return "seeds" if dbt_resource_props["resource_type"] == "seed" else dbt_resource_props["fqn"][2]
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         """The spec with owner and, for marts, the freshness that readers are promised."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         spec = spec.replace_attributes(owners=["team:data-platform"])
-        if manifest["nodes"].get(unique_id, {}).get("schema") != "marts":
+        if unique_id not in manifest["nodes"]:
+            return spec
+        layer = manifest["nodes"][unique_id]["schema"]
+        spec = spec.replace_attributes(tags={**spec.tags, "layer": layer})
+        if layer != "marts":
             return spec
         promise = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
         return spec.replace_attributes(freshness_policy=promise)

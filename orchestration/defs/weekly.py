@@ -18,7 +18,7 @@ class Week(dg.Config):
 
 
 @dg.asset(
-    group_name="published",
+    group_name="publishing",
     kinds={"html", "markdown"},
     owners=["team:finance"],
     deps=[published_marts],

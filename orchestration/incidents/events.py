@@ -44,6 +44,8 @@ def event_of(settings: Settings, said: dict[str, str], alert_id: str | None = No
     now = settings.as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     known = known_events(settings)
     if said["type"] == "opened":
+        if alert_id is None:
+            raise CannotError("An incident is opened for an alert, and none is named: open --alert <alert_id>.")
         event = _opened(settings, alert_id, known) | said
     elif not known.get(said["incidentId"]):
         latest = ", ".join(list(known)[-3:]) or "none yet"

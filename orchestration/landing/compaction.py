@@ -67,7 +67,7 @@ def _worth_merging(settings: Settings, database) -> dict[date, list[str]]:
 
 
 def _merge_days(settings, database, merges, source, load_id) -> list[tuple[str, str]]:
-    renamed = []
+    renamed: list[tuple[str, str]] = []
     for number, (day, files) in enumerate(merges.items()):
         target = f"{source}/event_date={day}/load={load_id}-{number}.parquet"
         parts = [settings.raw / file for file in files]

@@ -136,8 +136,8 @@ class DateRows:
     def include(self, more: "DateRows") -> None:
         """Count in further rows."""
         self.rows += more.rows
-        self.first_occurred_at = min(more.first_occurred_at, self.first_occurred_at or more.first_occurred_at)
-        self.last_occurred_at = max(more.last_occurred_at, self.last_occurred_at or more.last_occurred_at)
+        self.first_occurred_at = min(filter(None, (self.first_occurred_at, more.first_occurred_at)), default=None)
+        self.last_occurred_at = max(filter(None, (self.last_occurred_at, more.last_occurred_at)), default=None)
         self.price_keys |= more.price_keys
 
 
@@ -168,8 +168,8 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
         ("cleaned_json", lambda text: cleaned_text(text, hash_id)),
         ("unknown_fields", lambda line: unknown_fields(line, hash_id)),
     ):
-        texts = ["VARCHAR"] * (2 if name == "disjoint_usage" else 1)
-        database.create_function(name, function, texts, "VARCHAR")
+        arguments = 2 if name == "disjoint_usage" else 1
+        database.create_function(name, function, ["VARCHAR"] * arguments, "VARCHAR")
     return database
 
 
@@ -401,10 +401,10 @@ def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.Data
     metadata = text["metadata"] if "metadata" in present else None
     values["metadata"] = _metadata(metadata, jsons, secret) if plain else f"nullif(unknown_fields({event}), '{{}}')"
     typed = ",\n    ".join(f"{expression} as {column}" for column, expression in values.items())
-    there = {column for column, expression in values.items() if not expression.startswith("null::")}
-    there |= {"tenant_id"} if "metadata" in present else set()
-    there |= {"processing"} if "serviceTier" in present else set()
-    there = ", ".join(there)
+    filled = {column for column, expression in values.items() if not expression.startswith("null::")}
+    filled |= {"tenant_id"} if "metadata" in present else set()
+    filled |= {"processing"} if "serviceTier" in present else set()
+    there = ", ".join(filled)
     pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
     statement = f"""
     with parsed as ({parsed}),

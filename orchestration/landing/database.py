@@ -3,8 +3,9 @@
 import duckdb
 
 from orchestration.settings import Settings
+from orchestration.warehouse import DuckDBConfig
 
-NO_EXTENSIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+NO_EXTENSIONS: DuckDBConfig = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 # What a value can cause. Python functions and casts raise the first four; unknown names of fields become names in SQL.
 # Everything else (no space, no memory, an I/O error, an interrupt, a bug) is the machine's trouble and refuses no line.
 OF_DATA = (
@@ -22,8 +23,9 @@ OF_DATA = (
 
 def open_memory(settings: Settings) -> duckdb.DuckDBPyConnection:
     """An empty database in memory, for one thread, that spills under the data root."""
-    config = {"threads": 1, "memory_limit": settings.memory_limit, "temp_directory": str(settings.state / "spill")}
-    database = duckdb.connect(config={**config, **NO_EXTENSIONS})
+    spill = str(settings.state / "spill")
+    config = {"threads": 1, "memory_limit": settings.memory_limit, "temp_directory": spill, **NO_EXTENSIONS}
+    database = duckdb.connect(config=config)
     database.execute("set TimeZone = 'UTC'")
     return database
 

@@ -42,9 +42,9 @@ class LandingFile:
         return None
 
     @property
-    def extension(self) -> str | None:
-        """One of EXTENSIONS, or None."""
-        return next((end for end in EXTENSIONS if self.path.lower().endswith(end)), None)
+    def extension(self) -> str:
+        """One of EXTENSIONS, or empty."""
+        return next((end for end in EXTENSIONS if self.path.lower().endswith(end)), "")
 
 
 def find_files(landing: str, source: str) -> tuple[list[LandingFile], list[str]]:
@@ -70,7 +70,7 @@ def local_folder(landing: str) -> Path | None:
 
 
 def _judged(file: LandingFile) -> LandingFile:
-    if file.problem is None and (file.arrival_date is None or file.extension is None):
+    if file.problem is None and (file.arrival_date is None or not file.extension):
         return LandingFile(file.path, file.size_bytes, file.modified_at, "bad_file_name")
     if file.problem is None and file.size_bytes == 0:
         return LandingFile(file.path, 0, file.modified_at, "empty_file")

@@ -155,21 +155,27 @@ def judged(event: dict) -> dict:
     """
     event = {ALIASES.get(name, name): value for name, value in event.items() if ALIASES.get(name) not in event}
     for name in COMMON:
-        if _text(event, name) is None:
-            raise Refused("missing_field", f"{name} is missing")
-    kind = _text(event, "type")
+        _required(event, name)
+    kind = _required(event, "type")
     if kind not in EVENT_TYPES:
         raise Refused("bad_event_type", f"type is {kind[:40]}")
     required, optional = EVENT_TYPES[kind]
-    values = {name: _text(event, name) for name in (*COMMON, *required, *optional, *ALWAYS_OPTIONAL)}
+    texts = {name: _text(event, name) for name in (*COMMON, *required, *optional, *ALWAYS_OPTIONAL)}
     for name in required:
-        if values[name] is None:
+        if texts[name] is None:
             raise Refused("missing_field", f"{name} is missing; every {kind} event has it")
-    values = {name: _checked(name, value) for name, value in values.items() if value is not None}
-    values = DEFAULTS.get(kind, {}) | values
+    checked = {name: _checked(name, text) for name, text in texts.items() if text is not None}
+    values = {**DEFAULTS.get(kind, {}), **checked}
     values["event_type"] = values.pop("type")
     known = {RAW_NAMES.get(snake_case(name), snake_case(name)): value for name, value in values.items()}
     return {column: known.get(column) for column in RAW_COLUMNS}
+
+
+def _required(event: dict, name: str) -> str:
+    text = _text(event, name)
+    if text is None:
+        raise Refused("missing_field", f"{name} is missing")
+    return text
 
 
 def _text(event: dict, name: str) -> str | None:

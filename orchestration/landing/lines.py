@@ -236,16 +236,16 @@ def sound_block(numbers: np.ndarray, lines: pa.StringArray, max_line_bytes: int)
         broken.append(Broken(int(numbers[at]), _head(_bytes(lines, at)).rstrip(ending or "\n"), reason_code, detail))
         drop[at] = True
 
-    for at in np.flatnonzero((lengths > max_line_bytes) & ~drop):
+    for at in np.flatnonzero((lengths > max_line_bytes) & ~drop).tolist():
         if len(_bytes(lines, at).rstrip(b"\r\n")) > max_line_bytes:
             refuse(at, *_length_problem(max_line_bytes))
-    for at in np.flatnonzero(is_suspicious(text, offsets, lengths) & ~drop):
+    for at in np.flatnonzero(is_suspicious(text, offsets, lengths) & ~drop).tolist():
         if problem := _shape_problem(_bytes(lines, at)):
             refuse(at, "invalid_json", problem, "]} ")  # without its end nobody will try to walk through it again
     try:
         lines.validate(full=True)
     except pa.ArrowInvalid:
-        for at in np.flatnonzero((_per_line(text >= 0x80, offsets) > 0) & ~drop):
+        for at in np.flatnonzero((_per_line(text >= 0x80, offsets) > 0) & ~drop).tolist():
             if problem := _utf8_problem(_bytes(lines, at)):
                 refuse(at, "invalid_utf8", problem)
     if drop.any():
@@ -381,7 +381,8 @@ def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
     A record goes on over following lines while a quote is open. If that leads nowhere, only its first line is
     broken and the next line begins a record again: one stray quote does not swallow the file.
     """
-    lines, again, width = _numbered(chunks, max_line_bytes), deque(), None
+    lines, width = _numbered(chunks, max_line_bytes), None
+    again: deque[tuple[int, str] | Broken] = deque()
     while (line := again.popleft() if again else next(lines, None)) is not None:
         if isinstance(line, Broken):
             yield line
@@ -398,12 +399,12 @@ def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
                 break
             pieces.append(more[1])
             size, is_open = size + len(more[1]), (is_open + more[1].count('"')) % 2
+        fields: list[str] | None = None
         try:
             fields = next(csv.reader(["".join(pieces)]), [])
-        except csv.Error as error:
-            fields, problem = None, f"it is no CSV ({error})"
-        else:
             problem = f"it has {len(fields)} fields where the header has {width}"
+        except csv.Error as error:
+            problem = f"it is no CSV ({error})"
         if is_open:
             problem = "it opens a quote that is not closed"
         if is_open or fields is None or width not in (None, len(fields)):

@@ -82,6 +82,13 @@ class Loading:
     dates: dict[date, DateRows] = field(default_factory=dict)
     rejects: Counter = field(default_factory=Counter)
 
+    @property
+    def fetched(self) -> tuple[Path, str]:
+        """Where its content is read, and the hash of it. Raises RuntimeError for a file that was not fetched."""
+        if self.path is None or self.content_hash is None:
+            raise RuntimeError(f"landing/{self.file.path} was to be read and was not fetched: the loader is at fault.")
+        return self.path, self.content_hash
+
 
 @dataclass
 class Batch:
@@ -219,7 +226,7 @@ class Loader:
 
     def _fetched(self, new: list[LandingFile], hashes: set[str], pool: ThreadPoolExecutor) -> Iterator[Loading]:
         """The files to read, by path, fetched some way ahead; those that need no reading are settled here."""
-        waiting, ahead = iter(new), deque()
+        waiting, ahead = iter(new), deque[tuple[LandingFile, Future | None]]()
         while True:
             while len(ahead) < 2 * self.workers and (file := next(waiting, None)):
                 fetching = None
@@ -231,14 +238,15 @@ class Loader:
             loading = self._arrived(*ahead.popleft())
             if loading is None or loading.file.problem:
                 continue
-            if loading.content_hash in hashes:
+            _, content_hash = loading.fetched
+            if content_hash in hashes:
                 loading.status = "already_loaded"
                 self._forget_copy(loading)
                 continue
-            self.by_hash[loading.content_hash] = loading
+            self.by_hash[content_hash] = loading
             yield loading
             if loading.status == "loaded":
-                hashes.add(loading.content_hash)
+                hashes.add(content_hash)
 
     def _arrived(self, file: LandingFile, fetching: Future | None) -> Loading | None:
         loading = Loading(file)
@@ -250,7 +258,7 @@ class Loader:
             except UnreadableNow as error:
                 self.unread.append(str(error))
                 return None
-        else:
+        elif file.problem:
             self._reject(loading, 0, "", file.problem, file.detail or FILE_PROBLEMS[file.problem])
         self.loading.append(loading)
         return loading
@@ -271,7 +279,7 @@ class Loader:
                     loading.status = "loaded"
                 loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
-                    table = _table(loading.content_hash, block)
+                    table = _table(loading.fetched[1], block)
                     if not batch.fits(table):
                         yield chain, batch.whole()
                         batch, is_cut = Batch(), True
@@ -293,10 +301,11 @@ class Loader:
             yield chain, batch.whole()
 
     def _blocks(self, loading: Loading, database) -> Iterator[Block]:
+        path, _ = loading.fetched
         try:
             with reading(loading.file):
                 takes_fields = SOURCES[self.source].takes_fields
-                yield from read_blocks(loading.path, loading.file.extension, self.settings, database, takes_fields)
+                yield from read_blocks(path, loading.file.extension, self.settings, database, takes_fields)
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error
@@ -321,19 +330,21 @@ class Loader:
 
     def _check_unchanged(self, loading: Loading) -> None:
         """A local file that was still written while it was read spoils the load; one that vanished was read to its end."""
+        path, _ = loading.fetched
         if loading.unread_after is not None:
-            loading.total_lines = count_lines(loading.path, loading.file.extension, self.settings)
+            loading.total_lines = count_lines(path, loading.file.extension, self.settings)
         try:
             if local_folder(self.settings.landing):
                 with suppress(FileNotFoundError):
-                    raise_if_changed(loading.path, loading.file)
+                    raise_if_changed(path, loading.file)
         except UnreadableNow as error:
             raise Spoiled(loading.file, str(error)) from error
         self._forget_copy(loading)
 
     def _forget_copy(self, loading: Loading) -> None:
         if not local_folder(self.settings.landing):
-            loading.path.unlink()
+            path, _ = loading.fetched
+            path.unlink()
 
     def _convert_all(
         self, batches: Iterable[tuple[int, pa.Table] | None], database, pool: ThreadPoolExecutor, files: int
@@ -365,8 +376,8 @@ class Loader:
             self.rows += more.rows
         for day, paths in converted.parts.items():
             self.parts.setdefault((chain, day), []).extend(paths)
-        for content_hash, more in converted.passed_over.items():
-            self.by_hash[content_hash].passed_over += more
+        for content_hash, lines in converted.passed_over.items():
+            self.by_hash[content_hash].passed_over += lines
         for content_hash, line_number, reason, line in converted.rejects:
             code, _, detail = reason.partition("\t")
             self._reject(self.by_hash[content_hash], line_number, line, code, detail)

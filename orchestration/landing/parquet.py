@@ -162,8 +162,9 @@ def _fields(filled: list[tuple[str, pa.Array]], database) -> pa.Table | None:
     names = [name for name, _ in filled]
     if not names or len({name.lower() for name in names}) < len(names) or "usage" in names or "NaN" in "".join(names):
         return None
-    columns = [_typed(name, column, database) for name, column in filled]
-    if any(column is None for column in columns):
+    typed = [_typed(name, column, database) for name, column in filled]
+    columns = [column for column in typed if column is not None]
+    if len(columns) < len(typed):
         return None
     said = pa.DictionaryArray.from_arrays(np.zeros(len(columns[0]), np.int32), [json.dumps(names)])
     return pa.table([*columns, said], names=[*(f"{FIELD}{name}" for name in names), "names"])

@@ -27,7 +27,8 @@ class RejectsFile:
         self.path, self.secret = path, secret
         self.same = {"source": source, "load_id": load_id}
         self.rows: list[dict] = []
-        self.held_bytes, self.writer = 0, None
+        self.held_bytes = 0
+        self.writer: pq.ParquetWriter | None = None
 
     def add(
         self, file: LandingFile, content_hash: str | None, line_number: int, line: str, code: str, detail: str
@@ -51,10 +52,10 @@ class RejectsFile:
             self._flush()
 
     def _flush(self) -> None:
-        if self.rows and self.writer is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = pq.ParquetWriter(self.path, REJECTS, compression="zstd")
         if self.rows:
+            if self.writer is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.writer = pq.ParquetWriter(self.path, REJECTS, compression="zstd")
             self.writer.write_table(pa.Table.from_pylist(self.rows, REJECTS))
         self.rows, self.held_bytes = [], 0
 

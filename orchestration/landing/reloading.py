@@ -126,7 +126,7 @@ def _reload(settings: Settings, source: str, file: LandingFile, report: Callable
 
 def _without(settings: Settings, database, source: str, content_hash: str, load_id: str) -> list[tuple[str, str]]:
     """Writes what other contents have in the files that held this one's; returns (file of then, file of now)."""
-    renamed = []
+    renamed: list[tuple[str, str]] = []
     for column, name in (
         ("raw_file", lambda row: f"{source}/event_date={row[1]}/load={load_id}-rest{len(renamed)}.parquet"),
         ("rejects_file", lambda _: f"_rejects/load={load_id}-rest{len(renamed)}.parquet"),

@@ -21,6 +21,8 @@ from orchestration.notifications.outbox import (
     Channels,
     Message,
     Outbox,
+    Silence,
+    Step,
     apply,
     archive,
     load,
@@ -145,7 +147,7 @@ def _escalations(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[L
     """A critical message that nobody acknowledged in time, or that its channel never took, goes to the next channel, once."""
     for message in list(outbox.messages.values()):
         channel = channels.get(message.channel)
-        if not (channel and channel.escalate_to and message.severity == "critical"):
+        if not (channel and channel.escalate_to and channel.escalate_after_minutes and message.severity == "critical"):
             continue
         if message.escalates or message.escalated_at or message.acknowledged_at:
             continue
@@ -175,11 +177,11 @@ def _escalations(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[L
         )
 
 
-def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
+def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Step]:
     """What changed for open messages: an address gone or found, too old, out of tries, or silenced since they were queued."""
     for message in [message for message in outbox.messages.values() if message.is_open]:
         channel = channels.get(message.channel)
-        about = {"at": utc_text(at), "message_ids": [message.message_id]}
+        about: Step = {"at": utc_text(at), "message_ids": [message.message_id]}
         lacking = why_not_addressable(message.channel, channel)
         is_old = at - max(message.queued_at, message.digest_due_at or message.queued_at) > STALE_AFTER
         if lacking:
@@ -194,21 +196,26 @@ def _changes(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]
             yield about | _silenced({"reason": f"{message.acknowledged_by} acknowledged it before it was sent."})
         elif message.status == "waiting":
             yield about | {"step": "ready"}
-        elif not message.tries and (message.digest_due_at or at) <= at:
+        elif channel and not message.tries and (message.digest_due_at or at) <= at:
             related = outbox.of_topic(message.topic, message.channel)
             if silence := why_silent(message, channel, related, at):
                 yield about | _silenced(silence)
 
 
-def _out_of_tries(tries: int, error: str) -> Line:
+def _out_of_tries(tries: int, error: str | None) -> Step:
     return {"step": "given_up", "error": f"Given up after {tries} tries. {error}"}
 
 
-def _silenced(silence: dict) -> Line:
-    return {"step": "suppressed", "cooldown_applied": False, "is_muted": False} | silence
+def _silenced(silence: Silence) -> Step:
+    return {
+        "step": "suppressed",
+        "cooldown_applied": silence.get("cooldown_applied", False),
+        "is_muted": silence.get("is_muted", False),
+        "reason": silence["reason"],
+    }
 
 
-def _digests(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
+def _digests(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Step]:
     """Ties the messages of a channel that are due together, once: a digest is tried again as it is, under its own key."""
     due: dict[str, list[str]] = defaultdict(list)
     for message in outbox.messages.values():
@@ -307,7 +314,9 @@ def _send_all(this_round: Round, channel: NotificationChannel, parcels: list[Par
         this_round.broken.append(f"{channel.channel}: sending stopped at a {type(error).__name__} inside apprise.")
 
 
-def _silence_since(parcel: Parcel, channel: NotificationChannel, just_sent: list[Message], at: datetime) -> dict | None:
+def _silence_since(
+    parcel: Parcel, channel: NotificationChannel, just_sent: list[Message], at: datetime
+) -> Silence | None:
     """A message of this very run may have put its incident into cooldown."""
     message = parcel.messages[0]
     if parcel.tries or message.digest_id:
@@ -350,10 +359,12 @@ def _send_parcel(this_round: Round, services: list, parcel: Parcel, channel: str
 
 
 def _last_outcome(state: RetryCallState) -> Outcome:
+    if state.outcome is None:
+        raise RuntimeError("Sending ended before a first try: tenacity's limits leave room for none.")
     return state.outcome.result()
 
 
-def _failed(parcel: Parcel, at: datetime, outcome: Outcome) -> Line:
+def _failed(parcel: Parcel, at: datetime, outcome: Outcome) -> Step:
     wait = min(FIRST_WAIT * 2 ** min(parcel.tries - 1, 10), LONGEST_WAIT)
     return _about(parcel, at) | {
         "step": "failed",
@@ -366,7 +377,7 @@ def _failed(parcel: Parcel, at: datetime, outcome: Outcome) -> Line:
     }
 
 
-def _about(parcel: Parcel, at: datetime) -> Line:
+def _about(parcel: Parcel, at: datetime) -> Step:
     return {"at": utc_text(at), "message_ids": [message.message_id for message in parcel.messages]}
 
 

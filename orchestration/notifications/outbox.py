@@ -19,13 +19,14 @@ from that line's instant, so that nothing is escalated, collected, given up or s
 import hashlib
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Literal, TypedDict
 from zoneinfo import ZoneInfo
 
-from orchestration.ledger import Line, LogReader, json_lines, log_file, one_writer, read_log, replace_log
+from orchestration.ledger import LogReader, json_lines, log_file, one_writer, read_log, replace_log
 from orchestration.notifications.addresses import why_not_addressable
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
@@ -103,6 +104,37 @@ class Message:
         return self.status in {"queued", "waiting", "failed"}
 
 
+# A line of the log about messages that are there; its step decides which of the other fields it has.
+Step = TypedDict(
+    "Step",
+    {
+        "step": Literal["waiting", "ready", "suppressed", "collected", "trying", "failed", "given_up", "sent"],
+        "at": str,
+        "message_ids": list[str],
+        "reason": str,
+        "cooldown_applied": bool,
+        "is_muted": bool,
+        "digest_id": str,
+        "try": int,
+        "error": str | None,
+        "next_try_at": str,
+        "reached": list[int],
+        "addresses": int,
+        "may_have_arrived": bool,
+    },
+    total=False,
+)
+
+
+class Silence(TypedDict, total=False):
+    """Why a message is suppressed: the fields of a message that say so."""
+
+    reason: str
+    dedupe_applied: bool
+    cooldown_applied: bool
+    is_muted: bool
+
+
 @dataclass
 class Outbox:
     """What the log adds up to."""
@@ -150,7 +182,7 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
     channels = read_notification_channels() if channels is None else channels
     counts: Counter = Counter()
     with one_writer(outbox_folder(settings)) as append:
-        outbox, lines = load(settings), []
+        outbox, lines = load(settings), list[dict[str, Any]]()
         at = outbox.not_before(settings.as_of)
         for event, name in [(each, name) for each in events for name in dict.fromkeys(each.channels)]:
             if outbox.knows(message_id(event.event_key, name)):
@@ -235,12 +267,12 @@ def archive(settings: Settings, keep_for: timedelta = KEPT_FOR) -> int:
         replace_log(
             finished, rows + json_lines(asdict(outbox.messages[known]) for known in outbox.messages if known in old)
         )
-        lines, kept, gone = read_log(folder)[0], [], []
-        for line in lines:
-            (gone if _is_only_about(line, old, outbox) else kept).append(line)
+        lines = read_log(folder)[0]
+        gone = [line for line in lines if _is_only_about(line, old, outbox)]
+        kept = [line for line in lines if not _is_only_about(line, old, outbox)]
         path = folder / f"log-{before:%Y}.jsonl"
         replace_log(path, (path.read_text(encoding="utf-8") if path.exists() else "") + json_lines(gone))
-        ids = {"step": "archived", "at": utc_text(outbox.latest), "message_ids": sorted(old)}
+        ids = {"step": "archived", "at": utc_text(outbox.latest or before), "message_ids": sorted(old)}
         replace_log(log_file(folder), json_lines([ids, *kept]))
     return len(old)
 
@@ -248,20 +280,20 @@ def archive(settings: Settings, keep_for: timedelta = KEPT_FOR) -> int:
 def _last(message: Message) -> datetime:
     """When something last happened to a message."""
     happened = (message.sent_at, message.acknowledged_at, message.escalated_at, message.digest_due_at)
-    return max(filter(None, (message.queued_at, *happened)))
+    return max([message.queued_at, *filter(None, happened)])
 
 
-def _is_only_about(line: Line, old: set[str], outbox: Outbox) -> bool:
+def _is_only_about(line: Mapping[str, Any], old: set[str], outbox: Outbox) -> bool:
     if line.get("step") == "acknowledged":
         return old.issuperset(outbox.by_topic.get(line["topic"], ()))
     return old.issuperset(line.get("message_ids") or [line.get("message_id")])
 
 
-def apply(outbox: Outbox, line: Line) -> None:
-    """Takes one line in. What was sent stays sent, whatever a slower process writes later."""
+def apply(outbox: Outbox, line: Any) -> None:
+    """Takes in a line, whatever its step. What was sent stays sent, whatever a slower process writes later."""
     step, at = line.get("step"), line.get("at") or line.get("queued_at")
     if at:
-        outbox.latest = max(_instant(at), outbox.latest or _instant(at))
+        outbox.latest = outbox.not_before(datetime.fromisoformat(at))
     if step == "archived":
         outbox.archived.update(line["message_ids"])
     elif step in {"queued", "escalated"}:
@@ -275,18 +307,18 @@ def apply(outbox: Outbox, line: Line) -> None:
                 )
     elif step in CHANGES:
         for known in line["message_ids"]:
-            message = outbox.messages.get(known)
-            if message and not _comes_too_late(line, message):
-                outbox.messages[known] = replace(message, **CHANGES[step](line, message))
+            changing = outbox.messages.get(known)
+            if changing and not _comes_too_late(line, changing):
+                outbox.messages[known] = CHANGES[step](line, changing)
 
 
-def _comes_too_late(line: Line, message: Message) -> bool:
+def _comes_too_late(line: Step, message: Message) -> bool:
     """A try that was left behind at its deadline may still end, and say so, after later steps were taken."""
     is_overtaken = message.status != "failed" or line.get("try", 0) < message.tries
     return message.status == "sent" or (line["step"] == "failed" and is_overtaken)
 
 
-def _take_in(outbox: Outbox, line: Line) -> None:
+def _take_in(outbox: Outbox, line: Mapping[str, Any]) -> None:
     if outbox.knows(line["message_id"]):
         return
     instants = {name: _instant(line[name]) for name in ("occurred_at", "queued_at", "digest_due_at")}
@@ -294,48 +326,54 @@ def _take_in(outbox: Outbox, line: Line) -> None:
     message = Message(**known | instants)
     outbox.messages[message.message_id] = message
     outbox.by_topic[message.topic].append(message.message_id)
-    if message.escalates in outbox.messages:
-        of = outbox.messages[message.escalates]
+    if of := outbox.messages.get(message.escalates or ""):
         outbox.messages[of.message_id] = replace(of, escalated_at=message.queued_at)
 
 
-CHANGES = {
-    "waiting": lambda line, _: {"status": "waiting", "reason": line["reason"]},
-    "ready": lambda line, _: {"status": "queued", "reason": None},
-    "suppressed": lambda line, _: (
-        {"status": "suppressed"} | {name: line[name] for name in ("reason", "cooldown_applied", "is_muted")}
+CHANGES: dict[str, Callable[[Step, Message], Message]] = {
+    "waiting": lambda line, message: replace(message, status="waiting", reason=line["reason"]),
+    "ready": lambda _, message: replace(message, status="queued", reason=None),
+    "suppressed": lambda line, message: replace(
+        message,
+        status="suppressed",
+        reason=line["reason"],
+        cooldown_applied=line["cooldown_applied"],
+        is_muted=line["is_muted"],
     ),
-    "collected": lambda line, _: {"digest_id": line["digest_id"]},
-    "trying": lambda line, message: {
-        "status": "failed",
-        "last_error": MAY_HAVE_ARRIVED,
-        "next_try_at": None,
-        "tries": max(message.tries, line["try"]),
-        "may_have_arrived": True,
-        "may_have_doubled": message.may_have_doubled or message.may_have_arrived,
-    },
-    "failed": lambda line, message: {
-        "status": "failed",
-        "last_error": line["error"],
-        "next_try_at": _instant(line["next_try_at"]),
-        "reached": tuple(line["reached"]),
-        "addresses": line["addresses"],
-        "may_have_arrived": line["may_have_arrived"],
-        "tries": max(message.tries, line["try"]),
-    },
-    "given_up": lambda line, _: {"status": "given_up", "last_error": line["error"], "next_try_at": None},
-    "sent": lambda line, message: {
-        "status": "sent",
-        "sent_at": _instant(line["at"]),
-        "next_try_at": None,
-        "last_error": None,
-        "may_have_arrived": False,
-        "tries": max(message.tries, line["try"]),
-    },
+    "collected": lambda line, message: replace(message, digest_id=line["digest_id"]),
+    "trying": lambda line, message: replace(
+        message,
+        status="failed",
+        last_error=MAY_HAVE_ARRIVED,
+        next_try_at=None,
+        tries=max(message.tries, line["try"]),
+        may_have_arrived=True,
+        may_have_doubled=message.may_have_doubled or message.may_have_arrived,
+    ),
+    "failed": lambda line, message: replace(
+        message,
+        status="failed",
+        last_error=line["error"],
+        next_try_at=_instant(line["next_try_at"]),
+        reached=tuple(line["reached"]),
+        addresses=line["addresses"],
+        may_have_arrived=line["may_have_arrived"],
+        tries=max(message.tries, line["try"]),
+    ),
+    "given_up": lambda line, message: replace(message, status="given_up", last_error=line["error"], next_try_at=None),
+    "sent": lambda line, message: replace(
+        message,
+        status="sent",
+        sent_at=_instant(line["at"]),
+        next_try_at=None,
+        last_error=None,
+        may_have_arrived=False,
+        tries=max(message.tries, line["try"]),
+    ),
 }
 
 
-def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: datetime) -> Line:
+def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: datetime) -> dict[str, object]:
     """The line that puts an event into the outbox of a channel, decided by the channel's rules at this instant."""
     channel = channels.get(name)
     message = Message(
@@ -355,14 +393,14 @@ def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: dat
         digest_due_at=digest_due(channel, at) if channel else None,
     )
     related = outbox.of_topic(event.topic, name)
-    silence = _repetition(message, related) or (channel and why_silent(message, channel, related, at))
+    silence = _repetition(message, related) or (why_silent(message, channel, related, at) if channel else None)
     if silence:
         return new_message_line(replace(message, status="suppressed", **silence))
     lacking = why_not_addressable(name, channel)
     return new_message_line(replace(message, status="waiting", reason=lacking) if lacking else message)
 
 
-def new_message_line(message: Message) -> Line:
+def new_message_line(message: Message) -> dict[str, object]:
     """A queued (or escalated) line: the message as it begins."""
     names = tuple(Message.__dataclass_fields__)
     begins = names[: names.index("digest_due_at") + 1]
@@ -371,7 +409,7 @@ def new_message_line(message: Message) -> Line:
     return {"step": "escalated" if message.escalates else "queued"} | texts
 
 
-def _repetition(message: Message, related: list[Message]) -> dict | None:
+def _repetition(message: Message, related: list[Message]) -> Silence | None:
     for other in related:
         is_to_come = other.is_open and message.queued_at - other.queued_at <= STALE_AFTER
         if is_to_come and (other.severity, other.title) == (message.severity, message.title):
@@ -379,7 +417,9 @@ def _repetition(message: Message, related: list[Message]) -> dict | None:
     return None
 
 
-def why_silent(message: Message, channel: NotificationChannel, related: Iterable[Message], at: datetime) -> dict | None:
+def why_silent(
+    message: Message, channel: NotificationChannel, related: Iterable[Message], at: datetime
+) -> Silence | None:
     """What suppresses a message at an instant, with the reason; None when it may go."""
     if message.is_muted:
         return {"is_muted": True, "reason": "Muted by its own rule."}
@@ -417,13 +457,14 @@ def digest_due(channel: NotificationChannel, at: datetime) -> datetime | None:
 
     A local time that the clocks skip is taken after the gap, one that comes twice the first time.
     """
-    if channel.digest == "immediate":
+    digest_at = channel.digest_at
+    if digest_at is None:  # immediate
         return None
     zone = ZoneInfo(channel.time_zone)
     today = at.astimezone(zone).date()
     days = (today + timedelta(days=ahead) for ahead in range(9))
     due = (
-        datetime.combine(day, channel.digest_at, zone).astimezone(UTC)
+        datetime.combine(day, digest_at, zone).astimezone(UTC)
         for day in days
         if channel.digest == "daily" or WEEKDAYS[day.weekday()] == channel.digest_weekday
     )

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -121,7 +122,9 @@ def versions(home: Path) -> list[Version]:
     """
     path = home / "versions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    entries = [(number, entry) for number, line in enumerate(lines, 1) if (entry := _json_or_none(line)) is not None]
+    entries: list[tuple[int, Version]] = [
+        (number, entry) for number, line in enumerate(lines, 1) if (entry := _json_or_none(line)) is not None
+    ]
     for number, entry in entries:
         if entry.get("format", 1) > FORMAT:
             raise PriceBookError(
@@ -180,7 +183,7 @@ def book_home(settings: Settings) -> Path:
     return settings.ledger / "price_book"
 
 
-def _json_or_none(line: str) -> Version | None:
+def _json_or_none(line: str) -> Any:
     try:
         entry = json.loads(line)
     except ValueError:

@@ -105,15 +105,15 @@ def _describe(
     from, which cost nothing to compare, or a hash of the rows for a small mart that is not built by date.
     """
     stamps = [f"{day} {stamp}" for model, day, stamp in built if model == mart and first <= day <= last]
-    rows, cost, content = connection.execute(
+    [(rows, cost, content)] = connection.execute(
         f"""
         select count(*), cast(sum(cost_usd) as varchar),
             {"?" if stamps else "md5(cast(bit_xor(md5_number_lower(cast(mart as varchar))) as varchar)) || ?"}
         from {mart} as mart where event_date between cast(? as date) and cast(? as date)
         """,  # noqa: S608 - the mart is one of ours
         [hashlib.md5("\n".join(stamps).encode(), usedforsecurity=False).hexdigest(), first, last],
-    ).fetchone()
-    versions = connection.execute("select list(distinct price_book_version order by 1) from price_book").fetchone()[0]
+    ).fetchall()
+    [(versions,)] = connection.execute("select list(distinct price_book_version order by 1) from price_book").fetchall()
     return {
         "mart": mart,
         "event_date_from": first,

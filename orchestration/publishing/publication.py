@@ -62,7 +62,7 @@ def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]
             commit;
             """
         )
-        signature = connection.execute(SIGNATURE_SQL).fetchone()[0]
+        [(signature,)] = connection.execute(SIGNATURE_SQL).fetchall()
         built = connection.execute(BUILT_SQL).fetchall()
         connection.execute("checkpoint")
     return signature, built

@@ -38,7 +38,7 @@ def profile(settings: Settings, suite: str) -> pd.DataFrame:
     if not settings.warehouse.exists():
         return nothing
     with warehouse(settings) as connection:
-        built = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()[0]
+        [(built,)] = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchall()
         recent = {"as_of": as_of, "window_days": settings.unpriced_window_days} if suite in WINDOWED else {}
         return _frame(connection, sql, recent) if built else nothing
 
@@ -50,9 +50,9 @@ def validate(settings: Settings, suite: str) -> Outcome:
     """
     frame, parameters = profile(settings, suite), _parameters(settings)
     judged_from = fingerprint(frame, parameters)
-    state = _stored(settings, suite)
-    cached = state is not None and state["fingerprint"] == judged_from
-    if not cached:
+    state, cached = _stored(settings, suite), True
+    if state is None or state["fingerprint"] != judged_from:
+        cached = False
         judgement = judge(suite, frame, parameters, settings.as_of)
         state = {
             "fingerprint": judged_from,

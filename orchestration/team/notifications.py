@@ -2,14 +2,15 @@
 
 from datetime import datetime, time
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from orchestration.team.columns import SEEDS, Blank, Day, Number, SeedError, Text, TimeZone, read_rows, said_twice
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-SEVERITIES = ("info", "warning", "critical")  # in order
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Severity = Literal["info", "warning", "critical"]  # in order
+WEEKDAYS, SEVERITIES = get_args(Weekday), get_args(Severity)
 
 
 def _address_variable(value: str) -> str:
@@ -37,10 +38,10 @@ class NotificationChannel(BaseModel):
 
     channel: Text
     address_variable: Annotated[str, AfterValidator(_address_variable)]
-    min_severity: Literal[SEVERITIES]
+    min_severity: Severity
     digest: Literal["immediate", "daily", "weekly"]
     digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
-    digest_weekday: Annotated[Literal[WEEKDAYS] | None, Blank]
+    digest_weekday: Annotated[Weekday | None, Blank]
     time_zone: TimeZone
     cooldown_minutes: Annotated[int, Field(ge=0), Number]
     escalate_after_minutes: Annotated[Annotated[int, Field(gt=0), Number] | None, Blank]

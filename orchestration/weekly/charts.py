@@ -16,10 +16,11 @@ ACCENT, PALE, UP, DOWN = "var(--accent)", "var(--accent-pale)", "var(--up)", "va
 TRUNCATE_ABOVE = Decimal("0.6")  # of the highest bar: effects that small cannot be seen beside whole bars
 
 Spec = dict[str, object]
-Bar = tuple[str, str | None]  # label and amount, None where it is unknown
+Bar = tuple[str, str]  # label and amount
+PerhapsUnknown = tuple[str, str | None]
 
 
-def columns(bars: list[Bar], says: str, before: list[str | None] | None = None) -> str:
+def columns(bars: list[PerhapsUnknown], says: str, before: list[str | None] | None = None) -> str:
     """Bars side by side with their amounts above; the last one emphasised, or all of them before paler ones of another time."""
     values = [
         {
@@ -62,7 +63,8 @@ def columns(bars: list[Bar], says: str, before: list[str | None] | None = None) 
 
 def bridge(first: Bar, effects: list[Bar], last: Bar, says: str) -> tuple[str, str | None]:
     """From one total to the next by what moved it; also where the axis begins, when that is not at nothing."""
-    steps, level = [], Decimal(first[1])
+    steps: list[tuple[str, Decimal, Decimal, str]] = []
+    level = Decimal(first[1])
     for label, amount in effects:
         steps.append((label, level, level + Decimal(amount), change(amount)))
         level += Decimal(amount)
@@ -71,22 +73,28 @@ def bridge(first: Bar, effects: list[Bar], last: Bar, says: str) -> tuple[str, s
     base = min(lowest, Decimal(0))
     if lowest > highest * TRUNCATE_ABOVE:
         base = _round_below(lowest - (highest - lowest))
-    values = [
-        {"label": label, "start": float(start), "end": float(end), "text": text, "colour": colour}
-        for label, start, end, text, colour in (
-            (first[0], base, Decimal(first[1]), usd(first[1]), PALE),
-            *((label, start, end, text, UP if end > start else DOWN) for label, start, end, text in steps),
-            (last[0], base, Decimal(last[1]), usd(last[1]), ACCENT),
-        )
+    bars = [
+        (first[0], base, Decimal(first[1]), usd(first[1]), PALE),
+        *((label, start, end, text, UP if end > start else DOWN) for label, start, end, text in steps),
+        (last[0], base, Decimal(last[1]), usd(last[1]), ACCENT),
     ]
-    for place, value in enumerate(values):
-        value["top"] = max(value["start"], value["end"])
-        value["next"] = values[min(place + 1, len(values) - 1)]["label"]
+    values: list[Spec] = [
+        {
+            "label": label,
+            "start": float(start),
+            "end": float(end),
+            "text": text,
+            "colour": colour,
+            "top": float(max(start, end)),
+            "next": bars[min(place + 1, len(bars) - 1)][0],
+        }
+        for place, (label, start, end, text, colour) in enumerate(bars)
+    ]
     svg = _drawn(says, {WIDE: _bridge(values, base, highest), NARROW: _bridge_lying(values, base, highest)})
     return svg, usd(base) if base > 0 else None
 
 
-def _bridge(values: list[dict], base: Decimal, highest: Decimal) -> Spec:
+def _bridge(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
     scale = {"domain": [float(base), float(highest)], "zero": False, "nice": False}
     y = {"type": "quantitative", "axis": None, "scale": scale}
     x = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis(), "scale": {"padding": 0.28}}
@@ -113,7 +121,7 @@ def _bridge(values: list[dict], base: Decimal, highest: Decimal) -> Spec:
     }
 
 
-def _bridge_lying(values: list[dict], base: Decimal, highest: Decimal) -> Spec:
+def _bridge_lying(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
     room = float(highest) + float(highest - base) * 0.55  # for the labels beside the bars
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [float(base), room], "zero": False, "nice": False}}
     y = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis(), "scale": {"padding": 0.28}}

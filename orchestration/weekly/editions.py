@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from orchestration.ledger import Line, one_writer, read_log, remember_instant, why_too_early
+from orchestration.ledger import one_writer, read_log, remember_instant, why_too_early
 from orchestration.notifications import Event, enqueue
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
-from orchestration.weekly.figures import WeekError, check_week, complete_weeks, read_figures, week_start
+from orchestration.weekly.figures import Edition, WeekError, check_week, complete_weeks, read_figures, week_start
 from orchestration.weekly.render import markdown, title, write_files
 
 # Usage that arrives later than this is rare, and a correction of an older week helps nobody: `make weekly WEEK=...` does it.
@@ -63,9 +63,9 @@ def report(settings: Settings, week: str = "") -> Outcome:
     # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
     queued = Counter() if silent else enqueue(settings, recent)
     names = [f"{line['iso_week']} edition {line['edition']}" for line in new]
-    week = week or max(editions, default=None)
+    about = week or max(editions, default=None)
     return Outcome(
-        week=week, said=silent or _said(week, names), new_editions=names, files_written=written, queued=queued
+        week=about, said=silent or _said(about, names), new_editions=names, files_written=written, queued=queued
     )
 
 
@@ -74,10 +74,11 @@ def reports_folder(settings: Settings) -> Path:
     return settings.ledger / "weekly_reports"
 
 
-def read_editions(settings: Settings) -> dict[str, list[Line]]:
+def read_editions(settings: Settings) -> dict[str, list[Edition]]:
     """The editions of each week, first to last; a line that a kill left torn was never written."""
-    editions: dict[str, list[Line]] = {}
-    for line in read_log(reports_folder(settings))[0]:
+    editions: dict[str, list[Edition]] = {}
+    lines: list[Edition] = read_log(reports_folder(settings))[0]
+    for line in lines:
         editions.setdefault(line["iso_week"], []).append(line)
     return editions
 
@@ -91,7 +92,7 @@ def spend_that_does_not_tie(settings: Settings) -> list[str]:
     with open_marts(settings) as marts:
         for week in [name for name in complete_weeks(marts)[-LOOKS_BACK_WEEKS:] if name in editions]:
             figures = editions[week][-1]["figures"]
-            daily = dict(
+            daily: dict[str, str] = dict(
                 marts.execute(
                     "select environment, sum(cost_usd)::varchar from cost_by_endpoint_daily "
                     "where data_mode = 'real' and event_date >= ?::date and event_date < ?::date group by environment",
@@ -113,13 +114,13 @@ def _said(week: str | None, names: list[str]) -> str:
     return f"Reported {', '.join(names)}." if names else f"{week}: the figures are those of its last edition."
 
 
-def _new_editions(settings: Settings, editions: dict[str, list[Line]], week: str) -> list[Line]:
+def _new_editions(settings: Settings, editions: dict[str, list[Edition]], week: str) -> list[Edition]:
     """A line for each week whose figures are not those of its last edition."""
     if not (settings.published / "marts.duckdb").exists():
         if week:
             raise WeekError(f"WEEK is {week!r}, and nothing is published yet: `make run` says why.")
         return []
-    new = []
+    new: list[Edition] = []
     with open_marts(settings) as marts:
         complete = complete_weeks(marts)
         if week and week not in complete:
@@ -140,12 +141,12 @@ def _new_editions(settings: Settings, editions: dict[str, list[Line]], week: str
     return new
 
 
-def _looked_at(complete: list[str], editions: dict[str, list[Line]]) -> list[str]:
+def _looked_at(complete: list[str], editions: dict[str, list[Edition]]) -> list[str]:
     """The last complete week, and those before it that people were told of lately."""
     return [name for name in complete[-LOOKS_BACK_WEEKS:] if name == complete[-1] or name in editions]
 
 
-def _event(lines: list[Line]) -> Event:
+def _event(lines: list[Edition]) -> Event:
     """The last of these editions as a message."""
     line, name = lines[-1], lines[-1]["iso_week"]
     is_first = len(lines) == 1
@@ -162,10 +163,10 @@ def _event(lines: list[Line]) -> Event:
     )
 
 
-def _is_alarming(line: Line) -> bool:
+def _is_alarming(line: Edition) -> bool:
     findings = [row for shown in line["figures"]["environments"] for row in shown["findings"]]
     return any(row["severity"] != "info" for row in findings)
 
 
-def _spend(line: Line) -> dict[str, str]:
+def _spend(line: Edition) -> dict[str, str | None]:
     return {shown["environment"]: shown["summary"]["spend_usd"] for shown in line["figures"]["environments"]}

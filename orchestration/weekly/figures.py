@@ -7,111 +7,207 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Annotated, Any, NotRequired, TypedDict, get_type_hints
 
 import duckdb
 
 from orchestration.settings import Settings
 from orchestration.wording import minute
 
-Figures = dict[str, object]
-Row = dict[str, object]
-
 WEEKS = 8  # two months: long enough to see that something comes back, short enough to see it at a glance
 RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and stands in the marts
 OTHER_DIMENSIONS = ("endpoint",)  # drivers printed of all environments but the one with the most spend
 
-# What is printed, by mart: column -> (what people call it, how its values are written).
-SUMMARY = {
-    "spend_usd": ("spend", "usd"),
-    "previous_spend_usd": ("spend of the week before", "usd"),
-    "change_usd": ("change", "change"),
-    "change_ratio": ("change in percent", "percent"),
-    "volume_usd": ("change by volume", "change"),
-    "mix_usd": ("change by mix", "change"),
-    "retry_usd": ("change by retries", "change"),
-    "token_usd": ("change by tokens", "change"),
-    "price_usd": ("change by price", "change"),
-    "days_with_usage": ("days with usage", "count"),
-    "requests": ("requests", "count"),
-    "attempts": ("calls", "count"),
-    "alerts": ("alerts", "count"),
-    "critical_alerts": ("critical alerts", "count"),
-    "new_problems": ("new problems", "count"),
-    "recurring_problems": ("recurring problems", "count"),
-    "regressed_problems": ("regressed problems", "count"),
-    "problem_cost_usd": ("cost of problems", "usd"),
-    "incidents_opened": ("incidents opened", "count"),
-    "incidents_closed": ("incidents closed", "count"),
-    "open_incidents": ("open incidents", "count"),
-    "budget_states": ("budget states", "text"),
-    "budgets_exceeded": ("budgets exceeded", "count"),
-    "unpriced_attempts": ("calls without a price", "count"),
-    "unpriced_share": ("share without a price", "percent"),
-    "exposure_usd": ("likely cost of calls without a price", "usd"),
-    "estimated_cost_usd": ("estimated cost", "usd"),
-    "estimated_share": ("estimated share", "percent"),
-    "reported_cost_usd": ("cost as senders report it", "usd"),
-    "duplicate_deliveries": ("duplicate deliveries", "count"),
-    "conflicting_deliveries": ("conflicting deliveries", "count"),
-    "missing_usage_attempts": ("calls without usage", "count"),
-}
-DRIVER = {
-    "spend_usd": ("spend", "usd"),
-    "previous_spend_usd": ("spend of the week before", "usd"),
-    "change_usd": ("change", "change"),
-    "share_of_spend": ("share of spend", "percent"),
-}
-FINDING = {
-    "severity": ("severity", "text"),
-    "amount_usd": ("amount", "usd"),
-    "sentence": ("sentence", "text"),
-}
-RECURRENCE = {
-    "status": ("status", "text"),
-    "occurrences": ("alerts", "count"),
-    "days": ("days", "count"),
-    "cost_impact_usd": ("cost above the forecast", "usd"),
-    "is_understated": ("understated", "yes"),
-    "occurrences_8_weeks": (f"alerts in {WEEKS} weeks", "count"),
-    "consecutive_weeks": ("weeks in a row", "count"),
-    "weeks_since_last_seen": ("weeks since it was last seen", "count"),
-    "first_seen_date": ("first seen", "day"),
-    "total_occurrences": ("alerts so far", "count"),
-    "total_cost_impact_usd": ("cost above the forecast so far", "usd"),
-    "owner": ("owner", "text"),
-    "escalation_channel": ("channel", "text"),
-    "runbook_url": ("runbook", "text"),
-    "incident_id": ("incident", "text"),
-    "incident_status": ("status of the incident", "text"),
-    "guardrail": ("guardrail", "text"),
-    "next_action": ("next action", "text"),
-    "problem": ("problem", "text"),
-    "environment": ("environment", "text"),
-    "driver_dimension": ("dimension of the driver", "text"),
-    "driver_value": ("driver", "text"),
-}
-INCIDENT = {
-    "status": ("status", "text"),
-    "title": ("title", "text"),
-    "problem": ("problem", "text"),
-    "environment": ("environment", "text"),
-    "spike_type": ("spike type", "text"),
-    "opened_at": ("opened", "instant"),
-    "assigned_at": ("owner assigned", "instant"),
-    "contained_at": ("contained", "instant"),
-    "closed_at": ("closed", "instant"),
-    "times_reopened": ("times reopened", "count"),
-    "minutes_to_assign": ("time to assign an owner", "minutes"),
-    "minutes_to_contain": ("time to contain", "minutes"),
-    "minutes_to_resolve": ("time to resolve", "minutes"),
-    "owner": ("owner", "text"),
-    "channel": ("channel", "text"),
-    "containment_action": ("containment", "text"),
-    "root_cause": ("root cause", "text"),
-    "guardrail": ("guardrail", "text"),
-    "execution_missing": ("missing in the execution", "text"),
-    "hardening_missing": ("missing in the hardening", "text"),
-}
+# A column's type and how its values are written; an amount or a ratio is text, so that no reader rounds it.
+Usd = Annotated[str | None, "usd"]
+UsdChange = Annotated[str | None, "change"]
+Ratio = Annotated[str | None, "percent"]
+Count = Annotated[int | None, "count"]
+Minutes = Annotated[int | None, "minutes"]
+Day = Annotated[str | None, "day"]
+Instant = Annotated[str | None, "instant"]
+Flag = Annotated[bool | None, "yes"]
+Text = Annotated[str | None, "text"]
+Columns = dict[str, tuple[str, str]]  # column -> (what people call it, how its values are written)
+
+
+class Summary(TypedDict):
+    """An environment's week, from weekly_summary."""
+
+    spend_usd: Annotated[Usd, "spend"]
+    previous_spend_usd: Annotated[Usd, "spend of the week before"]
+    change_usd: Annotated[UsdChange, "change"]
+    change_ratio: Annotated[Ratio, "change in percent"]
+    volume_usd: Annotated[UsdChange, "change by volume"]
+    mix_usd: Annotated[UsdChange, "change by mix"]
+    retry_usd: Annotated[UsdChange, "change by retries"]
+    token_usd: Annotated[UsdChange, "change by tokens"]
+    price_usd: Annotated[UsdChange, "change by price"]
+    days_with_usage: Annotated[Count, "days with usage"]
+    requests: Annotated[Count, "requests"]
+    attempts: Annotated[Count, "calls"]
+    alerts: Annotated[Count, "alerts"]
+    critical_alerts: Annotated[Count, "critical alerts"]
+    new_problems: Annotated[Count, "new problems"]
+    recurring_problems: Annotated[Count, "recurring problems"]
+    regressed_problems: Annotated[Count, "regressed problems"]
+    problem_cost_usd: Annotated[Usd, "cost of problems"]
+    incidents_opened: Annotated[Count, "incidents opened"]
+    incidents_closed: Annotated[Count, "incidents closed"]
+    open_incidents: Annotated[Count, "open incidents"]
+    budget_states: Annotated[Text, "budget states"]
+    budgets_exceeded: Annotated[Count, "budgets exceeded"]
+    unpriced_attempts: Annotated[Count, "calls without a price"]
+    unpriced_share: Annotated[Ratio, "share without a price"]
+    exposure_usd: Annotated[Usd, "likely cost of calls without a price"]
+    estimated_cost_usd: Annotated[Usd, "estimated cost"]
+    estimated_share: Annotated[Ratio, "estimated share"]
+    reported_cost_usd: Annotated[Usd, "cost as senders report it"]
+    duplicate_deliveries: Annotated[Count, "duplicate deliveries"]
+    conflicting_deliveries: Annotated[Count, "conflicting deliveries"]
+    missing_usage_attempts: Annotated[Count, "calls without usage"]
+
+
+class Driver(TypedDict):
+    """What a member of a dimension cost, from weekly_drivers."""
+
+    dimension: str
+    member: str
+    spend_usd: Annotated[Usd, "spend"]
+    previous_spend_usd: Annotated[Usd, "spend of the week before"]
+    change_usd: Annotated[UsdChange, "change"]
+    share_of_spend: Annotated[Ratio, "share of spend"]
+
+
+class Finding(TypedDict):
+    """A sentence that the week is about, from weekly_findings."""
+
+    kind: str
+    severity: Annotated[str, "text", "severity"]
+    amount_usd: Annotated[Usd, "amount"]
+    sentence: Annotated[str, "text", "sentence"]
+
+
+class ProblemWeek(TypedDict):
+    """A problem in one of the weeks of the grid; nothing is known of a week before it was first seen."""
+
+    iso_week: str
+    status: str | None
+    occurrences: int | None
+
+
+class Recurrence(TypedDict):
+    """A problem and how often it came back, from weekly_recurrence."""
+
+    problem_id: str
+    weeks: list[ProblemWeek]
+    status: Annotated[str, "text", "status"]
+    occurrences: Annotated[Count, "alerts"]
+    days: Annotated[Count, "days"]
+    cost_impact_usd: Annotated[Usd, "cost above the forecast"]
+    is_understated: Annotated[Flag, "understated"]
+    occurrences_8_weeks: Annotated[Count, f"alerts in {WEEKS} weeks"]
+    consecutive_weeks: Annotated[Count, "weeks in a row"]
+    weeks_since_last_seen: Annotated[Count, "weeks since it was last seen"]
+    first_seen_date: Annotated[Day, "first seen"]
+    total_occurrences: Annotated[Count, "alerts so far"]
+    total_cost_impact_usd: Annotated[Usd, "cost above the forecast so far"]
+    owner: Annotated[Text, "owner"]
+    escalation_channel: Annotated[Text, "channel"]
+    runbook_url: Annotated[Text, "runbook"]
+    incident_id: Annotated[Text, "incident"]
+    incident_status: Annotated[Text, "status of the incident"]
+    guardrail: Annotated[Text, "guardrail"]
+    next_action: Annotated[Text, "next action"]
+    problem: Annotated[str, "text", "problem"]
+    environment: Annotated[str, "text", "environment"]
+    driver_dimension: Annotated[Text, "dimension of the driver"]
+    driver_value: Annotated[Text, "driver"]
+
+
+class Incident(TypedDict):
+    """An incident of the week, from weekly_incidents."""
+
+    incident_id: str
+    status: Annotated[str, "text", "status"]
+    title: Annotated[Text, "title"]
+    problem: Annotated[Text, "problem"]
+    environment: Annotated[Text, "environment"]
+    spike_type: Annotated[Text, "spike type"]
+    opened_at: Annotated[Instant, "opened"]
+    assigned_at: Annotated[Instant, "owner assigned"]
+    contained_at: Annotated[Instant, "contained"]
+    closed_at: Annotated[Instant, "closed"]
+    times_reopened: Annotated[Count, "times reopened"]
+    minutes_to_assign: Annotated[Minutes, "time to assign an owner"]
+    minutes_to_contain: Annotated[Minutes, "time to contain"]
+    minutes_to_resolve: Annotated[Minutes, "time to resolve"]
+    owner: Annotated[Text, "owner"]
+    channel: Annotated[Text, "channel"]
+    containment_action: Annotated[Text, "containment"]
+    root_cause: Annotated[Text, "root cause"]
+    guardrail: Annotated[Text, "guardrail"]
+    execution_missing: Annotated[Text, "missing in the execution"]
+    hardening_missing: Annotated[Text, "missing in the hardening"]
+
+
+class WeekSpend(TypedDict):
+    """A bar of the chart of weeks."""
+
+    iso_week: str
+    spend_usd: str | None
+
+
+class DaySpend(TypedDict):
+    """A bar of the chart of days."""
+
+    date: str
+    spend_usd: str | None
+
+
+class EnvironmentFigures(TypedDict):
+    """What is printed of one environment; only the one that spends most has charts."""
+
+    environment: str
+    summary: Summary
+    findings: list[Finding]
+    findings_left_out: int
+    drivers: list[Driver]
+    weeks: NotRequired[list[WeekSpend]]
+    days: NotRequired[list[DaySpend]]
+
+
+class Figures(TypedDict):
+    """All that the report of a week prints. Those of an older edition may lack a column that is printed today."""
+
+    iso_week: str
+    week_start: str
+    week_end: str
+    environments: list[EnvironmentFigures]
+    recurrence: list[Recurrence]
+    recurrence_left_out: int
+    incidents: list[Incident]
+    incidents_left_out: int
+
+
+class Edition(TypedDict):
+    """What was reported of a week at one time: a line of the ledger, `edition` counts from 1."""
+
+    iso_week: str
+    edition: int
+    known_at: str
+    report_url: str
+    figures: Figures
+
+
+def _printed(row: type) -> Columns:
+    """The columns of a row that have a name for people."""
+    hints = get_type_hints(row, include_extras=True)
+    labelled = {name: hint.__metadata__ for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    return {name: (label, kind) for name, (kind, label) in labelled.items()}
+
+
+SUMMARY, DRIVER, FINDING, RECURRENCE, INCIDENT = map(_printed, (Summary, Driver, Finding, Recurrence, Incident))
 
 
 class WeekError(ValueError):
@@ -122,8 +218,9 @@ def week_start(text: str) -> date:
     """The Monday of an ISO week such as 2026-W47. Raises WeekError with a sentence for what is none."""
     found = re.fullmatch(r"(\d{4})-W(\d{2})", text, re.ASCII)
     try:
-        return date.fromisocalendar(int(found[1]), int(found[2]), 1)
-    except (TypeError, ValueError):
+        year, week = found.groups() if found else ("", "")
+        return date.fromisocalendar(int(year), int(week), 1)
+    except ValueError:
         raise WeekError(f"WEEK is {text!r}: give an ISO week that exists, such as 2026-W47.") from None
 
 
@@ -146,14 +243,14 @@ def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
 def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) -> None:
     """Raises WeekError when a week is no week, is not complete, or has no real usage."""
     monday = week_start(week)
-    found = marts.execute(
+    [(is_complete,)] = marts.execute(
         "select bool_and(is_complete) from weekly_summary where week_start = ? and data_mode = 'real'", [monday]
-    ).fetchone()[0]
-    if found is None:
+    ).fetchall()
+    if is_complete is None:
         raise WeekError(
             f"WEEK is {week!r}, and the marts have no real usage in it: marts.weekly_summary lists the weeks that have."
         )
-    if not found:
+    if not is_complete:
         end = datetime.combine(monday, datetime.min.time()) + timedelta(days=7, hours=settings.lateness_hours)
         raise WeekError(
             f"WEEK is {week!r}, which is not complete before {minute(end)} UTC (the end of its Sunday and "
@@ -186,16 +283,19 @@ def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:
     }
 
 
-def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_first: bool) -> Row:
+def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_first: bool) -> EnvironmentFigures:
     """What is printed of one environment: all of the one that spends most, less of the others."""
     of_week = {"monday": monday, "environment": name}
     (summary,) = _rows(marts, SUMMARY_SQL, SUMMARY, **of_week)
     findings = _rows(marts, FINDINGS_SQL, ["kind", *FINDING], **of_week)
     drivers = _rows(marts, DRIVERS_SQL, ["dimension", "member", *DRIVER], **of_week)
-    shown = {"environment": name, "summary": summary}
-    shown["findings"] = findings[:FINDINGS]
-    shown["findings_left_out"] = len(findings[FINDINGS:])
-    shown["drivers"] = [row for row in drivers if is_first or row["dimension"] in OTHER_DIMENSIONS]
+    shown: EnvironmentFigures = {
+        "environment": name,
+        "summary": summary,
+        "findings": findings[:FINDINGS],
+        "findings_left_out": len(findings[FINDINGS:]),
+        "drivers": [row for row in drivers if is_first or row["dimension"] in OTHER_DIMENSIONS],
+    }
     if is_first:
         weeks = dict(marts.execute(WEEKS_SQL, of_week).fetchall())
         shown["weeks"] = [
@@ -209,25 +309,19 @@ def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_f
     return shown
 
 
-def _recurrence(marts: duckdb.DuckDBPyConnection, monday: date) -> list[Row]:
+def _recurrence(marts: duckdb.DuckDBPyConnection, monday: date) -> list[Recurrence]:
     """Problems of the week, those that need somebody first, each with its status in every week of the grid."""
-    columns = ["problem_id", *RECURRENCE]
-    rows = _rows(marts, RECURRENCE_SQL, columns, monday=monday, since=_mondays(monday)[0])
-    history: dict[str, dict[str, Row]] = {}
-    for row in _rows(
-        marts,
-        HISTORY_SQL,
-        ["problem_id", "iso_week", "status", "occurrences"],
-        monday=monday,
-        since=_mondays(monday)[0],
-    ):
-        history.setdefault(row["problem_id"], {})[row["iso_week"]] = row
+    span = {"monday": monday, "since": _mondays(monday)[0]}
+    rows: list[Recurrence] = _rows(marts, RECURRENCE_SQL, ["problem_id", *RECURRENCE], **span)
+    seen = {
+        (row["problem_id"], row["iso_week"]): (row["status"], row["occurrences"])
+        for row in _rows(marts, HISTORY_SQL, ["problem_id", "iso_week", "status", "occurrences"], **span)
+    }
     for row in rows:
-        weeks = history.get(row["problem_id"], {})
-        row["weeks"] = [
-            {"iso_week": name} | {key: weeks.get(name, {}).get(key) for key in ("status", "occurrences")}
-            for name in map(iso_week, _mondays(monday))
-        ]
+        row["weeks"] = []
+        for name in map(iso_week, _mondays(monday)):
+            status, occurrences = seen.get((row["problem_id"], name), (None, None))
+            row["weeks"].append({"iso_week": name, "status": status, "occurrences": occurrences})
     return rows
 
 
@@ -280,13 +374,14 @@ INCIDENTS_SQL = """
 """
 
 
-def _rows(marts: duckdb.DuckDBPyConnection, sql: str, columns: Iterable[str], **parameters: object) -> list[Row]:
+def _rows(marts: duckdb.DuckDBPyConnection, sql: str, columns: Iterable[str], **parameters: object) -> list[Any]:
+    """Rows as JSON has them; the caller says which they are."""
     columns = list(columns)
     found = marts.execute(sql.format(columns=", ".join(columns)), parameters).fetchall()
     return [{name: as_json(value) for name, value in zip(columns, row, strict=True)} for row in found]
 
 
-def as_json(value: object) -> object:
+def as_json(value: object) -> Any:
     """Dates in ISO form, money in all its digits, ratios to six places: nothing that a JSON reader could round."""
     if isinstance(value, Decimal):
         return format(value, "f")

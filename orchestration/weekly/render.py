@@ -4,25 +4,38 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration import plain, wording
-from orchestration.ledger import Line
 from orchestration.plain import for_chat, visible
 from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.settings import Settings
 from orchestration.weekly import charts
 from orchestration.weekly.changes import changes
-from orchestration.weekly.figures import DRIVER, INCIDENT, RECURRENCE, SUMMARY, Figures, Row
+from orchestration.weekly.figures import (
+    DRIVER,
+    INCIDENT,
+    RECURRENCE,
+    SUMMARY,
+    Columns,
+    Edition,
+    EnvironmentFigures,
+    Figures,
+    Recurrence,
+    Summary,
+)
 
 HERE = Path(__file__).parent
-EFFECTS = {
+Effect = Literal["volume_usd", "mix_usd", "retry_usd", "token_usd", "price_usd"]
+EFFECTS: dict[Effect, tuple[str, str]] = {
     "volume_usd": ("Volume", "more or fewer requests"),
     "mix_usd": ("Mix", "another share of endpoints and models"),
     "retry_usd": ("Retries", "more or fewer tries per request"),
@@ -45,13 +58,15 @@ DIMENSIONS = {
     "user": "Users",
     "model": "Models",
 }
-SUM_OF_TOTALS = ("spend_usd", "previous_spend_usd", "change_usd", *EFFECTS)
+Total = Literal["spend_usd", "previous_spend_usd", "change_usd", Effect]
+SUM_OF_TOTALS: tuple[Total, ...] = ("spend_usd", "previous_spend_usd", "change_usd", *EFFECTS)
+Row = TypeVar("Row", bound=Mapping[str, object])
 CHAT_CHARACTERS = 2900  # what chat shows of one message without folding it is about 3,000
 
 
-def title(editions: list[Line]) -> str:
+def title(editions: list[Edition]) -> str:
     """One line: the week, what the environment that spends most spent, and the change."""
-    figures, edition = _seen(editions[-1]["figures"]), editions[-1]["edition"]
+    figures, edition = _figures(editions[-1]), editions[-1]["edition"]
     first = figures["environments"][0]
     spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
     what = f"{wording.written('usd', spend)} in {first['environment']}"
@@ -61,13 +76,15 @@ def title(editions: list[Line]) -> str:
     return " ".join(line.split())  # a title has no use for spaces that do not break
 
 
-def html(editions: list[Line]) -> str:
+def html(editions: list[Edition]) -> str:
     """The report as one file that needs nothing but a browser."""
     view = _view(editions)
-    return _templates().get_template("weekly.html.j2").render(view, stamp=stamp_of(editions), charts=_charts(view))
+    return (
+        _templates().get_template("weekly.html.j2").render(view, stamp=stamp_of(editions), charts=_charts(view["main"]))
+    )
 
 
-def markdown(editions: list[Line], is_file: bool = True) -> str:
+def markdown(editions: list[Edition], is_file: bool = True) -> str:
     """The same for chat: as many lines of each part as fit into one message, which has title and address of its own."""
     view = _view(editions)
     template = _templates().get_template("weekly.md.j2")
@@ -78,7 +95,7 @@ def markdown(editions: list[Line], is_file: bool = True) -> str:
     return text
 
 
-def write_files(settings: Settings, editions: dict[str, list[Line]]) -> list[Path]:
+def write_files(settings: Settings, editions: dict[str, list[Edition]]) -> list[Path]:
     """Publishes weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote.
 
     All of them go into one publication, with everything else that is published. Raises PublicationError.
@@ -98,7 +115,7 @@ def write_files(settings: Settings, editions: dict[str, list[Line]]) -> list[Pat
     return [weekly / name for name in pages]
 
 
-def stamp_of(editions: list[Line]) -> str:
+def stamp_of(editions: list[Edition]) -> str:
     """What a page is made of, editions and code: it stands in the page, and another stamp means that it is out of date."""
     told = [{name: value for name, value in line.items() if name != "recorded_at"} for line in editions]
     return hashlib.sha256((_code() + json.dumps(told, sort_keys=True)).encode()).hexdigest()[:32]
@@ -118,7 +135,7 @@ def _templates() -> Environment:
     script = (HERE / "templates" / "weekly.js").read_text()
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
-        autoescape=lambda name: name.endswith(".html.j2"),  # noqa: S701 - the other one is Markdown
+        autoescape=lambda name: (name or "").endswith(".html.j2"),  # noqa: S701 - the other one is Markdown
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -157,13 +174,13 @@ def _ours(text: str) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _view(editions: list[Line]) -> dict[str, object]:
+def _view(editions: list[Edition]) -> dict[str, Any]:
     """What the templates show. An older edition may lack a column that is printed today: it is unknown then."""
     line = editions[-1]
-    figures: Figures = _seen(line["figures"])
-    environments = [
-        shown
-        | {
+    figures = _figures(line)
+    environments: list[EnvironmentFigures] = [
+        {
+            **shown,
             "summary": _whole(SUMMARY, shown["summary"]),
             "drivers": [_whole(DRIVER, row) for row in shown["drivers"]],
         }
@@ -190,40 +207,45 @@ def _view(editions: list[Line]) -> dict[str, object]:
         "came_back": [row for row in active if row["status"] in CAME_BACK],
         "without_guardrail": [row for row in active if not row["guardrail"]],
         "open_incidents": [row for row in incidents if row["status"] != "closed"],
-        "changes": changes(_seen(editions[-2]["figures"]), figures) if len(editions) > 1 else [],
+        "changes": changes(_figures(editions[-2]), figures) if len(editions) > 1 else [],
     }
 
 
-def _seen(figures: object) -> object:
-    """Figures whose names hide nothing; a line feed joins the parts of a text."""
-    if isinstance(figures, dict):
-        return {name: _seen(value) for name, value in figures.items()}
-    if isinstance(figures, list):
-        return [_seen(value) for value in figures]
-    return visible(figures, keep="\n") if isinstance(figures, str) else figures
+def _figures(line: Edition) -> Figures:
+    """The figures of an edition, whose names hide nothing; a line feed joins the parts of a text."""
+    return _seen(line["figures"])
 
 
-def _whole(columns: dict, row: Row) -> Row:
-    return dict.fromkeys(columns) | row
+def _seen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _seen(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_seen(item) for item in value]
+    return visible(value, keep="\n") if isinstance(value, str) else value
 
 
-def _totals(environments: list[Row]) -> Row:
+def _whole(columns: Columns, row: Row) -> Row:
+    return cast(Row, {**dict.fromkeys(columns), **row})
+
+
+def _totals(environments: list[EnvironmentFigures]) -> dict[str, str | None]:
     """All environments together: unknown as soon as one of them is."""
-    sums = {}
+    sums: dict[str, str | None] = {}
     for name in SUM_OF_TOTALS:
         amounts = [shown["summary"][name] for shown in environments]
-        sums[name] = None if None in amounts else format(sum(map(Decimal, amounts), Decimal(0)), "f")
-    before = Decimal(sums["previous_spend_usd"] or 0)
-    ratio = Decimal(sums["change_usd"]) / before if sums["change_usd"] is not None and before else None
+        known = [Decimal(amount) for amount in amounts if amount is not None]
+        sums[name] = format(sum(known, Decimal(0)), "f") if len(known) == len(amounts) else None
+    change, before = sums["change_usd"], Decimal(sums["previous_spend_usd"] or 0)
+    ratio = Decimal(change) / before if change is not None and before else None
     return sums | {"change_ratio": None if ratio is None else format(ratio, "f")}
 
 
-def _moved(summary: Row) -> str | None:
+def _moved(summary: Summary) -> str | None:
     """The change as a percentage, where there is something to compare with."""
     return None if summary["change_ratio"] is None else wording.percent(summary["change_ratio"], signed=True)
 
 
-def _headline(main: Row) -> str:
+def _headline(main: EnvironmentFigures) -> str:
     """What an environment spent, how much that is more or less, and by what mostly: one sentence."""
     summary, name = main["summary"], main["environment"]
     spend, change = summary["spend_usd"], summary["change_usd"]
@@ -234,11 +256,12 @@ def _headline(main: Row) -> str:
     amount = Decimal(change)
     if not amount:
         return f"{name} spent {wording.usd(spend)} on LLM calls, as much as the week before."
-    share = f" ({wording.percent(str(abs(Decimal(summary['change_ratio']))))})" if _moved(summary) else ""
+    ratio = summary["change_ratio"]
+    share = "" if ratio is None else f" ({wording.percent(abs(Decimal(ratio)))})"
     same_way = {
-        label.lower(): Decimal(summary[column])
+        label.lower(): Decimal(effect)
         for column, (label, _) in EFFECTS.items()
-        if summary[column] is not None and Decimal(summary[column]) * amount > 0
+        if (effect := summary[column]) is not None and Decimal(effect) * amount > 0
     }
     mostly = max(same_way, key=lambda label: abs(same_way[label]), default=None)
     why = f", mostly by {mostly} ({wording.change(same_way[mostly])})" if mostly else ""
@@ -248,7 +271,7 @@ def _headline(main: Row) -> str:
     )
 
 
-def _came_back(active: list[Row]) -> str:
+def _came_back(active: list[Recurrence]) -> str:
     """What came back, in one sentence."""
     statuses = [row["status"] for row in active]
     back, regressed = sum(status in CAME_BACK for status in statuses), statuses.count("regressed")
@@ -261,14 +284,13 @@ def _came_back(active: list[Row]) -> str:
     return f"{said}; {new} {'is' if new == 1 else 'are'} new." if new else f"{said}."
 
 
-def _charts(view: dict) -> Row:
+def _charts(main: EnvironmentFigures) -> dict[str, Markup | str | None]:
     """The drawings of the environment with the most spend; None where there is nothing to draw."""
-    main = view["main"]
     summary, name = main["summary"], main["environment"]
     weeks = [(week["iso_week"][-3:], week["spend_usd"]) for week in main["weeks"]]
     days = [day["spend_usd"] for day in main["days"]]
     labels = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-    drawn = {"weeks": None, "days": None, "bridge": None, "bridge_base": None}
+    drawn: dict[str, Markup | str | None] = dict.fromkeys(("weeks", "days", "bridge", "bridge_base"))
     if any(amount is not None for _, amount in weeks):
         drawn["weeks"] = _ours(charts.columns(weeks, f"Spend of {name} by week: {_said(weeks)}"))
     if any(amount is not None for amount in days):
@@ -277,12 +299,12 @@ def _charts(view: dict) -> Row:
             f"Spend of {name} by day: {_said(this)} The week before: {_said(list(zip(labels, days[:7], strict=True)))}"
         )
         drawn["days"] = _ours(charts.columns(this, says, before=days[:7]))
-    effects = [(label, summary[column]) for column, (label, _) in EFFECTS.items()]
-    if None not in [summary["spend_usd"], summary["previous_spend_usd"], *(amount for _, amount in effects)]:
-        first, last = ("Week before", summary["previous_spend_usd"]), ("This week", summary["spend_usd"])
+    before, spend = summary["previous_spend_usd"], summary["spend_usd"]
+    effects = [(label, amount) for column, (label, _) in EFFECTS.items() if (amount := summary[column]) is not None]
+    if before is not None and spend is not None and len(effects) == len(EFFECTS):
         moves = ", ".join(f"{label} {wording.change(amount)}" for label, amount in effects)
-        says = f"From {wording.usd(first[1])} to {wording.usd(last[1])}: {moves}."
-        svg, drawn["bridge_base"] = charts.bridge(first, effects, last, says)
+        says = f"From {wording.usd(before)} to {wording.usd(spend)}: {moves}."
+        svg, drawn["bridge_base"] = charts.bridge(("Week before", before), effects, ("This week", spend), says)
         drawn["bridge"] = _ours(svg)
     return drawn
 

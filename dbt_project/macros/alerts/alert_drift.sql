@@ -1,28 +1,29 @@
 {#- What a series is known by. -#}
 {% macro drift_series_key() %} {{ return("environment, data_mode, scope_dimension, scope_value") }} {% endmacro %}
 
-{#- The cost of every watched series on `dates`, judged against its own past (docs/alerts.md has the method in words). `alerted`
-    names the series' days that stood out before and are left out of the past; none in a first pass. -#}
-{% macro judged_drift(dates, measure, alerted=none, tail=0.9, normal_quantile=1.645) %}
-    {%- set read_dates = with_neighbours(dates, alert_history_days(), 0) -%}
-    {%- set series_key = drift_series_key() -%}
+{#- The cost (or the requests, in dollars) of every watched series on `dates`, judged against its own past; docs/alerts.md has the
+    method in words. `alerted` names the series' days that stood out before and are left out of the past; none in a first pass. -#}
+{% macro judged_drift(dates, measure, alerted=none) %}
     with
-        {{ drift_days(read_dates, measure, alerted) }},
-        {{ drift_forecasts() }},
+        forecasts as ({{ drift_forecasts(dates, measure, alerted) }}),
+
         -- how much of a surprise a day is, of dollars that come in calls
         expectations as (
             select
                 *,
                 case
-                    when is_seasonal then seasonal_forecast when active_days >= 3 then usual_when_active + offset_usd
+                    when is_seasonal
+                    then seasonal_forecast
+                    when active_days >= {{ alert_parameter("fewest_days_of_a_young_series") }}
+                    then usual_when_active + offset_usd
                 end as expected_with_offset,
                 -- dollars come in calls: of two days of equal cost the one with fewer and larger calls proves less
                 greatest(
                     coalesce(squares_lately / nullif(observed_lately, 0), 0),
                     coalesce(observed_squares / nullif(observed, 0), 0),
-                    offset_usd / 100
+                    offset_usd / {{ alert_parameter("most_assumed_calls") }}
                 ) as usd_per_call
-            from chosen
+            from forecasts
         ),
 
         weights as (
@@ -32,8 +33,12 @@
                 + expected_with_offset
                 * case
                     when is_seasonal
-                    then greatest(usual_error * usual_error - usd_per_call / expected_with_offset, 0.03 * 0.03)
-                    else 0.5 * 0.5
+                    then
+                        greatest(
+                            usual_error * usual_error - usd_per_call / expected_with_offset,
+                            {{ alert_parameter("smallest_error") }} * {{ alert_parameter("smallest_error") }}
+                        )
+                    else {{ alert_parameter("young_error") }} * {{ alert_parameter("young_error") }}
                 end as usd_per_unit
             from expectations
             where expected_with_offset > 0
@@ -53,15 +58,11 @@
         ),
 
         pools as (
-            {{
-                tails_of_kind(
-                    "surprises", "is_watched and is_seasonal and not is_pause", dates, tail, normal_quantile
-                )
-            }}
+            {{ tails_of_kind("surprises", "is_watched and is_seasonal and not is_pause", dates, alerted is not none) }}
         )
 
     select
-        {{ series_key }},
+        {{ drift_series_key() }},
         event_date,
         usual_spend_usd,
         {#- a request of today may be cheaper than one of before: the smaller figure claims less -#}
@@ -79,245 +80,290 @@
     where {{ in_dates("event_date", dates) }} and is_watched
 {% endmacro %}
 
-{#- CTEs calendar to logs: what every series that is worth a look did on each day, and how much it did lately. -#}
-{% macro drift_days(read_dates, measure, alerted) %}
+{#- Every series that is worth a look on `dates` and every day of the past they are judged by: what it did, and whether it stood out. -#}
+{% macro drift_series(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
-    calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
+    {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
+    with
+        calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
 
-    -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a
-    -- request costs
-    series as (
-        select
-            {{ series_key }},
-            event_date,
-            cast(watched_usd as double) as watched_usd,
-            {% if measure == "requests" %}
-                cast(requests as double) as observed, cast(requests as double) as observed_squares
-            {% else %} cast(watched_usd as double) as observed, watched_usd_squares as observed_squares
-            {% endif %}
-        from {{ ref("int_watched_series") }}
-        where
-            {{ in_dates("event_date", read_dates) }}
-            and scope_dimension <> 'endpoint x prompt_version'
-            -- who has no name is nobody: neither a tenant nor a user
-            and not (scope_dimension in ('tenant', 'user') and scope_value = '(unattributed)')
-    ),
+        -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a
+        -- request costs
+        series as (
+            select
+                {{ series_key }},
+                event_date,
+                cast(watched_usd as double) as watched_usd,
+                {% if measure == "requests" %}
+                    cast(requests as double) as observed, cast(requests as double) as observed_squares
+                {% else %} cast(watched_usd as double) as observed, watched_usd_squares as observed_squares
+                {% endif %}
+            from {{ ref("int_watched_series") }}
+            where
+                {{ in_dates("event_date", read_dates) }}
+                and scope_dimension <> 'endpoint x prompt_version'
+                -- who has no name is nobody: neither a tenant nor a user
+                and not (scope_dimension in ('tenant', 'user') and scope_value = '(unattributed)')
+        ),
 
-    environment_modes as (select distinct environment, data_mode from series),
+        environment_modes as (select distinct environment, data_mode from series),
 
-    totals as (
-        select
-            environment_modes.environment,
-            environment_modes.data_mode,
-            calendar.event_date,
-            nullif(total.observed, 0) as observed,
-            nullif(total.watched_usd, 0) as watched_usd
-        from environment_modes
-        cross join calendar
-        left join
-            series as total
-            on environment_modes.environment = total.environment
-            and environment_modes.data_mode = total.data_mode
-            and calendar.event_date = total.event_date
-            and total.scope_dimension = 'total'
-    ),
+        totals as (
+            select
+                environment_modes.environment,
+                environment_modes.data_mode,
+                calendar.event_date,
+                nullif(total.observed, 0) as observed,
+                nullif(total.watched_usd, 0) as watched_usd
+            from environment_modes
+            cross join calendar
+            left join
+                series as total
+                on environment_modes.environment = total.environment
+                and environment_modes.data_mode = total.data_mode
+                and calendar.event_date = total.event_date
+                and total.scope_dimension = 'total'
+        ),
 
-    spend as (
-        select
-            *,
-            median(observed) over {{ last_days("environment, data_mode", 28) }} as usual_total,
-            median(watched_usd) over {{ last_days("environment, data_mode", 28) }} as usual_spend_usd,
-            observed is null and not {{ is_silent_by_habit("environment, data_mode") }} as is_pause
-        from totals
-    ),
+        spend as (
+            select
+                *,
+                median(observed) over {{ last_days("environment, data_mode", alert_parameter("usual_days")) }}
+                as usual_total,
+                median(watched_usd) over {{ last_days("environment, data_mode", alert_parameter("usual_days")) }}
+                as usual_spend_usd,
+                observed is null and not {{ is_silent_by_habit("environment, data_mode") }} as is_pause
+            from totals
+        ),
 
-    -- the dollar floor first: thousands of tiny series cost nothing
-    least_spend as (
-        select environment, data_mode, min(usual_spend_usd) as usual_spend_usd
-        from spend
-        group by environment, data_mode
-    ),
+        -- the dollar floor first: thousands of tiny series cost nothing
+        least_spend as (
+            select environment, data_mode, min(usual_spend_usd) as usual_spend_usd
+            from spend
+            group by environment, data_mode
+        ),
 
-    members as (
-        select {{ series_key }}
-        from series
-        inner join least_spend using (environment, data_mode)
-        group by {{ series_key }}, least_spend.usual_spend_usd
-        having
-            max(watched_usd)
-            >= greatest({{ smallest_watched_share() }} * least_spend.usual_spend_usd, {{ smallest_watched_usd() }})
-    ),
+        members as (
+            select {{ series_key }}
+            from series
+            inner join least_spend using (environment, data_mode)
+            group by {{ series_key }}, least_spend.usual_spend_usd
+            having
+                max(watched_usd) >= greatest(
+                    {{ alert_parameter("smallest_watched_share") }} * least_spend.usual_spend_usd,
+                    {{ alert_parameter("smallest_watched_usd") }}
+                )
+        )
 
-    grid as (
-        select
-            {% for column in series_key.split(", ") %} members.{{ column }}, {% endfor %}
-            spend.event_date,
-            spend.usual_spend_usd,
-            spend.usual_total,
-            spend.is_pause,
-            coalesce(series.watched_usd, 0) as watched_usd,
-            coalesce(series.observed, 0) as observed,
-            coalesce(series.observed_squares, 0) as observed_squares,
-            {{ "alerted.event_date is not null" if alerted else "false" }} as is_alerted
-        from members
-        inner join spend using (environment, data_mode)
-        left join series using ({{ series_key }}, event_date)
-        {% if alerted %} left join {{ alerted }} as alerted using ({{ series_key }}, event_date) {% endif %}
-    ),
-
-    active as (
-        select
-            *,
-            0.002 * usual_total as offset_usd,
-            sum(case when not is_alerted then watched_usd end) over {{ last_days(series_key, 28) }} / nullif(
-                sum(case when not is_alerted then observed end) over {{ last_days(series_key, 28) }}, 0
-            ) as usd_per_observed,
-            max(watched_usd) over {{ last_days(series_key, 42, 0) }} as largest_lately,
-            sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 27, 0) }}
-            as active_days_with_today,
-            sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 28) }} as active_days,
-            sum(case when observed > 0 or is_pause then 1 else 0 end) over {{ last_days(series_key, 28) }}
-            as active_or_paused_days,
-            sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 42, 28) }} > 0 as is_grown,
-            sum(case when observed > 0 then 1 else 0 end) over {{ last_days(series_key, 42, 14) }} > 0 as is_half_grown,
-            sum(case when not is_alerted then observed end) over {{ last_days(series_key, 28) }} as observed_lately,
-            sum(case when not is_alerted then observed_squares end) over {{ last_days(series_key, 28) }}
-            as squares_lately
-        from grid
-    ),
-
-    logs as (
-        select
-            *,
-            -- a day on which nobody called, though that weekday usually has calls, is not a day of little: it is
-            -- unknown
-            case
-                when not is_alerted and not is_pause and active_days_with_today > 0 then ln(observed + offset_usd)
-            end as log_cost,
-            -- by date: which series are members depends on the dates that are judged together
-            largest_lately
-            >= greatest({{ smallest_watched_share() }} * usual_spend_usd, {{ smallest_watched_usd() }}) as is_watched
-        from active
-        where usual_spend_usd > 0
-    )
+    select
+        {% for column in series_key.split(", ") %} members.{{ column }}, {% endfor %}
+        spend.event_date,
+        spend.usual_spend_usd,
+        spend.usual_total,
+        spend.is_pause,
+        coalesce(series.watched_usd, 0) as watched_usd,
+        coalesce(series.observed, 0) as observed,
+        coalesce(series.observed_squares, 0) as observed_squares,
+        {{ "alerted.event_date is not null" if alerted else "false" }} as is_alerted
+    from members
+    inner join spend using (environment, data_mode)
+    left join series using ({{ series_key }}, event_date)
+    {% if alerted %} left join {{ alerted }} as alerted using ({{ series_key }}, event_date) {% endif %}
 {% endmacro %}
 
-{#- CTEs own_bases to chosen: what each day was expected to be, and by how much such forecasts missed lately. -#}
-{% macro drift_forecasts() %}
+{#- The same with how much each series did lately, in dollars and days. -#}
+{% macro drift_days(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
-    own_bases as (
-        select
-            *,
-            is_half_grown and active_days >= 7 and active_or_paused_days >= 10 as is_comparable,
-            median(log_cost) over {{ last_days(series_key ~ ", extract('dayofweek' from event_date)", 28, 7) }}
-            as own_base,
-            median(case when observed > 0 and not is_alerted then observed end) over {{ last_days(series_key, 28) }}
-            as usual_when_active
-        from logs
-    ),
+    {%- set usual_days, watched_days = alert_parameter("usual_days"), alert_parameter("watched_days") -%}
+    {%- set is_active = "case when observed > 0 then 1 else 0 end" -%}
+    with
+        series_days as ({{ drift_series(dates, measure, alerted) }}),
 
-    total_bases as (
-        select
-            environment,
-            data_mode,
-            event_date,
-            own_base
-            + coalesce(median(log_cost - own_base) over {{ last_days("environment, data_mode", 14) }}, 0) as total_base
-        from own_bases
-        where scope_dimension = 'total'
-    ),
+        active as (
+            select
+                *,
+                {{ alert_parameter("near_nothing_share") }} * usual_total as offset_usd,
+                sum(case when not is_alerted then watched_usd end) over {{ last_days(series_key, usual_days) }}
+                / nullif(
+                    sum(case when not is_alerted then observed end) over {{ last_days(series_key, usual_days) }}, 0
+                ) as usd_per_observed,
+                max(watched_usd) over {{ last_days(series_key, watched_days, 0) }} as largest_lately,
+                sum({{ is_active }}) over {{ last_days(series_key, usual_days - 1, 0) }} as active_days_with_today,
+                sum({{ is_active }}) over {{ last_days(series_key, usual_days) }} as active_days,
+                sum(case when observed > 0 or is_pause then 1 else 0 end) over {{ last_days(series_key, usual_days) }}
+                as active_or_paused_days,
+                sum({{ is_active }}) over {{ last_days(series_key, watched_days, usual_days) }} > 0 as is_grown,
+                sum({{ is_active }}) over {{ last_days(series_key, watched_days, alert_parameter("level_days")) }}
+                > 0 as is_half_grown,
+                sum(case when not is_alerted then observed end) over {{ last_days(series_key, usual_days) }}
+                as observed_lately,
+                sum(case when not is_alerted then observed_squares end) over {{ last_days(series_key, usual_days) }}
+                as squares_lately
+            from series_days
+        )
 
-    -- two forecasts: by the weekdays of the total, which are steadier, and by the series' own
-    forecasts as (
-        select
-            *,
-            total_base
-            + {{ level("case when is_comparable then log_cost - total_base end", series_key) }} as total_forecast,
-            own_base + coalesce(
-                {{ level("case when is_comparable then log_cost - own_base end", series_key) }}, 0
-            ) as own_forecast
-        from own_bases
-        left join total_bases using (environment, data_mode, event_date)
-    ),
+    select
+        *,
+        -- a day on which nobody called, though that weekday usually has calls, is not a day of little: it is unknown
+        case
+            when not is_alerted and not is_pause and active_days_with_today > 0 then ln(observed + offset_usd)
+        end as log_cost,
+        -- by date: which series are members depends on the dates that are judged together
+        largest_lately >= greatest(
+            {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd,
+            {{ alert_parameter("smallest_watched_usd") }}
+        ) as is_watched
+    from active
+    where usual_spend_usd > 0
+{% endmacro %}
 
-    -- what most endpoints do on a day is no news of one of them: it is news of the total, which goes without
-    day_factors as (
-        select
-            environment,
-            data_mode,
-            event_date,
-            median(log_cost - total_forecast) as total_factor,
-            median(log_cost - own_forecast) as own_factor
-        from forecasts
-        where scope_dimension = 'endpoint' and is_watched and is_comparable
-        group by environment, data_mode, event_date
-        having count(log_cost - total_forecast) >= {{ fewest_endpoints_of_a_day_factor() }}
-    ),
+{#- The same with what each day was expected to be, and by how much such forecasts missed lately. -#}
+{% macro drift_forecasts(dates, measure, alerted) %}
+    {%- set series_key = drift_series_key() -%}
+    {%- set usual_days = alert_parameter("usual_days") -%}
+    with
+        days as ({{ drift_days(dates, measure, alerted) }}),
 
-    factored as (
-        select
-            forecasts.* exclude (total_forecast, own_forecast),
-            total_forecast + coalesce(total_factor, 0) as total_forecast,
-            own_forecast + coalesce(own_factor, 0) as own_forecast
-        from forecasts
-        left join
-            day_factors on {{ same_day_scope("forecasts", "day_factors") }} and forecasts.scope_dimension <> 'total'
-    ),
+        own_bases as (
+            select
+                *,
+                is_half_grown
+                and active_days >= {{ alert_parameter("fewest_active_days") }}
+                and active_or_paused_days >= {{ alert_parameter("fewest_comparable_days") }} as is_comparable,
+                median(
+                    log_cost
+                ) over {{ last_days(series_key ~ ", extract(dayofweek from event_date)", usual_days, 7) }} as own_base,
+                median(
+                    case when observed > 0 and not is_alerted then observed end
+                ) over {{ last_days(series_key, usual_days) }} as usual_when_active
+            from days
+        ),
 
-    errors as (
-        select
-            *,
-            case when is_comparable then log_cost - total_forecast end as total_error,
-            case when is_comparable then log_cost - own_forecast end as own_error
-        from factored
-    ),
+        total_bases as (
+            select
+                environment,
+                data_mode,
+                event_date,
+                own_base + coalesce(
+                    median(
+                        log_cost - own_base
+                    ) over {{ last_days("environment, data_mode", alert_parameter("level_days")) }},
+                    0
+                ) as total_base
+            from own_bases
+            where scope_dimension = 'total'
+        ),
 
-    skills as (
-        select
-            *,
-            median(abs(total_error)) over {{ last_days(series_key, 28) }} * 1.4826 as total_sigma,
-            median(abs(own_error)) over {{ last_days(series_key, 28) }} * 1.4826 as own_sigma,
-            -- a mean, for a series that runs on one day of the week misses on that day alone
-            total_forecast is null
-            or coalesce(
-                avg(least(abs(own_error), 1)) over {{ last_days(series_key, 28) }}
-                < 0.8 * avg(least(abs(total_error), 1)) over {{ last_days(series_key, 28) }},
-                false
-            ) as has_own_weekdays,
-            count(own_error) over {{ last_days(series_key, 28) }} as error_days
-        from errors
-    ),
+        -- two forecasts: by the weekdays of the total, which are steadier, and by the series' own
+        forecasts as (
+            select
+                *,
+                total_base
+                + {{ level("case when is_comparable then log_cost - total_base end", series_key) }} as total_forecast,
+                own_base + coalesce(
+                    {{ level("case when is_comparable then log_cost - own_base end", series_key) }}, 0
+                ) as own_forecast
+            from own_bases
+            left join total_bases using (environment, data_mode, event_date)
+        ),
 
-    chosen as (
-        select
-            *,
-            exp(case when has_own_weekdays then own_forecast else total_forecast end) as seasonal_forecast,
-            case when error_days < 7 then 0.15 when has_own_weekdays then own_sigma else total_sigma end as usual_error,
-            is_grown and active_days >= 7 and active_or_paused_days >= 14 and own_forecast is not null as is_seasonal
-        from skills
-    )
+        -- what most endpoints do on a day says nothing about one of them: it is about the total, which has no factor
+        day_factors as (
+            select
+                environment,
+                data_mode,
+                event_date,
+                median(log_cost - total_forecast) as total_factor,
+                median(log_cost - own_forecast) as own_factor
+            from forecasts
+            where scope_dimension = 'endpoint' and is_watched and is_comparable
+            group by environment, data_mode, event_date
+            having count(log_cost - total_forecast) >= {{ alert_parameter("fewest_endpoints_of_a_day_factor") }}
+        ),
+
+        factored as (
+            select
+                forecasts.* exclude (total_forecast, own_forecast),
+                forecasts.total_forecast + coalesce(day_factors.total_factor, 0) as total_forecast,
+                forecasts.own_forecast + coalesce(day_factors.own_factor, 0) as own_forecast
+            from forecasts
+            left join
+                day_factors on {{ same_day_scope("forecasts", "day_factors") }} and forecasts.scope_dimension <> 'total'
+        ),
+
+        errors as (
+            select
+                *,
+                case when is_comparable then log_cost - total_forecast end as total_error,
+                case when is_comparable then log_cost - own_forecast end as own_error
+            from factored
+        ),
+
+        skills as (
+            select
+                *,
+                {% for forecast in ["total", "own"] %}
+                    median(abs({{ forecast }}_error)) over {{ last_days(series_key, usual_days) }}
+                    * {{ alert_parameter("sigmas_per_mad") }} as {{ forecast }}_sigma,
+                {% endfor %}
+                -- a mean, for a series that runs on one day of the week misses on that day alone
+                {%- set largest = alert_parameter("largest_counted_error") %}
+                total_forecast is null
+                or coalesce(
+                    avg(least(abs(own_error), {{ largest }})) over {{ last_days(series_key, usual_days) }}
+                    < {{ alert_parameter("own_weekdays_gain") }}
+                    * avg(least(abs(total_error), {{ largest }})) over {{ last_days(series_key, usual_days) }},
+                    false
+                ) as has_own_weekdays,
+                count(own_error) over {{ last_days(series_key, usual_days) }} as error_days
+            from errors
+        )
+
+    select
+        *,
+        exp(case when has_own_weekdays then own_forecast else total_forecast end) as seasonal_forecast,
+        case
+            when error_days < {{ alert_parameter("fewest_active_days") }}
+            then {{ alert_parameter("unknown_error") }}
+            when has_own_weekdays
+            then own_sigma
+            else total_sigma
+        end as usual_error,
+        is_grown
+        and active_days >= {{ alert_parameter("fewest_active_days") }}
+        and active_or_paused_days >= {{ alert_parameter("fewest_seasonal_days") }}
+        and own_forecast is not null as is_seasonal
+    from skills
 {% endmacro %}
 
 {#- Whether something never calls on such a weekday (closed on Sundays, a batch on Mondays): there were calls within the last week, and
     none on three of this weekday in the last four, counted from the first call of these weeks on. -#}
 {% macro is_silent_by_habit(keys) -%}
+    {%- set usual_days = alert_parameter("usual_days") -%}
     (
         count(observed) over {{ last_days(keys, 7) }} > 0
-        and floor((event_date - min(case when observed > 0 then event_date end) over {{ last_days(keys, 28) }}) / 7)
-        - count(observed) over {{ last_days(keys ~ ", extract('dayofweek' from event_date)", 28, 7) }}
-        >= 3
+        and floor(
+            {{
+                dbt.datediff(
+                    "(min(case when observed > 0 then event_date end) over " ~ last_days(keys, usual_days) ~ ")",
+                    "event_date",
+                    "day",
+                )
+            }} / 7
+        )
+        - count(observed) over {{ last_days(keys ~ ", extract(dayofweek from event_date)", usual_days, 7) }}
+        >= {{ alert_parameter("habit_weeks") }}
     )
 {%- endmacro %}
 
-{#- Where a series stands lately: half of it by the last 14 days, half by the last 5, for a level that moved since says more. -#}
+{#- Where a series stands lately: half of it by the last two weeks, half by the last days, for a level that moved since says more. -#}
 {% macro level(value, keys) -%}
+    {%- set all_days = last_days(keys, alert_parameter("level_days")) -%}
     (
-        median({{ value }}) over {{ last_days(keys, 14) }} + coalesce(
-            median({{ value }}) over {{ last_days(keys, 5) }}, median({{ value }}) over {{ last_days(keys, 14) }}
+        median({{ value }}) over {{ all_days }} + coalesce(
+            median({{ value }}) over {{ last_days(keys, alert_parameter("recent_level_days")) }},
+            median({{ value }}) over {{ all_days }}
         )
     )
     / 2
 {%- endmacro %}
-
-{#- Endpoints that a day must have before what they have in common is taken for the day's: of fewer, a few that rise are most of them. -#}
-{% macro fewest_endpoints_of_a_day_factor() %} {{ return(8) }} {% endmacro %}

@@ -1,6 +1,3 @@
-{#- How often a day is searched again for what its first drivers leave unexplained. -#}
-{% macro rounds() %} {{ return(3) }} {% endmacro %}
-
 {#- Every combination of up to three dimensions that can be a driver. A version stands for itself and its endpoint, a user for
     itself and its tenant, so that no combination says the same twice. -#}
 {% macro segment_sets() %}
@@ -16,44 +13,50 @@
     {{ return(sets) }}
 {% endmacro %}
 
-{% macro segments(leaves, open) %}
-    select
-        event_date,
-        environment,
-        data_mode,
-        effect,
-        {% for dimension in leaf_dimensions() %}
-            {{ dimension.column }}, 1 - grouping({{ dimension.column }}) as has_{{ dimension.name }},
-        {% endfor %}
-        sum(actual_usd) as actual_usd,
-        sum(expected_usd) as expected_usd,
-        sum(usd_per_unit * greatest(actual_usd, expected_usd))
-        / nullif(sum(greatest(actual_usd, expected_usd)), 0) as usd_per_unit
-    from {{ leaves }}
-    where effect <> 'cost'
-    group by
-        grouping sets (
-            {% for columns in segment_sets() %}
-                (event_date, environment, data_mode, effect, {{ columns }}) {{- "," if not loop.last }}
-            {% endfor %}
-        )
-    having
-        not (has_prompt_version = 1 and coalesce(prompt_version, '(settled)') = '(settled)')
-        and not (has_tenant = 1 and coalesce(tenant_id, '(other)') = '(other)')
-        and not (has_user = 1 and coalesce(user_id, '(other)') = '(other)')
-        and not (has_model = 1 and model is null)
-{% endmacro %}
-
-{% macro scored(segments) %}
+{#- The segments of `leaves` whose dollars of an effect are the most surprising of their day. -#}
+{% macro driver_candidates(leaves) %}
     {%- set day_scope = "event_date, environment, data_mode" -%}
+    {%- set strongest_first -%}
+        strength desc, effect, cuboid
+        {%- for dimension in leaf_dimensions() -%}, {{ dimension.column }} nulls last {%- endfor -%}
+    {%- endset -%}
+    {%- set smallest_part -%} {{ alert_parameter("smallest_part_share") }} * spend_usd {%- endset -%}
     with
+        segments as (
+            select
+                event_date,
+                environment,
+                data_mode,
+                effect,
+                {% for dimension in leaf_dimensions() %}
+                    {{ dimension.column }}, 1 - grouping({{ dimension.column }}) as has_{{ dimension.name }},
+                {% endfor %}
+                sum(actual_usd) as actual_usd,
+                sum(expected_usd) as expected_usd,
+                sum(usd_per_unit * greatest(actual_usd, expected_usd))
+                / nullif(sum(greatest(actual_usd, expected_usd)), 0) as usd_per_unit
+            from {{ leaves }}
+            where effect <> 'cost'
+            group by
+                grouping sets (
+                    {% for columns in segment_sets() %}
+                        (event_date, environment, data_mode, effect, {{ columns }}) {{- "," if not loop.last }}
+                    {% endfor %}
+                )
+            having
+                not (has_prompt_version = 1 and coalesce(prompt_version, '(settled)') = '(settled)')
+                and not (has_tenant = 1 and coalesce(tenant_id, '(other)') = '(other)')
+                and not (has_user = 1 and coalesce(user_id, '(other)') = '(other)')
+                and not (has_model = 1 and model is null)
+        ),
+
         described as (
             select
                 *,
                 has_endpoint + has_tenant + has_user + has_model as depth,  -- a version brings its endpoint
                 has_endpoint || has_prompt_version || has_tenant || has_user || has_model as cuboid,
                 actual_usd - expected_usd as delta_usd
-            from {{ segments }}
+            from segments
         ),
 
         -- how far endpoints are off without any incident: the middle one of the larger
@@ -61,7 +64,13 @@
             select
                 {{ day_scope }},
                 effect,
-                greatest(0.04, least(0.5, 1.4826 * median(abs(actual_usd / expected_usd - 1)))) as spread
+                greatest(
+                    {{ alert_parameter("smallest_spread") }},
+                    least(
+                        {{ alert_parameter("largest_spread") }},
+                        {{ alert_parameter("sigmas_per_mad") }} * median(abs(actual_usd / expected_usd - 1))
+                    )
+                ) as spread
             from described
             where cuboid = '10000' and expected_usd > 0
             group by {{ day_scope }}, effect
@@ -77,7 +86,7 @@
                 sum(case when cuboid = '10000' then actual_usd end) over (
                     partition by {{ day_scope }}, effect
                 ) as spend_usd,
-                coalesce(spreads.spread, 0.1) as spread,
+                coalesce(spreads.spread, {{ alert_parameter("unknown_spread") }}) as spread,
                 -- what the segment moved over all its models: a move between models at equal dollars moves nothing
                 sum(case when has_model = 1 then delta_usd end) over (
                     partition by {{ day_scope }}, effect, cuboid, endpoint_tag, prompt_version, tenant_id, user_id
@@ -95,126 +104,165 @@
         likely as (
             select
                 *,
-                actual_usd * weight * ln(actual_usd / (expected_usd + 0.0005 * spend_usd))
-                - (actual_usd - expected_usd - 0.0005 * spend_usd) * weight as likelihood
+                actual_usd * weight * ln(actual_usd / (expected_usd + {{ smallest_part }}))
+                - (actual_usd - expected_usd - {{ smallest_part }}) * weight as likelihood
             from weighed
             where
-                delta_usd >= 0.3 * largest_delta_usd
-                and (effect <> 'price_mix' or has_model = 0 or net_delta_usd >= 0.5 * delta_usd)
-                and delta_usd >= 0.005 * spend_usd
-                and actual_usd > expected_usd + 0.0005 * spend_usd
+                delta_usd >= {{ alert_parameter("smallest_share_of_largest") }} * largest_delta_usd
+                and (
+                    effect <> 'price_mix'
+                    or has_model = 0
+                    or net_delta_usd >= {{ alert_parameter("smallest_net_share_of_models") }} * delta_usd
+                )
+                and delta_usd >= {{ alert_parameter("smallest_driver_share") }} * spend_usd
+                and actual_usd > expected_usd + {{ smallest_part }}
         ),
 
-        scores as (select *, (likelihood - ln(elements)) * power(0.9, depth) as score from likely),
+        scores as (
+            select *, (likelihood - ln(elements)) * power({{ alert_parameter("score_per_dimension") }}, depth) as score
+            from likely
+        ),
 
-        strengths as (select *, round(delta_usd * sqrt(greatest(score, 0)), 9) as strength from scores where score > 1)
+        strengths as (
+            select *, round(delta_usd * sqrt(greatest(score, 0)), 9) as strength
+            from scores
+            where score > {{ alert_parameter("smallest_score") }}
+        )
 
-    select
-        *,
-        row_number() over (
-            order by
-                {{ day_scope }},
-                strength desc,
-                effect,
-                cuboid
-                {% for dimension in leaf_dimensions() %}, {{ dimension.column }}{% endfor %}
-        ) as candidate_id
+    select *, row_number() over (order by {{ day_scope }}, {{ strongest_first }}) as candidate_id
     from strengths
     qualify
-        row_number() over (
-            partition by {{ day_scope }}
-            order by
-                strength desc,
-                effect,
-                cuboid
-                {% for dimension in leaf_dimensions() %}, {{ dimension.column }}{% endfor %}
-        )
-        <= 30
+        row_number() over (partition by {{ day_scope }} order by {{ strongest_first }})
+        <= {{ alert_parameter("candidates") }}
 {% endmacro %}
 
-{#- The spike type of a driver, in the order in which on-call rules things out (docs/alerts.md). -#}
-{% macro spike_type() -%}
-    case
-        when exposure_usd >= 0.5 * delta_usd
-        then 'unknown_model'
-        when effect = 'retry'
-        then 'retry'
-        when effect = 'volume' and user_id is not null
-        then 'abuse'
-        when
-            effect = 'volume'
-            and leading_user_id not in ('(other)', '(unattributed)')
-            and leading_user_id_share >= 0.6
-            and leading_user_id_share_before <= 0.35
-        then 'abuse'
-        when effect = 'volume' and tenant_id is not null
-        then 'concentration'
-        when
-            effect = 'volume'
-            and leading_tenant_id not in ('(other)', '(unattributed)')
-            and leading_tenant_id_share >= 0.6
-            and leading_tenant_id_share_before <= 0.35
-        then 'concentration'
-        when effect in ('token', 'price_mix') and (prompt_version is not null or new_version_share >= 0.6)
-        then 'deploy'
-        else effect
-    end
-{%- endmacro %}
+{#- What drives the signals of a day that no earlier round of the search explains, ranked. The leaves of the earlier drivers are taken
+    out, and a day on which a round found nothing is not searched again. -#}
+{% macro driver_round(round) %}
+    {%- set dates = dates_with_signals(dirty_dates()) -%}
+    {%- set day_scope = "event_date, environment, data_mode" -%}
+    {%- set earlier_rounds = range(1, round) | list -%}
+    {%- set explained_share = alert_parameter("smallest_explained_share") -%}
+    with
+        {% for earlier in earlier_rounds %}
+            top_{{ earlier }} as (
+                select *
+                from {{ ref("int_drivers_round_" ~ earlier) }}
+                where rank = 1 and {{ in_dates("event_date", dates) }}
+            ),
 
-{#- The member of a dimension that a series is about, or NULL. -#}
-{% macro member_of_series(dimension) -%}
-    case
-        scope_dimension
-        when '{{ dimension }}'
-        then scope_value
-        {% if dimension == "endpoint" %}
-            when 'endpoint x model'
-            then split_part(scope_value, ' | ', 1)
-            when 'endpoint x prompt_version'
-            then split_part(scope_value, ' | ', 1)
-        {% elif dimension == "model" %} when 'endpoint x model' then split_part(scope_value, ' | ', 2)
-        {% elif dimension == "prompt_version" %} when 'endpoint x prompt_version' then split_part(scope_value, ' | ', 2)
-        {% endif %}
-    end
-{%- endmacro %}
+            explained_{{ earlier }} as (
+                select {{ day_scope }}, unnest(explained_signals, recursive := true) from top_{{ earlier }}
+            ),
+        {% endfor %}
 
-{#- A segment in words: dimensions joined by ` x `, values by ` | `. A version names its endpoint by itself. -#}
-{% macro driver_dimension(segment) -%}
-    concat_ws(
-        ' x '
-        {%- for dimension in leaf_dimensions() -%}
-            ,
-            case
-                when
-                    {{ segment }}.{{ dimension.column }} is not null
-                    {% if dimension.name == "endpoint" %} and {{ segment }}.prompt_version is null {% endif %}
-                then '{{ dimension.name }}'
-            end
-        {%- endfor %}
-    )
-{%- endmacro %}
+        open as (
+            select signals.*
+            from {{ ref("int_driver_signals") }} as signals
+            {% for earlier in earlier_rounds %}
+                inner join top_{{ earlier }} on {{ same_day_scope("top_" ~ earlier, "signals") }}
+                left join
+                    explained_{{ earlier }}
+                    on {{ same_day_scope("explained_" ~ earlier, "signals") }}
+                    and explained_{{ earlier }}.signal_id = signals.signal_id
+            {% endfor %}
+            where
+                {{ in_dates("signals.event_date", dates) }}
+                {% for earlier in earlier_rounds %} and explained_{{ earlier }}.signal_id is null {% endfor %}
+        ),
 
-{% macro driver_value(segment) -%}
-    concat_ws(
-        ' | '
-        {%- for dimension in leaf_dimensions() -%}
-            ,
-            {% if dimension.name == "endpoint" -%}
-                case when {{ segment }}.prompt_version is null then {{ segment }}.endpoint_tag end
-            {%- else -%} {{ segment }}.{{ dimension.column }}
-            {%- endif %}
-        {%- endfor %}
-    )
-{%- endmacro %}
+        leaves as (
+            select leaves.*
+            from {{ ref("int_driver_leaves") }} as leaves
+            inner join
+                (select distinct {{ day_scope }} from open) as open_days on {{ same_day_scope("leaves", "open_days") }}
+            {% for earlier in earlier_rounds %}
+                inner join top_{{ earlier }} on {{ same_day_scope("top_" ~ earlier, "leaves") }}
+            {% endfor %}
+            where
+                {{ in_dates("leaves.event_date", dates) }}
+                {% for earlier in earlier_rounds %} and not ({{ in_segment("leaves", "top_" ~ earlier) }}) {% endfor %}
+        ),
 
-{% macro depth(segment) -%}
-    {%- for dimension in leaf_dimensions() -%}
-        cast({{ segment }}.{{ dimension.column }} is not null as integer) {{ "+" if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
+        candidates as ({{ driver_candidates("leaves") }}),
 
-{#- How much more a second or third problem of a day must show than the first. -#}
-{% macro second_problem_factor() %} {{ return(1.15) }} {% endmacro %}
+        shares as (
+            select
+                candidates.candidate_id,
+                open.signal_id,
+                any_value(open.observed - open.expected) as excess_usd,
+                sum(leaves.actual_usd - open.leaf_scale * leaves.expected_usd) as shared_usd
+            from candidates
+            inner join leaves on leaves.effect = 'cost' and {{ in_segment("leaves", "candidates") }}
+            inner join open on {{ in_series("leaves", "open") }}
+            group by candidates.candidate_id, open.signal_id
+        ),
+
+        relevant as (
+            select distinct shares.candidate_id
+            from shares
+            inner join candidates on shares.candidate_id = candidates.candidate_id
+            where
+                shares.shared_usd >= {{ explained_share }} * shares.excess_usd
+                and candidates.delta_usd >= {{ explained_share }} * shares.excess_usd
+        ),
+
+        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price
+        -- fell moved nothing
+        nets as (
+            select candidates.candidate_id, sum(leaves.actual_usd - leaves.expected_usd) as net_usd
+            from candidates
+            inner join
+                leaves
+                on leaves.effect = 'cost'
+                and {{ in_segment("leaves", "candidates", ["endpoint", "tenant", "user"]) }}
+            where candidates.effect in ('token', 'price_mix')
+            group by candidates.candidate_id
+        ),
+
+        ranked as (
+            select
+                candidates.*,
+                row_number() over (
+                    partition by {{ day_scope }} order by candidates.strength desc, candidates.candidate_id
+                ) as rank
+            from candidates
+            inner join relevant on candidates.candidate_id = relevant.candidate_id
+            left join nets on candidates.candidate_id = nets.candidate_id
+            where coalesce(nets.net_usd >= {{ alert_parameter("smallest_net_share") }} * candidates.delta_usd, true)
+        ),
+
+        explained as (
+            select
+                ranked.candidate_id,
+                list(
+                    {'signal_id':shares.signal_id, 'shared_usd':shares.shared_usd} order by shares.signal_id
+                ) as signals
+            from ranked
+            inner join shares on ranked.candidate_id = shares.candidate_id
+            where ranked.rank = 1 and shares.shared_usd >= {{ explained_share }} * shares.excess_usd
+            group by ranked.candidate_id
+        )
+
+    select
+        ranked.event_date,
+        ranked.environment,
+        ranked.data_mode,
+        {{ round }} as round,
+        ranked.rank,
+        ranked.effect,
+        {% for dimension in leaf_dimensions() %} ranked.{{ dimension.column }}, {% endfor %}
+        ranked.actual_usd,
+        ranked.expected_usd,
+        ranked.delta_usd,
+        ranked.score,
+        ranked.strength,
+        ranked.depth,
+        explained.signals as explained_signals
+    from ranked
+    left join explained on ranked.candidate_id = explained.candidate_id
+    where ranked.rank <= {{ alert_parameter("listed_drivers") }}
+{% endmacro %}
 
 {#- What is summed over the calls of a leaf when its driver is searched. -#}
 {% macro driver_measures() %}
@@ -230,66 +278,3 @@
         )
     }}
 {% endmacro %}
-
-{#- What a series says by itself, where no driver was found for it. -#}
-{% macro effect_of_series() -%}
-    case
-        when alert_type = 'burst_falling_success' or measure = 'calls per request'
-        then 'retry'
-        when alert_type = 'cost_per_request_drift'
-        then 'token'
-        else 'volume'
-    end
-{%- endmacro %}
-
-{% macro spike_type_of_series() -%}
-    case
-        when alert_type = 'unknown_model'
-        then 'unknown_model'
-        when alert_type = 'new_model' or scope_dimension in ('model', 'endpoint x model')
-        then 'price_mix'
-        when scope_dimension = 'user'
-        then 'abuse'
-        when scope_dimension = 'tenant'
-        then 'concentration'
-        else {{ effect_of_series() }}
-    end
-{%- endmacro %}
-
-{#- A signal that a driver explains, and the dollars of it that it explains. -#}
-{% macro explained_signal() -%}
-    {
-        'alert_type':alert_type,
-        'measure':measure,
-        'scope_dimension':scope_dimension,
-        'scope_value':scope_value,
-        'shared_usd':shared_usd
-    }
-{%- endmacro %}
-
-{#- How near a series is to a driver: its own identity, its own route or endpoint, its endpoint, anything else. What a route that is new
-    costs is no measure of what routing changed, so there the endpoint speaks. -#}
-{% macro distance_from_driver(series, driver) -%}
-    case
-        when {{ series }}.scope_dimension = 'user' and {{ series }}.scope_value = {{ driver }}.user_id
-        then 0
-        when
-            {{ series }}.scope_dimension = 'tenant'
-            and {{ series }}.scope_value = {{ driver }}.tenant_id
-            and {{ driver }}.user_id is null
-        then 0
-        when
-            {{ series }}.scope_dimension = 'endpoint x model'
-            and {{ driver }}.effect <> 'price_mix'
-            and {{ series }}.scope_value = {{ driver }}.endpoint_tag || ' | ' || {{ driver }}.model
-        then 1
-        when {{ series }}.scope_dimension = 'endpoint' and {{ series }}.scope_value = {{ driver }}.endpoint_tag
-        then 2
-        when
-            {{ series }}.scope_dimension = 'model'
-            and {{ series }}.scope_value = {{ driver }}.model
-            and {{ driver }}.endpoint_tag is null
-        then 2
-        else 3
-    end
-{%- endmacro %}

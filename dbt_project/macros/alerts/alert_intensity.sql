@@ -1,11 +1,11 @@
-{#- What a request takes on `dates` at every endpoint, version and route: in dollars, or in calls that are billed. Judged against the 14
-    days before: an endpoint and a route against themselves, a version against its endpoint's other versions. -#}
-{% macro judged_intensity(dates, measure, alerted=none, tail=0.9, normal_quantile=1.645) %}
-    {%- set read_dates = with_neighbours(dates, alert_history_days(), 0) -%}
+{#- What a request takes on `dates` at every endpoint, version and route: in dollars, or in calls that are billed. Judged against the two
+    weeks before: an endpoint and a route against themselves, a version against its endpoint's other versions. -#}
+{% macro judged_intensity(dates, measure, alerted=none) %}
+    {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
     {%- set past_key = "environment, data_mode, past_dimension, past_value" -%}
+    {%- set usual_days, level_days = alert_parameter("usual_days"), alert_parameter("level_days") -%}
+    {%- set fewest_requests = alert_parameter("fewest_requests") -%}
     with
-        calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
-
         alerted as (
             {% if alerted %}
                 select environment, data_mode, scope_dimension as past_dimension, scope_value as past_value, event_date
@@ -41,16 +41,16 @@
                     / typical_calls as sampling_variance
                 {% else %}
                     cast(billed_attempts as double) / requests as intensity,
-                    greatest(billed_attempts - requests, 1.0)
+                    greatest(billed_attempts - requests, {{ alert_parameter("smallest_retries") }})
                     / (cast(billed_attempts as double) * billed_attempts) as sampling_variance
                 {% endif %}
             from {{ ref("int_watched_series") }} as watched
             where
                 {{ in_dates("event_date", read_dates) }}
                 and scope_dimension in ('endpoint', 'endpoint x prompt_version', 'endpoint x model')
-                and requests >= 5
+                and requests >= {{ fewest_requests }}
                 and watched_usd > 0
-                and {{ "typical_calls >= 5" if measure == "typical cost" else "billed_attempts > 0" }}
+                and {{ "typical_calls >= " ~ fewest_requests if measure == "typical cost" else "billed_attempts > 0" }}
         ),
 
         judgeable as (
@@ -58,8 +58,6 @@
             from series
             left join alerted using ({{ past_key }}, event_date)
         ),
-
-        spend as ({{ usual_spend(read_dates) }}),
 
         pasts as (
             select *, case when not is_alerted then ln(intensity) end as log_intensity
@@ -70,8 +68,8 @@
         usual as (
             select
                 *,
-                median(log_intensity) over {{ last_days(past_key, 14) }} as usual_log_intensity,
-                count(log_intensity) over {{ last_days(past_key, 14) }} as usual_days
+                median(log_intensity) over {{ last_days(past_key, level_days) }} as usual_log_intensity,
+                count(log_intensity) over {{ last_days(past_key, level_days) }} as usual_days
             from pasts
         ),
 
@@ -81,10 +79,10 @@
                 event_date,
                 usual_log_intensity,
                 usual_days,
-                median(abs(log_intensity - usual_log_intensity)) over {{ last_days(past_key, 28) }}
-                * 1.4826 as own_sigma,
-                median(sampling_variance) over {{ last_days(past_key, 28) }} as usual_sampling_variance,
-                median(sampling_variance * requests) over {{ last_days(past_key, 28) }} as variance_of_a_request
+                median(abs(log_intensity - usual_log_intensity)) over {{ last_days(past_key, usual_days) }}
+                * {{ alert_parameter("sigmas_per_mad") }} as own_sigma,
+                median(sampling_variance) over {{ last_days(past_key, usual_days) }} as usual_sampling_variance,
+                median(sampling_variance * requests) over {{ last_days(past_key, usual_days) }} as variance_of_a_request
             from usual
         ),
 
@@ -101,25 +99,25 @@
                 series.observed_usd * exp(spreads.usual_log_intensity) / series.intensity as expected,
                 (ln(series.intensity) - spreads.usual_log_intensity) / sqrt(
                     greatest(
-                        power(coalesce(spreads.own_sigma, 0.1), 2) - coalesce(spreads.usual_sampling_variance, 0),
-                        0.03 * 0.03
+                        power(coalesce(spreads.own_sigma, {{ alert_parameter("unknown_intensity_error") }}), 2)
+                        - coalesce(spreads.usual_sampling_variance, 0),
+                        {{ alert_parameter("smallest_error") }} * {{ alert_parameter("smallest_error") }}
                     )
                     + greatest(series.sampling_variance, spreads.variance_of_a_request / series.requests)
                 ) as surprise
             from judgeable as series
             inner join spreads using ({{ past_key }}, event_date)
-            inner join spend using (environment, data_mode, event_date)
-            where spreads.usual_days >= 7 and spend.usual_spend_usd > 0
+            inner join {{ ref("int_usual_spend") }} as spend using (environment, data_mode, event_date)
+            where spreads.usual_days >= {{ alert_parameter("fewest_intensity_days") }} and spend.usual_spend_usd > 0
         ),
 
         pools as (
             {{
                 tails_of_kind(
                     "surprises",
-                    "expected >= " ~ smallest_watched_share() ~ " * usual_spend_usd",
+                    "expected >= " ~ alert_parameter("smallest_watched_share") ~ " * usual_spend_usd",
                     dates,
-                    tail,
-                    normal_quantile,
+                    alerted is not none,
                 )
             }}
         )

@@ -1,9 +1,9 @@
 {#- What differs between engines, one leaf a macro. A missing leaf is an error that names it, never a silent guess. -#}
-{% macro parquet_files(files, by_event_date=false) %}
-    {{ return(adapter.dispatch("parquet_files")(files, by_event_date)) }}
+{% macro parquet_files(files, by_event_date=false, filename=none) %}
+    {{ return(adapter.dispatch("parquet_files")(files, by_event_date, filename)) }}
 {% endmacro %}
-{% macro default__parquet_files(files, by_event_date) %} {{ missing_leaf("parquet_files") }} {% endmacro %}
-{% macro duckdb__parquet_files(files, by_event_date) %}
+{% macro default__parquet_files(files, by_event_date, filename) %} {{ missing_leaf("parquet_files") }} {% endmacro %}
+{% macro duckdb__parquet_files(files, by_event_date, filename) %}
     {%- set names = [] -%}
     {%- for file in files -%} {%- do names.append(text(file)) -%} {%- endfor -%}
     {%- set partitions = (
@@ -14,7 +14,13 @@
     {{
         return(
             "read_parquet([" ~ names
-            | join(", ") ~ "], union_by_name = " ~ (not by_event_date) ~ ", " ~ partitions ~ ")"
+            | join(", ")
+            ~ "], union_by_name = "
+            ~ (not by_event_date)
+            ~ ", "
+            ~ partitions
+            ~ (", filename = " ~ text(filename) if filename else "")
+            ~ ")"
         )
     }}
 {% endmacro %}
@@ -35,6 +41,11 @@
     {%- for row in run_query(listed).rows -%} {%- do columns.update({row[0]: row[1].split(" ")}) -%} {%- endfor -%}
     {{ return(columns) }}
 {% endmacro %}
+
+{#- Name of the folder that a file is in. -#}
+{% macro folder_of(path) %} {{ return(adapter.dispatch("folder_of")(path)) }} {% endmacro %}
+{% macro default__folder_of(path) %} {{ missing_leaf("folder_of") }} {% endmacro %}
+{% macro duckdb__folder_of(path) %} {{ return("split_part(" ~ path ~ ", '/', -2)") }} {% endmacro %}
 
 {#- Lines of a JSONL file, with columns as they are found or as `columns` declares them by name. -#}
 {% macro json_lines(file, columns=none) %} {{ return(adapter.dispatch("json_lines")(file, columns)) }} {% endmacro %}
@@ -79,11 +90,11 @@
 {% macro duckdb__second_of_day(column) %}
     {{
         return(
-            "(extract('hour' from "
+            "(extract(hour from "
             ~ column
-            ~ ") * 3600 + extract('minute' from "
+            ~ ") * 3600 + extract(minute from "
             ~ column
-            ~ ") * 60 + extract('second' from "
+            ~ ") * 60 + extract(second from "
             ~ column
             ~ "))"
         )
@@ -215,7 +226,7 @@
 {% macro missing_leaf(name) %}
     {{
         exceptions.raise_compiler_error(
-            "macros/engine has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
+            "macros/core has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
         )
     }}
 {% endmacro %}
@@ -289,6 +300,11 @@
         else '$' || format('{:,.2f}', cast(cast(abs({{ column }}) as decimal(38, 2)) as double))
     end
 {%- endmacro %}
+
+{#- The integer nearest to a double, of two the even one. -#}
+{% macro nearest_integer(value) %} {{ return(adapter.dispatch("nearest_integer")(value)) }} {% endmacro %}
+{% macro default__nearest_integer(value) %} {{ missing_leaf("nearest_integer") }} {% endmacro %}
+{% macro duckdb__nearest_integer(value) %} {{ return("cast(round_even(" ~ value ~ ", 0) as integer)") }} {% endmacro %}
 
 {#- The calendar weeks (their Mondays) from one date to another. -#}
 {% macro mondays_between(first, last) %} {{ return(adapter.dispatch("mondays_between")(first, last)) }} {% endmacro %}

@@ -2,16 +2,16 @@
     rows included. Dates that differ are forgotten and rebuilt whole, inside one transaction. Late files, withdrawn files,
     new prices, changed code and idle re-runs all follow from these lines. -#}
 {% macro built() %}
-    {{ return(api.Relation.create(database=target.database, schema="tokentrail", identifier="built")) }}
+    {{ return(api.Relation.create(database=target.database or none, schema="tokentrail", identifier="built")) }}
 {% endmacro %}
 
 {% macro create_memory_of_built_dates() %}
     {%- do limit_threads() -%}
     create schema if not exists {{ built().without_identifier() }};
-    create table if not exists {{ built() }} (model varchar, event_date date, input_fingerprint varchar, built_at timestamp);
+    create table if not exists {{ built() }} (model string, event_date date, input_fingerprint string, built_at timestamp);
     -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
     create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
-        model varchar, event_date date, input_fingerprint varchar, built_at timestamp
+        model string, event_date date, input_fingerprint string, built_at timestamp
     );
 {% endmacro %}
 
@@ -20,7 +20,7 @@
 {% macro current_fingerprints(name) %}
     {%- set days = model_node(model_node(name).config.meta.days) -%}
     select event_date, md5(input_fingerprint || '{{ code_fingerprint(model_node(name)) }}') as input_fingerprint
-    from {{ api.Relation.create(database=target.database, schema=days.schema, identifier=days.alias) }}
+    from {{ api.Relation.create(database=target.database or none, schema=days.schema, identifier=days.alias) }}
 {% endmacro %}
 
 {#- Dates to rebuild, ascending: those whose fingerprint differs from the one this model was built from, gone dates included;

@@ -34,20 +34,27 @@
 {#- Files by event date as one relation with every declared column. A file of an earlier release may lack some, which are NULL there.
     No file has fewer than the release had that made the zone, and left an empty table of them: mostly that one is looked at. -#}
 {% macro files_of_any_release(files, declared_as) %}
-    {%- set declared = (
-        declared_columns(declared_as) | map(attribute="name") | reject("equalto", "event_date") | list
-    ) -%}
+    {%- set declared = declared_columns(declared_as) | rejectattr("name", "equalto", "event_date") | list -%}
+    {%- set names = declared | map(attribute="name") | list -%}
     {%- set first = data_root() ~ "/raw/_schema/" ~ declared_as ~ ".parquet" -%}
-    {%- if file_exists(first) and not declared | reject("in", columns_of_files([first])[first]) | list -%}
+    {%- if file_exists(first) and not names | reject("in", columns_of_files([first])[first]) | list -%}
         {{ return(parquet_files(files, by_event_date=true)) }}
     {%- endif -%}
-    {%- set columns, alike = columns_of_files(files), {} -%}
+    {%- set columns, alike, relations = columns_of_files(files), {}, [] -%}
     {%- for file in files -%} {%- do alike.setdefault(columns[file] | join(" "), []).append(file) -%} {%- endfor -%}
-    {%- set relations = [no_rows_of(declared_as)] -%}
     {%- for group in alike.values() -%}
-        {%- do relations.append("(from " ~ parquet_files(group, by_event_date=true) ~ ")") -%}
+        {%- set selected = ["event_date"] -%}
+        {%- for column in declared -%}
+            {%- set is_there = column.name in columns[group[0]] -%}
+            {%- do selected.append(
+                column.name if is_there else "cast(null as " ~ column.data_type ~ ") as " ~ column.name
+            ) -%}
+        {%- endfor -%}
+        {%- do relations.append(
+            "select " ~ selected | join(", ") ~ " from " ~ parquet_files(group, by_event_date=true)
+        ) -%}
     {%- endfor -%}
-    {{ return("(" ~ relations | join(" union all by name ") ~ ")") }}
+    {{ return("(" ~ relations | join(" union all ") ~ ")") }}
 {% endmacro %}
 
 {% macro declared_columns(source_name) %}
@@ -60,7 +67,7 @@
         select
             {%- if execute -%}
                 {%- for column in declared_columns(source_name) %}
-                    cast(null as {{ column.data_type }}) as {{ column.name }},
+                    cast(null as {{ column.data_type }}) as {{ column.name }} {{- "," if not loop.last }}
                 {%- endfor -%}
             {%- endif %}
         where false

@@ -55,12 +55,12 @@
                 prices.missing_variant,
                 prices.approximate_reason as price_approximate_reason,
                 prices.input_tokens_from as price_tier_from_tokens,
-                prices.other_prices,
                 {% for kind in token_kinds() %}
                     prices.{{ kind.name }}_price_usd,
                     prices.{{ kind.name }}_short_price_usd,
                     {% if kind.may_fall_back %} prices.{{ kind.name }}_falls_back, {% endif %}
                 {% endfor %}
+                prices.other_prices
             from scoped
             left join
                 {{ prices }} as prices
@@ -107,7 +107,8 @@
             select
                 *,
                 {% for kind in token_kinds() %}
-                    cast({{ kind.name }}_price_usd as decimal(17, 12)) as {{ kind.name }}_short_price_usd,
+                    cast({{ kind.name }}_price_usd as decimal(17, 12)) as {{ kind.name }}_short_price_usd
+                    {{- "," if not loop.last }}
                 {% endfor %}
             from prices
         )

@@ -8,11 +8,11 @@
     case
         when {{ column }} <> 0 and abs({{ column }}) < 0.0005
         then 'less than 0.1 %'
-        else cast(cast(abs({{ column }}) * 100 as decimal(38, 1)) as varchar) || ' %'
+        else cast(cast(abs({{ column }}) * 100 as decimal(38, 1)) as string) || ' %'
     end
 {%- endmacro %}
 
 {#- A count with its noun. -#}
 {% macro counted(column, noun) -%}
-    cast({{ column }} as varchar) || ' {{ noun }}' || case when {{ column }} = 1 then '' else 's' end
+    cast({{ column }} as string) || ' {{ noun }}' || case when {{ column }} = 1 then '' else 's' end
 {%- endmacro %}

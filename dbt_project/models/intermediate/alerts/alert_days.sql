@@ -18,5 +18,7 @@ select
         string_agg(concat_ws(' ', inputs.event_date, inputs.input_fingerprint), ',' order by inputs.event_date)
     ) as input_fingerprint
 from calendar
-inner join inputs on inputs.event_date between calendar.event_date - {{ alert_history_days() }} and calendar.event_date
+inner join
+    inputs
+    on inputs.event_date between calendar.event_date - {{ alert_parameter("history_days") }} and calendar.event_date
 group by calendar.event_date

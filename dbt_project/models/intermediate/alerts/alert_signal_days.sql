@@ -4,5 +4,7 @@ select judged.event_date, md5(string_agg(past.input_fingerprint, ',' order by pa
 from {{ ref("alert_days") }} as judged
 inner join
     {{ ref("alert_days") }} as past
-    on past.event_date between judged.event_date - {{ alert_history_days() + level_shift_days() }} and judged.event_date
+    on past.event_date
+    between judged.event_date
+    - {{ alert_parameter("history_days") + alert_parameter("level_shift_days") }} and judged.event_date
 group by judged.event_date

@@ -1,6 +1,7 @@
 -- Days of one problem belong to one alert: it opens on the first, is extended by those that follow within three quiet
 -- days, and ends as a new level after seven in a row.
 {%- set anchor = "environment, data_mode, spike_type, anchor" %}
+{%- set days_since_previous = dbt.datediff("previous_date", "event_date", "day") %}
 with
     problems as (
         select
@@ -55,9 +56,13 @@ with
         select
             *,
             sum(
-                case when previous_date is null or event_date - previous_date > {{ quiet_days() }} then 1 else 0 end
+                case
+                    when previous_date is null or {{ days_since_previous }} > {{ alert_parameter("quiet_days") }}
+                    then 1
+                    else 0
+                end
             ) over (partition by {{ anchor }} order by event_date rows unbounded preceding) as episode,
-            sum(case when previous_date is null or event_date - previous_date > 1 then 1 else 0 end) over (
+            sum(case when previous_date is null or {{ days_since_previous }} > 1 then 1 else 0 end) over (
                 partition by {{ anchor }} order by event_date rows unbounded preceding
             ) as stretch
         from gaps
@@ -70,7 +75,7 @@ with
     shifted as (
         select
             *,
-            min(case when day_in_a_row = {{ level_shift_days() }} then event_date end) over (
+            min(case when day_in_a_row = {{ alert_parameter("level_shift_days") }} then event_date end) over (
                 partition by {{ anchor }}, episode
             ) as shift_date
         from counted

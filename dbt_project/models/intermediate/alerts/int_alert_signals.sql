@@ -1,5 +1,5 @@
 {{ config(materialized="table") }}
--- What stood out by the rules in force. Of the rules that fit, the most specific one that says something speaks,
+-- What stood out by the rules in force. Of the rules that fit, the most specific one that gives a value is followed,
 -- value by value.
 {%- set values = [
     "is_on",
@@ -27,20 +27,19 @@ with
         select
             'burst_falling_success',
             'attempts',
-            bursts.environment,
-            bursts.data_mode,
-            bursts.scope_dimension,
-            bursts.scope_value,
-            bursts.event_date,
-            spend.usual_spend_usd,
-            bursts.observed,
-            bursts.expected,
-            bursts.z,
+            environment,
+            data_mode,
+            scope_dimension,
+            scope_value,
+            event_date,
+            usual_spend_usd,
+            observed,
+            expected,
+            z,
             true,
-            bursts.first_hour,
-            bursts.last_hour
-        from {{ ref("int_bursts") }} as bursts
-        inner join ({{ usual_spend() }}) as spend using (environment, data_mode, event_date)
+            first_hour,
+            last_hour
+        from {{ ref("int_bursts") }}
     ),
 
     rules as (
@@ -77,7 +76,10 @@ with
 
     -- what matters in a small environment is measured by the whole bill as well
     bills as (
-        select data_mode, event_date, median(usd) over {{ last_days("data_mode", 28) }} as usual_bill_usd
+        select
+            data_mode,
+            event_date,
+            median(usd) over {{ last_days("data_mode", alert_parameter("usual_days")) }} as usual_bill_usd
         from
             (
                 select data_mode, event_date, sum(cast(watched_usd as double)) as usd
@@ -92,9 +94,9 @@ select
     ruled.min_z,
     -- whoever raises min_z of one scope means both
     greatest(ruled.min_z, ruled.min_z_alone) as min_z_alone,
-    -- without a driver only the plain measures speak
+    -- without a driver only the plain measures count
     judgements.z >= greatest(ruled.min_z, ruled.min_z_alone)
-    and judgements.measure not in ('requests', 'typical cost per request') as speaks_alone,
+    and judgements.measure not in ('requests', 'typical cost per request') as needs_no_driver,
     ruled.min_usd,
     ruled.critical_share_of_spend,
     ruled.is_muted
@@ -107,9 +109,15 @@ where
     and abs(judgements.observed - judgements.expected) >= greatest(
         ruled.min_usd,
         -- a young series has no weekdays of its own yet
-        ruled.min_share_of_spend
-        * greatest(judgements.usual_spend_usd, 0.5 * coalesce(bills.usual_bill_usd, 0))
-        * case when judgements.is_seasonal or judgements.alert_type <> 'cost_drift' then 1 else 2 end
+        ruled.min_share_of_spend * greatest(
+            judgements.usual_spend_usd,
+            {{ alert_parameter("share_of_the_whole_bill") }} * coalesce(bills.usual_bill_usd, 0)
+        )
+        * case
+            when judgements.is_seasonal or judgements.alert_type <> 'cost_drift'
+            then 1
+            else {{ alert_parameter("young_share_factor") }}
+        end
     )
     and greatest(judgements.observed, judgements.expected)
     >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)

@@ -1,17 +1,18 @@
 {{ kept_by_date("alert_days") }}
 -- A first judgement with every day in it: what stands out here, up or down, is left out of the past in the second.
-{%- set dirty = dirty_dates() %}
+{%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
 {% for judged in [
-    judged_drift(dirty, "cost"),
-    judged_drift(dirty, "requests"),
-    judged_intensity(dirty, "cost"),
-    judged_intensity(dirty, "typical cost"),
-    judged_intensity(dirty, "calls"),
+    judged_drift(dates, "cost"),
+    judged_drift(dates, "requests"),
+    judged_intensity(dates, "cost"),
+    judged_intensity(dates, "typical cost"),
+    judged_intensity(dates, "calls"),
 ] %}
     select {{ key }}
     from ({{ judged }})
     where
-        abs(z) >= 3 and abs(observed - expected) >= {{ smallest_watched_share() }} * usual_spend_usd
+        abs(z) >= {{ alert_parameter("first_pass_z") }}
+        and abs(observed - expected) >= {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd
         {{ "union" if not loop.last }}
 {% endfor %}

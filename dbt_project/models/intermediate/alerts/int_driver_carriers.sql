@@ -52,7 +52,11 @@ with
                 expected_usd
                 / nullif(sum(expected_usd) over (partition by {{ problem_key }}), 0) as leading_{{ who }}_share_before
             from by_{{ who }}
-            qualify row_number() over (partition by {{ problem_key }} order by delta_usd desc, {{ who }}) = 1
+            qualify
+                row_number() over (
+                    partition by {{ problem_key }} order by delta_usd desc nulls last, {{ who }} nulls last
+                )
+                = 1
         )
         {{- "," if not loop.last }}
     {% endfor %}

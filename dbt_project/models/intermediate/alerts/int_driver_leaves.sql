@@ -3,40 +3,43 @@
 -- does not drown another. `cost` is the plain pair, by which a driver's share of a series is measured.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
+{%- set segment = day_scope ~ ", endpoint_tag, tenant_id, user_id" %}
 with
-    sides as (select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }}),
+    past_leaves as (select * from {{ ref("int_driver_past") }} where {{ in_dates("event_date", dates) }}),
 
-    past_leaves as (select * from sides where not is_current),
-
-    current_leaves as (select * from sides where is_current),
+    current_leaves as (select * from {{ ref("int_driver_today") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }}),
 
     routes as (select * from {{ ref("int_driver_routes") }} where {{ in_dates("event_date", dates) }}),
 
+    counted as (
+        select {{ segment }}, today.requests, past.requests as past_requests
+        from (select {{ segment }}, sum(requests) as requests from current_leaves group by all) as today
+        full join
+            (select {{ segment }}, sum(requests) as requests from past_leaves group by all) as past using (
+                {{ segment }}
+            )
+    ),
+
     volume as (
         select
-            {{ day_scope }},
-            endpoint_tag,
-            tenant_id,
-            user_id,
-            coalesce(sum(today.requests), 0) * any_value(rates.usd_per_request) as actual_usd,
-            coalesce(sum(past.requests), 0) * any_value(rates.scale) * any_value(rates.usd_per_request) as expected_usd,
+            {{ segment }},
+            coalesce(sum(requests), 0) * any_value(rates.usd_per_request) as actual_usd,
+            coalesce(sum(past_requests), 0) * any_value(rates.scale) * any_value(rates.usd_per_request) as expected_usd,
             any_value(rates.usd_per_request) as usd_per_unit
-        from
-            (
-                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
-                from current_leaves
-                group by all
-            ) as today
-        full join
-            (
-                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
-                from past_leaves
-                group by all
-            ) as past using ({{ day_scope }}, endpoint_tag, tenant_id, user_id)
+        from counted
         inner join rates using ({{ day_scope }}, endpoint_tag)
-        group by {{ day_scope }}, endpoint_tag, tenant_id, user_id
+        group by {{ segment }}
+    ),
+
+    costs as (
+        select {{ segment }}, prompt_version, model, today.usd, today.exposure_usd, past.usd as past_usd
+        from current_leaves as today
+        full join
+            (select *, '(settled)' as prompt_version from past_leaves) as past using (
+                {{ segment }}, prompt_version, model
+            )
     ),
 
     priced as (
@@ -56,10 +59,10 @@ select
     {{ day_scope }},
     'volume' as effect,
     endpoint_tag,
-    cast(null as varchar) as prompt_version,
+    cast(null as {{ dbt.type_string() }}) as prompt_version,
     tenant_id,
     user_id,
-    cast(null as varchar) as model,
+    cast(null as {{ dbt.type_string() }}) as model,
     actual_usd,
     expected_usd,
     usd_per_unit,
@@ -77,7 +80,7 @@ select
     attempts * tokens_per_attempt_before * usd_per_token_before,
     requests * attempts_per_request * tokens_per_attempt_before * usd_per_token_before,
     -- tries after the first are few, so their number varies little
-    usd_per_request * greatest(attempts_per_request - 1, 0.05),
+    usd_per_request * greatest(attempts_per_request - 1, {{ alert_parameter("smallest_retry_rate") }}),
     0
 from priced
 union all
@@ -114,14 +117,13 @@ select
     {{ day_scope }},
     'cost',
     endpoint_tag,
-    coalesce(today.prompt_version, '(settled)'),
+    coalesce(costs.prompt_version, '(settled)'),
     tenant_id,
     user_id,
     model,
-    coalesce(today.usd, 0),
-    coalesce(past.usd * rates.scale, 0),
+    coalesce(costs.usd, 0),
+    coalesce(costs.past_usd * rates.scale, 0),
     rates.usd_per_call,
-    coalesce(today.exposure_usd, 0)
-from current_leaves as today
-full join past_leaves as past using ({{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model)
+    coalesce(costs.exposure_usd, 0)
+from costs
 inner join rates using ({{ day_scope }}, endpoint_tag)

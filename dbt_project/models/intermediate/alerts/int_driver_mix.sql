@@ -4,9 +4,7 @@
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    current_leaves as (
-        select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }} and is_current
-    ),
+    current_leaves as (select * from {{ ref("int_driver_today") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }}),
 
@@ -27,11 +25,11 @@ with
     )
 
 select
-    {{ day_scope }},
-    endpoint_tag,
-    prompt_version,
-    tenant_id,
-    model,
+    {% for column in day_scope.split(", ") %} groups.{{ column }}, {% endfor %}
+    groups.endpoint_tag,
+    groups.prompt_version,
+    groups.tenant_id,
+    models_of_endpoints.model,
     coalesce(today.usd, 0) as actual_usd,
     groups.tokens * coalesce(routes.share_of_tokens * routes.usd_per_token, 0) as expected_usd,
     rates.usd_per_call as usd_per_unit

@@ -3,32 +3,35 @@
 -- make of today.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "signal_date, environment, data_mode" %}
+{%- set usual_days = alert_parameter("usual_days") %}
 with
-    sides as (
+    past_leaves as (
         select event_date as signal_date, * exclude (event_date)
-        from {{ ref("int_driver_usage") }}
+        from {{ ref("int_driver_past") }}
         where {{ in_dates("event_date", dates) }}
     ),
 
-    signal_days as (select distinct {{ day_scope }} from sides),
+    current_leaves as (
+        select event_date as signal_date, * exclude (event_date)
+        from {{ ref("int_driver_today") }}
+        where {{ in_dates("event_date", dates) }}
+    ),
 
-    past_leaves as (select * from sides where not is_current),
-
-    current_leaves as (select * from sides where is_current),
+    signal_days as (
+        select {{ day_scope }}
+        from past_leaves
+        union
+        select {{ day_scope }}
+        from current_leaves
+    ),
 
     alerted as (select * from {{ ref("int_masked_days") }}),
 
-    endpoint_days as (
+    same_weekday as (
         select
-            {{ day_scope }},
+            {% for column in day_scope.split(", ") %} signal_days.{{ column }}, {% endfor %}
             days.scope_value as endpoint_tag,
-            count(*) as days,
-            avg(
-                case
-                    when extract('dayofweek' from days.event_date) = extract('dayofweek' from signal_date)
-                    then days.requests
-                end
-            ) as weekday_requests
+            avg(days.requests) as requests
         from signal_days
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
         left join
@@ -40,9 +43,11 @@ with
             and days.scope_value = alerted.scope_value
         where
             days.scope_dimension = 'endpoint'
-            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and days.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
+            and extract(dayofweek from days.event_date) = extract(dayofweek from signal_days.signal_date)
             and alerted.event_date is null
         group by all
+        having avg(days.requests) > 0
     ),
 
     calendar as (
@@ -51,7 +56,7 @@ with
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
         where
             days.scope_dimension = 'total'
-            and days.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and days.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
         group by all
     ),
 
@@ -61,29 +66,29 @@ with
         inner join alerted using (environment, data_mode)
         where
             alerted.scope_dimension = 'endpoint'
-            and alerted.event_date between signal_days.signal_date - 28 and signal_days.signal_date - 1
+            and alerted.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
         group by all
     ),
 
     endpoints as (
         select
-            {{ day_scope }},
-            endpoint_tag,
+            {% for column in day_scope.split(", ") %} past.{{ column }}, {% endfor %}
+            past.endpoint_tag,
             {% for measure in driver_measures() %} sum(past.{{ measure.name }}) as {{ measure.name }}, {% endfor %}
             greatest(any_value(calendar.days) - coalesce(any_value(alerted_days.days), 0), 1) as days
         from past_leaves as past
         inner join calendar using ({{ day_scope }})
         left join alerted_days using ({{ day_scope }}, endpoint_tag)
-        group by {{ day_scope }}, endpoint_tag
-    ),
-
-    same_weekday as (
-        select {{ day_scope }}, endpoint_tag, weekday_requests as requests from endpoint_days where weekday_requests > 0
+        group by all
     ),
 
     endpoint_today as (
         select
-            {{ day_scope }}, endpoint_tag, sum(requests) as requests, sum(usd) as usd, sum(usd_squares) as usd_squares
+            {{ day_scope }},
+            endpoint_tag,
+            sum(requests) as requests_today,
+            sum(usd) as usd_today,
+            sum(usd_squares) as usd_squares_today
         from current_leaves
         group by {{ day_scope }}, endpoint_tag
     ),
@@ -91,37 +96,40 @@ with
     -- all endpoints together grow or shrink: that is nobody's incident
     growth as (
         select
-            {{ day_scope }},
+            {% for column in day_scope.split(", ") %} endpoint_today.{{ column }}, {% endfor %}
             median(
-                endpoint_today.requests
+                endpoint_today.requests_today
                 / nullif(coalesce(same_weekday.requests, endpoints.requests / endpoints.days), 0)
             ) as factor
         from endpoint_today
         inner join endpoints using ({{ day_scope }}, endpoint_tag)
         left join same_weekday using ({{ day_scope }}, endpoint_tag)
-        group by {{ day_scope }}
-    )
+        group by all
+    ),
+
+    usage as (select * from endpoint_today full join endpoints using ({{ day_scope }}, endpoint_tag))
 
 select
-    signal_date as event_date,
-    environment,
-    data_mode,
-    endpoint_tag,
-    coalesce(same_weekday.requests / nullif(endpoints.requests / endpoints.days, 0), 1)
-    * greatest(0.3, least(3, coalesce(growth.factor, 1)))
-    / endpoints.days as scale,
+    usage.signal_date as event_date,
+    usage.environment,
+    usage.data_mode,
+    usage.endpoint_tag,
+    coalesce(same_weekday.requests / nullif(usage.requests / usage.days, 0), 1) * greatest(
+        {{ alert_parameter("smallest_growth") }},
+        least({{ alert_parameter("largest_growth") }}, coalesce(growth.factor, 1))
+    )
+    / usage.days as scale,
     coalesce(
-        endpoints.usd / nullif(endpoints.requests, 0), today.usd / nullif(today.requests, 0), 0
+        usage.usd / nullif(usage.requests, 0), usage.usd_today / nullif(usage.requests_today, 0), 0
     ) as usd_per_request,
-    coalesce(endpoints.attempts / nullif(endpoints.requests, 0), 1) as attempts_per_request,
-    coalesce(endpoints.tokens / nullif(endpoints.attempts, 0), 0) as tokens_per_attempt,
-    coalesce(endpoints.usd / nullif(endpoints.tokens, 0), 0) as usd_per_token,
-    endpoints.tokens as past_tokens,
+    coalesce(usage.attempts / nullif(usage.requests, 0), 1) as attempts_per_request,
+    coalesce(usage.tokens / nullif(usage.attempts, 0), 0) as tokens_per_attempt,
+    coalesce(usage.usd / nullif(usage.tokens, 0), 0) as usd_per_token,
+    usage.tokens as past_tokens,
     greatest(
-        coalesce(endpoints.usd_squares / nullif(endpoints.usd, 0), 0),
-        coalesce(today.usd_squares / nullif(today.usd, 0), 0)
+        coalesce(usage.usd_squares / nullif(usage.usd, 0), 0),
+        coalesce(usage.usd_squares_today / nullif(usage.usd_today, 0), 0)
     ) as usd_per_call
-from endpoint_today as today
-full join endpoints using ({{ day_scope }}, endpoint_tag)
+from usage
 left join same_weekday using ({{ day_scope }}, endpoint_tag)
 left join growth using ({{ day_scope }})

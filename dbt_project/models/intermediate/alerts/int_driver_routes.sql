@@ -2,9 +2,7 @@
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    past_leaves as (
-        select * from {{ ref("int_driver_usage") }} where {{ in_dates("event_date", dates) }} and not is_current
-    ),
+    past_leaves as (select * from {{ ref("int_driver_past") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }})
 

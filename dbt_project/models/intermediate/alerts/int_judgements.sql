@@ -1,10 +1,10 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Everything that might be said, before any rule: the rules choose, and changing them judges nothing anew.
-{%- set dirty = dirty_dates() %}
+{%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
 {%- set masked = ref("int_masked_days") %}
 with
-    said as (
+    judgements as (
         {% for measure in ["cost", "requests"] -%}
             select
                 'cost_drift' as alert_type,
@@ -15,7 +15,7 @@ with
                 expected,
                 z,
                 is_seasonal
-            from ({{ judged_drift(dirty, measure, masked, 0.995, 2.576) }})
+            from ({{ judged_drift(dates, measure, masked) }})
             union all
         {% endfor %}
         {% for measure in ["cost", "typical cost", "calls"] -%}
@@ -28,13 +28,16 @@ with
                 expected,
                 z,
                 true
-            from ({{ judged_intensity(dirty, measure, masked, 0.995, 2.576) }})
+            from ({{ judged_intensity(dates, measure, masked) }})
             union all
         {% endfor %}
         select alert_type, 'cost', {{ key }}, usual_spend_usd, observed, expected, z, false
-        from ({{ judged_newcomers(dirty) }})
+        from {{ ref("int_newcomers") }}
+        where {{ in_dates("event_date", dates) }}
     )
 
 select *
-from said
-where abs(z) >= {{ smallest_z() }} and abs(observed - expected) >= {{ smallest_watched_share() }} / 2 * usual_spend_usd
+from judgements
+where
+    abs(z) >= {{ alert_parameter("smallest_z") }}
+    and abs(observed - expected) >= {{ alert_parameter("smallest_watched_share") }} / 2 * usual_spend_usd

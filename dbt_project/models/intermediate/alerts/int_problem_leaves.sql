@@ -3,6 +3,7 @@
 -- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
 -- other days.
 {%- set dates = dates_with_signals(dirty_dates()) %}
+{%- set usual_days = alert_parameter("usual_days") %}
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 {%- set measures = ["requests", "attempts", "successes", "tokens", "cost_usd", "exposure_usd", "unpriced_attempts"] %}
 with
@@ -16,14 +17,14 @@ with
         select
             problems.*,
             past.event_date as compared_date,
-            extract('dayofweek' from past.event_date) = extract('dayofweek' from problems.event_date) as is_same_weekday
+            extract(dayofweek from past.event_date) = extract(dayofweek from problems.event_date) as is_same_weekday
         from problems
         inner join
             {{ ref("int_watched_series") }} as past
             on problems.environment = past.environment
             and problems.data_mode = past.data_mode
             and past.scope_dimension = 'total'
-            and past.event_date between problems.event_date - 28 and problems.event_date - 1
+            and past.event_date between problems.event_date - {{ usual_days }} and problems.event_date - 1
         left join
             {{ ref("int_masked_days") }} as masked
             on past.environment = masked.environment
@@ -49,7 +50,9 @@ with
     ),
 
     usage as (
-        select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", with_neighbours(dates, 28, 0)) }}
+        select *
+        from {{ ref("int_costed_usage") }}
+        where {{ in_dates("event_date", with_neighbours(dates, usual_days, 0)) }}
     ),
 
     sides as (
@@ -60,9 +63,9 @@ with
             usage.tenant_id,
             usage.user_id,
             usage.model,
-            compared.is_current,
-            compared.baseline_days,
             {% for measure in measures %} usage.{{ measure }}, {% endfor %}
+            compared.is_current,
+            compared.baseline_days
         from compared
         inner join
             usage

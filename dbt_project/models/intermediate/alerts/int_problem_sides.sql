@@ -13,7 +13,7 @@ with
                 partition by {{ problem_key }}
                 order by
                     sum(current_cost_usd + current_exposure_usd - baseline_cost_usd - baseline_exposure_usd) desc,
-                    endpoint_tag
+                    endpoint_tag nulls last
             )
             = 1
     )
@@ -21,7 +21,7 @@ with
 select
     {{ problem_key }},
     any_value(main_endpoints.main_endpoint_tag) as main_endpoint_tag,
-    event_date - 28 as baseline_from,
+    event_date - {{ alert_parameter("usual_days") }} as baseline_from,
     event_date as baseline_to,
     cast(sum(current_unpriced_attempts) as bigint) as unpriced_attempts,
     {% for side in ["baseline", "current"] %}
@@ -31,8 +31,10 @@ select
             ) as decimal(38, 12)
         ) as {{ side }}_usd,
         {% for measure in measures %}
-            sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }},
+            sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as {{ side }}_{{ measure }}
+            {{- "," if not loop.last }}
         {% endfor %}
+        {{- "," if not loop.last }}
     {% endfor %}
 from leaves
 inner join main_endpoints using ({{ problem_key }})

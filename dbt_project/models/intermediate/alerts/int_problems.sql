@@ -3,57 +3,11 @@
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
-    drivers as (
-        select *
-        from {{ ref("int_drivers") }}
-        left join {{ ref("int_driver_carriers") }} using ({{ day_scope }}, round)
-        where {{ in_dates("event_date", dates) }}
-    ),
-
     belonging as (select * from {{ ref("int_problem_signals") }} where {{ in_dates("event_date", dates) }}),
 
-    unexplained as (select * from belonging where round = 0),
+    named as (select * from {{ ref("int_named_drivers") }} where {{ in_dates("event_date", dates) }}),
 
-    named as (
-        select
-            {{ day_scope }},
-            round,
-            effect,
-            endpoint_tag,
-            prompt_version,
-            tenant_id,
-            user_id,
-            model,
-            actual_usd as driver_current_usd,
-            expected_usd as driver_baseline_usd,
-            delta_usd as driver_delta_usd,
-            score,
-            strength,
-            {{ spike_type() }} as spike_type,
-            new_version,
-            leading_tenant_id,
-            leading_user_id
-        from drivers
-        where rank = 1
-        union all
-        select
-            {{ day_scope }},
-            0,
-            {{ effect_of_series() }},
-            {% for dimension in leaf_dimensions() %} {{ member_of_series(dimension.name) }}, {% endfor %}
-            observed,
-            expected,
-            observed - expected,
-            0,
-            0,
-            {{ spike_type_of_series() }},
-            null,
-            null,
-            null
-        from unexplained
-    ),
-
-    -- the series that shows the problem most clearly speaks for it
+    -- a problem is shown by the series that shows it most clearly
     primary_signals as (
         select signals.*
         from belonging as signals
@@ -64,10 +18,39 @@ with
                 order by
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
-                    {{ distance_from_driver("signals", "named") }},
-                    case when signals.observed - signals.expected >= 0.6 * named.driver_delta_usd then 0 else 1 end,
+                    -- its own identity, its own route or endpoint, its endpoint, anything else; what a route that is
+                    -- new costs is no measure of what routing changed, so there the endpoint is shown
+                    case
+                        when signals.scope_dimension = 'user' and signals.scope_value = named.user_id
+                        then 0
+                        when
+                            signals.scope_dimension = 'tenant'
+                            and signals.scope_value = named.tenant_id
+                            and named.user_id is null
+                        then 0
+                        when
+                            signals.scope_dimension = 'endpoint x model'
+                            and named.effect <> 'price_mix'
+                            and signals.scope_value = named.endpoint_tag || ' | ' || named.model
+                        then 1
+                        when signals.scope_dimension = 'endpoint' and signals.scope_value = named.endpoint_tag
+                        then 2
+                        when
+                            signals.scope_dimension = 'model'
+                            and signals.scope_value = named.model
+                            and named.endpoint_tag is null
+                        then 2
+                        else 3
+                    end,
+                    case
+                        when
+                            signals.observed - signals.expected
+                            >= {{ alert_parameter("primary_share") }} * named.driver_delta_usd
+                        then 0
+                        else 1
+                    end,
                     case when signals.measure = 'cost' then 0 else 1 end,
-                    signals.z desc,
+                    signals.z desc nulls last,
                     signals.scope_dimension,
                     signals.scope_value
             )
@@ -82,7 +65,7 @@ with
             -- after the first problem of a day, another one is less likely than noise that the first one stirred up
             max_by(min_z, z / min_z) * case
                 when round <> 1 and bool_or(round = 1) over (partition by {{ day_scope }})
-                then {{ second_problem_factor() }}
+                then {{ alert_parameter("second_problem_factor") }}
                 else 1
             end as threshold,
             count(*) as series,
@@ -97,23 +80,31 @@ select
     named.* exclude (new_version, leading_tenant_id, leading_user_id, user_id, tenant_id, prompt_version),
     -- a spike of one identity or one deploy is named by it, however the segment was found
     case
-        when spike_type = 'deploy' then coalesce(named.prompt_version, named.new_version) else named.prompt_version
+        when named.spike_type = 'deploy'
+        then coalesce(named.prompt_version, named.new_version)
+        else named.prompt_version
     end as prompt_version,
     case
-        when spike_type = 'abuse'
+        when named.spike_type = 'abuse'
         then null
-        when spike_type = 'concentration'
+        when named.spike_type = 'concentration'
         then coalesce(named.tenant_id, named.leading_tenant_id)
         else named.tenant_id
     end as tenant_id,
     case
-        when spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id
+        when named.spike_type = 'abuse' then coalesce(named.user_id, named.leading_user_id) else named.user_id
     end as user_id,
     primary_signals.alert_type,
     primary_signals.measure,
-    case when scope_dimension = 'endpoint x prompt_version' then 'endpoint' else scope_dimension end as scope_dimension,
     case
-        when scope_dimension = 'endpoint x prompt_version' then split_part(scope_value, ' | ', 1) else scope_value
+        when primary_signals.scope_dimension = 'endpoint x prompt_version'
+        then 'endpoint'
+        else primary_signals.scope_dimension
+    end as scope_dimension,
+    case
+        when primary_signals.scope_dimension = 'endpoint x prompt_version'
+        then split_part(primary_signals.scope_value, ' | ', 1)
+        else primary_signals.scope_value
     end as scope_value,
     primary_signals.usual_spend_usd,
     primary_signals.observed as observed_usd,

@@ -1,13 +1,23 @@
 {{ kept_by_date("costed_usage_days") }}
+-- Versions belong to their endpoint: v7 of two endpoints are two versions.
+{%- set series = {
+    "total": [],
+    "endpoint": ["endpoint_tag"],
+    "endpoint x prompt_version": ["endpoint_tag", "prompt_version"],
+    "tenant": ["tenant_id"],
+    "user": ["user_id"],
+    "model": ["model"],
+    "endpoint x model": ["endpoint_tag", "model"],
+} %}
 with usage as (select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", dirty_dates()) }})
 
-{% for series in watched_series() %}
+{% for dimension, columns in series.items() %}
     select
         event_date,
         environment,
         data_mode,
-        '{{ series.dimension }}' as scope_dimension,
-        {{ series.columns | join(" || ' | ' || ") or "'all'" }} as scope_value,
+        '{{ dimension }}' as scope_dimension,
+        {{ columns | join(" || ' | ' || ") or "'all'" }} as scope_value,
         cast(sum(requests) as bigint) as requests,
         cast(sum(attempts) as bigint) as attempts,
         cast(sum(billed_attempts) as bigint) as billed_attempts,

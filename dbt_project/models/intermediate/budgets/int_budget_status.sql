@@ -26,9 +26,9 @@ with
                             || ' '
                             || member
                             || ': '
-                            || cast(cast(spent_usd as decimal(38, 2)) as varchar)
+                            || cast(cast(spent_usd as decimal(38, 2)) as string)
                             || ' USD, usually '
-                            || cast(cast(usual_usd as decimal(38, 2)) as varchar)
+                            || cast(cast(usual_usd as decimal(38, 2)) as string)
                     end
                 ) as driver_{{ rank }}
                 {{- "," if not loop.last }}

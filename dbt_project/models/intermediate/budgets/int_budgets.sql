@@ -20,7 +20,7 @@ select
     {% for threshold in ["min_elapsed_share", "min_spent_share", "burn_ratio", "fast_burn_ratio", "lower_ratio"] %}
         coalesce({{ threshold }}, {{ defaults[threshold] }}) as {{ threshold }},
     {% endfor %}
-    greatest(coalesce(cast(quiet_hours * 4 as integer), {{ budget_window("quiet") }}), 1) as quiet_quarters,
+    greatest(coalesce({{ nearest_integer("quiet_hours * 4") }}, {{ budget_window("quiet") }}), 1) as quiet_quarters,
     {{ utc_time("valid_from", "time_zone") }} as valid_from_at,
     {{ utc_time("valid_to", "time_zone") }} as valid_to_at,
     owner,

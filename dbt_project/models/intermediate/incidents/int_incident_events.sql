@@ -17,9 +17,9 @@ with
             *,
             md5(
                 {% for field in incident_event_fields() %}
-                    coalesce(cast({{ field }} as varchar), '') || '|' ||
+                    coalesce(cast({{ field }} as string), '') || '|' ||
                 {% endfor %}
-                coalesce(event_id, '') || '|' || event_type || '|' || cast(occurred_at as varchar) || '|' || actor
+                coalesce(event_id, '') || '|' || event_type || '|' || cast(occurred_at as string) || '|' || actor
             ) as content
         from arrived
     ),

@@ -22,8 +22,8 @@ with
                     ','
                     order by
                         changes.version_sequence,
-                        changes.old_price_row_key,
-                        changes.new_price_row_key,
+                        changes.old_price_row_key nulls last,
+                        changes.new_price_row_key nulls last,
                         changes.valid_from
                 )
             ) as change_fingerprint

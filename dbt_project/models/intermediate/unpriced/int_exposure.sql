@@ -53,7 +53,8 @@ with
         select
             *,
             row_number() over (
-                partition by {{ model_key | join(", ") }} order by cost_usd, neighbour_provider, neighbour_model
+                partition by {{ model_key | join(", ") }}
+                order by cost_usd nulls last, neighbour_provider, neighbour_model
             ) as place,
             count(*) over (partition by {{ model_key | join(", ") }}) as places
         from costs

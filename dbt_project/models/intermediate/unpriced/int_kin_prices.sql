@@ -57,7 +57,7 @@ with
             prices.provider as neighbour_provider,
             prices.model as neighbour_model,
             prices.input_tokens_from,
-            {% for kind in token_kinds() %} prices.{{ kind.name }}_price_usd, {% endfor %}
+            {% for kind in token_kinds() %} prices.{{ kind.name }}_price_usd {{- "," if not loop.last }} {% endfor %}
         from unpriced
         inner join
             prices

@@ -49,7 +49,7 @@ with
         qualify
             row_number() over (
                 partition by {{ model_key | join(", ") }}
-                order by sum(unpriced_attempts) desc, sum(attempts) desc, endpoint_tag
+                order by sum(unpriced_attempts) desc, sum(attempts) desc, endpoint_tag nulls last
             )
             = 1
     ),

@@ -11,7 +11,7 @@ with
             source,
             content_hash,
             count(*) as lines,
-            string_agg(cast(line_number as varchar), ' ' order by line_number) as line_numbers
+            string_agg(cast(line_number as string), ' ' order by line_number) as line_numbers
         from {{ ref("int_set_aside") }}
         group by event_date, source, content_hash
     ),

@@ -8,9 +8,9 @@ with
             alerts.environment,
             alerts.data_mode,
             count(*) as alerts,
-            cast(sum(case when {{ severity("alerts") }} = 'critical' then 1 else 0 end) as bigint) as critical_alerts
-        from {{ ref("int_alerts") }} as alerts
-        where not alerts.is_muted
+            cast(sum(case when alerts.severity = 'critical' then 1 else 0 end) as bigint) as critical_alerts
+        from {{ ref("int_alert_rows") }} as alerts
+        where alerts.status <> 'muted'
         group by {{ monday_of("alerts.onset_date") }}, alerts.environment, alerts.data_mode
     ),
 

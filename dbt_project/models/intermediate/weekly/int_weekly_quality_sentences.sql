@@ -9,7 +9,7 @@ select
     'warning' as severity,
     exposure_usd as amount_usd,
     'Calls without a price, in no total: '
-    || cast(unpriced_attempts as varchar)
+    || cast(unpriced_attempts as string)
     || ' ('
     || {{ percent_text("unpriced_share") }}
     || '). '
@@ -46,19 +46,19 @@ select
         ' ',
         case
             when duplicate_deliveries > 0
-            then 'Repeated deliveries that counted once: ' || cast(duplicate_deliveries as varchar) || '.'
+            then 'Repeated deliveries that counted once: ' || cast(duplicate_deliveries as string) || '.'
         end,
         case
             when conflicting_deliveries > 0
             then
-                cast(conflicting_deliveries as varchar)
+                cast(conflicting_deliveries as string)
                 || ' of them differ from the one that was kept: see delivery_conflicts.'
         end,
         case
             when missing_usage_attempts > 0
             then
                 'Successful calls without token counts, whose cost is unknown: '
-                || cast(missing_usage_attempts as varchar)
+                || cast(missing_usage_attempts as string)
                 || '.'
         end
     ) as sentence

@@ -1,2 +1,7 @@
 -- depends_on: {{ source("ledger", "price_book") }}
-select * exclude (fallback_leaves), fallback_leaves as fallback_token_kinds from {{ parquet_files(price_book_files()) }}
+-- `price_book_version` says which version made a row; the folder says which version holds it.
+select
+    {{ folder_of("price_rows.file") }} as held_by_version,
+    price_rows.* exclude (file, fallback_leaves),
+    price_rows.fallback_leaves as fallback_token_kinds
+from {{ parquet_files(price_book_files(), filename="file") }} as price_rows

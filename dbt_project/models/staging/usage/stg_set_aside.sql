@@ -7,13 +7,13 @@ with
                     "set_aside/log.jsonl",
                     {
                         "sequence": "bigint",
-                        "action": "varchar",
-                        "source": "varchar",
-                        "content_hash": "varchar",
+                        "action": "string",
+                        "source": "string",
+                        "content_hash": "string",
                         "line_number": "bigint",
                         "item": "integer",
-                        "actor": "varchar",
-                        "reason": "varchar",
+                        "actor": "string",
+                        "reason": "string",
                         "recorded_at": "timestamp",
                     },
                 )

@@ -1,0 +1,102 @@
+{{ config(materialized="view") }}
+-- An alert as it is published.
+{%- set is_quiet -%}
+    {{ dbt.datediff("opened.last_date", "opened.last_complete_date", "day") }} >= {{ alert_parameter("quiet_days") }}
+{%- endset %}
+select
+    opened.alert_id,
+    opened.problem_id,
+    opened.alert_type,
+    opened.environment,
+    opened.data_mode,
+    opened.scope_dimension,
+    opened.scope_value,
+    -- by dollars (a share of a usual day, and a multiple of the least that is worth a word) and certainty; what moved
+    -- (nearly) nothing is for information
+    case
+        when
+            opened.delta_usd <= 0
+            or (opened.alert_type = 'new_model' and opened.round = 0)
+            or opened.delta_usd < opened.min_usd
+        then 'info'
+        when
+            opened.z >= {{ alert_parameter("critical_z") }}
+            and opened.delta_usd >= {{ alert_parameter("critical_min_usd_factor") }} * opened.min_usd
+            and cast(opened.delta_usd as double) >= opened.critical_share_of_spend * opened.usual_spend_usd
+        then 'critical'
+        else 'warning'
+    end as severity,
+    case
+        when opened.is_muted
+        then 'muted'
+        when opened.level_shift_date is not null or {{ is_quiet }}
+        then 'closed'
+        when opened.days > 1
+        then 'extended'
+        else 'open'
+    end as status,
+    case
+        when opened.level_shift_date is not null then 'level_shift' when {{ is_quiet }} then 'quiet'
+    end as close_reason,
+    opened.alert_date,
+    opened.onset_date,
+    opened.last_date,
+    opened.days,
+    cast(opened.onset_date as timestamp) as window_start,
+    cast(opened.onset_date as timestamp) + interval 1 day as window_end,
+    cast(opened.onset_date as timestamp) + opened.first_hour * interval 1 hour as burst_start,
+    cast(opened.onset_date as timestamp) + (opened.last_hour + 1) * interval 1 hour as burst_end,
+    opened.baseline_from as baseline_start,
+    opened.baseline_to as baseline_end,
+    opened.current_usd as observed,
+    cast(
+        case when opened.measure = 'cost' then opened.expected_usd else opened.baseline_usd end as decimal(38, 12)
+    ) as expected,
+    opened.z,
+    opened.threshold,
+    opened.delta_usd,
+    opened.unpriced_attempts > 0 as delta_is_understated,
+    opened.total_excess_usd,
+    opened.spike_type,
+    -- up to two other types that the evidence leaves open, likeliest first
+    nullif(
+        concat_ws(
+            ', ',
+            case
+                when opened.spike_type = 'deploy'
+                then 'token'
+                when opened.spike_type in ('abuse', 'concentration')
+                then 'volume'
+            end,
+            case
+                when opened.spike_type = 'price_mix' and opened.related like '%new_model%'
+                then 'new_model'
+                when opened.spike_type = 'unknown_model'
+                then 'price_mix'
+                when opened.spike_type = 'retry'
+                then 'volume'
+                when opened.spike_type = 'token'
+                then 'retry'
+            end
+        ),
+        ''
+    ) as alternate_spike_types,
+    opened.top_driver_dimension,
+    opened.top_driver_value,
+    opened.confidence,
+    opened.related,
+    containment.containment_action,
+    coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) as endpoint_tag,
+    owners.owner,
+    owners.runbook_url,
+    owners.escalation_channel,
+    links.drill_url,
+    links.drill_query,
+    days.input_fingerprint
+from {{ ref("int_alerts") }} as opened
+left join {{ ref("int_alert_links") }} as links on opened.alert_id = links.alert_id
+left join {{ ref("containment_map") }} as containment on opened.spike_type = containment.spike_type
+left join
+    {{ ref("endpoint_owners") }} as owners
+    on coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) = owners.endpoint_tag
+left join {{ ref("alert_signal_days") }} as days on opened.onset_date = days.event_date

@@ -1,0 +1,1 @@
+{{ kept_by_date("alert_signal_days") }} {{ driver_round(2) }}

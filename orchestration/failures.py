@@ -43,7 +43,7 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
             return " ".join(_sentences(connection, results))
     except (duckdb.Error, WarehouseBusyError) as error:
         named = ", ".join(_name(result) for result in results)
-        return f"{named} failed; which lines are behind it cannot be asked: {first_line(error)}" if named else ""
+        return f"{named} failed; the lines that caused it cannot be determined: {first_line(error)}" if named else ""
 
 
 def _results(settings: Settings, since: datetime) -> list[dict]:
@@ -67,7 +67,7 @@ def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> It
         try:
             words, lines = ask(connection, result)
         except duckdb.Error as error:
-            yield f"Which lines are behind it cannot be asked: {first_line(error)}."
+            yield f"The lines that caused it cannot be determined: {first_line(error)}."
             continue
         if lines:
             yield f"{words} {_listed(lines)}."
@@ -117,7 +117,7 @@ def _lines_of_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple
         order by lines.is_new desc, abs(lines.cost_usd) desc nulls last, 1, 2 limit {LINES}
         """  # noqa: S608
     ).fetchall()
-    return ("The lines are" if exact else "The likeliest lines are"), lines
+    return ("The lines are" if exact else "The most likely lines are"), lines
 
 
 # Load ids sort by time: what was loaded after the newest row that readers see was built is new to them.
@@ -143,4 +143,4 @@ def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, l
         limit 3
         """  # noqa: S608
     ).fetchall()
-    return "The largest figures that came since the last publication are in", lines
+    return "The largest figures that arrived since the last publication are in", lines

@@ -159,8 +159,8 @@ def first_line(error: object) -> str:
     The name of its type where it has no words.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(HEADINGS)] or lines
-    return (said or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
+    messages = [line for line in lines if not line.startswith(HEADINGS)] or lines
+    return (messages or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
 
 
 def _parsed(value: str) -> datetime:

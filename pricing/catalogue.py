@@ -31,7 +31,7 @@ from pricing.corrections import (
     corrected_prices,
     meant_by,
     needed_bounds,
-    unsaid,
+    unstated,
 )
 from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
@@ -74,7 +74,7 @@ _EDITION = re.compile(
     r"embedding|fast|flash|image|live|lite|max|micro|mini|nano|pro|realtime|transcribe|tts|ultra|\d+(\.\d+)?b"
 )
 
-# Words that ask for nothing but the standard rate.
+# Words that request the standard rate and nothing else.
 STANDARD = {
     "processing": {"realtime"},
     "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
@@ -91,7 +91,7 @@ FREE = {
     *((ROUTER, name) for name in FREE_ROUTERS),
 }
 
-# Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
+# Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and are listed in
 # the unpriced queue instead of being charged too little.
 MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
@@ -329,7 +329,7 @@ def _row(
     applied = {f"{name}={value}" for each in active for name, value in each.when.items()}
     applied |= {pair for _, correction in corrections for pair in correction.pairs}
     missing = [] if is_without_charge else _missing_variants(key, applied)
-    missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)
+    missing += unstated(resolved.provider.id, resolved.model.id, context_of(key), valid)
     cites = [resolved.correction, *(cited(placed) for placed in corrections)]
     bounds = (*valid, *seconds, *tokens)
     return {
@@ -376,7 +376,7 @@ def _active_variants(model: types.ModelInfo, context: dict[str, str], instant: d
 
 
 def _missing_variants(key: PriceKey, applied: set[str]) -> list[str]:
-    """What was asked for that no price in force looks at: such a call is priced at the standard rate, and says so."""
+    """What was requested that no valid price considers: such a call is priced at the standard rate, and says so."""
     priced = {pair.partition("=")[0] for pair in applied}
     return [
         f"{name}={value}"

@@ -24,7 +24,7 @@ class _Meaning(NamedTuple):
 def compile_key(key: PriceKey, overrides: Overrides = NO_OVERRIDES) -> list[Row]:
     """Disjoint rows that cover all time, all hours and all input sizes; a stretch nobody prices has prices None.
 
-    They are for everybody (`tenant_id` None). A tenant with an override of its own has rows beside them, from the first
+    They are for everybody (`tenant_id` None). A tenant with an override of its own has rows next to them, from the first
     instant at which it pays something else than everybody to the last.
     """
     meanings = list(_meanings(key, overrides))

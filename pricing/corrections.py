@@ -83,7 +83,7 @@ class _File(Entry):
     needs: tuple[NeededWord, ...] = ()
 
 
-UNSAID = "unknown"
+UNSTATED = "unknown"
 
 
 AnyKind = TypeVar("AnyKind", bound=Correction)
@@ -101,12 +101,12 @@ def corrected_prices(provider_id: str, model_id: str, context: Mapping[str, str]
     return sorted(found, key=lambda placed: len(placed[1].when))
 
 
-def unsaid(
+def unstated(
     provider_id: str, model_id: str, context: Mapping[str, str], valid: tuple[datetime | None, datetime | None]
 ) -> list[str]:
-    """What a call of a catalogue model did not say, and its price depends on: `search_context_size=unknown`."""
+    """What a call of a catalogue model did not send although its price depends on it: `search_context_size=unknown`."""
     return [
-        f"{need.word}={UNSAID}"
+        f"{need.word}={UNSTATED}"
         for _, need in _of(NeededWord)
         if need.provider == provider_id and model_id in need.model and need.word not in context and holds(need, *valid)
     ]

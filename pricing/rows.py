@@ -130,7 +130,7 @@ def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
     return merged
 
 
-# Where a price was written down, and when, moves nothing on an attempt; and since the dates are no part of the key, an
+# Where a price was written down, and when, changes nothing on an attempt; and since the dates are not part of the key, an
 # override of five days leaves the keys of every other day as they were.
 NOT_IN_ROW_KEY = ("valid_from", "valid_to", "source", "adjustments", "approved_by", "catalogue_version", "suggestions")
 # Columns that came after the first books: a row that says nothing there keeps the key that it had.

@@ -105,7 +105,7 @@ def _compiler_version() -> str:
 def rows_of_version(
     keys: Sequence[PriceKey], overrides: Overrides, version: str, before: dict[str, list[Row]]
 ) -> pa.Table:
-    """The rows of price keys that a version lacks; `before` has, by row key, when the version in force until now had that price.
+    """The rows of price keys that a version lacks; `before` has, by row key, when the version current until now had that price.
 
     Raises UnrepresentableError when the catalogue has what no row can say.
     """

@@ -39,7 +39,7 @@ with
             sum(cost_usd) as cost_before_usd,
             sum(cost_after_usd) as cost_after_usd
         from before
-        where price_row_key <> new_price_row_key  -- a key that the older version never saw is no change
+        where price_row_key <> new_price_row_key  -- a key that the older version never saw is not a change
         group by event_date, price_row_key, new_price_row_key
     ),
 

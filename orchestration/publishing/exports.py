@@ -32,7 +32,7 @@ CSV_TEXT = (
 
 
 def exports_signature(settings: Settings) -> str:
-    """What decides, beside the marts, which rows the exports hold: the day of the run moves the rolling ones."""
+    """What decides, besides the marts, which rows the exports hold: the day of the run moves the rolling ones."""
     return (
         f"{settings.export_days} days up to {_today(settings)}; csv {hashlib.sha256(FORMULA.encode()).hexdigest()[:8]}"
     )

@@ -13,13 +13,13 @@ SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "
 
 def _spike_type(value: str) -> str:
     if value not in SPIKE_TYPES:
-        raise ValueError(f"{value!r} is no spike type: write one of {', '.join(SPIKE_TYPES)}")
+        raise ValueError(f"{value!r} is not a spike type: write one of {', '.join(SPIKE_TYPES)}")
     return value
 
 
 def _web_address(value: str | None) -> str | None:
     if value and not value.startswith(("https://", "http://")):
-        raise ValueError(f"{value!r} is no address of a page: write it whole, with https://")
+        raise ValueError(f"{value!r} is not the address of a page: write it in full, with https://")
     return value
 
 

@@ -69,7 +69,7 @@ def _spends(shown: EnvironmentFigures) -> dict[str, WeekSpend | DaySpend]:
 
 
 def _of_findings(name: str, before: EnvironmentFigures, after: EnvironmentFigures) -> Iterator[Change]:
-    """Sentences that are the same are no news; of the others, those of one kind are taken for one another in their order."""
+    """Sentences that are the same are not news; of the others, those of one kind are taken for one another in their order."""
     old, new = ([_finding(row) for row in side["findings"]] for side in (before, after))
     gone, come = [row for row in old if row not in new], [row for row in new if row not in old]
     for kind in dict.fromkeys(kind for kind, _ in [*gone, *come]):

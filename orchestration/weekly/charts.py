@@ -13,7 +13,7 @@ VEGA_LITE = "6.4"
 WIDE, NARROW = "wide", "narrow"
 INK, MUTED, LINE = "currentColor", "var(--muted)", "var(--line)"
 ACCENT, PALE, UP, DOWN = "var(--accent)", "var(--accent-pale)", "var(--up)", "var(--down)"
-TRUNCATE_ABOVE = Decimal("0.6")  # of the highest bar: effects that small cannot be seen beside whole bars
+TRUNCATE_ABOVE = Decimal("0.6")  # of the highest bar: effects that small cannot be seen next to whole bars
 
 Spec = dict[str, object]
 Bar = tuple[str, str]  # label and amount
@@ -122,7 +122,7 @@ def _bridge(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
 
 
 def _bridge_lying(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
-    room = float(highest) + float(highest - base) * 0.55  # for the labels beside the bars
+    room = float(highest) + float(highest - base) * 0.55  # for the labels next to the bars
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [float(base), room], "zero": False, "nice": False}}
     y = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis(), "scale": {"padding": 0.28}}
     return {

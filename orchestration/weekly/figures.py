@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 from orchestration.wording import minute
 
 WEEKS = 8  # two months: long enough to see that something comes back, short enough to see it at a glance
-RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and stands in the marts
+RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and is in the marts
 OTHER_DIMENSIONS = ("endpoint",)  # drivers printed of all environments but the one with the most spend
 
 # A column's type and how its values are written; an amount or a ratio is text, so that no reader rounds it.
@@ -241,7 +241,7 @@ def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) -> None:
-    """Raises WeekError when a week is no week, is not complete, or has no real usage."""
+    """Raises WeekError when a week does not exist, is not complete, or has no real usage."""
     monday = week_start(week)
     [(is_complete,)] = marts.execute(
         "select bool_and(is_complete) from weekly_summary where week_start = ? and data_mode = 'real'", [monday]

@@ -17,7 +17,8 @@
                     when active_days >= {{ alert_parameter("fewest_days_of_a_young_series") }}
                     then usual_when_active + offset_usd
                 end as expected_with_offset,
-                -- dollars come in calls: of two days of equal cost the one with fewer and larger calls proves less
+                -- dollars come in calls: of two days of equal cost the one with fewer
+                -- and larger calls proves less
                 greatest(
                     coalesce(squares_lately / nullif(observed_lately, 0), 0),
                     coalesce(observed_squares / nullif(observed, 0), 0),
@@ -87,8 +88,8 @@
     with
         calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
 
-        -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a
-        -- request costs
+        -- a version's cost begins at nothing and ends there with every deploy: versions
+        -- are judged by what a request costs
         series as (
             select
                 {{ series_key }},
@@ -204,11 +205,13 @@
 
     select
         *,
-        -- a day on which nobody called, though that weekday usually has calls, is not a day of little: it is unknown
+        -- a day on which nobody called, though that weekday usually has calls, is not a
+        -- day of little: it is unknown
         case
             when not is_alerted and not is_pause and active_days_with_today > 0 then ln(observed + offset_usd)
         end as log_cost,
-        -- by date: which series are members depends on the dates that are judged together
+        -- by date: which series are members depends on the dates that are judged
+        -- together
         largest_lately >= greatest(
             {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd,
             {{ alert_parameter("smallest_watched_usd") }}
@@ -254,7 +257,8 @@
             where scope_dimension = 'total'
         ),
 
-        -- two forecasts: by the weekdays of the total, which are steadier, and by the series' own
+        -- two forecasts: by the weekdays of the total, which are steadier, and by the
+        -- series' own
         forecasts as (
             select
                 *,
@@ -267,7 +271,8 @@
             left join total_bases using (environment, data_mode, event_date)
         ),
 
-        -- what most endpoints do on a day says nothing about one of them: it is about the total, which has no factor
+        -- what most endpoints do on a day says nothing about one of them: it is about
+        -- the total, which has no factor
         day_factors as (
             select
                 environment,
@@ -306,7 +311,8 @@
                     median(abs({{ forecast }}_error)) over {{ last_days(series_key, usual_days) }}
                     * {{ alert_parameter("sigmas_per_mad") }} as {{ forecast }}_sigma,
                 {% endfor %}
-                -- a mean, for a series that runs on one day of the week misses on that day alone
+                -- a mean, for a series that runs on one day of the week misses on that
+                -- day alone
                 {%- set largest = alert_parameter("largest_counted_error") %}
                 total_forecast is null
                 or coalesce(

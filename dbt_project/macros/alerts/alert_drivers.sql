@@ -87,7 +87,8 @@
                     partition by {{ day_scope }}, effect
                 ) as spend_usd,
                 coalesce(spreads.spread, {{ alert_parameter("unknown_spread") }}) as spread,
-                -- what the segment moved over all its models: a move between models at equal dollars moves nothing
+                -- what the segment moved over all its models: a move between models at
+                -- equal dollars moves nothing
                 sum(case when has_model = 1 then delta_usd end) over (
                     partition by {{ day_scope }}, effect, cuboid, endpoint_tag, prompt_version, tenant_id, user_id
                 ) as net_delta_usd
@@ -207,8 +208,8 @@
                 and candidates.delta_usd >= {{ explained_share }} * shares.excess_usd
         ),
 
-        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price
-        -- fell moved nothing
+        -- what the segment costs more in all, over all its models and versions: tokens
+        -- that grew while their price fell moved nothing
         nets as (
             select candidates.candidate_id, sum(leaves.actual_usd - leaves.expected_usd) as net_usd
             from candidates

@@ -175,7 +175,7 @@
                 "burst_attempts": {
                     "value": 20,
                     "unit": "calls in an hour",
-                    "why": "fewer are no burst, however few were expected",
+                    "why": "fewer are not a burst, however few were expected",
                 },
                 "fewest_burst_days": {
                     "value": 14,

@@ -23,7 +23,7 @@
     avg(latency_ms) as avg_latency_ms
 {% endmacro %}
 
-{#- One row per event date, environment, data mode and member of a dimension; what nobody owns stands under (unattributed). -#}
+{#- One row per event date, environment, data mode and member of a dimension; what was not sent is counted under (unattributed). -#}
 {% macro daily_cost_by(dimensions) %}
     {%- set day_scope = "event_date, environment, data_mode" %}
     with

@@ -30,7 +30,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Whether a word stands in a list such as `prod staging`. -#}
+{#- Whether a word is in a list such as `prod staging`. -#}
 {% macro in_words(word, words) -%} position(' ' || {{ word }} || ' ' in ' ' || {{ words }} || ' ') > 0 {%- endmacro %}
 
 {#- Usage of some event dates by quarter-hour, as far as budgets ask: what has not happened yet is not spent. -#}

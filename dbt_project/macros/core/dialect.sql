@@ -169,7 +169,7 @@
     {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }}
 {% endmacro %}
 
-{#- A value as it stands in an address. -#}
+{#- A value as it is written in a URL. -#}
 {% macro url_text(column) %} {{ return(adapter.dispatch("url_text")(column)) }} {% endmacro %}
 {% macro default__url_text(column) %} {{ missing_leaf("url_text") }} {% endmacro %}
 {% macro duckdb__url_text(column) %} {{ return("url_encode(" ~ column ~ ")") }} {% endmacro %}
@@ -189,7 +189,7 @@
 {% macro macro_code() %} {{ return(adapter.dispatch("macro_code")()) }} {% endmacro %}
 {% macro default__macro_code() %} {{ missing_leaf("macro_code") }} {% endmacro %}
 {% macro duckdb__macro_code() %}
-    {#- dbt works in the project's folder; flags.PROJECT_DIR is empty, and a pattern that matches no file is no error -#}
+    {#- dbt works in the project's folder; flags.PROJECT_DIR is empty, and a pattern that matches no file is not an error -#}
     {%- set read -%}
         select split_part(filename, '/', -2) as subject, string_agg(content, '' order by filename) as code
         from read_text('macros/*/*.sql') group by subject order by subject

@@ -9,7 +9,8 @@
     {%- do limit_threads() -%}
     create schema if not exists {{ built().without_identifier() }};
     create table if not exists {{ built() }} (model string, event_date date, input_fingerprint string, built_at timestamp);
-    -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
+    -- what the integrity tests have passed: a date stays under test until a run passes
+    -- them all and is published
     create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
         model string, event_date date, input_fingerprint string, built_at timestamp
     );

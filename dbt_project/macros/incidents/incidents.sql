@@ -97,7 +97,8 @@
         documented_at is not null as is_scope_documented,
         guardrail is not null as has_guardrail,
         root_cause is not null and containment_action is not null as is_root_cause_documented,
-        -- a rule that stood before the fire was put out is not what this incident taught
+        -- a rule that stood before the fire was put out is not what this incident
+        -- taught
         guardrail is not null and containment_action is not null as is_turned_into_rule,
         runbook_updated_at is not null as is_runbook_updated,
         reviewed_at is not null as is_weekly_review_done

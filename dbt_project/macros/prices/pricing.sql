@@ -156,7 +156,7 @@
 {% endmacro %}
 
 {#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
-    nothing is the dearest part of pricing. -#}
+    nothing is the slowest part of pricing. -#}
 {% macro sum_of_token_kind_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
     {%- for kind in token_kinds() -%}

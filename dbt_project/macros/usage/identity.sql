@@ -47,7 +47,7 @@
     case
         when attempt is not null
         then 'a:' || request_id || '#' || attempt
-        -- an error without either id is told apart by its instant
+        -- an error without either id is identified by its instant
         when provider_request_id is null and status = 'error'
         then 'e:' || request_id || '#' || occurred_at
     end

@@ -11,8 +11,8 @@ select
     opened.data_mode,
     opened.scope_dimension,
     opened.scope_value,
-    -- by dollars (a share of a usual day, and a multiple of the least that is worth a word) and certainty; what moved
-    -- (nearly) nothing is for information
+    -- by dollars (a share of a usual day, and a multiple of the least that is worth a
+    -- word) and certainty; what moved (nearly) nothing is for information
     case
         when
             opened.delta_usd <= 0

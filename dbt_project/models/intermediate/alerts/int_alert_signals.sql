@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
--- What stood out by the rules in force. Of the rules that fit, the most specific one that gives a value is followed,
--- value by value.
+-- What stood out under the current rules. Of the rules that fit, the most specific one
+-- that gives a value is followed, value by value.
 {%- set values = [
     "is_on",
     "min_z",

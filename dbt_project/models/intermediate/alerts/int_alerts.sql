@@ -16,9 +16,9 @@ with
 
 select
     {{ alert_id("episodes") }} as alert_id,
-    -- what makes two alerts the same problem: its spike type and what is behind it, which is also what joins days to
-    -- one
-    -- alert; the words of a driver, the rule that spoke and the figures vary from time to time and are left out
+    -- what makes two alerts the same problem: its spike type and what is behind it,
+    -- which is also what joins days to one alert; the words of a driver, the rule that
+    -- raised it and the figures vary from time to time and are left out
     -- (docs/incidents.md has examples)
     left(
         md5(

@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
--- What the search found for a problem, and what the spike type made of it (rank 0), in words: dimensions joined by
--- ` x `, values by ` | `. A version names its endpoint by itself.
+-- What the search found for a problem, and what the spike type made of it (rank 0), in
+-- words: dimensions joined by ` x `, values by ` | `. A version names its endpoint by
+-- itself.
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     problems as (select * from {{ ref("int_problems") }}),

@@ -1,6 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- For each effect a pair of dollars, seen and expected, conditional on today's traffic: so the noise of one effect
--- does not drown another. `cost` is the plain pair, by which a driver's share of a series is measured.
+-- For each effect a pair of dollars, seen and expected, conditional on today's traffic:
+-- so the noise of one effect does not drown another. `cost` is the plain pair, by which
+-- a driver's share of a series is measured.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with

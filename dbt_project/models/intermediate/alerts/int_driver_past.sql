@@ -30,7 +30,8 @@ with
             where dimension = '{{ dimension }}' and {{ in_dates("event_date", dates) }}
         ),
 
-        -- whose past is kept apart: the large, and those of whom alerted days are left out below
+        -- whose past is kept apart: the large, and those of whom alerted days are left
+        -- out below
         named_{{ column }} as (
             select environment, data_mode, {{ column }}
             from large_{{ column }}

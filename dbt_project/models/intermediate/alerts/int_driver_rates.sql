@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- What an endpoint did on an unalerted day of the 28 before, and how much of that its weekday and the growth of all
--- make of today.
+-- What an endpoint did on an unalerted day of the 28 before, and how much of that its
+-- weekday and the growth of all make of today.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "signal_date, environment, data_mode" %}
 {%- set usual_days = alert_parameter("usual_days") %}

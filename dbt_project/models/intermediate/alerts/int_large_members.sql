@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Only who has a name and spends enough today can be a driver; the others are one crowd.
+-- Only who has a name and spends enough today can be a driver; the others are one
+-- crowd.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 with
     signal_days as (

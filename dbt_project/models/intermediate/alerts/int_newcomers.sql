@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Models, tenants and users that were not there before, and what they cost in their first week. A model without a
--- price costs what its calls likely cost.
+-- Models, tenants and users that were not there before, and what they cost in their
+-- first week. A model without a price costs what its calls likely cost.
 {%- set dates = dirty_dates() %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set series_key = "environment, data_mode, scope_dimension, scope_value" %}

@@ -1,5 +1,6 @@
 {{ kept_by_date("costed_usage_days") }}
--- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
+-- Who spends a budget, by local date. Members that are small on a date are one crowd,
+-- so that sums still tie.
 with
     usage as ({{ quarter_hour_usage(dirty_dates()) }}),
 

@@ -1,5 +1,6 @@
 {{ kept_by_date("budget_period_days") }}
--- Every quarter-hour of a period: what was spent in it, what the scope usually spends in it, and the limit that holds.
+-- Every quarter-hour of a period: what was spent in it, what the scope usually spends
+-- in it, and the limit that holds.
 {%- set dates = dirty_dates() %}
 with
     periods as (select * from {{ ref("int_budget_periods") }} where {{ in_dates("period_start", dates) }}),

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Limits with what the seed leaves blank, and the instants from which and until which each holds.
+-- Limits with what the seed leaves blank, and the instants from which and until which
+-- each holds.
 {%- set defaults = budget_defaults() %}
 {%- set warning_ratio = "coalesce(warning_ratio, cast(" ~ defaults.warning_ratio ~ " as decimal(12, 4)))" %}
 with budgets as (select * from {{ ref("budgets") }})

@@ -22,7 +22,7 @@ with
         group by {{ model_key | join(", ") }}
     ),
 
-    neighbours as (select * from {{ ref("int_kin_prices") }}),
+    neighbours as (select * from {{ ref("int_neighbour_prices") }}),
 
     costs as (
         select

@@ -36,7 +36,7 @@ with
         where coalesce(repeats.is_attempt, not deliveries.is_withdrawn)
     ),
 
-    -- token kinds: every token stands in exactly one. What is part of a narrower one,
+    -- token kinds: every token is in exactly one. What is part of a narrower one,
     -- or of another unit under `usage`, is not counted again.
     narrow_leaves as (
         select

@@ -10,7 +10,8 @@ with
         where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
     ),
 
-    -- a member's week is summed before it is compared with another: few rows are left by then
+    -- a member's week is summed before it is compared with another: few rows are left
+    -- by then
     totals as (
         {% for dimension in leaf_dimensions() %}
             {%- set member = (

@@ -1,4 +1,5 @@
--- All that there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
+-- All that there is to say about each week, a sentence and its dollars per finding,
+-- generated from the numbers alone.
 with
     sentences as (
         select *

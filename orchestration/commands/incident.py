@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command, by default the one in $DO (`make incident`); 2 with a sentence on stderr when it cannot be done."""
     try:
         chosen, settings = _parser().parse_args(_given() if arguments is None else arguments), from_environment()
-        event = event_of(settings, _given(chosen), getattr(chosen, "alert", None))
+        event = event_of(settings, _event_fields(chosen), getattr(chosen, "alert", None))
         path = write(settings, event)
     except Refused as refused:
         print(visible(f"Nothing was written: {refused.detail} ({refused.reason_code})."), file=sys.stderr)
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _given(chosen: argparse.Namespace) -> dict[str, str]:
+def _event_fields(chosen: argparse.Namespace) -> dict[str, str]:
     """The fields of the event that the command names."""
     return {
         name: value for name, value in vars(chosen).items() if value is not None and name not in ("command", "alert")

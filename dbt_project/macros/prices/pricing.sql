@@ -155,8 +155,8 @@
     {{ return(columns + ["other_cost_usd"]) }}
 {% endmacro %}
 
-{#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
-    nothing is the slowest part of pricing. -#}
+{#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times without
+    need is the slowest part of pricing. -#}
 {% macro sum_of_token_kind_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
     {%- for kind in token_kinds() -%}

@@ -1,7 +1,7 @@
 {{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
--- Fails if an attempt costs something else than under the version before and the last
+-- Fails if an attempt costs something other than under the version before and the last
 -- version's changes do not list it, price row by price row and to the last digit: then
--- totals moved and nobody can say why.
+-- totals changed without an explanation.
 -- depends_on: {{ ref("fct_attempts") }}
 {%- set dates = unverified_dates(["fct_attempts", "int_price_changes_daily"]) %}
 {%- set key = price_key_columns().split(", ") %}

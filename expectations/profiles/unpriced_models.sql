@@ -1,6 +1,6 @@
 -- One row per model that real requests used and that has no price now, over all
 -- environments; next to each row, the totals, and the share of the recent days'
--- requests: over all time a price lost today would drown in the history.
+-- requests: over all time, a price lost today would be hidden by the history.
 with
     unpriced as (
         select
@@ -13,7 +13,7 @@ with
             max(age_days) as age_days,
             max(greatest(age_days - sla_days, 0)) as days_over_sla,
             cast(sum(requests) as bigint) as requests,
-            -- a side that nobody reported adds nothing; with neither side the tokens
+            -- a side that was not reported adds nothing; with neither side the tokens
             -- stay unknown
             cast(
                 coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint

@@ -1,4 +1,4 @@
-{#- What differs between engines, one leaf a macro. A missing leaf is an error that names it, never a silent guess. -#}
+{#- What differs between engines, one macro each. A missing leaf is an error that names it, never a silent guess. -#}
 {% macro parquet_files(files, by_event_date=false, filename=none) %}
     {{ return(adapter.dispatch("parquet_files")(files, by_event_date, filename)) }}
 {% endmacro %}
@@ -102,8 +102,9 @@
     {{ return(adapter.dispatch("other_units_cost")(usage, prices)) }}
 {% endmacro %}
 {% macro default__other_units_cost(usage, prices) %} {{ missing_leaf("other_units_cost") }} {% endmacro %}
-{#- A count has 13 digits and 3 places, a price 5 and 18: one digit more than a product of 38 holds. From 10^12 units on, a price
-    has the room of 4 digits; a unit of 10,000 dollars used so often has no known cost. -#}
+{#- A count has 13 digits and 3 places, a price 5 and 18: one digit more than a product of 38 holds. From 10^12
+    units on, a price has the room of 4 digits; a unit that costs 10,000 dollars and is used that often has no known
+    cost. -#}
 {% macro duckdb__other_units_cost(usage, prices) -%}
     {%- set counts = "map_entries(cast(cast(" ~ usage ~ " as json) as map(varchar, decimal(16, 3))))" -%}
     {%- set price = "cast(cast(" ~ prices ~ " as json) as map(varchar, decimal(23, 18)))[used.key]" -%}
@@ -284,7 +285,7 @@
     end
 {%- endmacro %}
 
-{#- The integer nearest to a double, of two the even one. -#}
+{#- The integer nearest to a double; of two equally near, the even one. -#}
 {% macro nearest_integer(value) %} {{ return(adapter.dispatch("nearest_integer")(value)) }} {% endmacro %}
 {% macro default__nearest_integer(value) %} {{ missing_leaf("nearest_integer") }} {% endmacro %}
 {% macro duckdb__nearest_integer(value) %} {{ return("cast(round_even(" ~ value ~ ", 0) as integer)") }} {% endmacro %}

@@ -96,7 +96,7 @@
     from by_token_kind
 {% endmacro %}
 
-{#- One disjoint count from an inclusive one: 0 where nobody reported it, unknown where no usage is known. -#}
+{#- One disjoint count from an inclusive one: 0 where it was not reported, unknown where no usage is known. -#}
 {% macro tokens_of_kind(count, parts, kind) -%}
     {%- set others = other_parts_of(kind) -%}
     coalesce(
@@ -107,9 +107,9 @@
     ) as {{ kind }}_tokens
 {%- endmacro %}
 
-{#- A price book as joins want it: no open ends, and each price a second time at 12 places where that is the same
-    price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a product that
-    needs no rounding is 50 times cheaper than one cast down from 18 places. -#}
+{#- A price book prepared for joins: no open ends, and each price a second time at 12 places where that is the same
+    price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a
+    product that needs no rounding is 50 times cheaper than one cast down from 18 places. -#}
 {% macro joinable_prices(prices) %}
     with
         prices as (select * from {{ prices }}),
@@ -167,7 +167,7 @@
     case when {{ unused | join(" and ") }} then {{ everyday | join(" + ") }} else {{ cost_columns() | join(" + ") }} end
 {%- endmacro %}
 
-{#- Names of the token kinds of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
+{#- Names of the token kinds of an attempt that were used and priced at their parent's rate; NULL for none. -#}
 {% macro fallbacks_used() -%}
     {%- set used = [] -%}
     {%- for kind in token_kinds() if kind.may_fall_back -%}

@@ -8,7 +8,8 @@ with
             problems.*,
             drivers.driver_dimension,
             drivers.driver_value,
-            -- what stays the same while the words of a driver vary from day to day
+            -- what stays the same while the description of a driver varies from day to
+            -- day
             case
                 when problems.spike_type = 'abuse'
                 then coalesce(drivers.user_id, problems.scope_value)

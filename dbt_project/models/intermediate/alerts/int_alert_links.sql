@@ -1,5 +1,5 @@
 {{ config(materialized="view") }}
--- Where to look next, every filter kept: the focused view (docs/alerts.md has the
+-- Where to look next, with every filter: the focused view (docs/alerts.md has the
 -- grammar of addresses), and a query to paste for the calls behind the alert, largest
 -- cost first.
 {%- set base_url = setting("TOKENTRAIL_BASE_URL", "http://localhost:8080") | trim("/") %}

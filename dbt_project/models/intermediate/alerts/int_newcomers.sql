@@ -40,7 +40,7 @@ with
             and series.scope_value <> '(unattributed)'
             -- where everything is new, nothing is
             and spend.total_days >= {{ alert_parameter("fewest_total_days") }}
-            -- whoever calls an unknown model is not new by that
+            -- a call of an unknown model does not make its caller new
             and {{
                 dbt.datediff(
                     "case when series.is_unknown_model then series.first_unpriced_date else series.first_seen_date end",

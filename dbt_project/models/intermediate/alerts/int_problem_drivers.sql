@@ -53,8 +53,8 @@ select
     ),
     row_number() over (partition by {{ problem_key }} order by chosen.place) as rank,
     case when chosen.place = 1 then equivalents.equivalents end as equivalents,
-    -- against the strongest that says something else: its own parts and parents do not
-    -- compete with it
+    -- compared with the strongest that names something else: its own parts and parents
+    -- do not compete with it
     strength / nullif(
         strength + coalesce(
             max(case when effect <> top_effect or not (is_within_top or is_part_of_top) then strength end) over (

@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- What stood out on a day, gathered by what drives it: a driver explains many series,
--- and they are one problem.
+-- What stood out on a day, grouped by driver: a driver explains many series, and they
+-- are one problem.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
@@ -65,7 +65,7 @@ with
             round,
             max_by(z, z / min_z) as z,
             -- after the first problem of a day, another one is less likely than noise
-            -- that the first one stirred up
+            -- caused by the first one
             max_by(min_z, z / min_z) * case
                 when round <> 1 and bool_or(round = 1) over (partition by {{ day_scope }})
                 then {{ alert_parameter("second_problem_factor") }}
@@ -81,7 +81,7 @@ with
 
 select
     named.* exclude (new_version, leading_tenant_id, leading_user_id, user_id, tenant_id, prompt_version),
-    -- a spike of one identity or one deploy is named by it, however the segment was
+    -- a spike of one identity or one deploy is named after it, however the segment was
     -- found
     case
         when named.spike_type = 'deploy'

@@ -13,8 +13,8 @@ with
         where quarter_at >= (select min(starts_at) from periods) - interval {{ budget_look_back_days() }} day
     ),
 
-    -- what the period before left of its own limit; what it had itself been left is not
-    -- handed on
+    -- what the period before left of its own limit; what it had itself been carried
+    -- over is not passed on
     carried as (
         select
             periods.budget_id,

@@ -1,5 +1,5 @@
--- The changes within periods, and the resets between them: a period starts afresh,
--- whatever the one before ended in.
+-- The changes within periods, and the resets between them: a period starts at ok,
+-- whatever state the one before ended in.
 with
     states as (select * from {{ ref("int_budget_states") }}),
 

@@ -1,6 +1,6 @@
--- Incident events in the order in which they happened, each once. One that makes no
--- sense in the life of its incident is refused with a sentence, and counts as soon as
--- what it lacks has landed.
+-- Incident events in the order in which they happened, each once. One that the
+-- incident's state does not allow is refused with a sentence, and counts as soon as the
+-- event that it lacks has landed.
 {%- set as_arrived = "arrival_date nulls last, landing_file nulls last, content_hash, line_number" %}
 with
     -- the same content may land under several names: it arrived when, and as, the first
@@ -51,7 +51,7 @@ with
         group by incident_id
     ),
 
-    -- what the incident is when the event happens: the last opening, closing or
+    -- the incident's state when the event happens: the last opening, closing or
     -- reopening before it
     placed as (
         select

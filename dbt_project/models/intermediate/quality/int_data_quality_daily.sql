@@ -2,8 +2,8 @@
 with
     attempts as (select * from {{ ref("int_quality_daily") }}),
 
-    -- a rejected line has no date, environment or data mode to be trusted: it stands on
-    -- the day it arrived
+    -- a rejected line has no date, environment or data mode to be trusted: it is
+    -- counted on the day it arrived
     rejects as (
         select
             arrival_date as event_date,

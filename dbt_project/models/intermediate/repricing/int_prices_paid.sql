@@ -1,6 +1,6 @@
--- Each version's rows by who pays them: everybody (`payer_id` NULL) and each tenant
--- that has prices of its own in that version or in the one before or after it. While a
--- tenant has none it pays what everybody does, exactly as `priced` has it.
+-- Each version's rows by payer: everybody (`payer_id` NULL) and each tenant that has
+-- prices of its own in that version or in the one before or after it. While a tenant
+-- has none, it pays what everybody does, exactly as `priced` has it.
 with
     own as (
         select

@@ -1,5 +1,5 @@
 -- Which attempts got their price afterwards, from the record of what each price book
--- version moved.
+-- version changed.
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),

@@ -22,7 +22,7 @@ with
     healed as (select * from {{ ref("int_healed_models") }}),
 
     -- the row reports what is still without a price; healed attempts have their own
-    -- columns it
+    -- columns
     models as (
         select
             {{ model_key | join(", ") }},

@@ -1,13 +1,13 @@
 {{ config(materialized="view") }}
--- Deliveries become attempts: repeats leave, the kept one takes the date of the first.
--- Inclusive counts become disjoint leaves.
+-- Deliveries become attempts: repeats are dropped, the kept one takes the date of the
+-- first. Inclusive counts become disjoint leaves.
 with
     deliveries as (
         select
             *,
             event_date as delivery_date,
             {{ attempt_key(own_attempt_label(), "event_date") }} as own_attempt_key,
-            -- a token kind that nobody reported is 0 where usage is known, and unknown
+            -- a token kind that was not reported is 0 where usage is known, and unknown
             -- where it is not
             case when usage_source <> 'missing' then 0 end as none_unless_missing
         from {{ ref("int_deliveries") }}

@@ -73,9 +73,9 @@ with
         left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
     ),
 
-    -- what the total says beyond input and output: where it is just the reasoning, the
-    -- sender counts that next to the output (xAI); anything else are tokens of a kind
-    -- that nobody knows
+    -- the part of the total beyond input and output: where it is exactly the reasoning,
+    -- the sender counts that next to the output (xAI); anything else is tokens of an
+    -- unknown kind
     beyond as (select *, total_tokens - input_tokens - output_tokens as tokens_beyond_parts from inclusive)
 
 select

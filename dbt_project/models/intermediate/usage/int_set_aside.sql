@@ -1,5 +1,5 @@
--- Lines now set aside: the last decision about each counts. They leave where deliveries
--- begin, and stand among the rejects.
+-- Lines now set aside: the last decision about each counts. They are dropped before
+-- deliveries are made, and are listed with the rejects.
 {%- set dates = [] %}
 {%- if execute %}
     {%- set touched %}

@@ -58,7 +58,8 @@ with
             ) as occurrences_8_weeks,
             cast(sum(occurrences) over {{ so_far }} as bigint) as total_occurrences,
             cast(sum(cost_impact_usd) over {{ so_far }} as decimal(38, 12)) as total_cost_impact_usd,
-            -- an alert that goes on from last week did not come back: it is what it was
+            -- an alert that continues from last week did not come back: its status
+            -- stays
             last_value(
                 case
                     when occurrences > 0 and is_regressed

@@ -47,7 +47,7 @@ with
             member,
             {% for side, name in sides %}
                 {%- set cost = "coalesce(sum(case when side = '" ~ side ~ "' then cost_usd end), 0)" %}
-                -- of a member that used only what has no price the spend is unknown
+                -- the spend of a member whose usage has no price at all is unknown
                 case
                     when
                         {{ cost }} <> 0

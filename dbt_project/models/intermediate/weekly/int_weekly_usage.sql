@@ -1,4 +1,4 @@
--- What each week took and cost, and how far that can be trusted.
+-- Usage and cost of each week, and how far they can be trusted.
 {%- set effects = ["volume", "mix", "retry", "token", "price"] %}
 with
     costs as (

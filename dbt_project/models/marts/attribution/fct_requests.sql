@@ -36,7 +36,7 @@ select
     -- keys
     last_try.request_id,
     last_try.source,
-    -- dimensions, as the last try had them
+    -- dimensions, as the last attempt had them
     last_try.environment,
     last_try.data_mode,
     last_try.endpoint_tag,

@@ -21,7 +21,7 @@ from orchestration.storage import held, sync, write_whole
 from orchestration.wording import second
 
 Line = Mapping[str, object]  # to be written; what a log has is typed by the module that reads it
-# Logs are history and keep the words that a line was written in: here they become the words of today, by log.
+# Logs are history and keep the names that a line was written with: here they become the current names, by log.
 RENAMED_FIELDS: dict[str, dict[str, str]] = {
     "outbox": {"incident_key": "topic"},
     "weekly_reports": {
@@ -127,7 +127,7 @@ def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
 
 
 def _parsed(text: bytes, renamed: Mapping[str, str]) -> dict[str, Any] | None:
-    """The line, with the fields of every object in it under the names of today; None for what is not a whole line."""
+    """The line, with the fields of every object in it under their current names; None for what is not a whole line."""
     try:
         line = json.loads(
             text, object_pairs_hook=lambda fields: {renamed.get(name, name): kept for name, kept in fields}

@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 from orchestration.storage import hold_for_life, is_held
 
 # A run takes its lock when its code is loaded, some ten seconds after it was launched. Should one take longer than this and be
-# given up, it finds that out when it wants to take the lock, and stops.
+# given up, it notices that when it takes the lock, and stops.
 GRACE_SECONDS = 90
 FORGOTTEN_AFTER_SECONDS = 86_400  # lock files of runs that ended; a file is empty
 UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -54,7 +54,7 @@ def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
         for record in dead
     ]
     killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
-    # Dagster's own failure sensor knows no run that a person began
+    # Dagster's own failure sensor does not see runs that a person started
     not_notified = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
     return [*sentences, not_notified] if not_notified else sentences
 

@@ -74,7 +74,7 @@ class Settings:
         "0.05",
         "Share of requests without a price above which the check is an error.",
     )
-    # A week holds each weekday once; over all time a price lost today would drown in a long history.
+    # A week holds each weekday once; over all time, a price lost today would be hidden by a long history.
     unpriced_window_days: int = setting(
         "TOKENTRAIL_UNPRICED_WINDOW_DAYS", "7", "Days, up to the last with real data, over which that share is taken."
     )

@@ -29,7 +29,7 @@ def exact(kind: str, value: object) -> str:
 
 
 def usd(value: str | Decimal) -> str:
-    """1234.567 is $1,234.57; what is less than half a cent is not nothing."""
+    """1234.567 is $1,234.57; less than half a cent is not shown as zero."""
     amount = Decimal(value)
     if amount and abs(amount) < CENT / 2:
         return f"{MINUS if amount < 0 else ''}<$0.01"
@@ -48,7 +48,7 @@ def millionths(value: Decimal, signed: bool = False) -> str:
 
 
 def all_digits(value: Decimal | int | None) -> str:
-    """Every digit that is not a closing zero, so that one can add the figures up; unknown as words."""
+    """Every digit but trailing zeros, so that the figures can be added up; unknown as words."""
     if value is None:
         return "not known"
     return f"{Decimal(value).normalize():,f}" if value else "0"

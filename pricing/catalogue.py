@@ -103,7 +103,7 @@ Period = tuple[datetime | None, datetime | None]  # half-open, naive UTC; None: 
 class Resolved(NamedTuple):
     """A catalogue model; `how` is a phrase for people: 'as reported', 'prefix gemini/ taken off', 'alias ...'.
 
-    asked: what the name asked for that no price looks at; is_moving: whether the name may have meant another model at the
+    asked: what the name requests that no price considers; is_moving: whether the name may have meant another model at the
     time; correction: the dated alias that says which one it meant, with its source.
     """
 
@@ -122,7 +122,7 @@ class Resolved(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What a name means from an instant to another (None: open); None where nobody knows it."""
+    """What a name means from an instant to another (None: open); None where it is not known."""
 
     start: datetime | None
     end: datetime | None
@@ -170,7 +170,7 @@ def _stretches(form: Form, today: Resolved | None, aliases: list[Placed[MeantAli
     for start, end in intervals(bounds, None, None):
         placed = next((placed for placed in aliases if holds(placed[1], start, end)), None)
         if placed is None:
-            # outside of what is written down a name that moved may have meant anything
+            # outside of what is recorded, a name whose meaning changed may have meant anything
             yield Stretch(start, end, today and today._replace(is_moving=today.is_moving or bool(aliases)))
             continue
         _, alias = placed
@@ -222,7 +222,7 @@ def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:
 
 
 def context_of(key: PriceKey) -> dict[str, str]:
-    """What the catalogue's variants look at; reported processing and tier outrank the same words there."""
+    """What the catalogue's variants depend on; reported processing and tier outrank the same names there."""
     context = json.loads(key.price_context) if key.price_context else {}
     context |= {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
     return one_spelling(context)

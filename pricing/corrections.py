@@ -5,7 +5,7 @@ approximate where none says so. A **price** replaces the catalogue's prices of t
 calls that asked for the variants in `when`; with more of them it is the stronger. A **need** is a word of the price
 context that the price depends on: a call that does not say it is priced by the catalogue, as one whose variant has no
 price. Each has its source. A wrong fact is
-worse than an approximate cost: what nobody wrote down with a date stays out.
+worse than an approximate cost: what is not recorded with a date stays out.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "corrections"
 
 
 class Correction(Entry):
-    """What both kinds have: whom it is about, when it holds, and where that is written down."""
+    """What both kinds have: the model, when it holds, and where that is documented."""
 
     provider: Text
     model: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(as_list)]

@@ -69,14 +69,14 @@ Factor = Annotated[Decimal, Field(allow_inf_nan=False)]
 
 
 class Entry(BaseModel):
-    """What every entry has in common: no key that nobody reads, and none without a value."""
+    """What every entry has in common: no unknown key, and none without a value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, protected_namespaces=())
 
     @model_validator(mode="before")
     @classmethod
     def _says_something(cls, content: Any) -> Any:
-        # `tenant:` with nothing behind it would be a price for everybody
+        # `tenant:` without a value would be a price for everybody
         blank = [name for name, value in content.items() if value is None] if isinstance(content, Mapping) else []
         if blank:
             raise ValueError(f"`{blank[0]}` is blank: write a value or delete the line")

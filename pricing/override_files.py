@@ -103,7 +103,7 @@ def _entries(place: str, kind: type[Entry], raw: Sequence[Any], errors: list[str
 def _sentences(error: Exception, kind: type[Entry]) -> list[str]:
     if isinstance(error, ValidationError):
         sentences = [_sentence(detail, kind) for detail in error.errors()]
-        # a misspelt key is also a missing one: say it once
+        # a misspelt key is also a missing one: report it once
         meant = {
             f"`{sentence.split('`')[3]}` is missing"
             for sentence in sentences

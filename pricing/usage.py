@@ -30,7 +30,7 @@ _makes_images = re.compile(r"(?:.*/)?(?:chatgpt-image|gpt-image|dall-e)", re.IGN
 
 
 class Normalised(NamedTuple):
-    """Inclusive counts of a payload, and what the payload says of its price.
+    """Inclusive counts of a payload, and what the payload says about its price.
 
     `model` and `service_tier` are those that served it, `price_words` other words that select a price, each where the
     payload names it. `is_partial`: something was billed that the counts leave out.
@@ -133,7 +133,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The usage in a payload: what stands there under its name, or the payload itself."""
+    """The usage in a payload: the value under its name, or the payload itself."""
     inner = payload.get("response")
     for place in (payload, inner if isinstance(inner, Mapping) else {}):
         for name in ("usage", "usageMetadata"):

@@ -42,7 +42,7 @@ Key = tuple[str, str, str, int]  # the same, to_state, and how many-th change of
 
 
 class Status(TypedDict):
-    """What is used of a row of budget_status. Dates and times are text, as the ledger has them; money is text in all its digits."""
+    """The columns used of a row of budget_status. Dates and times are text, as the ledger has them; money is text in all its digits."""
 
     budget_id: str
     period: str
@@ -65,7 +65,7 @@ class Status(TypedDict):
 
 
 class Change(TypedDict):
-    """What is announced of a row of budget_transitions."""
+    """The columns announced of a row of budget_transitions."""
 
     budget_id: str
     period_start: str
@@ -108,7 +108,7 @@ Kind = Literal["news", "added", "moved", "withdrawn"]
 
 
 class AnnouncedChange(Change):
-    """What makes an announcement the one that it is."""
+    """What identifies an announcement."""
 
     kind: Kind
     known_at: str  # a change that was withdrawn and holds again is announced again
@@ -129,7 +129,7 @@ Line = Watched | Closed | Announcement
 
 @dataclass
 class Announced:
-    """What the ledger adds up to."""
+    """The state that the lines of the ledger add up to."""
 
     watched: dict[str, datetime] = field(default_factory=dict)
     closed: dict[Period, Closed] = field(default_factory=dict)
@@ -198,7 +198,7 @@ def _announcements(lines: list[Line]) -> Iterator[Announcement]:
 
 
 class _Facts:
-    """What the warehouse says now, read once; dates and times as text, as the ledger has them."""
+    """The current rows of the warehouse, read once; dates and times as text, as the ledger has them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
@@ -241,7 +241,7 @@ EVIDENCE_SQL = """
 
 
 def _differences(announced: Announced, facts: _Facts, as_of: datetime) -> Iterator[Line]:
-    """The lines that make the ledger say what the facts say."""
+    """The lines that bring the ledger up to date with the facts."""
     watched, known_at = dict(announced.watched), as_of.isoformat()
     for budget in sorted({budget for budget, _ in facts.status} - watched.keys()):
         watched[budget] = as_of
@@ -312,7 +312,7 @@ def _announcement(
 
 
 def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) -> str | None:
-    """Why the past reads differently: more or fewer calls, other prices, another limit, or else other rules."""
+    """Why the past changed: more or fewer calls, other prices, another limit, or else other rules."""
     if then is None or now is None:
         return None
     for cause, name in (("late_data", "attempts"), ("limit_change", "limit_usd"), ("repricing", "spent_usd")):
@@ -322,7 +322,7 @@ def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) ->
 
 
 def _event(line: Announcement, facts: _Facts) -> Event:
-    """The message of a line, in words that need no second look."""
+    """The message of a line, in words that are understood at a glance."""
     status = facts.status.get(_period(line))
     is_news = line["kind"] == "news"
     severity = SEVERITY[line["to_state"]] if is_news else "warning"
@@ -391,7 +391,7 @@ def _key(row: Change) -> Key:
 
 
 def _instant(text: str) -> datetime:
-    """Times of the warehouse are UTC and do not say so."""
+    """Times of the warehouse are UTC, without a zone."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 

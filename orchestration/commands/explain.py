@@ -119,7 +119,7 @@ def _per(kind: str) -> int:
 
 
 def _is_free_of_charge(name: str, attempt: dict[str, Any]) -> bool:
-    """Nearly nobody charges for the request itself: a line of 1 x 0 explains nothing."""
+    """Hardly any provider charges for the request itself: a line of 1 x 0 explains nothing."""
     return name == "billed_requests" and not attempt["billed_requests_price_usd"]
 
 

@@ -1,4 +1,4 @@
-"""The data root made ready: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
+"""The data root prepared: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
 
 Folders are there and private, Dagster has its configuration, and runs that were killed no longer count as running.
 """

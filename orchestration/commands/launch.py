@@ -1,4 +1,4 @@
-"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used.
+"""The jobs that `make weekly` and `make backfill` start, once their arguments are valid.
 
 Their arguments are in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
 """

@@ -116,7 +116,7 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
 
 
 def versions(home: Path) -> list[Version]:
-    """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored.
+    """The lines of versions.jsonl in the order in which the versions took effect; an incomplete line is ignored.
 
     A line without a format is of the first. Raises PriceBookError when a line names a format that only later code knows.
     """

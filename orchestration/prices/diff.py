@@ -1,4 +1,4 @@
-"""What a pending change of prices would move, before it is applied: `make price-diff`.
+"""How a pending change of prices would change costs, before it is applied: `make price-diff`.
 
 Pending is whatever the next run would book: edited overrides, a newer catalogue, newer code. A trial data root gets a ledger
 with the current version and the pending one, and the published attempts of the models whose prices differ; there dbt builds
@@ -45,7 +45,7 @@ class PriceDiff:
 
     @property
     def moved_usd(self) -> Decimal:
-        """USD that totals would move."""
+        """USD by which totals would change."""
         return sum((row["moved_usd"] for row in self.changes), Decimal(0))
 
 

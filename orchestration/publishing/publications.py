@@ -83,7 +83,7 @@ def _one_publisher(settings: Settings) -> Iterator[None]:
 
 
 def _in_force(settings: Settings) -> Path | None:
-    """The folder that `published` names. A folder of an earlier release in its place is taken over, and a lost link made again."""
+    """The folder that `published` names. A folder of an earlier release in its place is taken over, and a lost link is restored."""
     link = settings.published
     if link.is_symlink():
         folder = link.resolve()
@@ -144,7 +144,7 @@ def _link_files(former: Path, folder: Path) -> None:
 
 
 def _make_durable(folder: Path) -> None:
-    """Everything readable by all, writable by nobody, and on disk. Files that other publications have too are so already."""
+    """Everything readable by all, writable by none, and on disk. Files that other publications have too are so already."""
     for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
             path = Path(parent) / name

@@ -75,7 +75,7 @@ class AlertRule(BaseModel):
 
     @property
     def scope(self) -> tuple:
-        """What the rule holds for; two rows of one scope would contradict each other."""
+        """The scope of the rule; two rows of one scope would contradict each other."""
         return (
             self.alert_type,
             self.scope_dimension,

@@ -30,7 +30,7 @@ Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
 
 
 class Budget(BaseModel):
-    """One row of budgets.csv: one limit (USD a period) of a budget. A blank scope column is any; times are local to the budget's zone."""
+    """One row of budgets.csv: one limit (USD a period) of a budget. A blank scope column means any; times are in the budget's time zone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

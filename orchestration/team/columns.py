@@ -111,7 +111,7 @@ def duplicates(
 
 
 def read_rows(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
-    """Rows by line number, and a sentence for each line that is none."""
+    """Rows by line number, and a sentence for each line that is not one."""
     table, problems = read_table(path)
     rows = {}
     for line, fields in table.items():

@@ -62,7 +62,7 @@ def columns(bars: list[PerhapsUnknown], says: str, before: list[str | None] | No
 
 
 def bridge(first: Bar, effects: list[Bar], last: Bar, says: str) -> tuple[str, str | None]:
-    """From one total to the next by what moved it; also where the axis begins, when that is not at nothing."""
+    """From one total to the next by its effects; also where the axis begins, when that is not zero."""
     steps: list[tuple[str, Decimal, Decimal, str]] = []
     level = Decimal(first[1])
     for label, amount in effects:

@@ -1,4 +1,4 @@
-"""What was reported of a week, and when: the first edition, and one more each time its figures turned out to be others.
+"""What was reported of a week, and when: the first edition, and one more each time its figures changed.
 
 An edition is a line of the ledger with all the figures that it prints. Files are made of the ledger alone, so what readers have
 can be deleted, or lost to a kill, and the next run writes the same bytes.

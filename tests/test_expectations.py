@@ -355,7 +355,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
     )
     assert lines[2].startswith("| selfhosted | acme-7b | team-a | 2026-10-02 | 2 | 3 | 1,204,331 | - |")
     assert lines[3].startswith("| selfhosted | acme-1b | team-a | 2026-10-02 | 2 | 1 | - | - |"), (
-        "an unknown cost is never zero"
+        "unknown is never zero"
     )
 
 

@@ -987,7 +987,7 @@ def test_what_the_page_says_of_deadlines_and_tries_is_so():
     for said in (
         "within 20 seconds",
         "up to three times",
-        "5 minutes at first and 6 hours at most",
+        "5 minutes at first and after 6 hours at most",
         "30 tries or a week",
     ):
         assert said in page

@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -116,6 +117,8 @@ def campaign(settings: Settings, folder: Path, calls: dict[str, int], options: a
         struck[step, "faults"] += 1
         struck[step, "the step failed" if ended.code else "the step coped"] += 1
         struck[step, "failures"] += bool(found)
+        if (number + 1) % 50 == 0:
+            print(f"{number + 1} faults after {time.monotonic() - began:.0f} s.", flush=True)
         for sentence in found:
             failures.append(f"{step}, {action} at {at}: {sentence}")
             print(failures[-1], flush=True)
@@ -140,9 +143,11 @@ def do(settings: Settings, step: str, at: int = 0, action: str = "eio") -> Ended
     process = PROCESSES.Process(target=steps.in_process, args=(step, at, action, counted, said))
     process.start()
     process.join(CALM_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    hung = process.is_alive()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # a dbt that outlived its run would write into the next root
+    process.join()
+    if hung:
         return Ended(1, 0, f"it hung for {CALM_SECONDS} s and was killed")
     return Ended(
         process.exitcode, int(counted.read_text()) if counted.exists() else 0, said.read_text() if said.exists() else ""

@@ -102,6 +102,7 @@ def _rows(relation: duckdb.DuckDBPyRelation) -> list[str]:
 
 def in_process(step: str, at: int, action: str, counted: Path, said: Path) -> None:
     """Do a step, with a fault at one of its calls; dbt's are those of its own process. Leaves their number, or what went wrong."""
+    os.setpgrp()  # so that the campaign can end what this process leaves running
     settings = from_environment()
     try:
         if action == "size":

@@ -210,7 +210,7 @@
 {% macro missing_leaf(name) %}
     {{
         exceptions.raise_compiler_error(
-            "macros/engine has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
+            "macros/core has no `" ~ name ~ "` for " ~ target.type ~ ": add " ~ target.type ~ "__" ~ name ~ "."
         )
     }}
 {% endmacro %}

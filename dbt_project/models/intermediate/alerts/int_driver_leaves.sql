@@ -4,6 +4,7 @@
 -- by which a driver's share of a series is measured.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
+{%- set segment = day_scope ~ ", endpoint_tag, tenant_id, user_id" %}
 with
     past_leaves as (select * from {{ ref("int_driver_past") }} where {{ in_dates("event_date", dates) }}),
 
@@ -14,52 +15,31 @@ with
     routes as (select * from {{ ref("int_driver_routes") }} where {{ in_dates("event_date", dates) }}),
 
     counted as (
-        select {{ day_scope }}, endpoint_tag, tenant_id, user_id, today.requests, past.requests as past_requests
-        from
-            (
-                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
-                from current_leaves
-                group by all
-            ) as today
+        select {{ segment }}, today.requests, past.requests as past_requests
+        from (select {{ segment }}, sum(requests) as requests from current_leaves group by all) as today
         full join
-            (
-                select {{ day_scope }}, endpoint_tag, tenant_id, user_id, sum(requests) as requests
-                from past_leaves
-                group by all
-            ) as past using ({{ day_scope }}, endpoint_tag, tenant_id, user_id)
+            (select {{ segment }}, sum(requests) as requests from past_leaves group by all) as past using (
+                {{ segment }}
+            )
     ),
 
     volume as (
         select
-            {{ day_scope }},
-            endpoint_tag,
-            tenant_id,
-            user_id,
-            coalesce(sum(counted.requests), 0) * any_value(rates.usd_per_request) as actual_usd,
-            coalesce(sum(counted.past_requests), 0)
-            * any_value(rates.scale)
-            * any_value(rates.usd_per_request) as expected_usd,
+            {{ segment }},
+            coalesce(sum(requests), 0) * any_value(rates.usd_per_request) as actual_usd,
+            coalesce(sum(past_requests), 0) * any_value(rates.scale) * any_value(rates.usd_per_request) as expected_usd,
             any_value(rates.usd_per_request) as usd_per_unit
         from counted
         inner join rates using ({{ day_scope }}, endpoint_tag)
-        group by {{ day_scope }}, endpoint_tag, tenant_id, user_id
+        group by {{ segment }}
     ),
 
     costs as (
-        select
-            {{ day_scope }},
-            endpoint_tag,
-            prompt_version,
-            tenant_id,
-            user_id,
-            model,
-            today.usd,
-            today.exposure_usd,
-            past.usd as past_usd
+        select {{ segment }}, prompt_version, model, today.usd, today.exposure_usd, past.usd as past_usd
         from current_leaves as today
         full join
             (select *, '(settled)' as prompt_version from past_leaves) as past using (
-                {{ day_scope }}, endpoint_tag, prompt_version, tenant_id, user_id, model
+                {{ segment }}, prompt_version, model
             )
     ),
 

@@ -27,17 +27,11 @@ with
 
     alerted as (select * from {{ ref("int_masked_days") }}),
 
-    endpoint_days as (
+    same_weekday as (
         select
             {% for column in day_scope.split(", ") %} signal_days.{{ column }}, {% endfor %}
             days.scope_value as endpoint_tag,
-            count(*) as days,
-            avg(
-                case
-                    when extract(dayofweek from days.event_date) = extract(dayofweek from signal_days.signal_date)
-                    then days.requests
-                end
-            ) as weekday_requests
+            avg(days.requests) as requests
         from signal_days
         inner join {{ ref("int_watched_series") }} as days using (environment, data_mode)
         left join
@@ -50,8 +44,10 @@ with
         where
             days.scope_dimension = 'endpoint'
             and days.event_date between signal_days.signal_date - {{ usual_days }} and signal_days.signal_date - 1
+            and extract(dayofweek from days.event_date) = extract(dayofweek from signal_days.signal_date)
             and alerted.event_date is null
         group by all
+        having avg(days.requests) > 0
     ),
 
     calendar as (
@@ -84,10 +80,6 @@ with
         inner join calendar using ({{ day_scope }})
         left join alerted_days using ({{ day_scope }}, endpoint_tag)
         group by all
-    ),
-
-    same_weekday as (
-        select {{ day_scope }}, endpoint_tag, weekday_requests as requests from endpoint_days where weekday_requests > 0
     ),
 
     endpoint_today as (

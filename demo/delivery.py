@@ -12,7 +12,7 @@ from demo import wire
 from demo.traffic import ABSENT, ESTIMATE, PARTS, PROVIDER, cost_usd, day_attempts, of_endpoints, service_account
 from demo.world import ENDPOINT, MODEL, SENDERS, UNKNOWN_MODELS, World, stream
 
-LONGEST_LAG_DAYS = 7  # a try after midnight, five days late, delivered again the day after
+LONGEST_LAG_DAYS = 7  # an attempt after midnight, five days late, delivered again the day after
 LATE_LAGS = (1, 2, 3, 4, 5)
 EPOCH = date(1970, 1, 1)
 GATEWAY = SENDERS.index("gateway")
@@ -75,7 +75,7 @@ def add_shown_fields(world: World, day: date, attempts: pd.DataFrame, draw) -> N
     attempts["noted_tenant"] = np.where(in_metadata & ~no_tenant, tenant, ABSENT)
     attempts["sender"] = of_endpoints("sender")[endpoint].astype(np.int8)
     attempts["origin"] = np.int32(int(f"{day:%Y%m%d}"))
-    attempts["attempt_stated"] = ~happens(0.03) | retried  # a sender that retries says which try it is
+    attempts["attempt_stated"] = ~happens(0.03) | retried  # a sender that retries sends the number of the attempt
     attempts["id_stated"] = ~happens(0.02)
     key = (
         (np.uint64(day.toordinal()) << 40)

@@ -23,7 +23,7 @@ from demo.world import (
     weekday_factor,
 )
 
-# Days into the season and length in days. They stand apart, so that an alert may close before the next one opens; the
+# Days into the season and length in days. They are kept apart, so that an alert may close before the next one opens; the
 # last one still runs when the season ends, so that a demo opens on a live alert.
 SLOTS = ((39, 2), (41, 2), (44, 1), (46, 2), (49, 2), (52, 2), (55, 2), (58, 2))
 
@@ -51,7 +51,7 @@ ANY = -1  # instead of an endpoint: requests are added wherever requests are mad
 @dataclass(frozen=True, eq=False)
 class Incident:
     """One labelled incident, active in [start, end). `strength` is, by spike type: extra requests a day (volume, abuse,
-    concentration), a token factor (token, deploy), the probability that a try fails (retry), or the share of requests
+    concentration), a token factor (token, deploy), the probability that an attempt fails (retry), or the share of requests
     sent elsewhere (price_mix, unknown_model).
 
     A changing incident concerns only the requests of `tenant` or of `only_model` where these are given, and `reach` of
@@ -155,8 +155,8 @@ def _designed(world: World, kind: str, endpoint: int, start: datetime, end: date
         about["strength"] = float(np.clip(extra / (1 + extra), 0.5, 0.75))
     else:
         about["model"] = MODEL["globex-router-preview" if kind == "unknown_model" else "claude-opus-4-5"]
-        dearer = unit_cost(ENDPOINTS[endpoint], MODELS[about["model"]].name) / unit_cost(ENDPOINTS[endpoint])
-        gain = dearer - 1 if kind == "price_mix" else 1
+        price_ratio = unit_cost(ENDPOINTS[endpoint], MODELS[about["model"]].name) / unit_cost(ENDPOINTS[endpoint])
+        gain = price_ratio - 1 if kind == "price_mix" else 1
         about["strength"] = float(np.clip(share * spend / (own * gain), 0.35, 0.95))
     return Incident(**about)
 

@@ -45,7 +45,7 @@ WORDS = {
     ),
     "price_mix": (
         "Pinned the model of the endpoint",
-        "The fallback list of the router began with the dearest model",
+        "The fallback list of the router began with the most expensive model",
         "The router allows the endpoint only the models of its list",
     ),
     "unknown_model": (
@@ -158,7 +158,7 @@ def lives(world: World, season: int) -> list[tuple[Incident, tuple[Step, ...]]]:
 
 
 def _workday(day: date, number: int) -> date:
-    """The n-th day after `day` that is no weekend."""
+    """The n-th day after `day` that is not on a weekend."""
     while number:
         day += timedelta(days=1)
         number -= day.weekday() < 5

@@ -94,7 +94,7 @@ def _requests(world: World, day: date) -> pd.DataFrame:
 
 
 def _choose_version(world: World, day: date, requests: pd.DataFrame) -> None:
-    """The prompt version in force at the time of the request; for a few days some callers still use the last one."""
+    """The prompt version in use at the time of the request; for a few days some callers still use the last one."""
     live = [live_version(world.seed, code, day) for code in range(len(ENDPOINTS))]
     last = [previous_version(world.seed, code, day) for code in range(len(ENDPOINTS))]
     endpoint = requests["endpoint"].to_numpy()

@@ -29,7 +29,7 @@ def new(world: World, formats: str, opening: date) -> dict:
 
 
 def read(path: Path) -> dict | None:
-    """The truth beside an existing world, if any."""
+    """The truth file of an existing world, if any."""
     return json.loads(path.read_text()) if path.exists() else None
 
 

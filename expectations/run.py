@@ -141,7 +141,7 @@ def _great_expectations() -> ModuleType:
     """The library, imported when something has to be judged and not before."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
-        # great_expectations 1.24 imports sre_constants and sre_parse, which Python deprecates: not ours to mend
+        # great_expectations 1.24 imports sre_constants and sre_parse, which Python deprecates: not ours to fix
         warnings.filterwarnings(
             "ignore", message="module 'sre_(constants|parse)' is deprecated", category=DeprecationWarning
         )
@@ -171,7 +171,7 @@ def _add_failure(
     verdict.severity = max(verdict.severity, severity, key=SEVERITIES.index)
     if problem:
         verdict.sentences.append(
-            f"It could not be judged whether this holds: {expectation['meta']['says']} {plain(problem)}"
+            f"It could not be checked whether this holds: {expectation['meta']['says']} {plain(problem)}"
         )
         return
     # an expectation about the table as a whole names no rows: all of them are meant

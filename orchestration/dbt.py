@@ -14,7 +14,7 @@ from orchestration.settings import PROJECT, Settings
 from orchestration.storage import write_whole
 
 DBT_PROJECT = PROJECT / "dbt_project"
-DBT = Path(sys.executable).with_name("dbt")  # ours, whatever stands on PATH
+DBT = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
 BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
 
 

@@ -1,6 +1,6 @@
 """What stopped a build, as sentences that name test or model, file, line and request, and what to do next.
 
-Read from what dbt left behind: the results of its run, and the warehouse as it stands. A failed test is asked again for its
+Read from what dbt left behind: the results of its run, and the warehouse in its current state. A failed test is asked again for its
 rows; those that name an attempt or a line give the line itself, those that name a date and its dimensions the likeliest lines.
 """
 
@@ -43,7 +43,7 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
             return " ".join(_sentences(connection, results))
     except (duckdb.Error, WarehouseBusyError) as error:
         named = ", ".join(_name(result) for result in results)
-        return f"{named} failed; which lines are behind it cannot be asked: {first_line(error)}" if named else ""
+        return f"{named} failed; the lines that caused it cannot be determined: {first_line(error)}" if named else ""
 
 
 def _results(settings: Settings, since: datetime) -> list[dict]:
@@ -67,7 +67,7 @@ def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> It
         try:
             words, lines = ask(connection, result)
         except duckdb.Error as error:
-            yield f"Which lines are behind it cannot be asked: {first_line(error)}."
+            yield f"The lines that caused it cannot be determined: {first_line(error)}."
             continue
         if lines:
             yield f"{words} {_listed(lines)}."
@@ -99,7 +99,7 @@ def _lines_of_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple
     if not exact and "event_date" not in there:
         return "", []
     same = [f"fact.{theirs} = failing.{ours}" for ours, theirs in (exact or {"event_date": "event_date"}).items()]
-    # a mart calls what nobody owns (unattributed); a test may leave a dimension out of some of its rows
+    # a mart shows a missing dimension as (unattributed); a test may leave a dimension out of some of its rows
     same += [
         f"(failing.{name} is null or coalesce(fact.{name}, '(unattributed)') = failing.{name})"
         for name in (*SCOPE, *(() if exact else DIMENSIONS))
@@ -117,7 +117,7 @@ def _lines_of_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple
         order by lines.is_new desc, abs(lines.cost_usd) desc nulls last, 1, 2 limit {LINES}
         """  # noqa: S608
     ).fetchall()
-    return ("The lines are" if exact else "The likeliest lines are"), lines
+    return ("The lines are" if exact else "The most likely lines are"), lines
 
 
 # Load ids sort by time: what was loaded after the newest row that readers see was built is new to them.
@@ -125,7 +125,7 @@ _SINCE = "coalesce((select strftime(max(built_at), '%Y%m%dT%H%M%S') from tokentr
 
 
 def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, list[Line]]:
-    """The lines with the largest counts among those that arrived since the last publication: a model seldom dies of another."""
+    """The lines with the largest counts among those that arrived since the last publication: a model seldom fails for any other reason."""
     dates = connection.execute(
         f"select distinct event_date from staging.stg_loads where event_date is not null and load_id > {_SINCE}"  # noqa: S608
     ).fetchall()
@@ -143,4 +143,4 @@ def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, l
         limit 3
         """  # noqa: S608
     ).fetchall()
-    return "The largest figures that came since the last publication are in", lines
+    return "The largest figures that arrived since the last publication are in", lines

@@ -1,10 +1,10 @@
 """Logs of the ledger: one JSON object a line, only ever appended, on disk before the next step is taken.
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
-the next writer cuts it off. What the lines say stands where they are written: notifications/outbox.py,
+the next writer cuts it off. The content of lines is documented where they are written: notifications/outbox.py,
 budgets/announcements.py, weekly/editions.py, landing/set_aside.py.
 
-What is said is said from an instant (`as_of`), and the ledger remembers the latest one: a run that speaks from an earlier instant
+A run reports as of an instant (`as_of`), and the ledger remembers the latest one: a run that reports as of an earlier instant
 (a pinned TOKENTRAIL_AS_OF, a clock that jumped back) would take what it cannot see yet for something that no longer holds.
 """
 
@@ -21,7 +21,7 @@ from orchestration.storage import held, sync, write_whole
 from orchestration.wording import second
 
 Line = Mapping[str, object]  # to be written; what a log has is typed by the module that reads it
-# Logs are history and keep the words that a line was written in: here they become the words of today, by log.
+# Logs are history and keep the names that a line was written with: here they become the current names, by log.
 RENAMED_FIELDS: dict[str, dict[str, str]] = {
     "outbox": {"incident_key": "topic"},
     "weekly_reports": {
@@ -98,18 +98,18 @@ def replace_log(path: Path, text: str) -> None:
 
 
 def why_too_early(folder: Path, lines: Iterable[Line], as_of: datetime) -> str | None:
-    """The sentence that says why a run must not add to this part of the ledger: it speaks from an earlier instant than another did."""
+    """The sentence that says why a run must not add to this part of the ledger: it reports as of an earlier instant than another did."""
     latest = _spoken_from(folder, lines)
     if latest is None or latest <= as_of:
         return None
     return (
-        f"This run speaks from {second(as_of)} UTC, and {folder.name} in the ledger has spoken from {second(latest)} "
-        "UTC: nothing is said, corrected or sent. A run that speaks from then or later does it; docs/operate.md says more."
+        f"This run reports as of {second(as_of)} UTC, and {folder.name} in the ledger already has reports as of {second(latest)} "
+        "UTC: nothing is announced, corrected or sent. A run as of then or later does that; docs/operate.md says more."
     )
 
 
 def remember_instant(folder: Path, lines: Iterable[Line], as_of: datetime) -> None:
-    """Keeps the instant that a run spoke from, also when it had nothing to say. Only the folder's writer may."""
+    """Keeps the instant as of which a run reported, also when it had nothing to report. Only the folder's writer may."""
     latest = _spoken_from(folder, lines)
     if latest is None or latest < as_of:
         replace_log(folder / "spoken_from", as_of.astimezone(UTC).isoformat() + "\n")
@@ -127,7 +127,7 @@ def _spoken_from(folder: Path, lines: Iterable[Line]) -> datetime | None:
 
 
 def _parsed(text: bytes, renamed: Mapping[str, str]) -> dict[str, Any] | None:
-    """The line, with the fields of every object in it under the names of today; None for what is not a whole line."""
+    """The line, with the fields of every object in it under their current names; None for what is not a whole line."""
     try:
         line = json.loads(
             text, object_pairs_hook=lambda fields: {renamed.get(name, name): kept for name, kept in fields}

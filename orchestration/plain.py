@@ -1,4 +1,4 @@
-"""Words that came with data or with a command, as people may see them: nothing hidden, nothing that a terminal or a chat obeys.
+"""Words that came with data or with a command, as people may see them: nothing hidden, and nothing that a terminal or a chat would execute.
 
 A name is whatever a sender wrote: `[/x]` is markup to rich, an escape code clears a terminal, `<!channel>` wakes a whole company.
 """
@@ -21,8 +21,8 @@ TITLE = {
     "`": "'",
     "[": "(",
     "]": ")",
-}  # e-mail shows a title as it is, so entities would stand there
-ZERO_WIDTH = "\N{ZERO WIDTH SPACE}"  # behind @ and before // : then neither calls nor links
+}  # e-mail shows a title as it is, so entities would be visible
+ZERO_WIDTH = "\N{ZERO WIDTH SPACE}"  # after @ and before // : then neither notifies nor links
 
 
 class ArgumentError(ValueError):
@@ -70,12 +70,12 @@ def _harmless(text: object, replaced: dict[str, str], most: int) -> str:
 
 
 def plain_console(width: int | None = None, file: IO[str] | None = None) -> Console:
-    """A console that takes no text for markup, and `:bomb:` for no picture."""
+    """A console that never reads text as markup, or `:bomb:` as a picture."""
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def argument(variable: str, example: str) -> str:
-    """What `make` was given in a variable, as it stands: make hands it on in the environment, so that no shell reads it.
+    """What `make` was given in a variable, unchanged: make hands it on in the environment, so that no shell reads it.
 
     Raises ArgumentError where it is empty, or no text (bytes that are not UTF-8).
     """

@@ -1,4 +1,4 @@
-"""Which runs are alive: each holds a lock while its process lives, so one that was killed is found, marked and spoken of.
+"""Which runs are alive: each holds a lock while its process lives, so one that was killed is found, marked and reported.
 
 Dagster learns how a run ended from the run itself. One that was killed stays "started" for ever, and since one run at a time may
 write the warehouse, no other would begin. The kernel frees a lock with its process, so nothing can be mistaken for a live one.
@@ -15,11 +15,11 @@ from orchestration.settings import Settings
 from orchestration.storage import hold_for_life, is_held
 
 # A run takes its lock when its code is loaded, some ten seconds after it was launched. Should one take longer than this and be
-# given up, it finds that out when it wants to take the lock, and stops.
+# given up, it notices that when it takes the lock, and stops.
 GRACE_SECONDS = 90
 FORGOTTEN_AFTER_SECONDS = 86_400  # lock files of runs that ended; a file is empty
 UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-DIED = "Its process ended without a word: it was killed, or the machine went down. What it was about to do, the next run does."
+DIED = "Its process ended without reporting anything: it was killed, or the machine went down. The next run does what it left undone."
 
 _ours: set[str] = set()  # runs of this process, which holds their locks
 
@@ -39,7 +39,7 @@ def live(settings: Settings, run_id: str, instance: DagsterInstance) -> None:
 
 
 def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
-    """Mark every run whose process is gone as failed, or canceled where that was asked for, and tell on-call; a sentence for each."""
+    """Mark every run whose process is gone as failed, or canceled where that was asked for, and notify on-call; a sentence for each."""
     records = instance.get_run_records(RunsFilter(statuses=UNDER_WAY))
     dead = [record for record in records if not _is_alive(settings, record)]
     for record in dead:
@@ -49,13 +49,14 @@ def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
         else:
             instance.report_run_failed(run, DIED)
     _forget_locks(settings, {record.dagster_run.run_id for record in records})
-    said = [
-        f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found dead. {DIED}" for record in dead
+    sentences = [
+        f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found to have died. {DIED}"
+        for record in dead
     ]
     killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
-    # Dagster's own failure sensor knows no run that a person began
-    not_told = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
-    return [*said, not_told] if not_told else said
+    # Dagster's own failure sensor does not see runs that a person started
+    not_notified = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
+    return [*sentences, not_notified] if not_notified else sentences
 
 
 def _lock_file(settings: Settings, run_id: str) -> Path:

@@ -39,10 +39,12 @@ class Settings:
         "TOKENTRAIL_LANDING", "", "Landing folder or object-store address (s3://...); empty: <data root>/landing."
     )
     as_of: datetime = setting(
-        "TOKENTRAIL_AS_OF", "", "The instant the run speaks from (RFC 3339); empty: now. Nothing else reads the clock."
+        "TOKENTRAIL_AS_OF",
+        "",
+        "The instant as of which the run reports (RFC 3339); empty: now. Nothing else reads the clock.",
     )
     id_secret: str = setting(
-        "TOKENTRAIL_ID_SECRET", "", "When set, tenant and user ids are replaced by HMAC-SHA256 under it while loading."
+        "TOKENTRAIL_ID_SECRET", "", "When set, loading replaces tenant and user ids by their HMAC-SHA256 with this key."
     )
     max_line_bytes: int = setting(
         "TOKENTRAIL_MAX_LINE_BYTES", "4194304", "Longer lines are rejected: usage events are a few hundred bytes."
@@ -56,10 +58,10 @@ class Settings:
     give_up_rejects: int = setting(
         "TOKENTRAIL_GIVE_UP_REJECTS",
         "10000",
-        "A file is given up after more refused lines than this, when they are nearly all of it.",
+        "A file is given up after more refused lines than this, if they are nearly all of its lines.",
     )
     give_up_share: float = setting(
-        "TOKENTRAIL_GIVE_UP_SHARE", "0.9", "Share of a file's lines, refused, that counts as nearly all of it."
+        "TOKENTRAIL_GIVE_UP_SHARE", "0.9", "Share of refused lines that counts as nearly all lines of a file."
     )
     identity_window_days: int = setting(
         "TOKENTRAIL_IDENTITY_WINDOW_DAYS", "1", "Days over which a repeated id is the same attempt or request."
@@ -72,18 +74,18 @@ class Settings:
         "0.05",
         "Share of requests without a price above which the check is an error.",
     )
-    # A week holds each weekday once; over all time a price lost today would drown in a long history.
+    # A week holds each weekday once; over all time, a price lost today would be hidden by a long history.
     unpriced_window_days: int = setting(
         "TOKENTRAIL_UNPRICED_WINDOW_DAYS", "7", "Days, up to the last with real data, over which that share is taken."
     )
     # Three days let a model that appears on a Friday be priced on Monday; a price takes minutes once somebody looks.
     unpriced_sla_days: int = setting(
-        "TOKENTRAIL_UNPRICED_SLA_DAYS", "3", "Days in which a model without a price should get one."
+        "TOKENTRAIL_UNPRICED_SLA_DAYS", "3", "Days within which a model without a price should get one."
     )
     base_url: str = setting(
         "TOKENTRAIL_BASE_URL",
         "http://localhost:8080",
-        "Where readers open drill-down addresses: the base of every `drill_url`.",
+        "Where readers open drill-down links: the base of every `drill_url`.",
     )
     export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
     time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")
@@ -117,7 +119,7 @@ class Settings:
 
     @property
     def published(self) -> Path:
-        """What readers open: marts.duckdb, exports, weekly pages, docs; a link to the publication in force."""
+        """What readers open: marts.duckdb, exports, weekly pages, docs; a link to the current publication."""
         return self.data / "published"
 
     @property
@@ -155,9 +157,7 @@ def _path(text: str) -> Path:
     odd = sorted({character for character in text if character in UNUSABLE or not character.isprintable()})
     if odd:
         named = " ".join(repr(character)[1:-1] for character in odd)
-        raise ValueError(
-            f"{named} cannot stand in the path, which DuckDB, dbt, SQLite or make would read as something else"
-        )
+        raise ValueError(f"{named} cannot be part of the path, because DuckDB, dbt, SQLite or make would misread it")
     if any(part != part.strip() for part in Path(text).parts):
         raise ValueError("a name in the path begins or ends with a blank")
     if text == "~" or text.startswith("~/"):
@@ -193,9 +193,9 @@ def _checked(settings: Settings) -> Settings:
     if not 0 < settings.give_up_share <= 1:
         raise ValueError("TOKENTRAIL_GIVE_UP_SHARE is a share of a file's lines: give a number above 0 and up to 1.")
     if settings.unpriced_window_days < 1:
-        raise ValueError("TOKENTRAIL_UNPRICED_WINDOW_DAYS is below 1: the share of no day at all cannot be taken.")
+        raise ValueError("TOKENTRAIL_UNPRICED_WINDOW_DAYS is below 1: a share needs at least one day.")
     if settings.unpriced_sla_days < 0:
-        raise ValueError("TOKENTRAIL_UNPRICED_SLA_DAYS is below 0: give the days in which a price should be found.")
+        raise ValueError("TOKENTRAIL_UNPRICED_SLA_DAYS is below 0: give the days within which a price should be found.")
     return settings
 
 
@@ -204,7 +204,7 @@ def _check_data_root(data: Path) -> None:
         data.is_relative_to(PROJECT / name) for name in (*CODE, ".git", ".venv")
     ):
         raise ValueError(
-            f"TOKENTRAIL_DATA is '{data}', where other files live: give a folder of its own, such as {PROJECT / 'data'}."
+            f"TOKENTRAIL_DATA is '{data}', which holds other files: give a folder of its own, such as {PROJECT / 'data'}."
         )
     if data.exists() and not data.is_dir():
         raise ValueError(f"TOKENTRAIL_DATA is '{data}', which is a file: give a folder.")

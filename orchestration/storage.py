@@ -1,4 +1,4 @@
-"""How files come to be, and who may write: whole under their name or not at all, and one writer at a time.
+"""How files are written, and who may write: whole under their name or not at all, and one writer at a time.
 
 The only module that renames what it has written, waits for the disk and locks. A file is written under a name that begins with
 a dot and ends in `.partial`, which no reader looks at, and gets its own name by one rename. Every lock is freed by the kernel
@@ -40,7 +40,7 @@ def partial_path(path: Path) -> Path:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yields a name to write to; what stands there at the end appears as `path`, by one rename after it is on disk.
+    """Yields a name to write to; what is there at the end appears as `path`, by one rename after it is on disk.
 
     An error or a kill leaves `path` as it was.
     """
@@ -76,7 +76,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def held(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Holds a lock file, in which its owner's name stands. Raises LockHeldError when it is not free within `wait_seconds`."""
+    """Holds a lock file, which contains its owner's name. Raises LockHeldError when it is not free within `wait_seconds`."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(handle, path, wait_seconds)
@@ -103,7 +103,7 @@ def hold_for_life(path: Path) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process that lives holds a lock file. Raises FileNotFoundError when nobody made it."""
+    """Whether a process that lives holds a lock file. Raises FileNotFoundError when it does not exist."""
     handle = os.open(path, os.O_RDWR)
     try:
         return not _try_lock(handle)
@@ -150,7 +150,7 @@ def _owner(path: Path) -> str:
 
 
 def _write_owner(handle: int, text: str) -> None:
-    """For whoever waits; the lock holds without it, on a full disk too."""
+    """For the process that waits; the lock holds without it, on a full disk too."""
     with suppress(OSError):
         os.ftruncate(handle, 0)
         os.pwrite(handle, text.encode(), 0)

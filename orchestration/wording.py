@@ -29,7 +29,7 @@ def exact(kind: str, value: object) -> str:
 
 
 def usd(value: str | Decimal) -> str:
-    """1234.567 is $1,234.57; what is less than half a cent is not nothing."""
+    """1234.567 is $1,234.57; less than half a cent is not shown as zero."""
     amount = Decimal(value)
     if amount and abs(amount) < CENT / 2:
         return f"{MINUS if amount < 0 else ''}<$0.01"
@@ -48,7 +48,7 @@ def millionths(value: Decimal, signed: bool = False) -> str:
 
 
 def all_digits(value: Decimal | int | None) -> str:
-    """Every digit that is not a closing zero, so that one can add the figures up; unknown as words."""
+    """Every digit but trailing zeros, so that the figures can be added up; unknown as words."""
     if value is None:
         return "not known"
     return f"{Decimal(value).normalize():,f}" if value else "0"
@@ -159,8 +159,8 @@ def first_line(error: object) -> str:
     The name of its type where it has no words.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(HEADINGS)] or lines
-    return (said or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
+    messages = [line for line in lines if not line.startswith(HEADINGS)] or lines
+    return (messages or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
 
 
 def _parsed(value: str) -> datetime:

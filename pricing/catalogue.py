@@ -31,7 +31,7 @@ from pricing.corrections import (
     corrected_prices,
     meant_by,
     needed_bounds,
-    unsaid,
+    unstated,
 )
 from pricing.names import FREE_ROUTERS, MOVING_NAME, ROUTER, Form, forms, is_free_of_charge, is_moving
 from pricing.override_entries import holds
@@ -74,7 +74,7 @@ _EDITION = re.compile(
     r"embedding|fast|flash|image|live|lite|max|micro|mini|nano|pro|realtime|transcribe|tts|ultra|\d+(\.\d+)?b"
 )
 
-# Words that ask for nothing but the standard rate.
+# Words that request the standard rate and nothing else.
 STANDARD = {
     "processing": {"realtime"},
     "service_tier": {"auto", "default", "on-demand", "on_demand", "standard", "standard_only"},
@@ -91,7 +91,7 @@ FREE = {
     *((ROUTER, name) for name in FREE_ROUTERS),
 }
 
-# Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and stand in
+# Groq bills at least 10 seconds of audio per call: a price per second cannot say that, so these have none and are listed in
 # the unpriced queue instead of being charged too little.
 MINIMUM_BILLED = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
 AUDIO_DURATIONS = frozenset({"audio_seconds", "input_audio_seconds", "output_audio_seconds"})
@@ -103,7 +103,7 @@ Period = tuple[datetime | None, datetime | None]  # half-open, naive UTC; None: 
 class Resolved(NamedTuple):
     """A catalogue model; `how` is a phrase for people: 'as reported', 'prefix gemini/ taken off', 'alias ...'.
 
-    asked: what the name asked for that no price looks at; is_moving: whether the name may have meant another model at the
+    asked: what the name requests that no price considers; is_moving: whether the name may have meant another model at the
     time; correction: the dated alias that says which one it meant, with its source.
     """
 
@@ -122,7 +122,7 @@ class Resolved(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What a name means from an instant to another (None: open); None where nobody knows it."""
+    """What a name means from an instant to another (None: open); None where it is not known."""
 
     start: datetime | None
     end: datetime | None
@@ -170,7 +170,7 @@ def _stretches(form: Form, today: Resolved | None, aliases: list[Placed[MeantAli
     for start, end in intervals(bounds, None, None):
         placed = next((placed for placed in aliases if holds(placed[1], start, end)), None)
         if placed is None:
-            # outside of what is written down a name that moved may have meant anything
+            # outside of what is recorded, a name whose meaning changed may have meant anything
             yield Stretch(start, end, today and today._replace(is_moving=today.is_moving or bool(aliases)))
             continue
         _, alias = placed
@@ -222,7 +222,7 @@ def _clauses(match: types.MatchLogic) -> Iterator[types.MatchLogic]:
 
 
 def context_of(key: PriceKey) -> dict[str, str]:
-    """What the catalogue's variants look at; reported processing and tier outrank the same words there."""
+    """What the catalogue's variants depend on; reported processing and tier outrank the same names there."""
     context = json.loads(key.price_context) if key.price_context else {}
     context |= {name: value for name in ("processing", "service_tier") if (value := getattr(key, name))}
     return one_spelling(context)
@@ -329,7 +329,7 @@ def _row(
     applied = {f"{name}={value}" for each in active for name, value in each.when.items()}
     applied |= {pair for _, correction in corrections for pair in correction.pairs}
     missing = [] if is_without_charge else _missing_variants(key, applied)
-    missing += unsaid(resolved.provider.id, resolved.model.id, context_of(key), valid)
+    missing += unstated(resolved.provider.id, resolved.model.id, context_of(key), valid)
     cites = [resolved.correction, *(cited(placed) for placed in corrections)]
     bounds = (*valid, *seconds, *tokens)
     return {
@@ -376,7 +376,7 @@ def _active_variants(model: types.ModelInfo, context: dict[str, str], instant: d
 
 
 def _missing_variants(key: PriceKey, applied: set[str]) -> list[str]:
-    """What was asked for that no price in force looks at: such a call is priced at the standard rate, and says so."""
+    """What was requested that no valid price considers: such a call is priced at the standard rate, and says so."""
     priced = {pair.partition("=")[0] for pair in applied}
     return [
         f"{name}={value}"

@@ -22,10 +22,10 @@ class _Meaning(NamedTuple):
 
 
 def compile_key(key: PriceKey, overrides: Overrides = NO_OVERRIDES) -> list[Row]:
-    """Disjoint rows that cover all time, all hours and all input sizes; a stretch nobody prices has prices None.
+    """Disjoint rows that cover all time, all hours and all input sizes; a period without a price has prices None.
 
-    They are for everybody (`tenant_id` None). A tenant with an override of its own has rows beside them, from the first
-    instant at which it pays something else than everybody to the last.
+    They are for everybody (`tenant_id` None). A tenant with an override of its own has rows next to them, from the first
+    instant at which it pays something other than everybody to the last.
     """
     meanings = list(_meanings(key, overrides))
     everybody = _rows(key, overrides, meanings)

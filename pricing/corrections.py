@@ -5,7 +5,7 @@ approximate where none says so. A **price** replaces the catalogue's prices of t
 calls that asked for the variants in `when`; with more of them it is the stronger. A **need** is a word of the price
 context that the price depends on: a call that does not say it is priced by the catalogue, as one whose variant has no
 price. Each has its source. A wrong fact is
-worse than an approximate cost: what nobody wrote down with a date stays out.
+worse than an approximate cost: what is not recorded with a date stays out.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "corrections"
 
 
 class Correction(Entry):
-    """What both kinds have: whom it is about, when it holds, and where that is written down."""
+    """What both kinds have: the model, when it holds, and where that is documented."""
 
     provider: Text
     model: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(as_list)]
@@ -83,7 +83,7 @@ class _File(Entry):
     needs: tuple[NeededWord, ...] = ()
 
 
-UNSAID = "unknown"
+UNSTATED = "unknown"
 
 
 AnyKind = TypeVar("AnyKind", bound=Correction)
@@ -101,12 +101,12 @@ def corrected_prices(provider_id: str, model_id: str, context: Mapping[str, str]
     return sorted(found, key=lambda placed: len(placed[1].when))
 
 
-def unsaid(
+def unstated(
     provider_id: str, model_id: str, context: Mapping[str, str], valid: tuple[datetime | None, datetime | None]
 ) -> list[str]:
-    """What a call of a catalogue model did not say, and its price depends on: `search_context_size=unknown`."""
+    """What a call of a catalogue model did not send although its price depends on it: `search_context_size=unknown`."""
     return [
-        f"{need.word}={UNSAID}"
+        f"{need.word}={UNSTATED}"
         for _, need in _of(NeededWord)
         if need.provider == provider_id and model_id in need.model and need.word not in context and holds(need, *valid)
     ]

@@ -1,4 +1,4 @@
-"""What a reported model name says: which parts of it name a way to the model, and which name the model.
+"""What a reported model name says: which parts of it name a route to the model, and which name the model.
 
 Clients and gateways write more than the model into its name: the path of a resource (`models/gemini-2.5-flash`, a Bedrock
 ARN), the size of the context window (`claude-opus-5[1m]`), how OpenRouter is to route the call (`:nitro`), who bills it
@@ -23,7 +23,9 @@ CHARGED_SUFFIXES = frozenset({"online"})
 FREE_SUFFIX = ":free"
 FREE_ROUTERS = frozenset({"openrouter/free", "free"})
 
-MOST_PARTS = 6  # nobody writes more of them, and a name of a thousand prefixes is looked up no longer than another
+MOST_PARTS = (
+    6  # no sender writes more of them, and a name of a thousand prefixes takes no longer to look up than another
+)
 
 _CONTEXT_WINDOW = re.compile(r"\[\d+[km]\]$", re.IGNORECASE)
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[^:/]*:[^:/]*:(?P<kind>[a-z-]+)/", re.IGNORECASE)

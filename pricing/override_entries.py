@@ -46,8 +46,8 @@ def as_list(value: Any) -> Any:
 def _discount(factor: Decimal) -> Decimal:
     if not 0 < factor <= 1:
         raise ValueError(
-            f"{factor:f} is no discount: 15 % off is 0.85, so it lies above 0 and up to 1; "
-            "no charge at all is `free: true`, a dearer price is `uplift_factor`"
+            f"{factor:f} is not a discount: 15 % off is 0.85, so it lies above 0 and up to 1; "
+            "no charge at all is `free: true`, a higher price is `uplift_factor`"
         )
     return factor
 
@@ -55,7 +55,7 @@ def _discount(factor: Decimal) -> Decimal:
 def _uplift(factor: Decimal) -> Decimal:
     if not 1 <= factor <= HIGHEST_FACTOR:
         raise ValueError(
-            f"{factor:f} is no uplift: 10 % more is 1.1, so it lies from 1 to {HIGHEST_FACTOR}; "
+            f"{factor:f} is not an uplift: 10 % more is 1.1, so it lies from 1 to {HIGHEST_FACTOR}; "
             "a lower price is `discount_factor`"
         )
     return factor
@@ -69,14 +69,14 @@ Factor = Annotated[Decimal, Field(allow_inf_nan=False)]
 
 
 class Entry(BaseModel):
-    """What every entry has in common: no key that nobody reads, and none without a value."""
+    """What every entry has in common: no unknown key, and none without a value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, protected_namespaces=())
 
     @model_validator(mode="before")
     @classmethod
     def _says_something(cls, content: Any) -> Any:
-        # `tenant:` with nothing behind it would be a price for everybody
+        # `tenant:` without a value would be a price for everybody
         blank = [name for name, value in content.items() if value is None] if isinstance(content, Mapping) else []
         if blank:
             raise ValueError(f"`{blank[0]}` is blank: write a value or delete the line")
@@ -127,9 +127,11 @@ class PriceOverride(Entry):
         if own := sorted({*(self.price_context or ())} & {*VARIANT_KEYS}):
             raise ValueError(f"`price_context` has `{own[0]}`, which is a key of its own: move it up")
         if self.tiers and not self.per_million_tokens:
-            raise ValueError("`tiers` need `per_million_tokens` beside them: the rates up to the first tier")
+            raise ValueError("`tiers` need `per_million_tokens` in the same entry: the rates up to the first tier")
         if self.is_list_price and (self.kind != "price" or self.free):
-            raise ValueError("`is_list_price` says of written rates that discounts apply to them: delete it here")
+            raise ValueError(
+                "`is_list_price` says that discounts apply to the rates of an entry, and this one has none: delete it here"
+            )
         starts = [tier.above_input_tokens for tier in self.tiers]
         if starts != sorted(set(starts)):
             raise ValueError("`tiers` are not in rising order of `above_input_tokens`: sort them")
@@ -215,7 +217,7 @@ NO_OVERRIDES = Overrides()
 
 
 def _undated(entry: Entry) -> set[str]:
-    """An alias without dates says what it said before there were any."""
+    """An alias without dates reads as it did before aliases had dates."""
     return {name for name in ("starts_at", "ends_at") if isinstance(entry, Alias) and getattr(entry, name) is None}
 
 

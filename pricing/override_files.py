@@ -65,7 +65,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
         if key.value in seen:
-            problem = f"`{key.value}` is written twice, the first would be lost: delete one"
+            problem = f"`{key.value}` is written twice and the first would be ignored: delete one"
             raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
         seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
@@ -103,7 +103,7 @@ def _entries(place: str, kind: type[Entry], raw: Sequence[Any], errors: list[str
 def _sentences(error: Exception, kind: type[Entry]) -> list[str]:
     if isinstance(error, ValidationError):
         sentences = [_sentence(detail, kind) for detail in error.errors()]
-        # a misspelt key is also a missing one: say it once
+        # a misspelt key is also a missing one: report it once
         meant = {
             f"`{sentence.split('`')[3]}` is missing"
             for sentence in sentences
@@ -114,7 +114,7 @@ def _sentences(error: Exception, kind: type[Entry]) -> list[str]:
         hint = ": indent with spaces, not with tabs" if "'\\t'" in (error.problem or "") else ""
         return [f"line {error.problem_mark.line + 1}: {error.problem}{hint}."]
     if isinstance(error, yaml.reader.ReaderError):
-        return [f"character {error.position + 1}: it holds a character that is no text: save the file as UTF-8."]
+        return [f"character {error.position + 1}: it holds a character that is not text: save the file as UTF-8."]
     return [f"{str(error).rstrip('.')}."]
 
 
@@ -135,26 +135,26 @@ def _sentence(detail: Any, kind: type[Entry]) -> str:
         case "string_too_short":
             return f"`{where}` is blank: write a value or delete the line."
         case "string_type" if isinstance(detail["input"], int | Decimal | date):
-            return f"`{where}` is {detail['input']}, which is no text: put it in quotes."
+            return f"`{where}` is {detail['input']}, which is not text: put it in quotes."
         case _:
             given = f" is {detail['input']}" if isinstance(detail["input"], str | int | Decimal) else ""
             return f"`{where or 'entry'}`{given}: {detail['msg'][0].lower()}{detail['msg'][1:].rstrip('.')}."
 
 
 def _overlaps(prices: list[tuple[str, PriceOverride]]) -> Iterator[str]:
-    """Two entries of one kind and scope that hold at one time leave open which price an attempt pays."""
+    """Two entries of one kind and scope that hold at one time leave open which price applies to an attempt."""
     alike: dict[tuple[Any, ...], list[tuple[str, PriceOverride]]] = {}
     for place, entry in sorted(prices, key=lambda found: found[1].starts_at):
         for model in sorted({*entry.model}) if entry.model else ("all models",):
             key = (entry.kind, entry.provider, entry.model is None, model, entry.scope)
             alike.setdefault(key, []).append((place, entry))
-    told = set()
+    reported = set()
     for (*_, model, _), entries in alike.items():
         for (first_place, first), (second_place, second) in combinations(entries, 2):
             is_over = first.ends_at is not None and first.ends_at <= second.starts_at
-            if is_over or (first_place, second_place) in told:
+            if is_over or (first_place, second_place) in reported:
                 continue
-            told.add((first_place, second_place))
+            reported.add((first_place, second_place))
             since = day_of(second.starts_at)
             end_first = f"end the first with `to: {since}` or " if first.starts_at < second.starts_at else ""
             both = _both(first_place, second_place, prices)

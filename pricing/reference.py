@@ -77,7 +77,7 @@ def row_at(rows: list[Row], at: datetime, input_tokens: int, tenant: str | None 
 
 
 def canonical_context(price_context: Mapping[str, str] | None) -> str | None:
-    """A price context as price keys carry it: JSON with sorted keys, None when there is nothing in it."""
+    """A price context as price keys have it: JSON with sorted keys, None when there is nothing in it."""
     if not price_context:
         return None
     return json.dumps(dict(price_context), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

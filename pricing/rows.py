@@ -66,7 +66,7 @@ def priced_columns(prices: Mapping[str, Decimal], unpriceable: frozenset[str] = 
     leaves, others, fallbacks = coverage(frozenset(prices))
     columns: Row = {leaf.price_column: prices.get(leaves[leaf.name] or "") for leaf in LEAVES}
     columns["billed_requests_price_usd"] = prices.get("requests", Decimal(0).quantize(PRICE_SCALE))
-    # What repeats a leaf is paid there.
+    # What repeats a leaf is priced there.
     texts = {
         name: "0" if name in RESTATED else f"{prices[others[name]].normalize():f}"
         for name in OTHER_UNITS
@@ -107,7 +107,7 @@ def clip(row: Row, start: datetime | None, end: datetime | None) -> Row | None:
 
 
 def coalesce(rows: list[Row]) -> list[Row]:
-    """The same prices in fewer rows: neighbours that differ in nothing but one bound become one."""
+    """The same prices in fewer rows: adjoining rows that differ only in one bound become one."""
     for axis in AXES:
         rows = _coalesce_along(rows, *axis)
     return sorted(rows, key=lambda row: [(row[start] is not None, row[start]) for start, _ in reversed(AXES)])
@@ -130,7 +130,7 @@ def _coalesce_along(rows: list[Row], start: str, end: str) -> list[Row]:
     return merged
 
 
-# Where a price was written down, and when, moves nothing on an attempt; and since the dates are no part of the key, an
+# Where a price was written down, and when, changes nothing on an attempt; and since the dates are not part of the key, an
 # override of five days leaves the keys of every other day as they were.
 NOT_IN_ROW_KEY = ("valid_from", "valid_to", "source", "adjustments", "approved_by", "catalogue_version", "suggestions")
 # What came after the first books: a row that says nothing there keeps the key that it had. A token kind that falls back

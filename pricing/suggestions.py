@@ -50,7 +50,7 @@ def suggest(provider: str, model: str, limit: int = 3) -> list[Suggestion]:
     matcher.set_seq2(name)
     for candidate, places in _names().items():
         matcher.set_seq1(candidate)
-        # a fine-tune keeps the words of its base; a vendor's name alone is nobody's base
+        # a fine-tune keeps the words of its base; a vendor's name alone is not a base
         is_base = len(candidate) >= SHORTEST_BASE and " " in candidate and _words(candidate) < _words(name)
         if not is_base and (
             matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS or matcher.ratio() < LIKENESS

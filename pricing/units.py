@@ -5,8 +5,8 @@ macros, YAML and docs follow from it, by import or by `make generate`.
 
 The unit registry of genai-prices describes every unit by its dimensions (`{family: tokens, direction: input}`); one
 unit contains another when its dimensions are a subset of the other's. Senders report inclusive counts (input includes
-cache reads), so the same token stands in several units; a leaf count is what is left of a unit when its own parts are
-taken out, and every token stands in exactly one leaf or in one `other` unit.
+cache reads), so the same token is counted in several units; a leaf count is what is left of a unit when its own parts are
+taken out, and every token is in exactly one leaf or in one `other` unit.
 """
 
 from collections import Counter
@@ -252,7 +252,7 @@ class Usage:
     def total_output_tokens(self) -> int | None:
         """Output including reasoning; from the total where the sender gave that and the input only.
 
-        A total that is more than input and output by just the reasoning has it beside the output (xAI).
+        A total that is more than input and output by exactly the reasoning has it next to the output (xAI).
         """
         total, given, output, reasoning = (
             self.total_tokens,

@@ -15,13 +15,13 @@ from genai_prices import types
 from pricing.catalogue import known_provider
 from pricing.units import COUNTS, LEAF_OF_COUNT, OTHER_UNITS, PARTS_OF_SUMS, RESTATED, UNIT_OF_COUNT, Usage
 
-# Words that select a price, by the names under which payloads have them, and those that ask for nothing special.
+# Words that select a price, by the names under which payloads have them, and those that request nothing special.
 PRICE_WORDS = ("speed", "inference_geo", "search_context_size", "search_type")
 SAYS_NOTHING = {"inference_geo": ("global", "not_available")}
 TRAFFIC_TIERS = {"on_demand": None, "on_demand_flex": "flex", "on_demand_priority": "priority"}  # Gemini's trafficType
 TOTALS = ("total_tokens", "totalTokens", "totalTokenCount")
 
-# What Anthropic samples on the way to one answer. The counts beside `iterations` leave compactions out; the bill is the
+# What Anthropic samples on the way to one answer. The counts next to `iterations` leave compactions out; the bill is the
 # sum of all. Other kinds ran on another model, or are not billed at all: their tokens have no price here.
 ITERATIONS = ("message", "compaction")
 
@@ -30,7 +30,7 @@ _makes_images = re.compile(r"(?:.*/)?(?:chatgpt-image|gpt-image|dall-e)", re.IGN
 
 
 class Normalised(NamedTuple):
-    """Inclusive counts of a payload, and what the payload says of its price.
+    """Inclusive counts of a payload, and what the payload says about its price.
 
     `model` and `service_tier` are those that served it, `price_words` other words that select a price, each where the
     payload names it. `is_partial`: something was billed that the counts leave out.
@@ -133,7 +133,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The usage in a payload: what stands there under its name, or the payload itself."""
+    """The usage in a payload: the value under its name, or the payload itself."""
     inner = payload.get("response")
     for place in (payload, inner if isinstance(inner, Mapping) else {}):
         for name in ("usage", "usageMetadata"):
@@ -144,7 +144,7 @@ def _usage_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _places(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Where a payload may say a word about its price: beside the usage and in it."""
+    """Where a payload may name what its price depends on: next to the usage and in it."""
     inner = payload.get("response")
     return [place for place in (_usage_object(payload), payload, inner) if isinstance(place, Mapping)]
 
@@ -211,7 +211,7 @@ def _exact(count: Any) -> int | Decimal:
 
 
 def _service_tier(payload: Mapping[str, Any]) -> str | None:
-    """The tier that served the call, which providers report beside the usage or in it."""
+    """The tier that served the call, which providers report next to the usage or in it."""
     for place in reversed(_places(payload)):
         for name in ("service_tier", "serviceTier"):
             tier = place.get(name)

@@ -65,7 +65,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-# Raised when rows come to mean something else than before; columns that are only added need no new number.
+# Raised when the meaning of rows changes; columns that are only added need no new number.
 FORMAT = 1
 
 
@@ -105,9 +105,9 @@ def _compiler_version() -> str:
 def rows_of_version(
     keys: Sequence[PriceKey], overrides: Overrides, version: str, before: dict[str, list[Row]]
 ) -> pa.Table:
-    """The rows of price keys that a version lacks; `before` has, by row key, when the version in force until now had that price.
+    """The rows of price keys that a version lacks; `before` has, by row key, when the version current until now had that price.
 
-    Raises UnrepresentableError when the catalogue has what no row can say.
+    Raises UnrepresentableError when the catalogue has a price that rows cannot express.
     """
     now = {"price_book_version": version, "recorded_at": _now()}
     rows = [

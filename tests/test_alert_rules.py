@@ -30,12 +30,12 @@ def test_a_specific_row_may_leave_values_to_the_general_one(tmp_path):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (TOTAL.replace("cost_drift", "cost_jump"), "line 3: alert_type: 'cost_jump' is no alert type: write one of cost_drift, "),
+        (TOTAL.replace("cost_drift", "cost_jump"), "line 3: alert_type: 'cost_jump' is not an alert type: write one of cost_drift, "),
         (TOTAL.replace(",total,", ",planet,"), "line 3: cost_drift does not watch 'planet': write one of endpoint, "),
         (TOTAL.replace("true,2.5,", "true,0,"), "line 3: min_z: Input should be greater than 0 (found '0')."),
         (TOTAL.replace("0.0125", "15"), "line 3: min_share_of_spend: Input should be less than or equal to 1 (found '15')."),
         (TOTAL.replace("total,*", "total,"), "line 3: environment: it is empty: write * for any."),
-        (TOTAL.replace(",,,0.05", ",2026-11-02,2026-11-02,0.05"), "is not after muted_from 2026-11-02: it is the first day that"),
+        (TOTAL.replace(",,,0.05", ",2026-11-02,2026-11-02,0.05"), "is not after muted_from 2026-11-02: give the first day that"),
         (TOTAL.replace("true", "perhaps"), "line 3: is_on: 'perhaps' is neither true nor false"),
         (TOTAL, "lines 2 and 3 hold for the same scope: keep one of them."),
     ],

@@ -1,4 +1,4 @@
-"""What people are told of budgets: once, and when the past reads differently a correction with its cause."""
+"""What is announced about budgets: once, and a correction when the past changes, with its cause."""
 
 from collections import Counter
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
 from orchestration.budgets.announcements import (
-    Told,
+    Announced,
     announce,
     announcements_folder,
     read_announcements,
@@ -38,7 +38,7 @@ STEPS = {
         ("withdrawn", "late", "exceeded", "limit_change"),
         ("withdrawn", "late", "warning", "limit_change"),
         ("moved", "old", "exceeded", "late_data"),
-        ("news", "refunded", "exceeded", None),  # as it had been told, and withdrawn
+        ("news", "refunded", "exceeded", None),  # as it had been announced, and withdrawn
     },
 }
 
@@ -109,7 +109,7 @@ def test_a_message_says_what_is_not_in_the_amount(story):
     assert "Not in it: 1 calls without a price; what 1 of them cost cannot even be guessed." in message["body"]
 
 
-def test_a_correction_says_what_was_told_and_why_it_is_wrong(story):
+def test_a_correction_says_what_was_announced_and_why_it_is_wrong(story):
     _, seen = story
     by_key = {message["event_key"]: message for message in seen["2026-11-10T14:00:00"][2]}
     moved, withdrawn = (
@@ -117,25 +117,25 @@ def test_a_correction_says_what_was_told_and_why_it_is_wrong(story):
         for step, kind in (("2026-11-10T13:00:00", "moved"), ("2026-11-10T14:00:00", "withdrawn"))
     )
     assert (moved["kind"], moved["title"]) == ("correction", "Budget late, correction: ok -> warning moved")
-    assert "It had been told for 2026-11-10 11:15 (UTC): usage arrived late." in moved["body"]
+    assert "It had been announced for 2026-11-10 11:15 (UTC): usage arrived late." in moved["body"]
     assert "ok -> warning at 2026-11-09 20:00 (UTC), by spend." in moved["body"]
-    assert "It had been told, and no longer holds: calls were priced anew." in withdrawn["body"]
+    assert "It had been announced, and no longer holds: calls were priced anew." in withdrawn["body"]
 
 
 def test_the_ledger_adds_up_to_what_the_facts_say(story):
     world, _ = story
-    told = {}
+    announced = {}
     for line in read_announcements(world.settings):
         if line["kind"] in {"news", "added", "moved", "withdrawn"}:
-            told[line["budget_id"], line["period_start"], line["to_state"], line["occurrence"]] = line
-    held = {(*key[:3], line["changed_at"]) for key, line in told.items() if line["kind"] != "withdrawn"}
+            announced[line["budget_id"], line["period_start"], line["to_state"], line["occurrence"]] = line
+    held = {(*key[:3], line["changed_at"]) for key, line in announced.items() if line["kind"] != "withdrawn"}
     facts = world.ask(
         "select budget_id, period_start::varchar, to_state, strftime(changed_at, '%Y-%m-%dT%H:%M:%S') from budget_transitions"
     )
     assert held == set(facts)
 
 
-def test_what_holds_again_after_it_was_withdrawn_is_told_again(story):
+def test_what_holds_again_after_it_was_withdrawn_is_announced_again(story):
     world, seen = story
     ids = [line["announcement_id"] for line in read_announcements(world.settings) if "announcement_id" in line]
     assert len(set(ids)) == len(ids)
@@ -146,11 +146,11 @@ def test_what_holds_again_after_it_was_withdrawn_is_told_again(story):
 
 def test_a_line_that_cannot_be_read_stops_nobody(story):
     world, _ = story
-    told = Told()
+    announced = Announced()
     for line in read_announcements(world.settings):
         if line["kind"] != "news":
-            told.apply(line)
-    assert {line["kind"] for line in told.changes.values()} == {"moved"}
+            announced.apply(line)
+    assert {line["kind"] for line in announced.changes.values()} == {"moved"}
 
 
 def test_saying_it_again_says_nothing_and_a_kill_before_the_outbox_loses_nothing(story):
@@ -164,8 +164,8 @@ def test_saying_it_again_says_nothing_and_a_kill_before_the_outbox_loses_nothing
     written = log.read_bytes()
     log.write_bytes(b"")  # as if the run had been killed after the ledger and before the outbox
     announce(settings)
-    told_lately = {message["event_key"] for message in seen[last][2]}
-    assert {message["event_key"] for message in read_outbox(settings)} == told_lately
+    announced_lately = {message["event_key"] for message in seen[last][2]}
+    assert {message["event_key"] for message in read_outbox(settings)} == announced_lately
     log.write_bytes(written)
 
 
@@ -194,7 +194,7 @@ def test_a_run_that_speaks_from_an_earlier_instant_corrects_nothing_and_sends_no
     earlier = at(world, "2026-11-10T12:30:00")
     assert announce(earlier) == Counter()
     assert (
-        "speaks from 2026-11-10 12:30:00 UTC, and budget_announcements in the ledger has spoken from 2026-11-10 15:00:00"
+        "reports as of 2026-11-10 12:30:00 UTC, and budget_announcements in the ledger already has reports as of 2026-11-10 15:00:00"
         in (why_nothing_is_announced(earlier))
     )
     assert (read_announcements(world.settings), read_outbox(world.settings)) == (lines, messages)

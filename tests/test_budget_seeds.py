@@ -36,21 +36,21 @@ def test_a_limit_may_follow_another(tmp_path):
     ("rows", "sentence"),
     [
         ([{"period": "year"}], "budgets.csv line 2: period: Input should be 'day', 'week', 'month' or 'quarter' (found 'year')."),
-        ([{"time_zone": "Berlin"}], "budgets.csv line 2: time_zone: 'Berlin' is no IANA zone such as Europe/Berlin."),
+        ([{"time_zone": "Berlin"}], "budgets.csv line 2: time_zone: 'Berlin' is not an IANA time zone such as Europe/Berlin."),
         ([{"limit_usd": "-1"}], "budgets.csv line 2: limit_usd: Input should be greater than or equal to 0 (found '-1')."),
         ([{"limit_usd": "1.123456789"}], "line 2: limit_usd: Decimal input should have no more than 8 decimal places"),
         ([{"warning_ratio": "80"}], "line 2: warning_ratio: Input should be less than or equal to 1 (found '80')."),
         ([{"environments": "prod,staging"}], "line 2: environments: String should match pattern"),
         ([{"data_modes": "live"}], "line 2: data_modes: String should match pattern"),
-        ([{"valid_from": "2026-01-01T10:07"}], "line 2: valid_from: 2026-01-01 10:07:00 is no local quarter-hour: write 2026-11-01, or"),
+        ([{"valid_from": "2026-01-01T10:07"}], "line 2: valid_from: 2026-01-01 10:07:00 is not a local quarter-hour: write 2026-11-01, or"),
         ([{"valid_to": "2025-12-31"}], "line 2: valid_to 2025-12-31 00:00:00 is not after valid_from 2026-01-01 00:00:00"),
         ([{"owner": ""}], "line 2: owner: String should have at least 1 character"),
-        ([{"channel": "pigeon"}], "line 2: channel 'pigeon' is no channel of notification_channels.csv: write one of oncall, "),
-        ([{}, {"valid_from": "2026-06-01"}], "lines 2 and 3, search-month: both hold at 2026-06-01 00:00:00: let valid_to of the first be"),
+        ([{"channel": "pigeon"}], "line 2: channel 'pigeon' is not a channel of notification_channels.csv: write one of oncall, "),
+        ([{}, {"valid_from": "2026-06-01"}], "lines 2 and 3, search-month: both hold at 2026-06-01 00:00:00: set valid_to of the first to"),
         ([{"valid_to": "2026-05-01"}, {"valid_from": "2026-06-01"}], "search-month: no limit holds from 2026-05-01 00:00:00 to 2026-06-01"),
         (
             [{"valid_to": "2026-06-01"}, {"valid_from": "2026-06-01", "period": "week", "tenant_id": "acme"}],
-            "lines 2 and 3, search-month: tenant_id, period differ; another scope or period is another budget: give it its own budget_id.",
+            "lines 2 and 3, search-month: tenant_id, period differ: another scope or period needs its own budget_id.",
         ),
     ],
 )  # fmt: skip
@@ -65,11 +65,11 @@ def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, rows, sentence):
     [
         (
             "search-week,2026-11-01,-5,refund,cfo",
-            "line 2: 'search-week' is no budget of budgets.csv: correct the name.",
+            "line 2: 'search-week' is not a budget of budgets.csv: correct the name.",
         ),
         (
             "workspace-month,2026-11-01,much,refund,cfo",
-            "line 2: amount_usd: 'much' is no number: write it as 1234.5",
+            "line 2: amount_usd: 'much' is not a number: write it as 1234.5",
         ),
         ("workspace-month,2026-11-01,-5,refund,", "line 2: approved_by: String should have at least 1 character"),
     ],

@@ -344,7 +344,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
     outcome = validate(settings, "unpriced_models")
     assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
     assert " ".join(outcome.sentences) == (
-        "2 models are missing from the pricing map: 4 requests, 1,204,331 tokens since 2026-10-02 "
+        "2 models are missing from the price book: 4 requests, 1,204,331 tokens since 2026-10-02 "
         "(4.0% of the real requests of the last 7 days): "
         "selfhosted/acme-7b (nearest: acme/acme-8b, acme/acme-70b); selfhosted/acme-1b (no similar name). "
         "Add them to pricing/overrides or correct the name that is sent."
@@ -362,7 +362,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
 def test_unknown_tokens_are_not_told_as_none(settings):
     warehouse(settings, unpriced=unpriced("('acme-1b', 1, null, null, null, 'real', 'prod')"))
     assert (
-        "1 model is missing from the pricing map: 1 request, unknown tokens"
+        "1 model is missing from the price book: 1 request, unknown tokens"
         in (validate(settings, "unpriced_models").sentences[0])
     )
 
@@ -458,9 +458,7 @@ def test_an_approximate_cost_is_a_warning_with_names_and_reasons(settings):
         "2 models were priced approximately in the last 7 days: "
         "openai/gpt-5 asked for processing=batch (2 attempts, 1 USD); "
     )
-    why = (
-        "openai/chat-latest is a name whose meaning moved and reported more in total than in parts (1 attempt, 0.5 USD)"
-    )
+    why = "openai/chat-latest is a name whose meaning changed and reported more in total than in parts (1 attempt, 0.5 USD)"
     assert why in outcome.sentences[0]
 
 

@@ -64,7 +64,7 @@ def test_it_says_what_was_reported_and_under_which_price(published):
     )
     assert "Priced as claude-sonnet-4-5" in text
     assert "source genai-prices" in text
-    assert "at the rate of what they are part of: reasoning." in text
+    assert "priced at their parent's rate: reasoning." in text
     assert "The sender's own figure is 0.05 USD" in text
     assert "Request plain (prod, real, events)" in text
     assert "Request plain (staging, real, events)" in text
@@ -74,7 +74,7 @@ def test_a_retry_says_that_it_was_tried_again(published):
     text = said(published, "retried")
     assert "2 attempts, cost 0.012 USD" in text
     assert "error (overloaded)" in text
-    assert text.count("It was tried again") == 1
+    assert text.count("It was retried") == 1
 
 
 def test_an_unknown_model_says_where_to_look(published):
@@ -85,24 +85,24 @@ def test_an_unknown_model_says_where_to_look(published):
 
 
 def test_no_usage_is_said(published):
-    assert "Nobody reported what it used" in said(published, "said-nothing")
+    assert "No usage was reported for it" in said(published, "said-nothing")
 
 
 def test_a_missing_variant_is_said(published):
     attempt = published.ask("select missing_variant from fct_attempts where request_id = 'batch'")
     assert attempt == [("processing=batch",)]
     assert (
-        "Approximate: it asked for processing=batch, which has no price of its own: the standard rate was used."
+        "Approximate: it requested processing=batch, which has no price of its own: the standard rate was applied."
         in said(published, "batch")
     )
 
 
 def test_what_makes_a_cost_approximate_is_said(published):
     assert (
-        "Approximate: what gemini-flash-latest meant at that time is not recorded, so it is priced as what it means today."
+        "Approximate: what gemini-flash-latest meant at that time is not recorded, so it is priced as the model that it means today."
         in " ".join(said(published, "moved").split())
     )
-    unsaid = "Approximate: its price depends on search_context_size, which nobody reported: the catalogue's was used."
+    unsaid = "Approximate: its price depends on search_context_size, which was not reported: the catalogue's was used."
     assert unsaid in said(published, "searched")
     assert "Approximate" not in said(published, "meant") + said(published, "plain")
 

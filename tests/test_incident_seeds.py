@@ -34,14 +34,14 @@ def test_what_we_ship_is_sound_and_says_what_to_do_about_every_spike_type():
 @pytest.mark.parametrize(
     ("name", "lines", "without", "sentence"),
     [
-        (CONTAINMENT, ["gremlins,Feed them,Never after midnight,no"], None, "'gremlins' is no spike type: write one of volume"),
+        (CONTAINMENT, ["gremlins,Feed them,Never after midnight,no"], None, "'gremlins' is not a spike type: write one of volume"),
         (CONTAINMENT, [], 7, "containment_map.csv has no row for retry: add one, so that everybody knows what to do."),
         (CONTAINMENT, ["retry,Stop,A rule,no"], None, "containment_map.csv lines 7 and 10 are both retry: keep one of them."),
         (CONTAINMENT, ["retry,,A rule,no"], 7, "containment_map.csv line 9: containment_action: String should have at least 1 character"),
         (CONTAINMENT, ["retry,Stop,,no"], 7, "containment_map.csv line 9: guardrail: String should have at least 1 character"),
         (OWNERS, ["chat.reply,team-a,https://a.example,#a,2026-01-01"], None, "lines 2 and 26 are both chat.reply: keep one"),
         (OWNERS, ["new,team-a,https://a.example,#a,2026-02-30"], None, "line 26: runbook_reviewed_on: Input should be a valid date"),
-        (OWNERS, ["new,team-a,javascript:alert(1),#a,"], None, "line 26: runbook_url: 'javascript:alert(1)' is no address of a page"),
+        (OWNERS, ["new,team-a,javascript:alert(1),#a,"], None, "line 26: runbook_url: 'javascript:alert(1)' is not the address of a page"),
         (OWNERS, ["new,,,#a,"], None, "line 26: owner: String should have at least 1 character"),
     ],
 )  # fmt: skip

@@ -115,8 +115,8 @@ def test_what_cannot_be_judged_again_is_a_sentence(settings):
     for name, sentence in (
         (MIXED, "has not been loaded yet, or has changed since"),
         ("events/dt=2026-11-21/nothing.jsonl", "is not there any more"),
-        ("/etc/passwd", "is no landing file: give its path under landing"),
-        ("", "is no landing file"),
+        ("/etc/passwd", "is not a landing file: give its path under landing"),
+        ("", "is not a landing file"),
     ):
         with pytest.raises(NotReloaded, match=sentence):
             reload(settings, name)
@@ -132,7 +132,7 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(settings, monkeypatch):
             broken.setattr(
                 f"orchestration.landing.reloading.{step}", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
             )
-            with pytest.raises(RuntimeError, match="stopped, for want of space"):
+            with pytest.raises(RuntimeError, match="stopped for lack of space"):
                 reload(settings, MIXED)
         assert (rows(settings), manifest(settings)) == (before, listed)
     assert reload(settings, MIXED).rows_loaded == 8

@@ -74,7 +74,7 @@ def same_as(settings, control) -> None:
 @pytest.mark.parametrize("memory_limit", ["1MB", "4MB"])
 def test_too_little_memory_refuses_no_line(settings, control, memory_limit):
     land_some(settings)
-    with pytest.raises(LoadStopped, match=rf"for want of memory .*TOKENTRAIL_MEMORY_LIMIT is {memory_limit}: raise it"):
+    with pytest.raises(LoadStopped, match=rf"for lack of memory .*TOKENTRAIL_MEMORY_LIMIT is {memory_limit}: raise it"):
         load_new_files(replace(settings, memory_limit=memory_limit))
     load = load_new_files(settings)
     assert (load.rows_in, load.rejects_by_reason) == (1206, {"bad_status": 3, "invalid_json": 3})
@@ -91,7 +91,7 @@ def test_too_little_space_refuses_no_line(settings, control, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *pairs], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    said = re.findall(r"stopped, for want of space below .*/(\d+) \(.*File too large.*run again", done.stdout)
+    said = re.findall(r"stopped for lack of space below .*/(\d+) \(.*File too large.*run again", done.stdout)
     assert [int(limit) for limit in said] == list(limits), done
     undisturbed = control()
     for root in roots:
@@ -112,7 +112,7 @@ def test_an_error_of_the_machine_at_any_step_is_a_sentence(settings, monkeypatch
         full.setattr(f"orchestration.landing.load.{name}", fails)
         full.setattr("orchestration.landing.load.BATCH_BYTES", 20_000)
         full.setattr("orchestration.landing.lines.READ_BYTES", 20_000)
-        with pytest.raises(LoadStopped, match=r"Loading events stopped, for want of space .*Free some"):
+        with pytest.raises(LoadStopped, match=r"Loading events stopped for lack of space .*Free some"):
             load_new_files(settings)
     assert manifest(settings) == []
     assert load_new_files(settings).rows_in == 1206

@@ -749,7 +749,8 @@ def test_a_run_from_an_earlier_instant_sends_what_waits_and_decides_nothing(outb
     delivery = deliver(past, channels=ESCALATING)
     assert (delivery.sent, delivery.escalated) == (1, 0)
     assert (
-        "This run speaks from 2026-11-20 12:00 UTC, and the outbox from 2026-11-23 20:00 UTC" in delivery.problems[-1]
+        "This run reports as of 2026-11-20 12:00 UTC, and the outbox as of 2026-11-23 20:00 UTC"
+        in delivery.problems[-1]
     )
     assert undelivered(past)[-1] == delivery.problems[-1]
     assert sum('"step": "escalated"' in line for line in log(outbox)) == escalated
@@ -936,18 +937,18 @@ def test_the_channels_we_ship_work_without_addresses(outbox, monkeypatch):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (DAILY.replace("TOKENTRAIL_CHANNEL_EVERYONE", f"slack://{WEBHOOK}"), "line 3: address_variable: it is no name of an"),
+        (DAILY.replace("TOKENTRAIL_CHANNEL_EVERYONE", f"slack://{WEBHOOK}"), "line 3: address_variable: it is not the name of an"),
         (DAILY.replace(",info,", f",json://user:{PASSWORD}@host,"), "min_severity: Input should be 'info', 'warning' or 'critical'."),
         (DAILY.replace(",info,", ",all,"), "line 3: min_severity: Input should be 'info', 'warning' or 'critical' (found 'all')."),
         (DAILY.replace("09:00", ""), "line 3: digest is daily: give digest_at (local HH:MM) with daily and weekly, and only then."),
-        (DAILY.replace("09:00", "9 am"), "line 3: digest_at: '9 am' is no time of day: give HH:MM."),
+        (DAILY.replace("09:00", "9 am"), "line 3: digest_at: '9 am' is not a time of day: give HH:MM."),
         (DAILY.replace("daily", "weekly"), "line 3: digest is weekly: give digest_weekday with weekly, and only then."),
-        (DAILY.replace("09:00,,UTC", "09:00,,Mars/Olympus"), "line 3: time_zone: 'Mars/Olympus' is no IANA zone such as Europe/Berlin."),
+        (DAILY.replace("09:00,,UTC", "09:00,,Mars/Olympus"), "line 3: time_zone: 'Mars/Olympus' is not an IANA time zone such as"),
         (DAILY.replace("UTC,0,,,", "UTC,0,30,,"), "line 3: give both of escalate_after_minutes and escalate_to, or neither."),
         (DAILY.replace("UTC,0,,,", "UTC,0,30,everyone,"), "line 3: everyone escalates to itself: name another channel."),
-        (DAILY.replace("UTC,0,,,", "UTC,0,30,cfo,"), "escalate_to: 'cfo' is no channel of this file: write one of finance, everyone."),
-        (DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-11-02,2026-11-02"), "is not after muted_from 2026-11-02: it is the first day that"),
-        (DAILY.replace("UTC,0,,,,", "UTC,0,,,,2026-11-02"), "line 3: muted_until has no muted_from: give the first day of silence."),
+        (DAILY.replace("UTC,0,,,", "UTC,0,30,cfo,"), "escalate_to: 'cfo' is not a channel of this file: write one of finance, everyone."),
+        (DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-11-02,2026-11-02"), "is not after muted_from 2026-11-02: give the first day that"),
+        (DAILY.replace("UTC,0,,,,", "UTC,0,,,,2026-11-02"), "line 3: muted_until has no muted_from: give the first muted day."),
         (DAILY.replace("UTC,0", "UTC,-5"), "line 3: cooldown_minutes: Input should be greater than or equal to 0 (found '-5')."),
         (DAILY.replace("everyone,", "finance,"), "lines 2 and 3 are both finance: keep one of them."),
     ],

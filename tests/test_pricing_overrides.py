@@ -562,20 +562,20 @@ PLACE = "pricing/overrides/acme.yml entry 1: "
             entry(prices="discount_factor: 0.9", more="uplift_factor: 1.1"),
             "this entry gives `discount_factor` and `uplift_factor`.",
         ),
-        (entry(prices="discount_factor: 0"), "`discount_factor`: 0 is no discount: 15 % off is 0.85"),
-        (entry(prices="discount_factor: -0.5"), "`discount_factor`: -0.5 is no discount"),
-        (entry(prices="discount_factor: 15"), "`discount_factor`: 15 is no discount"),
-        (entry(prices="uplift_factor: 0.1"), "`uplift_factor`: 0.1 is no uplift: 10 % more is 1.1"),
-        (entry(prices="uplift_factor: 100.01"), "`uplift_factor`: 100.01 is no uplift"),
+        (entry(prices="discount_factor: 0"), "`discount_factor`: 0 is not a discount: 15 % off is 0.85"),
+        (entry(prices="discount_factor: -0.5"), "`discount_factor`: -0.5 is not a discount"),
+        (entry(prices="discount_factor: 15"), "`discount_factor`: 15 is not a discount"),
+        (entry(prices="uplift_factor: 0.1"), "`uplift_factor`: 0.1 is not an uplift: 10 % more is 1.1"),
+        (entry(prices="uplift_factor: 100.01"), "`uplift_factor`: 100.01 is not an uplift"),
         (entry(prices="uplift_factor: much"), "`uplift_factor` is much: "),
         (entry("provider: openai"), "`model` is missing: only a factor may be for all models of a provider."),
         (entry("provider: openai", prices="free: true"), "`model` is missing: only a factor"),
         (entry("model: gpt-5"), "`provider` is missing: add it."),
         (entry(more="tenant:"), "`tenant` is blank: write a value or delete the line."),
         (entry(more="tenant: ' '"), "`tenant` is blank: write a value or delete the line."),
-        (entry(more="tenant: 4711"), "`tenant` is 4711, which is no text: put it in quotes."),
+        (entry(more="tenant: 4711"), "`tenant` is 4711, which is not text: put it in quotes."),
         (entry(more="price_context: {}"), "`price_context`"),
-        (entry(more="price_context: {speed: 2}"), "`price_context.speed` is 2, which is no text: put it in quotes."),
+        (entry(more="price_context: {speed: 2}"), "`price_context.speed` is 2, which is not text: put it in quotes."),
         (
             entry(more="price_context: {region: eu}"),
             "`price_context` has `region`, which is a key of its own: move it up.",
@@ -587,7 +587,7 @@ PLACE = "pricing/overrides/acme.yml entry 1: "
                 prices="discount_factor: 0.9",
                 more="tiers: [{above_input_tokens: 1, per_million_tokens: {reasoning: 1}}]",
             ),
-            "`tiers` need `per_million_tokens` beside them",
+            "`tiers` need `per_million_tokens` in the same entry",
         ),
         (entry().replace("\n    recorded_at: 2026-02-20", ""), "`recorded_at` is missing: add it."),
         (entry().replace("recorded_at: 2026-02-20", "recorded_at: lately"), "`recorded_at`: give a date"),
@@ -629,7 +629,7 @@ def test_a_key_written_twice_is_an_error(error):
     message = error(entry(prices="per_million_tokens: {input_tokens: 1, input_tokens: 2}"))
     assert (
         message
-        == "pricing/overrides/acme.yml: line 5: `input_tokens` is written twice, the first would be lost: delete one."
+        == "pricing/overrides/acme.yml: line 5: `input_tokens` is written twice and the first would be ignored: delete one."
     )
 
 

@@ -63,8 +63,8 @@ def test_what_is_read_here_is_what_dbt_copies(tmp_path, content):
         (f"{HEADER.replace('owner,', 'owner ,')}\n{ROW}\n".encode(), "the name of column 2 is 'owner '"),
         (f"{HEADER.replace('owner,', 'endpoint_tag,')}\n{ROW}\n".encode(), "two columns are called endpoint_tag"),
         (f'{HEADER}\n"{ROW}\n'.encode(), "look for a quotation mark that is not closed"),
-        (f"{HEADER}\n{ROW.replace('2026-11-01', '1/3/2026')}\n".encode(), "reviewed_on: '1/3/2026' is no date: write it as 2026-03-01"),
-        (f"{HEADER}\n{ROW.replace('2026-11-01', '46082')}\n".encode(), "runbook_reviewed_on: '46082' is no date"),
+        (f"{HEADER}\n{ROW.replace('2026-11-01', '1/3/2026')}\n".encode(), "reviewed_on: '1/3/2026' is not a date: write it as 2026-03-01"),
+        (f"{HEADER}\n{ROW.replace('2026-11-01', '46082')}\n".encode(), "runbook_reviewed_on: '46082' is not a date"),
         (b"", "the file is empty"),
     ],
 )  # fmt: skip
@@ -78,7 +78,7 @@ def test_what_a_spreadsheet_did_to_a_file_is_a_sentence(tmp_path, content, sente
 def test_a_number_is_written_as_sql_reads_it(tmp_path, number):
     shipped = (SEEDS / "notification_channels.csv").read_text()
     path = saved(tmp_path, shipped.replace(",UTC,60,30,", f',UTC,"{number}",30,').encode(), "notification_channels.csv")
-    with pytest.raises(SeedError, match=r"line 2: cooldown_minutes: .* is no number: write it as 1234\.5"):
+    with pytest.raises(SeedError, match=r"line 2: cooldown_minutes: .* is not a number: write it as 1234\.5"):
         read_notification_channels(path)
 
 

@@ -140,5 +140,5 @@ def test_make_says_so_before_anything_is_written(tmp_path):
         check=False,
     )
     assert said.returncode != 0
-    assert said.stderr.startswith(f"TOKENTRAIL_DATA is {root!r}: % cannot stand in the path")
+    assert said.stderr.startswith(f"TOKENTRAIL_DATA is {root!r}: % cannot be part of the path")
     assert list(tmp_path.iterdir()) == []

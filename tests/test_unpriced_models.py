@@ -45,7 +45,9 @@ def price_of(provider: str, model: str, input_rate: object, output_rate: object,
 def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(overridden, usd):
     neighbours = "".join(price_of("acme", model, *rates, ", cached_input: 0.1") for model, rates in NEIGHBOURS.items())
     write(overridden, f"prices:{neighbours}")
-    overridden.land("kin.jsonl", [event(f"kin-{model}", provider="acme", model=model) for model in NEIGHBOURS])
+    overridden.land(
+        "neighbours.jsonl", [event(f"neighbour-{model}", provider="acme", model=model) for model in NEIGHBOURS]
+    )
     tokens = {"inputTokens": 1000, "cacheReadTokens": 400, "outputTokens": 200, "reasoningTokens": 50}
     overridden.land("new.jsonl", [event(f"new-{n}", provider="acme", model="new", **tokens) for n in range(2)])
     overridden.price()
@@ -65,7 +67,9 @@ def test_one_neighbour_is_no_bracket(overridden):
     write(overridden, f"prices:{price_of('acme', 'k1', 1, 2)}")
     others = ["claude-sonnet-4-5", "claude-opus-4-1", "claude-haiku-4-5", "claude-3-haiku-20240307"]
     overridden.land("known.jsonl", [event(f"known-{model}", model=model) for model in others])
-    overridden.land("k1.jsonl", [event("kin", provider="acme", model="k1"), event("new", provider="acme", model="new")])
+    overridden.land(
+        "k1.jsonl", [event("neighbour", provider="acme", model="k1"), event("new", provider="acme", model="new")]
+    )
     overridden.price()
     [(low, high, basis)] = overridden.inside(
         "select exposure_usd_low, exposure_usd_high, exposure_basis from marts.unpriced_models"

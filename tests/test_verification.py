@@ -213,7 +213,7 @@ def test_a_failed_test_names_the_lines_behind_it(broken):
 
 def test_a_test_about_a_date_names_the_likeliest_lines(broken):
     (_, about) = broken.split("assert_marts_tie_to_fact: ")
-    [sentence] = [words for words in about.split(". ") if words.startswith("The likeliest lines are ")]
+    [sentence] = [words for words in about.split(". ") if words.startswith("The most likely lines are ")]
     assert f"landing/{FILE} line 4, request other-day" in sentence
 
 
@@ -235,4 +235,4 @@ def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, br
     said = why_the_build_failed(taken_back.settings, before)
     assert said.startswith("int_exposure could not be built: ")
     assert "Could not convert string '1795165204123' to INT32" in said
-    assert f"came since the last publication are in landing/{FILE} line 3, request big;" in said
+    assert f"arrived since the last publication are in landing/{FILE} line 3, request big;" in said

@@ -115,7 +115,7 @@ def test_a_run_that_speaks_from_an_earlier_instant_reports_nothing(settings, mar
     publish(settings.data, changed(marts, "weekly_summary", in_prod, spend_usd=Decimal(1)))
     earlier = report(at(settings, MONDAY + timedelta(days=1)))
     assert (earlier.new_editions, earlier.files_written, earlier.queued) == ([], [], Counter())
-    assert "weekly_reports in the ledger has spoken from 2026-11-25" in earlier.said
+    assert "weekly_reports in the ledger already has reports as of 2026-11-25" in earlier.sentence
     assert (files(settings), read_outbox(settings)) == (before, messages)
     assert report(at(settings, MONDAY + timedelta(days=2))).new_editions == [f"{WEEK} edition 2"]
 
@@ -392,7 +392,7 @@ def test_only_problems_of_the_last_eight_weeks_are_shown(settings, marts):
 
 
 def test_nothing_published_and_no_complete_week_are_no_failure(settings, marts):
-    assert report(settings).said == "Nothing to report yet: no ISO week with real usage is complete."
+    assert report(settings).sentence == "Nothing to report yet: no ISO week with real usage is complete."
     publish(settings.data, changed(marts, "weekly_summary", lambda _: True, is_complete=False))
     assert report(settings).week is None
     publish(settings.data, changed(marts, "weekly_summary", lambda _: True, data_mode="test"))

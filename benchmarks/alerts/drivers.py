@@ -11,7 +11,7 @@ days:
 
 The scope is: the endpoint (volume, token, retry), narrowed to a model or tenant where only that is concerned; every
 request of the user (abuse) or of the tenant (concentration); the bad prompt version (deploy); the endpoint's requests on
-the dearer model (price_mix); the unknown model. So an endpoint is right for a deploy only where the bad version took
+the more expensive model (price_mix); the unknown model. So an endpoint is right for a deploy only where the bad version took
 nearly all its traffic on all its days, a model for a price_mix only where hardly anybody else uses it, and
 `endpoint x prompt_version` for a volume incident only where one version was live.
 """

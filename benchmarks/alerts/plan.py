@@ -179,7 +179,7 @@ def _adding(kind: str, share: float, spend: Spend, world: World, at: dict, draw)
 
 
 def _moves(endpoint: int, ratio: float) -> Iterator[Candidate]:
-    """A part of an endpoint's requests sent to a dearer known model."""
+    """A part of an endpoint's requests sent to a more expensive known model."""
     own = unit_cost(ENDPOINTS[endpoint])
     known = [(code, None, 1.0) for code, model in enumerate(MODELS) if model.name not in UNKNOWN_MODELS]
     for code, name, factor in [*known, (DEAR, DEAR_NAME, DEAR_FACTOR)]:

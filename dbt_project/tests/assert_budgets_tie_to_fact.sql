@@ -1,7 +1,7 @@
 {{ config(meta={"dagster": {"ref": {"name": "budget_status"}}}) }}
 -- Fails if a budget's usage is not what the fact costs in its scope, if those who spent
 -- it do not add up to it, or if a period's spend is not what counts against the budget
--- in it: then a join lost or doubled something, or a period was not judged anew.
+-- in it: then a join lost or doubled something, or a period was not judged again.
 -- depends_on: {{ ref("int_budget_usage") }}, {{ ref("int_budget_members") }}, {{ ref("int_budget_states") }}
 {%- set dates = unverified_dates(["fct_attempts", "int_budget_usage", "int_budget_members"]) %}
 {%- set starts = unverified_dates("int_budget_states") %}

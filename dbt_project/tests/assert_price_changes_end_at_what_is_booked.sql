@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
 -- Fails if the last version's attempts do not cost what the fact says: then a change
--- moved other money than it lists.
+-- repriced other amounts than it lists.
 with
     last_change as (
         select *

@@ -1,7 +1,7 @@
 {{ config(meta={"dagster": {"ref": {"name": "int_price_changes_daily"}}}) }}
--- Fails if an attempt costs something else than under the version before and the last
+-- Fails if an attempt costs something other than under the version before and the last
 -- version's changes do not list it, price row by price row and to the last digit: then
--- totals moved and nobody can say why.
+-- totals changed without an explanation.
 -- depends_on: {{ ref("fct_attempts") }}
 {%- set dates = unverified_dates(["fct_attempts", "int_price_changes_daily"]) %}
 {%- set key = price_key_columns().split(", ") %}
@@ -39,7 +39,7 @@ with
             sum(cost_usd) as cost_before_usd,
             sum(cost_after_usd) as cost_after_usd
         from before
-        where price_row_key <> new_price_row_key  -- a key that the older version never saw is no change
+        where price_row_key <> new_price_row_key  -- a key that the older version never saw is not a change
         group by event_date, price_row_key, new_price_row_key
     ),
 

@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "price_book_changes"}}}) }}
 -- Fails if the months of `price_book_changes` do not hold exactly what the days do:
--- then money moved at a pair of prices that no listed change has, or a pair stands
+-- then costs changed at a pair of prices that no listed change has, or a pair is listed
 -- twice.
 with
     days as (

@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_requests"}}}) }}
 -- Fails if the requests of a date do not hold exactly the attempts and the cost of the
--- fact: then a try is lost or stands in two requests.
+-- fact: then an attempt is lost or is in two requests.
 -- depends_on: {{ ref("fct_requests") }}
 {%- set dates = unverified_dates(["fct_requests", "fct_attempts"]) %}
 with

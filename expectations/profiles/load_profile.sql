@@ -1,6 +1,6 @@
--- One row per load, landing file and event date with its counts, and one more per reject reason with the lines it cost.
--- Reads manifests only, so it works while dbt runs. $manifests: glob of the manifest files; $as_of: the run's
--- instant, UTC.
+-- One row per load, landing file and event date with its counts, and one more per
+-- reject reason with the number of lines. Reads manifests only, so it works while dbt
+-- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC.
 with
     every_manifest as (select * from read_parquet($manifests, union_by_name = true)),
 
@@ -34,8 +34,9 @@ with
             rows_rejected - coalesce(list_sum(map_values(rejects_by_reason)), 0) as rejects_without_reason,
             file_rows_rejected,
             file_rows_in,
-            -- judged for a week after the load, once per file: later nobody sends the file again, and a warning
-            -- that never ends is not read. The events of incidents are a line or two a file, written by people.
+            -- judged for a week after the load, once per file: later, nobody would send
+            -- the file again, and a warning that never ends is ignored. The events of
+            -- incidents are a line or two a file, written by people.
             case
                 when
                     source <> 'incidents'

@@ -1,5 +1,6 @@
--- One row per price book row: what identifies it, where it applies, and the extremes of its prices.
--- `other_prices` are JSON texts per unit of the catalogue's registry: they count for the lowest price only.
+-- One row per price book row: what identifies it, where it applies, and the extremes of
+-- its prices. `other_prices` are JSON texts per unit of the catalogue's registry: they
+-- count for the lowest price only.
 with
     listed as (
         select

@@ -1,4 +1,5 @@
--- One row per model, and what makes its cost approximate, of real attempts of the recent days that were priced.
+-- One row per model, and what makes its cost approximate, of real attempts of the
+-- recent days that were priced.
 with
     days as (
         select event_date from marts.data_quality_daily where data_mode = 'real' and event_date <= cast($as_of as date)
@@ -20,7 +21,7 @@ with
             concat_ws(
                 ' and ',
                 'asked for ' || missing_variant,
-                case when contains(approximate_reason, 'moving_name') then 'is a name whose meaning moved' end,
+                case when contains(approximate_reason, 'moving_name') then 'is a name whose meaning changed' end,
                 case when contains(approximate_reason, 'partial_usage') then 'reported more in total than in parts' end
             ) as why
         from recent

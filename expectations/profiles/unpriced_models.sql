@@ -1,5 +1,6 @@
--- One row per model that real requests used and that has no price now, over all environments; beside each row the
--- totals, and the share of the recent days' requests: over all time a price lost today would drown in the history.
+-- One row per model that real requests used and that has no price now, over all
+-- environments; next to each row, the totals, and the share of the recent days'
+-- requests: over all time, a price lost today would be hidden by the history.
 with
     unpriced as (
         select
@@ -12,7 +13,8 @@ with
             max(age_days) as age_days,
             max(greatest(age_days - sla_days, 0)) as days_over_sla,
             cast(sum(requests) as bigint) as requests,
-            -- a side that nobody reported adds nothing; with neither side the tokens stay unknown
+            -- a side that was not reported adds nothing; with neither side the tokens
+            -- stay unknown
             cast(
                 coalesce(sum(input_tokens) + sum(output_tokens), sum(input_tokens), sum(output_tokens)) as bigint
             ) as tokens,
@@ -25,7 +27,8 @@ with
 
     days as (select * from marts.data_quality_daily where data_mode = 'real' and requests > 0),
 
-    -- a load that lags, or data of last year, is judged by its own last days; a date in the future is no such day
+    -- a load that lags, or data of last year, is judged by its own last days; a date in
+    -- the future is not such a day
     last_day as (select max(event_date) as event_date from days where event_date <= cast($as_of as date)),
 
     recent as (

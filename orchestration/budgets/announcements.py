@@ -1,7 +1,7 @@
-"""What was said of budgets, and when: `marts.budget_transitions` is what today's facts say, this ledger is what people were told.
+"""What was announced about budgets, and when: `marts.budget_transitions` follows today's facts, this ledger keeps what was announced.
 
-A run compares the two. A change that nobody was told of is news; where late files, a repricing or another limit moved or undid
-a change that had been told, or added one to a period that was over, that is a correction, with its cause. Lines are only ever
+A run compares the two. A change that was never announced is news; where late files, a repricing or another limit moved or undid
+an announced change, or added one to a period that was over, that is a correction, with its cause. Lines are only ever
 appended, so what was known on a day can be shown for ever. Their `kind`:
 
   watched              the budget was judged for the first time: what lies further back wakes nobody
@@ -28,7 +28,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
 from orchestration.wording import cents, minute
 
-NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, speaks of the last two days only
+NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, announces the last two days only
 SEVERITY = {"ok": "info", "warning": "warning", "spend_alert": "warning", "exceeded": "critical"}
 EVIDENCE = ("spent_usd", "limit_usd", "attempts")  # what a change was judged by
 BECAUSE = {
@@ -42,7 +42,7 @@ Key = tuple[str, str, str, int]  # the same, to_state, and how many-th change of
 
 
 class Status(TypedDict):
-    """What is used of a row of budget_status. Dates and times are text, as the ledger has them; money is text in all its digits."""
+    """The columns used of a row of budget_status. Dates and times are text, as the ledger has them; money is text in all its digits."""
 
     budget_id: str
     period: str
@@ -65,7 +65,7 @@ class Status(TypedDict):
 
 
 class Change(TypedDict):
-    """What is announced of a row of budget_transitions."""
+    """The columns announced of a row of budget_transitions."""
 
     budget_id: str
     period_start: str
@@ -108,10 +108,10 @@ Kind = Literal["news", "added", "moved", "withdrawn"]
 
 
 class AnnouncedChange(Change):
-    """What makes an announcement the one that it is."""
+    """What identifies an announcement."""
 
     kind: Kind
-    known_at: str  # what was told, withdrawn and holds again is told again: another announcement
+    known_at: str  # a change that was withdrawn and holds again is announced again
 
 
 class Announcement(AnnouncedChange):
@@ -128,8 +128,8 @@ Line = Watched | Closed | Announcement
 
 
 @dataclass
-class Told:
-    """What the ledger adds up to."""
+class Announced:
+    """The state that the lines of the ledger add up to."""
 
     watched: dict[str, datetime] = field(default_factory=dict)
     closed: dict[Period, Closed] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Told:
         elif line["kind"] == "closed":
             self.closed[line["budget_id"], line["period_start"]] = line
         elif line["kind"] == "withdrawn":
-            self.changes.pop(_key(line), None)  # what it withdraws may stand in a line that cannot be read
+            self.changes.pop(_key(line), None)  # the line that it withdraws may be one that cannot be read
         else:
             self.changes[_key(line)] = line
 
@@ -152,24 +152,24 @@ class Told:
 def announce(settings: Settings) -> Counter:
     """Writes to the ledger what today's facts changed and puts its messages into the outbox; counts both. A repetition says nothing.
 
-    Nor does a run that speaks from an earlier instant than another did: `why_nothing_is_announced` is its sentence.
+    Nor does a run that reports as of an earlier instant than another did: `why_nothing_is_announced` is its sentence.
     """
-    told, folder = Told(), announcements_folder(settings)
+    announced, folder = Announced(), announcements_folder(settings)
     with one_writer(folder) as append:
         for line in read_announcements(settings):
-            told.apply(line)
-        if why_too_early(folder, told.lines, settings.as_of):
+            announced.apply(line)
+        if why_too_early(folder, announced.lines, settings.as_of):
             return Counter()
         with warehouse(settings) as connection:
             facts = _Facts(connection)
-            new = list(_differences(told, facts, settings.as_of))
+            new = list(_differences(announced, facts, settings.as_of))
         append(new)
-        remember_instant(folder, told.lines, settings.as_of)
+        remember_instant(folder, announced.lines, settings.as_of)
     # what an earlier run wrote and could not hand on is handed on now: the outbox knows what it has
     since = settings.as_of - NEWS_FOR
     loud = [
         line
-        for line in _announcements([*told.lines, *new])
+        for line in _announcements([*announced.lines, *new])
         if not line["is_silent"] and datetime.fromisoformat(line["known_at"]) >= since
     ]
     queued = enqueue(settings, [_event(line, facts) for line in loud])
@@ -177,7 +177,7 @@ def announce(settings: Settings) -> Counter:
 
 
 def why_nothing_is_announced(settings: Settings) -> str | None:
-    """The sentence of a run that speaks from an earlier instant than the ledger; None for one that may announce."""
+    """The sentence of a run that reports as of an earlier instant than the ledger; None for one that may announce."""
     return why_too_early(announcements_folder(settings), read_announcements(settings), settings.as_of)
 
 
@@ -198,7 +198,7 @@ def _announcements(lines: list[Line]) -> Iterator[Announcement]:
 
 
 class _Facts:
-    """What the warehouse says now, read once; dates and times as text, as the ledger has them."""
+    """The current rows of the warehouse, read once; dates and times as text, as the ledger has them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
@@ -212,7 +212,7 @@ class _Facts:
             self.changes[_key(change)] = change
 
     def evidence(self, line: Announcement) -> Mapping[str, object]:
-        """What a change would be judged by today, at the quarter-hour at which it was told to have happened."""
+        """What a change would be judged by today, at the quarter-hour at which it was announced to have happened."""
         rows = self._rows(
             EVIDENCE_SQL, budget_id=line["budget_id"], period_start=line["period_start"], at=line["changed_at"]
         )
@@ -240,26 +240,26 @@ EVIDENCE_SQL = """
 """
 
 
-def _differences(told: Told, facts: _Facts, as_of: datetime) -> Iterator[Line]:
-    """The lines that make the ledger say what the facts say."""
-    watched, known_at = dict(told.watched), as_of.isoformat()
+def _differences(announced: Announced, facts: _Facts, as_of: datetime) -> Iterator[Line]:
+    """The lines that bring the ledger up to date with the facts."""
+    watched, known_at = dict(announced.watched), as_of.isoformat()
     for budget in sorted({budget for budget, _ in facts.status} - watched.keys()):
         watched[budget] = as_of
         yield {"kind": "watched", "budget_id": budget, "known_at": known_at}
     for key, change in facts.changes.items():
-        before = told.changes.get(key)
+        before = announced.changes.get(key)
         if before is None:
-            closed = told.closed.get(_period(change))
+            closed = announced.closed.get(_period(change))
             is_old = _instant(change["changed_at"]) < watched[change["budget_id"]] - NEWS_FOR
             why = _why(closed, facts.status.get(_period(change)))
             yield _announcement("added" if closed else "news", change, known_at, is_old, why)
         elif before["changed_at"] != change["changed_at"]:
             yield _correction("moved", change, known_at, before, facts)
-    for key, before in told.changes.items():
+    for key, before in announced.changes.items():
         if key not in facts.changes:
             yield _correction("withdrawn", before, known_at, before, facts)
     for period, status in facts.status.items():
-        if period not in told.closed and _instant(status["ends_at"]) <= as_of - NEWS_FOR:
+        if period not in announced.closed and _instant(status["ends_at"]) <= as_of - NEWS_FOR:
             yield {
                 "kind": "closed",
                 "budget_id": status["budget_id"],
@@ -280,7 +280,7 @@ def _correction(kind: Kind, change: Change, known_at: str, before: Announcement,
 def _announcement(
     kind: Kind, change: Change, known_at: str, is_silent: bool, why: str | None, before: Announcement | None = None
 ) -> Announcement:
-    told: AnnouncedChange = {
+    announced_change: AnnouncedChange = {
         "kind": kind,
         "budget_id": change["budget_id"],
         "period_start": change["period_start"],
@@ -298,9 +298,9 @@ def _announcement(
         "is_muted": change["is_muted"],
         "known_at": known_at,
     }
-    identity = "|".join(str(part) for part in (*told.values(), before and before["announcement_id"]))
+    identity = "|".join(str(part) for part in (*announced_change.values(), before and before["announcement_id"]))
     line: Announcement = {
-        **told,
+        **announced_change,
         "is_silent": is_silent,
         "correction_cause": why,
         "announcement_id": hashlib.sha256(identity.encode()).hexdigest()[:16],
@@ -312,7 +312,7 @@ def _announcement(
 
 
 def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) -> str | None:
-    """Why the past reads differently: more or fewer calls, other prices, another limit, or else other rules."""
+    """Why the past changed: more or fewer calls, other prices, another limit, or else other rules."""
     if then is None or now is None:
         return None
     for cause, name in (("late_data", "attempts"), ("limit_change", "limit_usd"), ("repricing", "spent_usd")):
@@ -322,18 +322,18 @@ def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) ->
 
 
 def _event(line: Announcement, facts: _Facts) -> Event:
-    """The message of a line, in words that need no second look."""
+    """The message of a line, in words that are understood at a glance."""
     status = facts.status.get(_period(line))
     is_news = line["kind"] == "news"
     severity = SEVERITY[line["to_state"]] if is_news else "warning"
     spent, limit = cents(line["spent_usd"]), cents(line["limit_usd"])
-    said = f"{line['from_state']} -> {line['to_state']}"
+    states = f"{line['from_state']} -> {line['to_state']}"
     title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit} USD"
     if not is_news:
-        title = f"Budget {line['budget_id']}, correction: {said} {line['kind']}"
+        title = f"Budget {line['budget_id']}, correction: {states} {line['kind']}"
     period = status["period"] if status else "period"
     lines = [
-        f"{said} at {minute(datetime.fromisoformat(line['changed_at_local']))} ({line['time_zone']}), by {line['cause']}.",
+        f"{states} at {minute(datetime.fromisoformat(line['changed_at_local']))} ({line['time_zone']}), by {line['cause']}.",
         None if is_news else _what_is_corrected(line),
         f"Spent {spent} of {limit} USD in the {period} from {line['period_start']}.",
         f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
@@ -342,7 +342,7 @@ def _event(line: Announcement, facts: _Facts) -> Event:
     channels = [status["channel"], status["escalation_channel"] if severity == "critical" else None] if status else []
     return Event(
         event_key=f"budget/{line['announcement_id']}",
-        # a state that flickers is one topic; another state, or a correction, is no repetition that may be held back
+        # a state that flickers is one topic; another state, or a correction, is not a repetition that may be held back
         topic="/".join(["budget", *_period(line), line["to_state"] if is_news else "correction"]),
         kind="budget" if is_news else "correction",
         severity=severity,
@@ -367,17 +367,19 @@ def _why_so_much(status: Status) -> Iterator[str]:
 
 
 def _unpriced(status: Status) -> str:
-    said = f"Not in it: {status['unpriced_attempts']} calls without a price"
+    left_out = f"Not in it: {status['unpriced_attempts']} calls without a price"
     if status["unvalued_attempts"]:
-        return f"{said}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
-    return f"{said}, likely {cents(status['exposure_usd'])} USD."
+        return f"{left_out}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
+    return f"{left_out}, likely {cents(status['exposure_usd'])} USD."
 
 
 def _what_is_corrected(line: Announcement) -> str:
     because = BECAUSE.get(line["correction_cause"] or "", "data or settings changed")
     if line["kind"] == "moved":
-        return f"It had been told for {minute(datetime.fromisoformat(line['changed_at_before']))} (UTC): {because}."
-    return f"It had {'not been told' if line['kind'] == 'added' else 'been told, and no longer holds'}: {because}."
+        return (
+            f"It had been announced for {minute(datetime.fromisoformat(line['changed_at_before']))} (UTC): {because}."
+        )
+    return f"It had {'not been announced' if line['kind'] == 'added' else 'been announced, and no longer holds'}: {because}."
 
 
 def _period(row: Status | Change | Closed) -> Period:
@@ -389,7 +391,7 @@ def _key(row: Change) -> Key:
 
 
 def _instant(text: str) -> datetime:
-    """Times of the warehouse are UTC and do not say so."""
+    """Times of the warehouse are UTC, without a zone."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ from orchestration.plain import ArgumentError, Arguments, argument, plain_consol
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
 from orchestration.wording import all_digits, count, many, second
-from pricing.corrections import UNSAID
+from pricing.corrections import UNSTATED
 from pricing.names import MOVING_NAME
 from pricing.units import LEAVES
 
@@ -28,7 +28,7 @@ MILLION = 1_000_000
 CENT_OF_MONEY = Decimal(1).scaleb(-12)  # costs are DECIMAL(38, 12)
 WIDTH = 120
 
-# The same price row may stand in the book more than once, for different dates.
+# The same price row may be in the book more than once, for different dates.
 ATTEMPTS = f"""
     select attempts.*, prices.source as price_source, prices.adjustments, prices.approved_by, prices.other_prices,
         {", ".join(f"prices.{leaf.price_column}" for leaf in LEAVES)},
@@ -119,7 +119,7 @@ def _per(kind: str) -> int:
 
 
 def _is_free_of_charge(name: str, attempt: dict[str, Any]) -> bool:
-    """Nearly nobody charges for the request itself: a line of 1 x 0 explains nothing."""
+    """Hardly any provider charges for the request itself: a line of 1 x 0 explains nothing."""
     return name == "billed_requests" and not attempt["billed_requests_price_usd"]
 
 
@@ -150,7 +150,7 @@ def _sentences(attempt: dict[str, Any], tries: int) -> Iterator[str]:
         f"{error}: {attempt['provider']}/{attempt['model']}"
     )
     if not attempt["is_last_try"]:
-        yield "  It was tried again: what this attempt cost counts as retry cost."
+        yield "  It was retried: the cost of this attempt counts as retry cost."
     yield from (f"  {text}" for text in _how_it_was_priced(attempt))
     yield f"  {_reported(attempt)}"
 
@@ -170,36 +170,36 @@ def _how_it_was_priced(attempt: dict[str, Any]) -> Iterator[str]:
             yield f"Adjusted: {attempt['adjustments']} (the prices below include it)"
     yield from (f"Approximate: {why}" for why in _what_is_approximate(attempt))
     if attempt["fallback_token_kinds"]:
-        yield f"Without a rate of their own, at the rate of what they are part of: {attempt['fallback_token_kinds']}."
+        yield f"Without a rate of their own, priced at their parent's rate: {attempt['fallback_token_kinds']}."
     asked, served = attempt["requested_service_tier"], attempt["service_tier"]
     if asked and asked != served:
-        yield f"Service tier {asked} was requested and {served or 'none named'} served: what was served is priced."
+        yield f"Service tier {asked} was requested and {served or 'none named'} served: the one served is priced."
     if attempt["usage_source"] == "estimate":
         yield "The token counts are a tokenizer's estimate, not the provider's."
 
 
 def _what_is_approximate(attempt: dict[str, Any]) -> Iterator[str]:
     asked = attempt["missing_variant"].split(", ") if attempt["missing_variant"] else []
-    unsaid = [pair.partition("=")[0] for pair in asked if pair.endswith(f"={UNSAID}")]
-    if lacking := [pair for pair in asked if not pair.endswith(f"={UNSAID}")]:
-        yield f"it asked for {', '.join(lacking)}, which has no price of its own: the standard rate was used."
-    if unsaid:
-        yield f"its price depends on {', '.join(unsaid)}, which nobody reported: the catalogue's was used."
+    unstated = [pair.partition("=")[0] for pair in asked if pair.endswith(f"={UNSTATED}")]
+    if lacking := [pair for pair in asked if not pair.endswith(f"={UNSTATED}")]:
+        yield f"it requested {', '.join(lacking)}, which has no price of its own: the standard rate was applied."
+    if unstated:
+        yield f"its price depends on {', '.join(unstated)}, which was not reported: the catalogue's was used."
     reasons = attempt["approximate_reason"] or ""
     if MOVING_NAME in reasons:
-        yield f"what {attempt['model']} meant at that time is not recorded, so it is priced as what it means today."
+        yield f"what {attempt['model']} meant at that time is not recorded, so it is priced as the model that it means today."
     if "partial_usage" in reasons:
-        yield "the total that was reported says more than its parts, and only the parts are priced."
+        yield "the reported total is greater than its parts, and only the parts are priced."
 
 
 def _dates(attempt: dict[str, Any]) -> str:
     since, until = (attempt[name] and f"{attempt[name]:%Y-%m-%d}" for name in ("valid_from", "valid_to"))
-    return ("in force from " + since if since else "in force") + (f" to {until}, exclusive" if until else "")
+    return ("valid from " + since if since else "valid at any time") + (f" to {until}, exclusive" if until else "")
 
 
 def _reported(attempt: dict[str, Any]) -> str:
     if attempt["pricing_status"] == "no_usage":
-        return "Nobody reported what it used, so its cost is not known and stands in no total."
+        return "No usage was reported for it, so its cost is not known and is not part of any total."
     parts = [
         f"{all_digits(attempt[name])} {text}"
         for name, text in (("cache_read_tokens", "read from cache"), ("cache_write_tokens", "written to cache"))
@@ -232,7 +232,7 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
             " the exposure and the override to paste into pricing/overrides; docs/pricing.md says how."
         )
     if attempt["reported_cost_usd"] is not None:
-        yield f"  The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: compared, never used."
+        yield f"  The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: shown for comparison, never used."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

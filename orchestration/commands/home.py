@@ -1,4 +1,4 @@
-"""The data root made ready: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
+"""The data root prepared: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
 
 Folders are there and private, Dagster has its configuration, and runs that were killed no longer count as running.
 """
@@ -22,7 +22,7 @@ def main() -> int:
         return 2
     except OSError as error:
         sys.stderr.write(
-            f"The data root cannot be made ready: {error.filename}: {error.strerror}. TOKENTRAIL_DATA names a folder that you may write.\n"
+            f"The data root cannot be prepared: {error.filename}: {error.strerror}. Set TOKENTRAIL_DATA to a folder that you can write.\n"
         )
         return 2
     for sentence in _dead_runs(settings, home):

@@ -17,19 +17,19 @@ from orchestration.team.incidents import SPIKE_TYPES
 # Command -> the type of its event, what it is for, and its arguments besides the incident, by field of the event.
 COMMANDS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
     "owner": ("owner_assigned", "name the one owner", {"owner": {}}),
-    "channel": ("channel_set", "name the one channel where it is talked about", {"channel": {}}),
-    "confirm": ("spike_type_confirmed", f"say what it is: {', '.join(SPIKE_TYPES)}", {"spikeType": {}}),
-    "contain": ("containment_applied", "say what stopped the spending", {"containmentAction": {"nargs": "?"}}),
-    "root-cause": ("root_cause_found", "say why it happened", {"rootCause": {}}),
+    "channel": ("channel_set", "name the one channel where it is discussed", {"channel": {}}),
+    "confirm": ("spike_type_confirmed", f"confirm its spike type: {', '.join(SPIKE_TYPES)}", {"spikeType": {}}),
+    "contain": ("containment_applied", "record what stopped the spending", {"containmentAction": {"nargs": "?"}}),
+    "root-cause": ("root_cause_found", "record why it happened", {"rootCause": {}}),
     "document": (
         "scope_documented",
-        "write down whom it concerned (default: what the alert said, else the word none)",
+        "document what it affected (default: what the alert names, else the word none)",
         {"endpointTag": {"flag": "--endpoint"}, "tenantId": {"flag": "--tenant"}, "promptVersion": {"flag": "--prompt-version"}},
     ),
-    "guardrail": ("guardrail_added", "name the policy or threshold that the manual action became", {"guardrail": {}}),
+    "guardrail": ("guardrail_added", "name the policy or threshold that replaces the manual action", {"guardrail": {}}),
     "runbook": (
         "runbook_updated",
-        "say that the runbook was read and mended (default: what endpoint_owners.csv says)",
+        "record that the runbook was reviewed and corrected (default: the runbook in endpoint_owners.csv)",
         {
             "owner": {"flag": "--owner"},
             "escalationChannel": {"flag": "--escalation-channel"},
@@ -37,10 +37,10 @@ COMMANDS: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "runbookUrl": {"flag": "--url"},
         },
     ),
-    "review": ("weekly_review_done", "say that the weekly review has looked at it", {}),
+    "review": ("weekly_review_done", "record that the weekly review has covered it", {}),
     "note": ("note_added", "write something down", {"note": {}}),
     "close": ("closed", "close it", {}),
-    "reopen": ("reopened", "open it again: it came back", {}),
+    "reopen": ("reopened", "reopen it: the problem came back", {}),
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command, by default the one in $DO (`make incident`); 2 with a sentence on stderr when it cannot be done."""
     try:
         chosen, settings = _parser().parse_args(_given() if arguments is None else arguments), from_environment()
-        event = event_of(settings, _said(chosen), getattr(chosen, "alert", None))
+        event = event_of(settings, _event_fields(chosen), getattr(chosen, "alert", None))
         path = write(settings, event)
     except Refused as refused:
         print(visible(f"Nothing was written: {refused.detail} ({refused.reason_code})."), file=sys.stderr)
@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, LoadStopped) as error:  # CannotError, or a setting that cannot be read
         print(visible(error), file=sys.stderr)
         return 2
-    said = "".join(
+    fields = "".join(
         f"\n  {name}: {visible(value)}" for name, value in event.items() if name not in ("incidentId", "type")
     )
     print(
-        f"{visible(event['incidentId'])}: {event['type']}{said}\nIn landing/{path}; the next run shows it (make run)."
+        f"{visible(event['incidentId'])}: {event['type']}{fields}\nIn landing/{path}; the next run shows it (make run)."
     )
     return 0
 
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     opening.add_argument(
         "--incident", dest="incidentId", help="its id (default: day, spike type and driver of the alert)"
     )
-    opening.add_argument("--title", help="what it is (default: spike type and driver of the alert)")
+    opening.add_argument("--title", help="its title (default: spike type and driver of the alert)")
     opening.set_defaults(type="opened")
     for name, (kind, purpose, fields) in COMMANDS.items():
         command = commands.add_parser(name, parents=[every], help=purpose, description=purpose)
@@ -100,11 +100,11 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(type=kind)
     for command in commands.choices.values():
         if "note" not in (action.dest for action in command._actions):
-            command.add_argument("--note", help="what else there is to say")
+            command.add_argument("--note", help="anything else worth recording")
     return parser
 
 
-def _said(chosen: argparse.Namespace) -> dict[str, str]:
+def _event_fields(chosen: argparse.Namespace) -> dict[str, str]:
     """The fields of the event that the command names."""
     return {
         name: value for name, value in vars(chosen).items() if value is not None and name not in ("command", "alert")

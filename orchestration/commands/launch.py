@@ -1,6 +1,6 @@
-"""The jobs that `make weekly` and `make backfill` start, once what they were given can be used.
+"""The jobs that `make weekly` and `make backfill` start, once their arguments are valid.
 
-What they were given stands in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
+Their arguments are in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
 """
 
 import json
@@ -18,7 +18,7 @@ YES, NO = ("true", "yes", "1"), ("false", "no", "0", "")
 
 
 def weekly_config(settings: Settings, week: str) -> dict[str, str | bool]:
-    """The configuration of `weekly_recurrence`. Raises WeekError for what is no week, or one that is not over."""
+    """The configuration of `weekly_recurrence`. Raises WeekError for what is not a week, or one that is not over."""
     if week:
         ends = datetime.combine(week_start(week) + timedelta(days=7), datetime.min.time(), settings.as_of.tzinfo)
         if settings.as_of < ends:

@@ -19,9 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 2 with a sentence on stderr when it cannot be done."""
     parser = Arguments(prog="python -m orchestration.commands.outbox", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    acknowledging = commands.add_parser("acknowledge", help="say that somebody has the matter in hand")
+    acknowledging = commands.add_parser("acknowledge", help="record that somebody is working on it")
     acknowledging.add_argument("topic", nargs="?", help="topic of the message (default: $TOPIC)")
-    acknowledging.add_argument("--by", default=getpass.getuser(), help="who has it (default: you)")
+    acknowledging.add_argument("--by", default=getpass.getuser(), help="who is working on it (default: you)")
     chosen = parser.parse_args(arguments)
     example = "make acknowledge TOPIC=<topic>, as `python -m orchestration.commands.outbox` shows it"
     try:

@@ -20,7 +20,7 @@ MILLION = 1_000_000
 def print_price_diff(diff: PriceDiff, console: Console) -> None:
     """Money by model and month, then every changed price; sentences where there is nothing to show."""
     if diff.pending == diff.in_force:
-        console.print(f"Nothing is pending: price book {diff.in_force} is what the next run would use.")
+        console.print(f"Nothing is pending: price book {diff.in_force} is the one that the next run would use.")
         return
     console.print(
         f"Pending: price book {diff.pending} in place of {diff.in_force}. Nothing is applied yet; `make run` does."

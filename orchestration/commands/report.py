@@ -46,16 +46,16 @@ def _sections() -> list[tuple[str, str, list]]:
             [LATEST],
         ),
         (
-            "Budgets in their latest period (marts.budget_status; docs/budgets.md says what the states mean)",
+            "Budgets in their latest period (marts.budget_status; docs/budgets.md explains the states)",
             BUDGETS,
             [],
         ),
         (
-            f"The last complete week, the first {FINDINGS} things to know (marts.weekly_findings; docs/incidents.md)",
+            f"The last complete week, the {FINDINGS} most important findings (marts.weekly_findings; docs/incidents.md)",
             WEEK,
             [FINDINGS],
         ),
-        ("How the budget that came furthest got there (marts.budget_transitions)", TIMELINE, []),
+        ("How the budget with the worst state got there (marts.budget_transitions)", TIMELINE, []),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
         *[
             (f"Cost by {name}, real data, top {TOP}", TOP_COST.format(mart=mart, members=members), [TOP])
@@ -67,7 +67,7 @@ def _sections() -> list[tuple[str, str, list]]:
             )
         ],
         (
-            "Models without a price, dearest first: the totals above leave them out (marts.unpriced_models has the override to paste)",
+            "Models without a price, most expensive first: no total above has them (marts.unpriced_models has the override to paste)",
             UNPRICED,
             [],
         ),

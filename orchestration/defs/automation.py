@@ -80,7 +80,7 @@ hourly_budget_watch = dg.define_asset_job(
     selection=(dg.AssetSelection.assets(*BUDGETS, "budget_announcements_ledger", "notifications"))
     - dg.AssetSelection.checks(*LATER),
     executor_def=dg.in_process_executor,
-    description="Load what landed, judge the budgets, tell what changed. Publishes nothing: the daily run does.",
+    description="Load what landed, judge the budgets, announce what changed. Publishes nothing: the daily run does.",
 )
 
 hourly_schedule = dg.ScheduleDefinition(
@@ -115,4 +115,4 @@ def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | d
 def dead_runs(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SkipReason:
     """Mark runs whose process is gone, so that the next may begin, and tell on-call."""
     found = mark_dead_runs(settings, context.instance)
-    return dg.SkipReason("\n".join(found) or "Every run that is under way is alive.")
+    return dg.SkipReason("\n".join(found) or "Every run in progress is alive.")

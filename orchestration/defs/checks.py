@@ -28,7 +28,7 @@ SUITES = {
     "price_coverage": dg.AssetCheckSpec(
         "approximate_costs",
         asset=dg.AssetKey("fct_attempts"),
-        description="Calls whose cost is approximate: a variant without a price, a name whose meaning moved, or partial usage.",
+        description="Calls whose cost is approximate: a variant without a price, a name whose meaning changed, or partial usage.",
     ),
 }
 SEVERITY = {

@@ -1,4 +1,4 @@
-"""What people are told: the outbox goes out at the end of a run, and a failed run speaks up at once."""
+"""Notifications: the outbox goes out at the end of a run, and a failed run is reported at once."""
 
 import json
 from dataclasses import asdict
@@ -23,7 +23,9 @@ from orchestration.settings import Settings, from_environment
 def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
     counts = announce(settings)
-    return dg.MaterializeResult(metadata=dict(counts) | {"said": why_nothing_is_announced(settings) or "What changed."})
+    return dg.MaterializeResult(
+        metadata=dict(counts) | {"message": why_nothing_is_announced(settings) or "What changed."}
+    )
 
 
 @dg.asset(
@@ -57,7 +59,7 @@ def every_message_is_delivered(settings: dg.ResourceParam[Settings]) -> dg.Asset
         passed=not lost,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"messages": lost},
-        description="\n".join(lost) or "Every message that was to go out did.",
+        description="\n".join(lost) or "Every message that was due was sent.",
     )
 
 
@@ -69,8 +71,8 @@ def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     failed = FailedRun(run.run_id, run.job_name, context.failure_event.message or "")
     _append(settings, failed)
     context.log.error(f"{failed.job} failed: {failed.error}")
-    if not_told := tell_on_call(settings, [failed]):
-        context.log.error(not_told)
+    if not_notified := tell_on_call(settings, [failed]):
+        context.log.error(not_notified)
 
 
 def _append(settings: Settings, failed: FailedRun) -> None:

@@ -21,13 +21,13 @@ def price_book_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeRes
 
 @dg.asset_check(asset=price_book_ledger, blocking=True)
 def every_price_key_has_rows(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """Every (provider, model, variant) that was seen stands in the current version, priced or as unknown."""
+    """Every (provider, model, variant) that was seen is in the current version, priced or as unknown."""
     rows = read_price_book(settings).select(PriceKey._fields).to_pylist()
     missing = sorted(set(seen_price_keys(settings)) - {PriceKey(**row) for row in rows}, key=str)
     return dg.AssetCheckResult(passed=not missing, metadata={"missing": [str(key) for key in missing[:20]]})
 
 
-@dg.op(description="What the pending overrides, catalogue and code would move: the run's metadata has the rows.")
+@dg.op(description="How the pending overrides, catalogue and code would change costs: the run's metadata has the rows.")
 def compare_pending_prices(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
     """Writes nothing to the ledger or the warehouse."""
     try:
@@ -48,7 +48,7 @@ def compare_pending_prices(context: dg.OpExecutionContext, settings: dg.Resource
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="What a pending change of prices would move, before it is applied. Run it at any time.",
+    description="How a pending change of prices would change costs, before it is applied. Run it at any time.",
 )
 def price_diff() -> None:
     """One step; nothing is materialised."""

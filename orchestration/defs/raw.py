@@ -41,7 +41,7 @@ def _lines_lost(settings: Settings, source: str) -> dg.AssetCheckResult:
 
 @dg.asset(**RAW)
 def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One row per landed event line, by UTC event date; rejected lines are kept beside them with a reason."""
+    """One row per landed event line, by UTC event date; rejected lines are kept separately, with a reason."""
     return _load(context, settings, "events")
 
 
@@ -53,7 +53,7 @@ def no_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult
 
 @dg.asset(**RAW)
 def raw_incidents(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One row per landed event of an incident, by UTC date; rejected lines are kept beside them with a reason."""
+    """One row per landed event of an incident, by UTC date; rejected lines are kept separately, with a reason."""
     return _load(context, settings, "incidents")
 
 

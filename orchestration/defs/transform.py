@@ -27,7 +27,7 @@ class Rebuild(dg.Config):
 
 
 class Translator(DagsterDbtTranslator):
-    """Groups are the subjects of the dbt project, tags name the layer; marts say who answers for them and how fresh they must be."""
+    """Groups are the subjects of the dbt project, tags name the layer; marts say who owns them and how fresh they must be."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """The model's name: marts are found under the name that analysts query."""

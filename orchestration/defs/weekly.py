@@ -35,7 +35,7 @@ def weekly_report(config: Week, settings: dg.ResourceParam[Settings]) -> dg.Mate
     page = settings.published / "weekly" / f"{outcome.week}.html"
     return dg.MaterializeResult(
         metadata={
-            "said": outcome.said,
+            "message": outcome.sentence,
             "week": outcome.week or "-",
             "page": dg.MetadataValue.path(page) if page.exists() else "-",
             "new_editions": outcome.new_editions,

@@ -36,26 +36,26 @@ class CannotError(ValueError):
     """A command that cannot be done; the message says why and what to do."""
 
 
-def event_of(settings: Settings, said: dict[str, str], alert_id: str | None = None) -> dict:
-    """The event that `said` begins, complete: at least its type and its incident, or the alert that one is opened for.
+def event_of(settings: Settings, given: dict[str, str], alert_id: str | None = None) -> dict:
+    """The event that `given` begins, complete: at least its type and its incident, or the alert that one is opened for.
 
     Raises CannotError.
     """
     now = settings.as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     known = known_events(settings)
-    if said["type"] == "opened":
+    if given["type"] == "opened":
         if alert_id is None:
             raise CannotError("An incident is opened for an alert, and none is named: open --alert <alert_id>.")
-        event = _opened(settings, alert_id, known) | said
-    elif not known.get(said["incidentId"]):
+        event = _opened(settings, alert_id, known) | given
+    elif not known.get(given["incidentId"]):
         latest = ", ".join(list(known)[-3:]) or "none yet"
         raise CannotError(
-            f"No landed file knows the incident {said['incidentId']!r} (the latest are: {latest}). "
+            f"No landed file knows the incident {given['incidentId']!r} (the latest are: {latest}). "
             "Open it first: open --alert <alert_id> --incident <id>."
         )
     else:
-        event = _defaults(said, known[said["incidentId"]]) | said
-    required, optional = EVENT_TYPES[said["type"]]
+        event = _defaults(given, known[given["incidentId"]]) | given
+    required, optional = EVENT_TYPES[given["type"]]
     names = ("incidentId", "type", "occurredAt", "actor", *required, *optional, "note")
     event = {"occurredAt": now} | event
     return {name: event[name] for name in names if event.get(name) is not None}
@@ -108,25 +108,27 @@ def _alert(settings: Settings, alert_id: str) -> dict:
     return found[0]
 
 
-def _defaults(said: dict[str, str], events: list[dict]) -> dict:
-    """What a command need not be told, from the incident's own events and the seeds. Raises CannotError."""
+def _defaults(given: dict[str, str], events: list[dict]) -> dict:
+    """Values that a command may leave out, from the incident's own events and the seeds. Raises CannotError."""
 
     def last(column: str, *kinds: str) -> str | None:
         of_kind = (event for event in reversed(events) if event["event_type"] in kinds and event[column])
         return next((event[column] for event in of_kind), None)
 
-    if said["type"] == "scope_documented":
+    if given["type"] == "scope_documented":
         columns = {"endpointTag": "endpoint_tag", "tenantId": "tenant_id", "promptVersion": "prompt_version"}
         return {name: last(column, "opened") or "none" for name, column in columns.items()}
-    if said["type"] == "containment_applied" and "containmentAction" not in said:
+    if given["type"] == "containment_applied" and "containmentAction" not in given:
         spike_type = last("spike_type", "spike_type_confirmed") or last("spike_type", "opened")
         if spike_type is None:
             raise CannotError(
-                f"Nobody has said what {said['incidentId']} is: confirm its spike type, or name the action."
+                f"The spike type of {given['incidentId']} is not confirmed: confirm it, or name the action."
             )
         return {"containmentAction": read_containment_map()[spike_type].containment_action}
-    if said["type"] == "runbook_updated":
-        endpoint = said.get("endpointTag") or last("endpoint_tag", "scope_documented") or last("endpoint_tag", "opened")
+    if given["type"] == "runbook_updated":
+        endpoint = (
+            given.get("endpointTag") or last("endpoint_tag", "scope_documented") or last("endpoint_tag", "opened")
+        )
         owner = next((row for row in read_endpoint_owners() if row.endpoint_tag == endpoint), None)
         if owner is None:
             return {"endpointTag": endpoint}

@@ -51,7 +51,7 @@ from orchestration.landing.usage import (
 from pricing.units import LEAF_OF_COUNT
 
 LONGEST_ID = 256
-LONGEST_TEXT = 1_024  # characters of a label: what is longer is no name of anything
+LONGEST_TEXT = 1_024  # characters of a label: what is longer is not a name
 LARGEST_COST = 10**12  # USD: 10^14 such lines still add up within DECIMAL(38,12)
 LONGEST_LATENCY = 10 * 366 * 86_400_000  # ms: ten years
 MOST_EXTRAS = 100  # more unknown field names than this in one batch are generated names: handled row by row
@@ -75,7 +75,7 @@ create macro tidy(x) as case
 create macro tidy_plain(x) as case
     when x < '!' or ends_with(x, ' ') or strlen(x) <> length(x) then tidy(x) else x end;
 create macro is_number(x) as regexp_full_match(x, '{NUMBER}');
--- An empty text says nothing, and NaN is what Python and pandas write for nothing.
+-- An empty text has no value, and NaN is what Python and pandas write for a missing one.
 create macro is_absent(x) as coalesce(lower(tidy(x)), 'nan') = 'nan';
 -- DuckDB's own cast rounds 12.5 to 13 and reads 0x1f and 1_000: only what prints as it was read goes the short way.
 create macro tidy_whole(x) as case
@@ -423,7 +423,7 @@ def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.Data
 
 
 def _parsed(event: str, known: list[str], extras: list[str], all_objects: bool) -> str:
-    """The lines with their fields as texts (of unknown ones as JSON) in `f`, which is NULL for what is no object."""
+    """The lines with their fields as texts (of unknown ones as JSON) in `f`, which is NULL for what is not an object."""
     shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras, "JSON")} or {"model": "VARCHAR"}
     read = f"from_json(event, '{quoted(json.dumps(shape))}')"
     if not all_objects:
@@ -432,10 +432,10 @@ def _parsed(event: str, known: list[str], extras: list[str], all_objects: bool) 
 
 
 def _replaced(present: set[str]) -> str:
-    """What can be said of a column only when others are read.
+    """What can be judged of a column only when others are read.
 
     Units under `usage` come without what the event's own counts or narrower units count already; the tenant of a line
-    may stand in its metadata.
+    may be in its metadata.
     """
     replaced = []
     if "usage" in present:
@@ -608,7 +608,7 @@ def _part_rules(present: set[str]) -> list[str]:
         terms = [f"{'-' if sign < 0 else '+'} coalesce({column}, 0)" for column, sign in there]
         return " ".join(terms).removeprefix("+ ") or "0"
 
-    # A missing side is the total less the other side, when both are known. Reasoning that the total has beside input
+    # A missing side is the total less the other side, when both are known. Reasoning that the total has next to input
     # and output is output too.
     cache = signed({"cache_read_tokens": 1, "cache_write_tokens": 1})
     input_tokens = (
@@ -625,7 +625,7 @@ def _part_rules(present: set[str]) -> list[str]:
         for column, leaf in LEAF_OF_COUNT.items()
         if leaf.parts
     }
-    # Lines with other units were judged with them: a token may stand in several of these parts.
+    # Lines with other units were judged with them: a token may be in several of these parts.
     alone = "usage is null and " if "usage" in present else ""
     return [
         _refuse(

@@ -113,7 +113,7 @@ def _cannot_look(landing: Path, error: OSError) -> str:
 
 
 def readable_name(name: str) -> str:
-    """A file name as text: bytes that are no UTF-8 as \\xNN."""
+    """A file name as text: bytes that are not UTF-8 as \\xNN."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 

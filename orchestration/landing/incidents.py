@@ -23,7 +23,7 @@ IDS = ("incidentId", "eventId", "alertId", "problemId", *ALIASES)
 TIMES = ("occurredAt", "startedAt")
 COMMON = ("incidentId", "type", "occurredAt", "actor")
 ALWAYS_OPTIONAL = ("eventId", "note")
-# Type -> what it must say, and what it may say besides. `none` stands where no single member dominates.
+# Type -> the fields that it must have, and those that it may have. `none` means that no single member dominates.
 EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "opened": (
         ("alertId", "problemId"),
@@ -119,8 +119,8 @@ def convert(
             continue
         day = row["occurred_at"].date()
         by_day.setdefault(day, []).append(row | place | {"load_id": load_id})
-        those = converted.dates.setdefault((found["content_hash"], day), DateRows())
-        those.include(DateRows(1, row["occurred_at"], row["occurred_at"]))
+        day_rows = converted.dates.setdefault((found["content_hash"], day), DateRows())
+        day_rows.include(DateRows(1, row["occurred_at"], row["occurred_at"]))
     for day, rows in sorted(by_day.items()):
         converted.parts[day] = [name_part(day)]
         _write(database, rows, converted.parts[day][0])

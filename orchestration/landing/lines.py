@@ -1,4 +1,4 @@
-"""Any landing file as one JSON object per row, in blocks of bounded size; what is no line is set aside with a reason.
+"""Any landing file as one JSON object per row, in blocks of bounded size; what is not a line is rejected with a reason.
 
 JSONL passes through untouched: a block of bytes becomes an Arrow string column without a copy, so every later rule
 is one SQL statement over (line_number, line), whatever the format, and one broken line costs one line.
@@ -115,7 +115,7 @@ def read_blocks(
 
 
 def count_lines(path: Path, extension: str, settings: Settings) -> int | None:
-    """How many lines (rows of a table) a file has, blank ones included; None when it cannot be said within bounds."""
+    """How many lines (rows of a table) a file has, blank ones included; None when it cannot be counted within bounds."""
     if extension == ".parquet":
         from orchestration.landing.parquet import count_rows
 
@@ -221,7 +221,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
 
 
 def sound_block(numbers: np.ndarray, lines: pa.StringArray, max_line_bytes: int) -> Block:
-    """The lines SQL can be given; blank ones are no rows, overlong, undecodable and bottomless ones are broken."""
+    """The lines SQL can be given; blank ones are not rows, overlong, undecodable and bottomless ones are broken."""
     if not lines.nbytes or not len(lines):
         return Block(numbers, lines)
     offsets = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, 4 * lines.offset)

@@ -86,7 +86,9 @@ class Loading:
     def fetched(self) -> tuple[Path, str]:
         """Where its content is read, and the hash of it. Raises RuntimeError for a file that was not fetched."""
         if self.path is None or self.content_hash is None:
-            raise RuntimeError(f"landing/{self.file.path} was to be read and was not fetched: the loader is at fault.")
+            raise RuntimeError(
+                f"landing/{self.file.path} was to be read but was not fetched: this is a fault of the loader."
+            )
         return self.path, self.content_hash
 
 
@@ -190,7 +192,7 @@ class Loader:
 
     def __init__(self, settings: Settings, source: str, report: Callable[[str], None], began: float):
         self.settings, self.source, self.report = settings, source, report
-        self.began = self.told = began
+        self.began = self.reported_at = began
         self.load_id = new_load_id()
         self.workers = settings.threads or os.cpu_count() or 1
         self.loading: list[Loading] = []
@@ -319,14 +321,14 @@ class Loader:
 
     def _given_up(self, loading: Loading) -> str:
         refused = loading.rejects.total() + loading.passed_over
-        said = f"{refused:,} of {loading.lines:,} lines read were refused"
+        sentence = f"{refused:,} of {loading.lines:,} lines read were refused"
         if loading.passed_over:
-            said += f", {loading.passed_over:,} of them not kept one by one"
+            sentence += f", {loading.passed_over:,} of them not kept one by one"
         if loading.unread_after is not None:
             lines = loading.total_lines
             more = f"{max(0, lines - loading.unread_after):,} lines" if lines is not None else "all"
-            said += f"; {more} after line {loading.unread_after:,} were left unread"
-        return said
+            sentence += f"; {more} after line {loading.unread_after:,} were left unread"
+        return sentence
 
     def _check_unchanged(self, loading: Loading) -> None:
         """A local file that was still written while it was read spoils the load; one that vanished was read to its end."""
@@ -382,8 +384,8 @@ class Loader:
             code, _, detail = reason.partition("\t")
             self._reject(self.by_hash[content_hash], line_number, line, code, detail)
         now = time.monotonic()
-        if now - self.told > PROGRESS_SECONDS:
-            self.told, rate = now, self.rows / (now - self.began)
+        if now - self.reported_at > PROGRESS_SECONDS:
+            self.reported_at, rate = now, self.rows / (now - self.began)
             self.report(
                 f"{self.source}: {len(self.loading)} of {files} files read, {self.rows:,} rows, {rate:,.0f} rows/s"
             )
@@ -423,18 +425,18 @@ class Loader:
             same
             | {
                 "event_date": day,
-                "rows_in": those.rows,
-                "rows_loaded": those.rows,
+                "rows_in": day_rows.rows,
+                "rows_loaded": day_rows.rows,
                 "rows_rejected": 0,
-                "first_occurred_at": those.first_occurred_at,
-                "last_occurred_at": those.last_occurred_at,
+                "first_occurred_at": day_rows.first_occurred_at,
+                "last_occurred_at": day_rows.last_occurred_at,
                 "raw_file": raw_files[loading.chain, day],
                 "price_keys": [
-                    dict(zip(PRICE_KEY, key, strict=True)) for key in sorted(those.price_keys, key=_nulls_first)
+                    dict(zip(PRICE_KEY, key, strict=True)) for key in sorted(day_rows.price_keys, key=_nulls_first)
                 ],
                 "rejects_by_reason": {},
             }
-            for day, those in sorted(loading.dates.items())
+            for day, day_rows in sorted(loading.dates.items())
         ]
         if rejected or not rows:
             counts = {"rows_in": rejected, "rows_loaded": 0, "rows_rejected": rejected}

@@ -223,7 +223,7 @@ def known_files(settings: Settings, source: str) -> set[tuple[str, int, str]]:
 
 
 def loaded_contents(settings: Settings, source: str) -> set[str]:
-    """Content hashes of the files whose lines have been judged: the same bytes under another name are no new lines."""
+    """Content hashes of the files whose lines have been judged: the same bytes under another name are not new lines."""
     rows = _manifest_rows(settings, source, "select distinct content_hash", "and file_status = 'loaded'")
     return {content_hash for (content_hash,) in rows}
 
@@ -271,7 +271,7 @@ def remove_leftovers(settings: Settings) -> None:
     for old, new in superseded(manifests_on_disk(settings)).items():
         path = manifest_path(settings, old)
         if path.exists() and (utc_now() - loaded_at(new) > GRACE or not _is_parquet(path)):
-            path.unlink()  # a damaged one would stop every reader, and what it said is repeated
+            path.unlink()  # a damaged one would stop every reader, and its content is repeated
     named: set[str] = set()
     for path in manifests_on_disk(settings):
         table = read_columns(path, "raw_file", "rejects_file")

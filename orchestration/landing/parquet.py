@@ -41,7 +41,7 @@ NAME_BYTES = 4_096  # names of columns beyond these count as expansion: every JS
 NO_LINES = pa.array([], pa.string())
 CONTROLS = 0x20  # bytes below are control characters
 EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999  # us: years 1 to 9999, what JSON lines can say
-VALUE_BYTES = 64  # as much JSON as a value that is no text becomes at most, the signs around it included
+VALUE_BYTES = 64  # as much JSON as a value that is not text becomes at most, the signs around it included
 DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
@@ -52,7 +52,7 @@ def parquet_blocks(
 
     With `takes_fields`, rows that need no look inside stay columns.
 
-    Raises BrokenFile for what is no readable Parquet, OSError, MemoryError or duckdb.Error for the machine's trouble.
+    Raises BrokenFile for what is not readable Parquet, OSError, MemoryError or duckdb.Error for the machine's trouble.
     """
     try:
         with (
@@ -166,8 +166,8 @@ def _fields(filled: list[tuple[str, pa.Array]], database) -> pa.Table | None:
     columns = [column for column in typed if column is not None]
     if len(columns) < len(typed):
         return None
-    said = pa.DictionaryArray.from_arrays(np.zeros(len(columns[0]), np.int32), [json.dumps(names)])
-    return pa.table([*columns, said], names=[*(f"{FIELD}{name}" for name in names), "names"])
+    names_column = pa.DictionaryArray.from_arrays(np.zeros(len(columns[0]), np.int32), [json.dumps(names)])
+    return pa.table([*columns, names_column], names=[*(f"{FIELD}{name}" for name in names), "names"])
 
 
 def _typed(name: str, column: pa.Array, database) -> pa.Array | None:
@@ -206,7 +206,7 @@ def _has_values(column: pa.Array) -> bool:
 
 
 def _judged_block(filled: list[tuple[str, pa.Array]], numbers: np.ndarray, max_line_bytes: int, database) -> Block:
-    """Rows as lines; those with bytes that are no text in a field of ours are broken. Elsewhere such bytes stay, as \\xNN."""
+    """Rows as lines; those with bytes that are not text in a field of ours are broken. Elsewhere such bytes stay, as \\xNN."""
     names, columns = [name for name, _ in filled], [column for _, column in filled]
     problems: dict[int, str] = {}
     for name, column in zip(names, columns, strict=True):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from orchestration.landing.text import tidy
 
 KEPT_BYTES = 64 << 10  # how much of a line a reject keeps
-# Keys (in any case) under which SDKs and gateways put what was said. They are dropped wherever they stand: beside the
+# Keys (in any case) under which SDKs and gateways put prompts and completions. They are dropped wherever they are: next to the
 # native fields, in metadata, and inside of its objects. `gen_ai.usage.*` and the like hold numbers and stay.
 BODY_KEYS = [
     "messages",
@@ -44,7 +44,7 @@ BODY_KEYS = [
     "traceloop\\.entity\\.(?:input|output)",
 ]
 BODY = "(?:" + "|".join(BODY_KEYS) + ")"
-# Names of fields that hold an id of a tenant or of a user, without case and without what is no letter or digit
+# Names of fields that hold an id of a tenant or of a user, ignoring case and everything but letters and digits
 # (`User-ID`, `user_id` and `user.id` are one name): a noun alone, or any name that ends in a noun and what it is called by.
 ID_NOUNS = ("tenant", "user", "customer", "account", "organi[sz]ation", "org")
 NOUN = "(?:" + "|".join(ID_NOUNS) + ")s?"
@@ -59,7 +59,7 @@ _first_body = re.compile(rf"""["']?(?<![\w.]){BODY}["']?\s*[:=]""", re.IGNORECAS
 
 
 def is_body(key: str) -> bool:
-    """Whether a field of this name holds what was said."""
+    """Whether a field of this name holds a prompt or a completion."""
     return _is_body(key) is not None
 
 
@@ -106,7 +106,7 @@ def cleaned(value, hash_id: Callable[[str], str]):
 
 
 def hashed(value, hash_id: Callable[[str], str]):
-    """What stands under the name of an id: each of several is hashed alone, an object as a whole."""
+    """The value under the name of an id: each of several is hashed alone, an object as a whole."""
     if isinstance(value, list):
         return [hashed(item, hash_id) for item in value]
     if value is None or value == "":
@@ -117,7 +117,7 @@ def hashed(value, hash_id: Callable[[str], str]):
 
 
 def cleaned_text(text: str, hash_id: Callable[[str], str]) -> str:
-    """`cleaned` for a JSON text; NaN and Infinity, which are no JSON, become null. Raises ValueError on broken JSON."""
+    """`cleaned` for a JSON text; NaN and Infinity, which are not JSON, become null. Raises ValueError on broken JSON."""
     return json_text(cleaned(json.loads(text, parse_constant=lambda _: None), hash_id))
 
 
@@ -136,5 +136,5 @@ def kept_line(line: str, secret: str) -> str:
         line = line[:KEPT_BYTES]
         found = _first_body(line)
         kept = line[: found.start()] + DROPPED if found else line
-    # half a surrogate pair is no text: it stays the escape that the sender wrote
+    # half a surrogate pair is not text: it stays the escape that the sender wrote
     return kept.encode(errors="backslashreplace")[:KEPT_BYTES].decode(errors="ignore")

@@ -45,7 +45,7 @@ def reload(settings: Settings, name: str, report: Callable[[str], None] = print)
     source = path.partition("/")[0]
     if source not in SOURCES:
         raise NotReloaded(
-            f"{name} is no landing file: give its path under landing, such as events/dt=2026-11-22/x.jsonl."
+            f"{name} is not a landing file: give its path under landing, such as events/dt=2026-11-22/x.jsonl."
         )
     with one_loader(settings), trouble_in_a_sentence(settings, f"Reloading {path}"):
         remove_leftovers(settings)

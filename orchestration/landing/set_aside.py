@@ -1,7 +1,7 @@
 """Lines that stop a publication leave it by hand: `make set-aside FILE=events/dt=.../x.jsonl LINE=412 REASON="..."`, and `make take-back`.
 
 A line is known by the hash of its file's content, its number and its item, so a copy of the file under another name does not
-bring it back. What was said stands in ledger/set_aside/log.jsonl, the last word about a line counts, and the next run rebuilds
+bring it back. Decisions are kept in ledger/set_aside/log.jsonl, the last one about a line counts, and the next run rebuilds
 the dates it touches. Only manifests and raw files are read here: it works where the warehouse is broken or does not exist.
 """
 
@@ -45,7 +45,9 @@ def folder(settings: Settings) -> Path:
     return settings.ledger / "set_aside"
 
 
-def say(settings: Settings, action: str, name: str, line_number: int, *, item: int = 1, actor: str, reason: str) -> str:
+def decide(
+    settings: Settings, action: str, name: str, line_number: int, *, item: int = 1, actor: str, reason: str
+) -> str:
     """Set a line aside, or take it back (`action` of the log); returns the sentence for whoever asked.
 
     Raises NoSuchLineError for a line that no load brought, and for one that is aside, or is not, already; LockHeldError.
@@ -55,13 +57,13 @@ def say(settings: Settings, action: str, name: str, line_number: int, *, item: i
     line = find_line(settings, name, line_number)
     key = {"source": "events", "content_hash": line.content_hash, "line_number": line.line_number, "item": item}
     with one_writer(folder(settings)) as append:
-        said, _ = read_log(folder(settings))
-        before = next((one["action"] for one in reversed(said) if key.items() <= one.items()), "taken_back")
+        decisions, _ = read_log(folder(settings))
+        before = next((one["action"] for one in reversed(decisions) if key.items() <= one.items()), "taken_back")
         if before == action:
             state = "set aside already" if action == "set_aside" else "not set aside"
             raise NoSuchLineError(f"{line} is {state}: nothing was written.")
         words = {"actor": actor, "reason": reason, "landing_file": line.landing_file}
-        sequence = max((one["sequence"] for one in said), default=0) + 1
+        sequence = max((one["sequence"] for one in decisions), default=0) + 1
         append([key | {"sequence": sequence, "action": action} | words])
     if action == "set_aside":
         return (

@@ -4,7 +4,7 @@ import re
 
 # White space, control and format characters, and letters that show nothing: what clings to an id that was pasted from
 # a sheet or a page. Inside of a text they stay. Signs that are format characters but show (Arabic number signs, the
-# tags of a flag) are no blanks.
+# tags of a flag) are not blanks.
 _BLANK_RANGES = (
     (0x00, 0x20),
     (0x7F, 0xA0),
@@ -37,7 +37,7 @@ def tidy(text: str) -> str:
 
 
 def sound(value, keep_apart: tuple[str, ...] = ()):
-    """A JSON value without halves of surrogate pairs, which are no text: U+FFFD stands for each.
+    """A JSON value without halves of surrogate pairs, which are not text: U+FFFD replaces each.
 
     Fields of an object that `keep_apart` names keep the escape as it was written, so that two ids stay two ids.
     """

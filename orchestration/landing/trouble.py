@@ -1,4 +1,4 @@
-"""Trouble of the machine, of the raw zone, or of one file: whose it is, and how it is said. None of it refuses a line."""
+"""Trouble of the machine, of the raw zone, or of one file: whose it is, and how it is reported. None of it refuses a line."""
 
 import errno
 from collections.abc import Iterator
@@ -37,14 +37,16 @@ def trouble_in_a_sentence(settings: Settings, doing: str) -> Iterator[None]:
 def _trouble(settings: Settings, doing: str, error: Exception) -> str:
     text = first_line(error)
     number = error.errno if isinstance(error, OSError) else None
-    after = "No line was refused for it and nothing was recorded: run again, and the load starts afresh."
+    after = (
+        "No line was refused because of it and nothing was recorded: run again, and the load starts from the beginning."
+    )
     if isinstance(error, UnreadableNow):
         return f"{doing} stopped: {text}."
     if number in NO_SPACE or "No space left" in text or "File too large" in text or "max_temp_directory_size" in text:
-        return f"{doing} stopped, for want of space below {settings.data} ({text}). Free some. {after}"
+        return f"{doing} stopped for lack of space below {settings.data} ({text}). Free some. {after}"
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or "MemoryError" in text:
         return (
-            f"{doing} stopped, for want of memory ({text}). TOKENTRAIL_MEMORY_LIMIT is {settings.memory_limit}: "
+            f"{doing} stopped for lack of memory ({text}). TOKENTRAIL_MEMORY_LIMIT is {settings.memory_limit}: "
             f"raise it, or set TOKENTRAIL_THREADS to fewer. {after}"
         )
     if number in FORBIDDEN or isinstance(error, duckdb.PermissionException) or "Permission denied" in text:

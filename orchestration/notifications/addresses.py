@@ -110,8 +110,8 @@ def _send(service, title: str, body: str, severity: str, key: str, seconds: floa
         return f"{redirect}: set the address that it leads to", False
     if result:
         return None, False
-    said = " ".join(entry.message for entry in result.logs())
-    if status := re.search(r"error=(\d{3})\b", said):
+    logged = " ".join(entry.message for entry in result.logs())
+    if status := re.search(r"error=(\d{3})\b", logged):
         return f"it answered with HTTP status {status[1]}", False
     if time.monotonic() - began >= service.socket_read_timeout * 0.95:
         return f"no answer within {service.socket_read_timeout:.0f} s", True

@@ -1,4 +1,4 @@
-"""Delivery: what is due goes out, channel beside channel, within a deadline, and what cannot go waits for a later run.
+"""Delivery: what is due goes out, on all channels in parallel, within a deadline, and what cannot go waits for a later run.
 
 Every step is in the log before the next one is taken. A run that is killed between sending and `sent` therefore leaves a
 message that is sent once more, under the same idempotency key; a kill anywhere else neither loses nor doubles one.
@@ -387,14 +387,14 @@ def undelivered(settings: Settings) -> list[str]:
     return [*_given_up(outbox, settings.as_of), *_refusing(outbox), *_out_of_time(outbox, settings.as_of)]
 
 
-def _out_of_time(outbox: Outbox, speaks_from: datetime) -> list[str]:
-    """A run may begin before another one that has spoken; by more than its own length it is pinned, or a clock is wrong."""
-    latest = outbox.not_before(speaks_from)
-    if latest - speaks_from < RUN_TAKES_AT_MOST:
+def _out_of_time(outbox: Outbox, as_of: datetime) -> list[str]:
+    """A run may begin before another one that has reported; if by more than its own length, it is pinned, or a clock is wrong."""
+    latest = outbox.not_before(as_of)
+    if latest - as_of < RUN_TAKES_AT_MOST:
         return []
     sentence = (
-        f"This run speaks from {minute(speaks_from)} UTC, and the outbox from {minute(latest)} UTC: "
-        "what waits is sent, and nothing is escalated or collected into a digest before a run speaks from then or later."
+        f"This run reports as of {minute(as_of)} UTC, and the outbox as of {minute(latest)} UTC: "
+        "waiting messages are sent, but nothing is escalated or collected into a digest until a run as of then or later."
     )
     return [sentence]
 

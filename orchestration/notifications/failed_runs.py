@@ -31,7 +31,7 @@ def tell_on_call(settings: Settings, failed: Iterable[FailedRun]) -> str | None:
         enqueue(settings, [_event(settings, run) for run in failed])
         deliver(settings)
     except (SeedError, LockHeldError, OSError) as error:
-        return f"On-call was not told of it. {error}"
+        return f"On-call was not notified of it. {error}"
     return None
 
 

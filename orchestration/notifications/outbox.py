@@ -4,15 +4,15 @@ The log is the truth and `Message` is what it adds up to. Its lines have a `step
 
   queued, escalated    a new message: every field of it, with its status (queued, waiting, suppressed) and the reason
   waiting, ready       its channel has no address, and which variable to set; has one again
-  suppressed           found to be too much just before it would have been sent
+  suppressed           found to be superfluous just before it would have been sent
   collected            messages of a channel that go together as the digest `digest_id`
   trying               is about to be sent; if nothing follows, the process ended here and it may have arrived
   failed, given_up     was not taken, with the error, and when it is tried again; is not tried again
   sent                 was taken by the channel; nothing but an acknowledgement or an escalation changes it any more
-  acknowledged         somebody has the topic in hand: its messages so far are not escalated
-  archived             messages that are finished and old: their lines stand in log-<year>.jsonl, their rows in finished.jsonl
+  acknowledged         somebody is working on the topic: its messages so far are not escalated
+  archived             messages that are finished and old: their lines are in log-<year>.jsonl, their rows in finished.jsonl
 
-Time does not run backwards here: a run that speaks from an earlier instant than the last line sends what waits, and is taken to speak
+Time does not run backwards here: a run as of an earlier instant than the last line sends what waits, and is treated as a run as of
 from that line's instant, so that nothing is escalated, collected, given up or silenced twice, or because of a difference below zero.
 """
 
@@ -43,7 +43,7 @@ MAY_HAVE_ARRIVED = "The run ended while this was being sent: it may have arrived
 
 @dataclass(frozen=True)
 class Event:
-    """Something that people should hear of, once for ever by its `event_key`."""
+    """Something that people should be notified of, once for ever by its `event_key`."""
 
     event_key: str
     topic: str  # what it is about: cooldown, dedupe and acknowledgement go by
@@ -89,10 +89,10 @@ class Message:
     tries: int = 0
     next_try_at: datetime | None = None
     last_error: str | None = None
-    reached: tuple[int, ...] = ()  # which of the channel's addresses took it in a try that failed as a whole
+    reached: tuple[int, ...] = ()  # which of the channel's addresses accepted it in an attempt that failed as a whole
     addresses: int = 0  # how many it had then
     may_have_arrived: bool = False  # the last try ended without an answer
-    may_have_doubled: bool = False  # was tried again after such a try: receivers know a copy by the message_id
+    may_have_doubled: bool = False  # was sent again after such an attempt: receivers recognise a copy by the message_id
     sent_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -223,7 +223,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 
 def write_snapshot(settings: Settings) -> None:
-    """The outbox as it stands, beside its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
+    """The current outbox, written next to its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
     write_whole(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
 
 
@@ -313,7 +313,7 @@ def apply(outbox: Outbox, line: Any) -> None:
 
 
 def _comes_too_late(line: Step, message: Message) -> bool:
-    """A try that was left behind at its deadline may still end, and say so, after later steps were taken."""
+    """An attempt that was abandoned at its deadline may still end, and report it, after later steps were taken."""
     is_overtaken = message.status != "failed" or line.get("try", 0) < message.tries
     return message.status == "sent" or (line["step"] == "failed" and is_overtaken)
 
@@ -427,7 +427,7 @@ def why_silent(
         until = f"until {channel.muted_until}" if channel.muted_until else "with no end"
         return {"is_muted": True, "reason": f"{channel.channel} is muted from {channel.muted_from} {until}."}
     if message.escalates:
-        return None  # somebody must hear of it, whatever this channel was told before
+        return None  # somebody must be notified, whatever this channel received before
     if severity_rank(message) < SEVERITIES.index(channel.min_severity):
         return {"reason": f"{channel.channel} takes messages from {channel.min_severity} on."}
     for other in related:

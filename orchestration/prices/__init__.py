@@ -1,1 +1,1 @@
-"""The price book in the ledger, and what a pending change of prices would move. What a price is, `pricing` knows."""
+"""The price book in the ledger, and how a pending change of prices would change costs. Prices themselves are compiled in `pricing`."""

@@ -77,7 +77,7 @@ def seen_price_keys(settings: Settings) -> list[PriceKey]:
 
 
 def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook:
-    """Resolve the price keys that the current version lacks; writes nothing when there are none and it is in force.
+    """Resolve the price keys that the current version lacks; writes nothing when there are none and it is current.
 
     `home` is the folder of the book, the ledger's unless a trial is made elsewhere. Raises OverrideError when the
     overrides are wrong, UnrepresentableError when the catalogue has what no row can say, PriceBookError when the book
@@ -91,7 +91,7 @@ def update_price_book(settings: Settings, home: Path | None = None) -> PriceBook
         listed = versions(home)
         if version not in [line["price_book_version"] for line in listed]:
             deque(compile_catalogue(), maxlen=0)  # what the book cannot hold stops it, whether it was seen or not
-            shutil.rmtree(folder, ignore_errors=True)  # left by a crash: never in force, so nothing refers to it
+            shutil.rmtree(folder, ignore_errors=True)  # left by a crash: never current, so nothing refers to it
         known = _read(folder, [*PriceKey._fields]) if folder.exists() else None
         new_keys = _keys_not_in(seen_price_keys(settings), known)
         if new_keys or known is None:
@@ -116,7 +116,7 @@ def read_price_book(settings: Settings, version: str | None = None) -> pa.Table:
 
 
 def versions(home: Path) -> list[Version]:
-    """The lines of versions.jsonl in the order in which the versions came into force; half a line is ignored.
+    """The lines of versions.jsonl in the order in which the versions took effect; an incomplete line is ignored.
 
     A line without a format is of the first. Raises PriceBookError when a line names a format that only later code knows.
     """
@@ -136,7 +136,7 @@ def versions(home: Path) -> list[Version]:
 
 
 def _stretches(home: Path, listed: Sequence[Version], version: str) -> dict[str, list[Row]]:
-    """By row key: when the version in force until now had that price, and which version recorded it, and when."""
+    """By row key: when the version current until now had that price, and which version recorded it, and when."""
     found: dict[str, list[Row]] = {}
     if listed and listed[-1]["price_book_version"] != version:
         for row in _read(home / listed[-1]["price_book_version"], STRETCH).to_pylist():

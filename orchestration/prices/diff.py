@@ -1,7 +1,7 @@
-"""What a pending change of prices would move, before it is applied: `make price-diff`.
+"""How a pending change of prices would change costs, before it is applied: `make price-diff`.
 
 Pending is whatever the next run would book: edited overrides, a newer catalogue, newer code. A trial data root gets a ledger
-with the version in force and the pending one, and the published attempts of the models whose prices differ; there dbt builds
+with the current version and the pending one, and the published attempts of the models whose prices differ; there dbt builds
 `price_book_changes` as it does in a run. Nothing is written to the ledger or to the warehouse, and no run is waited for.
 """
 
@@ -37,7 +37,7 @@ PROBLEMS = (
 
 @dataclass(frozen=True)
 class PriceDiff:
-    """The version in force, the pending one, and rows as `price_book_changes` will have them; equal versions: none."""
+    """The current version, the pending one, and rows as `price_book_changes` will have them; equal versions: none."""
 
     in_force: str
     pending: str
@@ -45,12 +45,12 @@ class PriceDiff:
 
     @property
     def moved_usd(self) -> Decimal:
-        """USD that totals would move."""
+        """USD by which totals would change."""
         return sum((row["moved_usd"] for row in self.changes), Decimal(0))
 
 
 def price_diff(settings: Settings) -> PriceDiff:
-    """Compare the pending price book with the one in force over the published fact.
+    """Compare the pending price book with the current one over the published fact.
 
     Raises one of PROBLEMS: wrong overrides, a catalogue that no row can say, a book that cannot be read, or none before the first run.
     """

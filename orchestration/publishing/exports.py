@@ -32,7 +32,7 @@ CSV_TEXT = (
 
 
 def exports_signature(settings: Settings) -> str:
-    """What decides, beside the marts, which rows the exports hold: the day of the run moves the rolling ones."""
+    """What decides, besides the marts, which rows the exports hold: the day of the run moves the rolling ones."""
     return (
         f"{settings.export_days} days up to {_today(settings)}; csv {hashlib.sha256(FORMULA.encode()).hexdigest()[:8]}"
     )
@@ -81,7 +81,7 @@ def _today(settings: Settings) -> date:
 
 
 def _periods(connection: duckdb.DuckDBPyConnection, mart: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """The last days up to the day of the run (UTC), rows or none, and every month that has rows: (file name, first date, last date).
+    """The last days up to the day of the run (UTC), also without rows, and every month with rows: (file name, first date, last date).
 
     Not up to the newest date in the mart: one clock that is years ahead would empty the file.
     """

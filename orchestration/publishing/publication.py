@@ -31,13 +31,13 @@ def publish(settings: Settings) -> Publication:
     """
     make_private(settings)
     signature, built = _mark_verified(settings)
-    said = {
+    described = {
         "signature": signature,
         "exports": exports_signature(settings),
         "data_docs": what_it_shows(site_of(settings)),
     }
     before = read_marts_json(settings)
-    if said.items() <= before.items() and (settings.published / "marts.duckdb").exists():
+    if described.items() <= before.items() and (settings.published / "marts.duckdb").exists():
         return Publication(signature, written=False, exports_written=0)
     with new_publication(settings) as folder:
         database = folder / "marts.duckdb"
@@ -46,8 +46,8 @@ def publish(settings: Settings) -> Publication:
         with open_marts(settings, database) as connection:
             exports_written = write_exports(connection, settings, folder / "exports", built, signature)
         copy_site(site_of(settings), folder / "docs" / "data_docs")
-        said["published_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        replace_file(folder / "marts.json", json.dumps(said, indent=2))
+        described["published_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        replace_file(folder / "marts.json", json.dumps(described, indent=2))
     return Publication(signature, written=True, exports_written=exports_written)
 
 
@@ -110,16 +110,16 @@ SIGNATURE_SQL = f"""
 
 
 def read_marts_json(settings: Settings) -> dict:
-    """What the publication in force says of itself; nothing, when there is none or when it is in pieces."""
+    """The description of the current publication; nothing, when there is none or when it is damaged."""
     try:
-        said = json.loads((settings.published / "marts.json").read_text())
+        described = json.loads((settings.published / "marts.json").read_text())
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return described if isinstance(described, dict) else {}
 
 
 def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
-    """Copy the warehouse file and drop all but the marts: intermediate models are no interface.
+    """Copy the warehouse file and drop all but the marts: intermediate models are not an interface.
 
     `tokentrail.publication` says in the file itself which marts these are: people mail files.
     """

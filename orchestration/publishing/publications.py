@@ -2,7 +2,7 @@
 
 A reader of `published` sees the former publication or the next one, whole. Whoever publishes fills a folder that begins as
 hard links to what is published now, so files that stay cost nothing; only when all is on disk does the link move. Nothing is ever
-written into a file of a publication: it may stand in the former ones too.
+written into a file of a publication: the former ones may share it.
 """
 
 import os
@@ -19,7 +19,7 @@ from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held, partial_path, point_link, sync
 from orchestration.wording import first_line
 
-KEPT = 3  # the one in force and two before it: whoever reads by the folder's own name finishes in peace
+KEPT = 3  # the current one and two before it: whoever reads by the folder's own name finishes in peace
 WAIT_SECONDS = 600  # another run may be writing large exports
 ID = re.compile(r"\d{8}T\d{12}Z")
 CANNOT_WRITE = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
@@ -83,13 +83,13 @@ def _one_publisher(settings: Settings) -> Iterator[None]:
 
 
 def _in_force(settings: Settings) -> Path | None:
-    """The folder that `published` names. A folder of an earlier release in its place is taken over, and a lost link made again."""
+    """The folder that `published` names. A folder of an earlier release in its place is taken over, and a lost link is restored."""
     link = settings.published
     if link.is_symlink():
         folder = link.resolve()
         if folder.parent != settings.publications.resolve() or not folder.is_dir():
             raise PublicationError(
-                f"{link} is a link to {os.readlink(link)}, which is no publication of {settings.publications}: remove the link "
+                f"{link} is a link to {os.readlink(link)}, which is not a publication of {settings.publications}: remove the link "
                 "(what it names stays) and run again."
             )
         return settings.publications / folder.name
@@ -144,7 +144,7 @@ def _link_files(former: Path, folder: Path) -> None:
 
 
 def _make_durable(folder: Path) -> None:
-    """Everything readable by all, writable by nobody, and on disk. Files that other publications have too are so already."""
+    """Everything readable by all, writable by none, and on disk. Files that other publications have too are so already."""
     for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
             path = Path(parent) / name

@@ -44,7 +44,7 @@ def profile(settings: Settings, suite: str) -> pd.DataFrame:
 
 
 def validate(settings: Settings, suite: str) -> Outcome:
-    """The suite's outcome for the data of now, and Data Docs that show it.
+    """The suite's outcome for the current data, and Data Docs that show it.
 
     While profile, suite, settings and code are the same, the stored outcome is returned and nothing is imported.
     """

@@ -17,8 +17,8 @@ from orchestration.team.columns import (
     Switch,
     Text,
     Word,
+    duplicates,
     read_rows,
-    said_twice,
 )
 
 WATCHED = {
@@ -34,7 +34,7 @@ LIMITS = ("is_on", "min_z", "min_z_alone", "min_share_of_spend", "min_usd", "min
 
 def _known_type(value: str) -> str:
     if value not in WATCHED:
-        raise ValueError(f"{value!r} is no alert type: write one of {', '.join(WATCHED)}")
+        raise ValueError(f"{value!r} is not an alert type: write one of {', '.join(WATCHED)}")
     return value
 
 
@@ -69,13 +69,13 @@ class AlertRule(BaseModel):
             )
         if self.muted_from and self.muted_until and self.muted_from >= self.muted_until:
             raise ValueError(
-                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: it is the first day that speaks again"
+                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: give the first day that is no longer muted"
             )
         return self
 
     @property
     def scope(self) -> tuple:
-        """What the rule holds for; two rows of one scope would contradict each other."""
+        """The scope of the rule; two rows of one scope would contradict each other."""
         return (
             self.alert_type,
             self.scope_dimension,
@@ -87,9 +87,9 @@ class AlertRule(BaseModel):
 
 
 def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
-    """The rules in force. Raises SeedError with a sentence for each mistake, by line."""
+    """The current rules. Raises SeedError with a sentence for each mistake, by line."""
     rules, problems = read_rows(path, AlertRule)
-    problems += said_twice(path, rules, lambda rule: rule.scope, lambda rule: "hold for the same scope")
+    problems += duplicates(path, rules, lambda rule: rule.scope, lambda rule: "hold for the same scope")
     general = {
         (rule.alert_type, rule.scope_dimension): rule
         for rule in rules.values()

@@ -30,7 +30,7 @@ Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
 
 
 class Budget(BaseModel):
-    """One row of budgets.csv: one limit (USD a period) of a budget. A blank scope column is any; times are local to the budget's zone."""
+    """One row of budgets.csv: one limit (USD a period) of a budget. A blank scope column means any; times are in the budget's time zone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +70,7 @@ class Budget(BaseModel):
         for start, end in (("valid_from", "valid_to"), ("muted_from", "muted_until")):
             first, last = getattr(self, start), getattr(self, end)
             if first and last and first >= last:
-                raise ValueError(f"{end} {last} is not after {start} {first}: it is the first moment outside")
+                raise ValueError(f"{end} {last} is not after {start} {first}: give the first moment after it")
         return self
 
     @property
@@ -104,7 +104,7 @@ def read_budgets(
     rows, problems = read_rows(path, Budget)
     known = read_notification_channels(channels)
     problems += [
-        f"{path.name} line {line}: {column} {getattr(row, column)!r} is no channel of {channels.name}: write one of {', '.join(known)}."
+        f"{path.name} line {line}: {column} {getattr(row, column)!r} is not a channel of {channels.name}: write one of {', '.join(known)}."
         for line, row in rows.items()
         for column in ("channel", "escalation_channel")
         if getattr(row, column) not in (None, *known)
@@ -124,11 +124,11 @@ def _contradictions(path: Path, name: str, limits: list[tuple[int, Budget]]) -> 
         lines = f"{path.name} lines {line} and {next_line}, {name}:"
         differing = [key for key, value in earlier.identity.items() if later.identity[key] != value]
         if differing:
-            yield f"{lines} {', '.join(differing)} differ; another scope or period is another budget: give it its own budget_id."
+            yield f"{lines} {', '.join(differing)} differ: another scope or period needs its own budget_id."
         if earlier.valid_to is None or earlier.valid_to > later.valid_from:
-            yield f"{lines} both hold at {later.valid_from}: let valid_to of the first be {later.valid_from} or earlier."
+            yield f"{lines} both hold at {later.valid_from}: set valid_to of the first to {later.valid_from} or earlier."
         elif earlier.valid_to < later.valid_from:
-            yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or give the later another id."
+            yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or rename the later one."
 
 
 def read_budget_adjustments(
@@ -138,7 +138,7 @@ def read_budget_adjustments(
     rows, problems = read_rows(path, BudgetAdjustment)
     known = {budget.budget_id for budget in read_budgets(budgets)}
     problems += [
-        f"{path.name} line {line}: {row.budget_id!r} is no budget of {budgets.name}: correct the name."
+        f"{path.name} line {line}: {row.budget_id!r} is not a budget of {budgets.name}: correct the name."
         for line, row in rows.items()
         if row.budget_id not in known
     ]

@@ -28,21 +28,21 @@ def _named(value: str) -> str:
 
 def _iso_date(value: str) -> str:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        raise ValueError(f"{value!r} is no date: write it as 2026-03-01")
+        raise ValueError(f"{value!r} is not a date: write it as 2026-03-01")
     return value
 
 
 def _iso_instant(value: str) -> str:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?", value, re.ASCII):
         raise ValueError(
-            f"{value!r} is no local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's own zone"
+            f"{value!r} is not a local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's time zone"
         )
     return value
 
 
 def _number(value: object) -> object:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", str(value), re.ASCII):
-        raise ValueError(f"{value!r} is no number: write it as 1234.5, without spaces, signs of currency or of percent")
+        raise ValueError(f"{value!r} is not a number: write it as 1234.5, without spaces, currency or percent signs")
     return value
 
 
@@ -56,14 +56,14 @@ def _iana_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no IANA zone such as Europe/Berlin") from None
+        raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from None
     return value
 
 
 def _a_quarter_hour(value: datetime | None) -> datetime | None:
     if value and (value.tzinfo or value.minute % 15 or value.second or value.microsecond):
         raise ValueError(
-            f"{value} is no local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's own zone"
+            f"{value} is not a local quarter-hour: write 2026-11-01, or 2026-11-01T14:15, in the budget's time zone"
         )
     return value
 
@@ -88,7 +88,7 @@ TimeZone = Annotated[str, AfterValidator(_iana_zone)]
 def rows_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) -> list[Row]:
     """Rows of which each has a key of its own, and every key that is needed has one. Raises SeedError."""
     rows, problems = read_rows(path, kind)
-    problems += said_twice(path, rows, lambda row: getattr(row, key), lambda row: f"are both {getattr(row, key)}")
+    problems += duplicates(path, rows, lambda row: getattr(row, key), lambda row: f"are both {getattr(row, key)}")
     named = {getattr(row, key) for row in rows.values()}
     missing = [name for name in needed if name not in named]
     if missing and not problems:  # a row with a mistake in it is not missing
@@ -100,7 +100,7 @@ def rows_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) -
     return list(rows.values())
 
 
-def said_twice(
+def duplicates(
     path: Path, rows: dict[int, Row], key: Callable[[Row], object], what: Callable[[Row], str]
 ) -> Iterable[str]:
     """A sentence for each line whose key an earlier one has."""
@@ -111,7 +111,7 @@ def said_twice(
 
 
 def read_rows(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
-    """Rows by line number, and a sentence for each line that is none."""
+    """Rows by line number, and a sentence for each line that is not one."""
     table, problems = read_table(path)
     rows = {}
     for line, fields in table.items():

@@ -36,11 +36,11 @@ def read_table(path: Path) -> tuple[dict[int, Fields], list[str]]:
 
 
 def _why_no_text(name: str, content: bytes) -> str | None:
-    """The sentence of a file that is no UTF-8 text."""
+    """The sentence about a file that is not UTF-8 text."""
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return f"{name} is a workbook: in the spreadsheet, {SAVE_AS}."
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content:
-        return f"{name} is UTF-16 or holds bytes that are no text: {SAVE_AS}."
+        return f"{name} is UTF-16 or holds bytes that are not text: {SAVE_AS}."
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +51,7 @@ def _why_no_text(name: str, content: bytes) -> str | None:
 
 
 def _column_at(before: str, content: bytes, position: int) -> str:
-    """The column that a byte of the file stands in, by the header."""
+    """The column that a byte of the file is in, by the header."""
     header = next(csv.reader([content.splitlines()[0].decode("utf-8-sig", "replace")]), [])
     place = len(next(csv.reader([before.rpartition("\n")[2] + "x"]), ["x"])) - 1
     return f"column {header[place]}" if before.count("\n") and place < len(header) else f"character {position + 1}"
@@ -75,7 +75,7 @@ def _in_header(header: list[str]) -> Iterator[str]:
             yield f"column {place} has no name: delete the empty columns."
             return
         if not name.isprintable() or name != name.strip():
-            yield f"the name of column {place} is {name!r}, with characters that nobody sees: write it anew."
+            yield f"the name of column {place} is {name!r}, with invisible characters: write it again."
         if header.index(name) < place - 1:
             yield f"two columns are called {name}: delete one."
     if not header:
@@ -93,7 +93,7 @@ def _in_row(header: list[str], fields: list[str]) -> Iterator[str]:
     else:
         for name, field in zip(header, fields, strict=False):
             if field != field.strip() or any(not each.isprintable() and each != "\n" for each in field):
-                yield f"{name}: {_shown(field)} holds spaces around it, or characters that nobody sees: write it anew."
+                yield f"{name}: {_shown(field)} holds spaces around it, or invisible characters: write it again."
 
 
 def _shown(field: str) -> str:

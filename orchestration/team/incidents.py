@@ -1,4 +1,4 @@
-"""containment_map.csv and endpoint_owners.csv: what to do about a spike of spending, and who answers for an endpoint."""
+"""containment_map.csv and endpoint_owners.csv: what to do about a spike of spending, and who owns an endpoint."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,13 @@ SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "
 
 def _spike_type(value: str) -> str:
     if value not in SPIKE_TYPES:
-        raise ValueError(f"{value!r} is no spike type: write one of {', '.join(SPIKE_TYPES)}")
+        raise ValueError(f"{value!r} is not a spike type: write one of {', '.join(SPIKE_TYPES)}")
     return value
 
 
 def _web_address(value: str | None) -> str | None:
     if value and not value.startswith(("https://", "http://")):
-        raise ValueError(f"{value!r} is no address of a page: write it whole, with https://")
+        raise ValueError(f"{value!r} is not the address of a page: write it in full, with https://")
     return value
 
 
@@ -35,7 +35,7 @@ class Containment(BaseModel):
 
 
 class EndpointOwner(BaseModel):
-    """One row of endpoint_owners.csv: who answers for an endpoint, and where its runbook is."""
+    """One row of endpoint_owners.csv: who owns an endpoint, and where its runbook is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,5 +53,5 @@ def read_containment_map(path: Path = SEEDS / "containment_map.csv") -> dict[str
 
 
 def read_endpoint_owners(path: Path = SEEDS / "endpoint_owners.csv") -> list[EndpointOwner]:
-    """Who answers for which endpoint. Raises SeedError with a sentence for each mistake, by line."""
+    """Who owns which endpoint. Raises SeedError with a sentence for each mistake, by line."""
     return rows_by(path, EndpointOwner, "endpoint_tag")

@@ -1,4 +1,4 @@
-"""notification_channels.csv: where messages go, when, and who is told next."""
+"""notification_channels.csv: where messages go, when, and who is notified next."""
 
 from datetime import datetime, time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from orchestration.team.columns import SEEDS, Blank, Day, Number, SeedError, Text, TimeZone, read_rows, said_twice
+from orchestration.team.columns import SEEDS, Blank, Day, Number, SeedError, Text, TimeZone, duplicates, read_rows
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Severity = Literal["info", "warning", "critical"]  # in order
@@ -18,8 +18,8 @@ def _address_variable(value: str) -> str:
     if name == value or not name or not set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
         # the value is not repeated: it may be an address, and addresses are secrets
         raise ValueError(
-            f"it is no name of an environment variable that begins with {prefix}, such as {prefix}FINANCE: "
-            "an address never stands in this file"
+            f"it is not the name of an environment variable that begins with {prefix}, such as {prefix}FINANCE: "
+            "an address is never written in this file"
         )
     return value
 
@@ -28,11 +28,11 @@ def _time_of_day(value: str) -> time | None:
     try:
         return datetime.strptime(value, "%H:%M").time() if value else None  # noqa: DTZ007 - a local time, whatever the day
     except ValueError:
-        raise ValueError(f"{value!r} is no time of day: give HH:MM") from None
+        raise ValueError(f"{value!r} is not a time of day: give HH:MM") from None
 
 
 class NotificationChannel(BaseModel):
-    """One row of notification_channels.csv: where messages go, when, and who is told next. The address stands in the environment."""
+    """One row of notification_channels.csv: where messages go, when, and who is notified next. The address is in the environment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,10 +63,10 @@ class NotificationChannel(BaseModel):
         if self.escalate_to == self.channel:
             raise ValueError(f"{self.channel} escalates to itself: name another channel")
         if self.muted_until and not self.muted_from:
-            raise ValueError("muted_until has no muted_from: give the first day of silence")
+            raise ValueError("muted_until has no muted_from: give the first muted day")
         if self.muted_from and self.muted_until and self.muted_from >= self.muted_until:
             raise ValueError(
-                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: it is the first day that speaks again"
+                f"muted_until {self.muted_until} is not after muted_from {self.muted_from}: give the first day that is no longer muted"
             )
         return self
 
@@ -74,12 +74,12 @@ class NotificationChannel(BaseModel):
 def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
     """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
     rows, problems = read_rows(path, NotificationChannel)
-    problems += said_twice(path, rows, lambda row: row.channel, lambda row: f"are both {row.channel}")
+    problems += duplicates(path, rows, lambda row: row.channel, lambda row: f"are both {row.channel}")
     channels = dict.fromkeys(row.channel for row in rows.values())
     for line, row in rows.items():
         if row.escalate_to and row.escalate_to not in channels:
             problems.append(
-                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is no channel of this file: "
+                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is not a channel of this file: "
                 f"write one of {', '.join(channels)}."
             )
     if problems:

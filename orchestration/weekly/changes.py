@@ -26,7 +26,7 @@ K = TypeVar("K")  # what a row is about
 
 @dataclass(frozen=True)
 class Change:
-    """One figure that another edition has otherwise."""
+    """One figure that differs in another edition."""
 
     what: str
     before: str
@@ -34,7 +34,7 @@ class Change:
 
 
 def changes(before: Figures, after: Figures) -> list[Change]:
-    """All that differs, money first: (what, before, after). Never empty for figures that differ."""
+    """Every difference, money first: (what, before, after). Never empty for figures that differ."""
     parts = (_of_environments, _of_problems, _of_incidents, _of_rows_left_out)
     found = [change for part in parts for change in part(before, after)]
     if not found and before != after:
@@ -69,7 +69,7 @@ def _spends(shown: EnvironmentFigures) -> dict[str, WeekSpend | DaySpend]:
 
 
 def _of_findings(name: str, before: EnvironmentFigures, after: EnvironmentFigures) -> Iterator[Change]:
-    """Sentences that are the same are no news; of the others, those of one kind are taken for one another in their order."""
+    """Sentences that are the same are not news; of the others, those of one kind are taken for one another in their order."""
     old, new = ([_finding(row) for row in side["findings"]] for side in (before, after))
     gone, come = [row for row in old if row not in new], [row for row in new if row not in old]
     for kind in dict.fromkeys(kind for kind, _ in [*gone, *come]):

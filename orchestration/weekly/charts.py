@@ -13,7 +13,7 @@ VEGA_LITE = "6.4"
 WIDE, NARROW = "wide", "narrow"
 INK, MUTED, LINE = "currentColor", "var(--muted)", "var(--line)"
 ACCENT, PALE, UP, DOWN = "var(--accent)", "var(--accent-pale)", "var(--up)", "var(--down)"
-TRUNCATE_ABOVE = Decimal("0.6")  # of the highest bar: effects that small cannot be seen beside whole bars
+TRUNCATE_ABOVE = Decimal("0.6")  # of the highest bar: effects that small cannot be seen next to whole bars
 
 Spec = dict[str, object]
 Bar = tuple[str, str]  # label and amount
@@ -62,7 +62,7 @@ def columns(bars: list[PerhapsUnknown], says: str, before: list[str | None] | No
 
 
 def bridge(first: Bar, effects: list[Bar], last: Bar, says: str) -> tuple[str, str | None]:
-    """From one total to the next by what moved it; also where the axis begins, when that is not at nothing."""
+    """From one total to the next by its effects; also where the axis begins, when that is not zero."""
     steps: list[tuple[str, Decimal, Decimal, str]] = []
     level = Decimal(first[1])
     for label, amount in effects:
@@ -122,7 +122,7 @@ def _bridge(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
 
 
 def _bridge_lying(values: list[Spec], base: Decimal, highest: Decimal) -> Spec:
-    room = float(highest) + float(highest - base) * 0.55  # for the labels beside the bars
+    room = float(highest) + float(highest - base) * 0.55  # for the labels next to the bars
     x = {"type": "quantitative", "axis": None, "scale": {"domain": [float(base), room], "zero": False, "nice": False}}
     y = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis(), "scale": {"padding": 0.28}}
     return {

@@ -1,4 +1,4 @@
-"""What was reported of a week, and when: the first edition, and one more each time its figures turned out to be others.
+"""What was reported of a week, and when: the first edition, and one more each time its figures changed.
 
 An edition is a line of the ledger with all the figures that it prints. Files are made of the ledger alone, so what readers have
 can be deleted, or lost to a kill, and the next run writes the same bytes.
@@ -24,10 +24,10 @@ CHANNELS = ("finance", "everyone")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did about the weekly report; `said` is a sentence for people."""
+    """What a run did about the weekly report; `sentence` is a sentence for people."""
 
     week: str | None
-    said: str
+    sentence: str
     new_editions: list[str]
     files_written: list[Path]
     queued: Counter
@@ -37,7 +37,7 @@ def report(settings: Settings, week: str = "") -> Outcome:
     """Reports a week, by default the last complete one, and looks again at those reported lately. Raises WeekError with a sentence.
 
     Writes an edition only where figures are new, files only where they are not what the ledger says: a repetition writes nothing.
-    A run that speaks from an earlier instant than another did reports nothing, and says so.
+    A run as of an earlier instant than another reports nothing, and says so.
     """
     if week:
         week_start(week)
@@ -65,7 +65,7 @@ def report(settings: Settings, week: str = "") -> Outcome:
     names = [f"{line['iso_week']} edition {line['edition']}" for line in new]
     about = week or max(editions, default=None)
     return Outcome(
-        week=about, said=silent or _said(about, names), new_editions=names, files_written=written, queued=queued
+        week=about, sentence=silent or _sentence(about, names), new_editions=names, files_written=written, queued=queued
     )
 
 
@@ -108,7 +108,7 @@ def spend_that_does_not_tie(settings: Settings) -> list[str]:
     return problems
 
 
-def _said(week: str | None, names: list[str]) -> str:
+def _sentence(week: str | None, names: list[str]) -> str:
     if week is None:
         return "Nothing to report yet: no ISO week with real usage is complete."
     return f"Reported {', '.join(names)}." if names else f"{week}: the figures are those of its last edition."
@@ -142,7 +142,7 @@ def _new_editions(settings: Settings, editions: dict[str, list[Edition]], week: 
 
 
 def _looked_at(complete: list[str], editions: dict[str, list[Edition]]) -> list[str]:
-    """The last complete week, and those before it that people were told of lately."""
+    """The last complete week, and those before it that were reported lately."""
     return [name for name in complete[-LOOKS_BACK_WEEKS:] if name == complete[-1] or name in editions]
 
 
@@ -152,7 +152,7 @@ def _event(lines: list[Edition]) -> Event:
     is_first = len(lines) == 1
     return Event(
         event_key=f"weekly/{name}/{line['edition']}",
-        topic=f"weekly/{name}/{line['edition']}",  # a later edition is no repetition that may be held back
+        topic=f"weekly/{name}/{line['edition']}",  # a later edition is not a repetition that may be held back
         kind="weekly" if is_first else "correction",
         severity="warning" if (_is_alarming(line) if is_first else _spend(line) != _spend(lines[-2])) else "info",
         title=title(lines),

@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 from orchestration.wording import minute
 
 WEEKS = 8  # two months: long enough to see that something comes back, short enough to see it at a glance
-RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and stands in the marts
+RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and is in the marts
 OTHER_DIMENSIONS = ("endpoint",)  # drivers printed of all environments but the one with the most spend
 
 # A column's type and how its values are written; an amount or a ratio is text, so that no reader rounds it.
@@ -215,7 +215,7 @@ class WeekError(ValueError):
 
 
 def week_start(text: str) -> date:
-    """The Monday of an ISO week such as 2026-W47. Raises WeekError with a sentence for what is none."""
+    """The Monday of an ISO week such as 2026-W47. Raises WeekError with a sentence for what is not one."""
     found = re.fullmatch(r"(\d{4})-W(\d{2})", text, re.ASCII)
     try:
         year, week = found.groups() if found else ("", "")
@@ -231,7 +231,7 @@ def iso_week(monday: date) -> str:
 
 
 def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
-    """The complete weeks with real usage, oldest first; none when these marts were published before there were weekly ones."""
+    """The complete weeks with real usage, oldest first; none when these marts were published by a release without weekly ones."""
     if not marts.execute("from duckdb_tables() where table_name = 'weekly_summary'").fetchall():
         return []
     mondays = marts.execute(
@@ -241,7 +241,7 @@ def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) -> None:
-    """Raises WeekError when a week is no week, is not complete, or has no real usage."""
+    """Raises WeekError when a week does not exist, is not complete, or has no real usage."""
     monday = week_start(week)
     [(is_complete,)] = marts.execute(
         "select bool_and(is_complete) from weekly_summary where week_start = ? and data_mode = 'real'", [monday]
@@ -284,7 +284,7 @@ def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:
 
 
 def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_first: bool) -> EnvironmentFigures:
-    """What is printed of one environment: all of the one that spends most, less of the others."""
+    """What is printed of one environment: everything of the one that spends most, less of the others."""
     of_week = {"monday": monday, "environment": name}
     (summary,) = _rows(marts, SUMMARY_SQL, SUMMARY, **of_week)
     findings = _rows(marts, FINDINGS_SQL, ["kind", *FINDING], **of_week)
@@ -310,7 +310,7 @@ def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_f
 
 
 def _recurrence(marts: duckdb.DuckDBPyConnection, monday: date) -> list[Recurrence]:
-    """Problems of the week, those that need somebody first, each with its status in every week of the grid."""
+    """Problems of the week, those that need attention first, each with its status in every week of the grid."""
     span = {"monday": monday, "since": _mondays(monday)[0]}
     rows: list[Recurrence] = _rows(marts, RECURRENCE_SQL, ["problem_id", *RECURRENCE], **span)
     seen = {
@@ -375,7 +375,7 @@ INCIDENTS_SQL = """
 
 
 def _rows(marts: duckdb.DuckDBPyConnection, sql: str, columns: Iterable[str], **parameters: object) -> list[Any]:
-    """Rows as JSON has them; the caller says which they are."""
+    """Rows as JSON has them; the caller gives their type."""
     columns = list(columns)
     found = marts.execute(sql.format(columns=", ".join(columns)), parameters).fetchall()
     return [{name: as_json(value) for name, value in zip(columns, row, strict=True)} for row in found]

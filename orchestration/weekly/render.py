@@ -37,10 +37,10 @@ HERE = Path(__file__).parent
 Effect = Literal["volume_usd", "mix_usd", "retry_usd", "token_usd", "price_usd"]
 EFFECTS: dict[Effect, tuple[str, str]] = {
     "volume_usd": ("Volume", "more or fewer requests"),
-    "mix_usd": ("Mix", "another share of endpoints and models"),
-    "retry_usd": ("Retries", "more or fewer tries per request"),
+    "mix_usd": ("Mix", "a different mix of endpoints and models"),
+    "retry_usd": ("Retries", "more or fewer attempts per request"),
     "token_usd": ("Tokens", "longer or shorter prompts and answers"),
-    "price_usd": ("Price", "another price per token"),
+    "price_usd": ("Price", "a different price per token"),
 }
 STATUSES = {
     "regressed": "came back after an incident on it was closed with a guardrail: the guardrail does not hold",
@@ -116,9 +116,9 @@ def write_files(settings: Settings, editions: dict[str, list[Edition]]) -> list[
 
 
 def stamp_of(editions: list[Edition]) -> str:
-    """What a page is made of, editions and code: it stands in the page, and another stamp means that it is out of date."""
-    told = [{name: value for name, value in line.items() if name != "recorded_at"} for line in editions]
-    return hashlib.sha256((_code() + json.dumps(told, sort_keys=True)).encode()).hexdigest()[:32]
+    """A hash of what a page is made of, editions and code, printed on the page: a different stamp means that it is out of date."""
+    shown = [{name: value for name, value in line.items() if name != "recorded_at"} for line in editions]
+    return hashlib.sha256((_code() + json.dumps(shown, sort_keys=True)).encode()).hexdigest()[:32]
 
 
 @cache
@@ -277,11 +277,11 @@ def _came_back(active: list[Recurrence]) -> str:
     back, regressed = sum(status in CAME_BACK for status in statuses), statuses.count("regressed")
     if not active:
         return "No problem began an alert."
-    said = f"{wording.many(back, 'problem')} came back" if back else "No problem came back"
+    sentence = f"{wording.many(back, 'problem')} came back" if back else "No problem came back"
     if regressed:
-        said += f", {regressed} of them although an incident on it was closed with a guardrail"
+        sentence += f", {regressed} of them although an incident on it was closed with a guardrail"
     new = statuses.count("new")
-    return f"{said}; {new} {'is' if new == 1 else 'are'} new." if new else f"{said}."
+    return f"{sentence}; {new} {'is' if new == 1 else 'are'} new." if new else f"{sentence}."
 
 
 def _charts(main: EnvironmentFigures) -> dict[str, Markup | str | None]:
@@ -292,12 +292,10 @@ def _charts(main: EnvironmentFigures) -> dict[str, Markup | str | None]:
     labels = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     drawn: dict[str, Markup | str | None] = dict.fromkeys(("weeks", "days", "bridge", "bridge_base"))
     if any(amount is not None for _, amount in weeks):
-        drawn["weeks"] = _ours(charts.columns(weeks, f"Spend of {name} by week: {_said(weeks)}"))
+        drawn["weeks"] = _ours(charts.columns(weeks, f"Spend of {name} by week: {_bars_in_words(weeks)}"))
     if any(amount is not None for amount in days):
         this = list(zip(labels, days[7:], strict=True))
-        says = (
-            f"Spend of {name} by day: {_said(this)} The week before: {_said(list(zip(labels, days[:7], strict=True)))}"
-        )
+        says = f"Spend of {name} by day: {_bars_in_words(this)} The week before: {_bars_in_words(list(zip(labels, days[:7], strict=True)))}"
         drawn["days"] = _ours(charts.columns(this, says, before=days[:7]))
     before, spend = summary["previous_spend_usd"], summary["spend_usd"]
     effects = [(label, amount) for column, (label, _) in EFFECTS.items() if (amount := summary[column]) is not None]
@@ -309,7 +307,7 @@ def _charts(main: EnvironmentFigures) -> dict[str, Markup | str | None]:
     return drawn
 
 
-def _said(bars: list[tuple[str, str | None]]) -> str:
+def _bars_in_words(bars: list[tuple[str, str | None]]) -> str:
     return ", ".join(f"{label} {wording.written('usd', amount)}" for label, amount in bars) + "."
 
 

@@ -1,5 +1,5 @@
-{#- Rows of the last `days` days of a series, today left out or not: every judgement looks back by date, not by row, so that a
-    day's judgement is the same whatever else is judged with it. -#}
+{#- Rows of the last `days` days of a series, with or without today: every judgement looks back by date, not by row,
+    so that a day's judgement is the same whatever else is judged with it. -#}
 {% macro last_days(keys, days, until=1) -%}
     (
         partition by {{ keys }}
@@ -7,8 +7,9 @@
     )
 {%- endmacro %}
 
-{#- By how much series of the same kind surprised more in the usual days before each of `dates` than the formula knows: their tails
-    are heavier. `condition` says which of them count; the second pass, without days that stood out, measures further out. -#}
+{#- By how much series of the same kind surprised more on the usual days before each of `dates` than the formula
+    expects, because their tails are heavier. `condition` selects the series that count; the second pass, without
+    days that stood out, measures further into the tail. -#}
 {% macro tails_of_kind(surprises, condition, dates, is_second_pass) %}
     {%- set tail, tail_z = (
         (alert_parameter("tail"), alert_parameter("tail_z"))

@@ -1,13 +1,14 @@
-{#- What a series is known by. -#}
+{#- What identifies a series. -#}
 {% macro drift_series_key() %} {{ return("environment, data_mode, scope_dimension, scope_value") }} {% endmacro %}
 
-{#- The cost (or the requests, in dollars) of every watched series on `dates`, judged against its own past; docs/alerts.md has the
-    method in words. `alerted` names the series' days that stood out before and are left out of the past; none in a first pass. -#}
+{#- The cost (or the requests, in dollars) of every watched series on `dates`, judged against its own past;
+    docs/alerts.md explains the method. `alerted` names the series' days that stood out before and are left out of
+    the past; none in a first pass. -#}
 {% macro judged_drift(dates, measure, alerted=none) %}
     with
         forecasts as ({{ drift_forecasts(dates, measure, alerted) }}),
 
-        -- how much of a surprise a day is, of dollars that come in calls
+        -- how surprising a day is, as dollars come in calls
         expectations as (
             select
                 *,
@@ -17,7 +18,8 @@
                     when active_days >= {{ alert_parameter("fewest_days_of_a_young_series") }}
                     then usual_when_active + offset_usd
                 end as expected_with_offset,
-                -- dollars come in calls: of two days of equal cost the one with fewer and larger calls proves less
+                -- dollars come in calls: of two days of equal cost the one with fewer
+                -- and larger calls is weaker evidence
                 greatest(
                     coalesce(squares_lately / nullif(observed_lately, 0), 0),
                     coalesce(observed_squares / nullif(observed, 0), 0),
@@ -65,7 +67,7 @@
         {{ drift_series_key() }},
         event_date,
         usual_spend_usd,
-        {#- a request of today may be cheaper than one of before: the smaller figure claims less -#}
+        {#- a request of today may be cheaper than an earlier one: the smaller figure is the cautious one -#}
         {%- set dollars = (
             "coalesce(least(usd_per_observed, watched_usd / nullif(observed, 0)), 0)"
             if measure == "requests"
@@ -80,15 +82,16 @@
     where {{ in_dates("event_date", dates) }} and is_watched
 {% endmacro %}
 
-{#- Every series that is worth a look on `dates` and every day of the past they are judged by: what it did, and whether it stood out. -#}
+{#- Every series that is large enough to judge on `dates`, with every day of the past that it is judged by: its
+    figures, and whether it stood out. -#}
 {% macro drift_series(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
     {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
     with
         calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
 
-        -- a version's cost begins at nothing and ends there with every deploy: versions are judged by what a
-        -- request costs
+        -- a version's cost starts at zero and returns there with every deploy: versions
+        -- are judged by their cost per request
         series as (
             select
                 {{ series_key }},
@@ -102,7 +105,7 @@
             where
                 {{ in_dates("event_date", read_dates) }}
                 and scope_dimension <> 'endpoint x prompt_version'
-                -- who has no name is nobody: neither a tenant nor a user
+                -- usage without a name is neither a tenant nor a user
                 and not (scope_dimension in ('tenant', 'user') and scope_value = '(unattributed)')
         ),
 
@@ -136,7 +139,7 @@
             from totals
         ),
 
-        -- the dollar floor first: thousands of tiny series cost nothing
+        -- the dollar floor comes first, so that thousands of tiny series take no time
         least_spend as (
             select environment, data_mode, min(usual_spend_usd) as usual_spend_usd
             from spend
@@ -171,7 +174,7 @@
     {% if alerted %} left join {{ alerted }} as alerted using ({{ series_key }}, event_date) {% endif %}
 {% endmacro %}
 
-{#- The same with how much each series did lately, in dollars and days. -#}
+{#- The same with the recent dollars and days of each series. -#}
 {% macro drift_days(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
     {%- set usual_days, watched_days = alert_parameter("usual_days"), alert_parameter("watched_days") -%}
@@ -204,11 +207,13 @@
 
     select
         *,
-        -- a day on which nobody called, though that weekday usually has calls, is not a day of little: it is unknown
+        -- a day without calls, though that weekday usually has some, is not a low day:
+        -- it is unknown
         case
             when not is_alerted and not is_pause and active_days_with_today > 0 then ln(observed + offset_usd)
         end as log_cost,
-        -- by date: which series are members depends on the dates that are judged together
+        -- by date: which series are members depends on the dates that are judged
+        -- together
         largest_lately >= greatest(
             {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd,
             {{ alert_parameter("smallest_watched_usd") }}
@@ -217,7 +222,7 @@
     where usual_spend_usd > 0
 {% endmacro %}
 
-{#- The same with what each day was expected to be, and by how much such forecasts missed lately. -#}
+{#- The same with the forecast of each day, and the recent errors of such forecasts. -#}
 {% macro drift_forecasts(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
     {%- set usual_days = alert_parameter("usual_days") -%}
@@ -254,7 +259,8 @@
             where scope_dimension = 'total'
         ),
 
-        -- two forecasts: by the weekdays of the total, which are steadier, and by the series' own
+        -- two forecasts: by the weekdays of the total, which are steadier, and by the
+        -- series' own
         forecasts as (
             select
                 *,
@@ -267,7 +273,8 @@
             left join total_bases using (environment, data_mode, event_date)
         ),
 
-        -- what most endpoints do on a day says nothing about one of them: it is about the total, which has no factor
+        -- what most endpoints do on a day is not evidence about one of them, but about
+        -- the total, which has no factor
         day_factors as (
             select
                 environment,
@@ -306,7 +313,8 @@
                     median(abs({{ forecast }}_error)) over {{ last_days(series_key, usual_days) }}
                     * {{ alert_parameter("sigmas_per_mad") }} as {{ forecast }}_sigma,
                 {% endfor %}
-                -- a mean, for a series that runs on one day of the week misses on that day alone
+                -- a mean, because a series that runs on one day of the week misses on
+                -- that day only
                 {%- set largest = alert_parameter("largest_counted_error") %}
                 total_forecast is null
                 or coalesce(
@@ -356,7 +364,8 @@
     )
 {%- endmacro %}
 
-{#- Where a series stands lately: half of it by the last two weeks, half by the last days, for a level that moved since says more. -#}
+{#- The recent level of a series: half from the last two weeks, half from the last days, because a level that has
+    moved since is the better guide. -#}
 {% macro level(value, keys) -%}
     {%- set all_days = last_days(keys, alert_parameter("level_days")) -%}
     (

@@ -1,5 +1,5 @@
-{#- Every combination of up to three dimensions that can be a driver. A version stands for itself and its endpoint, a user for
-    itself and its tenant, so that no combination says the same twice. -#}
+{#- Every combination of up to three dimensions that can be a driver. A version implies its endpoint and a user its
+    tenant, so that no two combinations mean the same. -#}
 {% macro segment_sets() %}
     {%- set sets = [] -%}
     {%- for place in ["", "endpoint_tag", "endpoint_tag, prompt_version"] -%}
@@ -59,7 +59,7 @@
             from segments
         ),
 
-        -- how far endpoints are off without any incident: the middle one of the larger
+        -- how far endpoints are off without any incident: the median of the larger ones
         spreads as (
             select
                 {{ day_scope }},
@@ -87,7 +87,8 @@
                     partition by {{ day_scope }}, effect
                 ) as spend_usd,
                 coalesce(spreads.spread, {{ alert_parameter("unknown_spread") }}) as spread,
-                -- what the segment moved over all its models: a move between models at equal dollars moves nothing
+                -- what the segment changed over all its models: a move between models
+                -- at equal cost changes nothing
                 sum(case when has_model = 1 then delta_usd end) over (
                     partition by {{ day_scope }}, effect, cuboid, endpoint_tag, prompt_version, tenant_id, user_id
                 ) as net_delta_usd
@@ -207,8 +208,8 @@
                 and candidates.delta_usd >= {{ explained_share }} * shares.excess_usd
         ),
 
-        -- what the segment costs more in all, over all its models and versions: tokens that grew while their price
-        -- fell moved nothing
+        -- what the segment costs more in total, over all its models and versions:
+        -- tokens that grew while their price fell changed nothing
         nets as (
             select candidates.candidate_id, sum(leaves.actual_usd - leaves.expected_usd) as net_usd
             from candidates
@@ -264,7 +265,7 @@
     where ranked.rank <= {{ alert_parameter("listed_drivers") }}
 {% endmacro %}
 
-{#- What is summed over the calls of a leaf when its driver is searched. -#}
+{#- What is summed over the calls of a leaf when its driver is searched for. -#}
 {% macro driver_measures() %}
     {{
         return(

@@ -1,5 +1,6 @@
-{#- What a request takes on `dates` at every endpoint, version and route: in dollars, or in calls that are billed. Judged against the two
-    weeks before: an endpoint and a route against themselves, a version against its endpoint's other versions. -#}
+{#- What a request costs on `dates` at every endpoint, version and route: in dollars, or in billed calls. Judged
+    against the two weeks before: an endpoint and a route against themselves, a version against its endpoint's other
+    versions. -#}
 {% macro judged_intensity(dates, measure, alerted=none) %}
     {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
     {%- set past_key = "environment, data_mode, past_dimension, past_value" -%}

@@ -1,7 +1,8 @@
-{#- A word of a sender as a part of a name that joins its parts by `|`; the other parts have none, or come last. -#}
+{#- A sender's value as one part of a name whose parts are joined by `|`; the other parts contain none, or come
+    last. -#}
 {% macro name_part(column) -%} replace(replace({{ column }}, '%', '%25'), '|', '%7C') {%- endmacro %}
 
-{#- The same in every run: what is behind it, and on which day it began. -#}
+{#- The same in every run: made of the problem and of the day on which it began. -#}
 {% macro alert_id(episode) -%}
     left(
         md5(

@@ -1,4 +1,4 @@
-{#- Of `dates`, those on which something rose and wants a driver. -#}
+{#- Of `dates`, those on which something rose, so that a driver is searched for. -#}
 {% macro dates_with_signals(dates) %}
     {%- set signals = ref("int_alert_signals") -%}
     {%- if not dates -%} {{ return([]) }} {%- endif -%}

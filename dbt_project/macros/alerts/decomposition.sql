@@ -1,11 +1,12 @@
-{#- Why a cost changed, in dollars by effect that sum to the change exactly (docs/alerts.md works one through).
-
-    Of each leaf (endpoint, model; a new prompt version is a change of its endpoint's tokens, not a new leaf) the priced cost is n * r * t * p: requests, attempts per request, tokens per
-    attempt, dollars per token. The Shapley value of each factor is its share of the change, averaged over every order in which
-    the factors could have moved: exact, additive, safe at zero, and the same with both sides swapped but for the sign. Of the
-    request effect, what all requests together did is volume and what the leaf's share of them did is mix. A leaf that is new or
-    gone borrows the other side's rates, so that its whole change is volume or mix; what cannot be requests (tries whose first
-    try lies elsewhere) is retry. The likely cost of unpriced calls is an effect of its own. -#}
+{#- Why a cost changed, in dollars by effect that sum to the change exactly (docs/alerts.md works one through). Of
+    each leaf (endpoint, model; a new prompt version is a change of its endpoint's tokens, not a new leaf) the
+    priced cost is n * r * t * p: requests, attempts per request, tokens per attempt, dollars per token. The Shapley
+    value of each factor is its share of the change, averaged over every order in which the factors could have
+    changed: exact, additive, safe at zero, and the same with both sides swapped but for the sign. Of the request
+    effect, what all requests together did is volume and what the leaf's share of them did is mix. A leaf that is
+    new or gone borrows the other side's rates, so that its whole change is volume or mix; what cannot be requests
+    (attempts whose first attempt lies elsewhere) is retry. The likely cost of unpriced calls is an effect of its
+    own. -#}
 {% macro decomposed(leaves, dates) %}
     {%- set problem_key = "event_date, environment, data_mode, round" -%}
     {%- set factors = ["n", "r", "t", "p"] -%}
@@ -15,7 +16,8 @@
                 {{ problem_key }},
                 endpoint_tag,
                 model,
-                -- summed as decimals, so that the order of rows decides no last digit
+                -- summed as decimals, so that no last digit depends on the order of
+                -- rows
                 {% for side in ["baseline", "current"] %}
                     {% for name, measure in [("n", "requests"), ("a", "attempts"), ("k", "tokens")] %}
                         cast(sum(cast({{ side }}_{{ measure }} as decimal(38, 12))) as double) as {{ name }}_{{ side }},
@@ -140,8 +142,8 @@
     from ranked
 {% endmacro %}
 
-{#- The weight of one factor's change given the other three, over all orders. Pairs that swap with the sides stand together, so that
-    the sum is the same DOUBLE either way. -#}
+{#- The weight of one factor's change given the other three, over all orders. Pairs that swap with the sides are
+    kept together, so that the sum is the same DOUBLE either way. -#}
 {% macro shapley_bracket(others) -%}
     {%- set x, y, z = others[0], others[1], others[2] -%}
     (

@@ -1,6 +1,6 @@
-{#- Every threshold and lookback of the alerts that a team does not tune by a rule (seeds/alert_rules.csv): its value, its unit, and
-    why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen ones (make bench-alerts,
-    docs/alerts.md); what was measured of one alone is said with it. -#}
+{#- Every threshold and lookback of the alerts that a team does not tune by a rule (seeds/alert_rules.csv): its
+    value, its unit, and why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen
+    ones (make bench-alerts, docs/alerts.md); measurements of a single one are given with it. -#}
 {% macro alert_parameters() %}
     {{
         return(
@@ -175,7 +175,7 @@
                 "burst_attempts": {
                     "value": 20,
                     "unit": "calls in an hour",
-                    "why": "fewer are no burst, however few were expected",
+                    "why": "fewer are not a burst, however few were expected",
                 },
                 "fewest_burst_days": {
                     "value": 14,

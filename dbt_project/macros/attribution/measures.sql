@@ -2,7 +2,7 @@
     of 13 digits each. -#}
 {% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
 
-{#- What every cost mart measures, defined once. Sums over nothing priced stay NULL: unknown is never zero. -#}
+{#- What every cost mart measures, defined once. Sums over nothing priced stay NULL: an unknown cost is never zero. -#}
 {% macro cost_measures() %}
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
     count(*) as attempts,
@@ -23,7 +23,7 @@
     avg(latency_ms) as avg_latency_ms
 {% endmacro %}
 
-{#- One row per event date, environment, data mode and member of a dimension; what nobody owns stands under (unattributed). -#}
+{#- One row per event date, environment, data mode and member of a dimension; what was not sent is counted under (unattributed). -#}
 {% macro daily_cost_by(dimensions) %}
     {%- set day_scope = "event_date, environment, data_mode" %}
     with
@@ -51,7 +51,7 @@
     from measured
 {% endmacro %}
 
-{#- What a dimension says of its members: when they were seen at all, and what they took and cost in real use, all
+{#- The figures of a dimension's members: when they were seen, and their usage and cost in real data, all
     environments together. The daily marts have the rest. -#}
 {% macro member_measures() %}
     min(event_date) as first_seen_date,

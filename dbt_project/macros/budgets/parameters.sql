@@ -1,4 +1,4 @@
-{#- The thresholds of budgets, each with its unit and its reason. What they lead to is measured by `make bench-budgets`
+{#- The thresholds of budgets, each with its unit and its reason. Their effect is measured by `make bench-budgets`
     (docs/budgets.md has the figures). -#}
 {#- What a row of budgets.csv leaves blank: ratios and shares of its limit, or of the period. A month's fast burn is
     that of burn-rate alerts on error budgets (SRE workbook): six times the even rate for six hours takes a twentieth of
@@ -45,7 +45,7 @@
     end
 {%- endmacro %}
 
-{#- Days of its own past that say what a scope usually spends: four of each weekday. -#}
+{#- Days of a scope's own past that show what it usually spends: four of each weekday. -#}
 {% macro budget_history_days() %} {{ return(28) }} {% endmacro %}
 
 {#- Days of that past that must exist, or the period is projected evenly. -#}
@@ -54,11 +54,12 @@
 {#- Share of a usual day that is spread evenly over its hours, so that no hour is expected to be free. -#}
 {% macro budget_even_share() %} {{ return(0.1) }} {% endmacro %}
 
-{#- How much of a usual period the pace so far is weighed against: early in a period a busy morning proves little. -#}
+{#- How much of a usual period the pace so far is weighed against: early in a period, a busy morning is weak
+    evidence. -#}
 {% macro budget_pace_prior() %} {{ return(0.1) }} {% endmacro %}
 
-{#- Days of the longest period before the one at hand, whose rest may be carried over; they are read, so they are part of the
-    fingerprint. -#}
+{#- Days of the longest period before the current one, whose remainder may be carried over; they are read, so they
+    are part of the fingerprint. -#}
 {% macro budget_look_back_days() %} {{ return(93) }} {% endmacro %}
 
 {#- Share of a date's spend below which a member is counted with the others: a budget of everything has thousands of users. -#}

@@ -1,4 +1,4 @@
-{#- What a budget's scope can be narrowed by: blank is any. -#}
+{#- What a budget's scope can be narrowed by; blank means any. -#}
 {% macro budget_scopes() %}
     {{
         return(
@@ -16,7 +16,7 @@
 
 {% macro budget_scope_columns() %} {{ return(budget_scopes() | map(attribute="column") | list) }} {% endmacro %}
 
-{#- Of these, the dimensions whose members say who spends a budget. -#}
+{#- Of these, the dimensions whose members are shown as the spenders of a budget. -#}
 {% macro budget_dimensions() %}
     {{ return(budget_scopes() | selectattr("name", "in", ["endpoint", "tenant", "user", "model"]) | list) }}
 {% endmacro %}
@@ -30,10 +30,10 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Whether a word stands in a list such as `prod staging`. -#}
+{#- Whether a word is in a list such as `prod staging`. -#}
 {% macro in_words(word, words) -%} position(' ' || {{ word }} || ' ' in ' ' || {{ words }} || ' ') > 0 {%- endmacro %}
 
-{#- Usage of some event dates by quarter-hour, as far as budgets ask: what has not happened yet is not spent. -#}
+{#- Usage of some event dates by quarter-hour, as budgets need it: what has not happened yet is not spent. -#}
 {% macro quarter_hour_usage(dates) %}
     select
         event_date,
@@ -62,7 +62,7 @@
     group by all
 {% endmacro %}
 
-{#- What a budget is about, in words. -#}
+{#- A budget's scope, in words. -#}
 {% macro budget_scope(budget) -%}
     coalesce(
         nullif(

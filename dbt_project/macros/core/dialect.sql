@@ -1,4 +1,4 @@
-{#- What differs between engines, one leaf a macro. A missing leaf is an error that names it, never a silent guess. -#}
+{#- What differs between engines, one macro each. A missing leaf is an error that names it, never a silent guess. -#}
 {% macro parquet_files(files, by_event_date=false, filename=none) %}
     {{ return(adapter.dispatch("parquet_files")(files, by_event_date, filename)) }}
 {% endmacro %}
@@ -119,8 +119,9 @@
     {{ return(adapter.dispatch("other_units_cost")(usage, prices)) }}
 {% endmacro %}
 {% macro default__other_units_cost(usage, prices) %} {{ missing_leaf("other_units_cost") }} {% endmacro %}
-{#- A count has 13 digits and 3 places, a price 5 and 18: one digit more than a product of 38 holds. From 10^12 units on, a price
-    has the room of 4 digits; a unit of 10,000 dollars used so often has no known cost. -#}
+{#- A count has 13 digits and 3 places, a price 5 and 18: one digit more than a product of 38 holds. From 10^12
+    units on, a price has the room of 4 digits; a unit that costs 10,000 dollars and is used that often has no known
+    cost. -#}
 {% macro duckdb__other_units_cost(usage, prices) -%}
     {%- set counts = "map_entries(cast(cast(" ~ usage ~ " as json) as map(varchar, decimal(16, 3))))" -%}
     {%- set price = "cast(cast(" ~ prices ~ " as json) as map(varchar, decimal(23, 18)))[used.key]" -%}
@@ -186,7 +187,7 @@
     {{ return("list_contains(" ~ column ~ ", " ~ value ~ ")") }}
 {% endmacro %}
 
-{#- A value as it stands in an address. -#}
+{#- A value as it is written in a URL. -#}
 {% macro url_text(column) %} {{ return(adapter.dispatch("url_text")(column)) }} {% endmacro %}
 {% macro default__url_text(column) %} {{ missing_leaf("url_text") }} {% endmacro %}
 {% macro duckdb__url_text(column) %} {{ return("url_encode(" ~ column ~ ")") }} {% endmacro %}
@@ -206,7 +207,7 @@
 {% macro macro_code() %} {{ return(adapter.dispatch("macro_code")()) }} {% endmacro %}
 {% macro default__macro_code() %} {{ missing_leaf("macro_code") }} {% endmacro %}
 {% macro duckdb__macro_code() %}
-    {#- dbt works in the project's folder; flags.PROJECT_DIR is empty, and a pattern that matches no file is no error -#}
+    {#- dbt works in the project's folder; flags.PROJECT_DIR is empty, and a pattern that matches no file is not an error -#}
     {%- set read -%}
         select split_part(filename, '/', -2) as subject, string_agg(content, '' order by filename) as code
         from read_text('macros/*/*.sql') group by subject order by subject
@@ -301,7 +302,7 @@
     end
 {%- endmacro %}
 
-{#- The integer nearest to a double, of two the even one. -#}
+{#- The integer nearest to a double; of two equally near, the even one. -#}
 {% macro nearest_integer(value) %} {{ return(adapter.dispatch("nearest_integer")(value)) }} {% endmacro %}
 {% macro default__nearest_integer(value) %} {{ missing_leaf("nearest_integer") }} {% endmacro %}
 {% macro duckdb__nearest_integer(value) %} {{ return("cast(round_even(" ~ value ~ ", 0) as integer)") }} {% endmacro %}

@@ -9,7 +9,8 @@
     {%- do limit_threads() -%}
     create schema if not exists {{ built().without_identifier() }};
     create table if not exists {{ built() }} (model string, event_date date, input_fingerprint string, built_at timestamp);
-    -- what the integrity tests have passed: a date stays under test until a run passes them all and is published
+    -- what the integrity tests have passed: a date stays under test until a run passes
+    -- them all and is published
     create table if not exists {{ built().incorporate(path={"identifier": "verified"}) }} (
         model string, event_date date, input_fingerprint string, built_at timestamp
     );
@@ -44,7 +45,8 @@
     {{ return(of_this_run("dirty dates")[name]) }}
 {% endmacro %}
 
-{#- What is known for the rest of a run, by subject: dbt hands the same graph to every model and hook of an invocation. -#}
+{#- What is remembered for the rest of a run, by subject: dbt hands the same graph to every model and hook of an
+    invocation. -#}
 {% macro of_this_run(subject) %} {{ return(graph.setdefault(invocation_id ~ " " ~ subject, {})) }} {% endmacro %}
 
 {#- A model that is up to date is left alone: dbt would build, describe and append an empty table, model after model. -#}
@@ -52,7 +54,8 @@
     {{ return(of_this_run("dirty dates").get(name) == [] and not is_first_build(name)) }}
 {% endmacro %}
 
-{#- Where no date stays as it was, the table is made anew rather than filled: an upgrade may have given the model other columns. -#}
+{#- Where no date stays as it was, the table is created again rather than filled: an upgrade may have given the
+    model other columns. -#}
 {% macro is_rebuilt_whole(name) %}
     {%- if is_first_build(name) -%} {{ return(false) }} {%- endif -%}
     {%- set kept -%}
@@ -99,7 +102,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- `dates` and their neighbours: what a model reads that looks sideways. -#}
+{#- `dates` and their neighbours: what a model reads that depends on nearby dates. -#}
 {% macro with_neighbours(dates, back, ahead) %}
     {%- set reached = {} -%}
     {%- for date in dates -%}
@@ -173,9 +176,9 @@
     {%- endif -%}
 {% endmacro %}
 
-{#- By folder of macros/: the hash of its code, the ids of its macros, and the folders that these reach, their own included. dbt
-    does not say here which macro calls which, so calls are looked for in the code (tests/test_dbt_house.py holds the answer
-    against dbt's own manifest). -#}
+{#- By folder of macros/: the hash of its code, the ids of its macros, and the folders that these reach, their own
+    included. dbt does not say here which macro calls which, so calls are found by reading the code
+    (tests/test_dbt_house.py holds the answer against dbt's own manifest). -#}
 {% macro macros_by_subject() %}
     {%- set subjects = of_this_run("macros by subject") -%}
     {%- if not subjects -%}

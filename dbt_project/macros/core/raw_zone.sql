@@ -74,8 +74,8 @@
     )
 {% endmacro %}
 
-{#- Files of the price book versions that came into force, or of the last of them. A folder that versions.jsonl does not list was left by
-    a run that died. -#}
+{#- Files of the price book versions that took effect, or of the last of them. A folder that versions.jsonl does not
+    list was left by a run that died. -#}
 {% macro price_book_files(last_only=false) %}
     {%- set book = data_root() ~ "/ledger/price_book/" -%}
     {%- if not execute -%} {{ return([book ~ "*/*.parquet"]) }} {%- endif -%}
@@ -103,5 +103,5 @@
     )
 {% endmacro %}
 
-{#- Whether a file of the ledger exists: it comes into being with its first line. -#}
+{#- Whether a file of the ledger exists: it is created with its first line. -#}
 {% macro ledger_has(file) %} {{ return(execute and file_exists(data_root() ~ "/ledger/" ~ file)) }} {% endmacro %}

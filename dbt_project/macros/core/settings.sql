@@ -21,7 +21,7 @@
 
 {% macro lateness_hours() %} {{ return(setting("TOKENTRAIL_LATENESS_HOURS", "6") | int) }} {% endmacro %}
 
-{#- DuckDB takes every core unless told otherwise. -#}
+{#- DuckDB uses every core unless a setting limits it. -#}
 {% macro limit_threads() %}
     {%- set threads = setting("TOKENTRAIL_THREADS", "0") | int -%}
     {%- if execute and threads > 0 -%} {%- do run_query("set threads = " ~ threads) -%} {%- endif -%}

@@ -1,9 +1,9 @@
 {#- Integrity tests look at the dates that no published run has verified yet: a day costs the same however long the history is, and a
     failure is not forgotten, because a date stays under test until a run passes every test and publishes. `dbt test` by hand tests
     every date. -#}
-{#- The dates of one or several models that are still to be verified. A test that compares models asks once, for all of them: a model
-    may have been rebuilt while another was not (the hourly job builds what budgets need), and a date of one side alone would
-    look like rows that the other has lost. -#}
+{#- The dates of one or several models that are still to be verified. A test that compares models asks once, for all
+    of them: a model may have been rebuilt while another was not (the hourly job builds what budgets need), and a
+    date of one side alone would look like rows that the other one lost. -#}
 {% macro unverified_dates(names) %}
     {%- if not execute -%} {{ return([]) }} {%- endif -%}
     {%- set quoted = [] -%}
@@ -33,7 +33,7 @@
     )
 {%- endmacro %}
 
-{#- dbt asks here what a generic test on a model may see. -#}
+{#- dbt calls this for the rows that a generic test on a model reads. -#}
 {% macro default__get_where_subquery(relation) -%}
     {%- set name = relation.identifier -%}
     {%- set node = graph.nodes.get("model." ~ project_name ~ "." ~ name) if execute -%}

@@ -25,7 +25,7 @@
     }}
 {% endmacro %}
 
-{#- What an incident's checklist still misses, in words; NULL when nothing. -#}
+{#- What is still missing in an incident's checklist, in words; NULL when nothing is. -#}
 {% macro missing_of(checklist, incident) -%}
     nullif(
         concat_ws(
@@ -38,8 +38,8 @@
     )
 {%- endmacro %}
 
-{#- Whole minutes from the opening of an incident to an instant of it; what came before the record was opened took none, and what has not come is
-    unknown. -#}
+{#- Whole minutes from the opening of an incident to an instant of it; what happened before the record was opened
+    took none, and what has not happened is unknown. -#}
 {% macro minutes_since_opening(incident, column) -%}
     {%- set opened_at, instant = incident ~ ".opened_at", incident ~ "." ~ column -%}
     case

@@ -1,4 +1,4 @@
-{#- What an incident event may say, besides who, when and which incident. -#}
+{#- The fields of an incident event, besides who, when and which incident. -#}
 {% macro incident_event_fields() %}
     {{
         return(
@@ -92,12 +92,13 @@
         end as status,
         confirmed_at is not null as is_spike_type_confirmed,
         owner is not null and channel is not null as has_owner_and_channel,
-        -- whoever makes the rule first and stops the spending later optimises a fire
+        -- a rule that is made before the spending is stopped does not count:
+        -- containment comes first
         coalesce(contained_at <= coalesce(guardrail_at, contained_at), false) as is_contained_before_optimisation,
         documented_at is not null as is_scope_documented,
         guardrail is not null as has_guardrail,
         root_cause is not null and containment_action is not null as is_root_cause_documented,
-        -- a rule that stood before the fire was put out is not what this incident taught
+        -- a rule that existed before the containment is not a result of this incident
         guardrail is not null and containment_action is not null as is_turned_into_rule,
         runbook_updated_at is not null as is_runbook_updated,
         reviewed_at is not null as is_weekly_review_done

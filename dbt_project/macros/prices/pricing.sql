@@ -96,7 +96,7 @@
     from by_token_kind
 {% endmacro %}
 
-{#- A price book as joins want it: no open ends, and each price a second time at 12 places where that is the same
+{#- A price book prepared for joins: no open ends, and each price a second time at 12 places where that is the same
     price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a product that
     needs no rounding is 50 times cheaper than one cast down from 18 places. -#}
 {% macro joinable_prices(prices) %}
@@ -144,8 +144,8 @@
     {{ return(columns + ["other_cost_usd"]) }}
 {% endmacro %}
 
-{#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times for
-    nothing is the dearest part of pricing. -#}
+{#- USD of an attempt. Where nothing but everyday kinds was used the others cost 0, and adding 38 digits eleven times without
+    need is the slowest part of pricing. -#}
 {% macro sum_of_token_kind_costs() -%}
     {%- set everyday, unused = [], ["other_usage is null"] -%}
     {%- for kind in token_kinds() -%}
@@ -156,7 +156,7 @@
     case when {{ unused | join(" and ") }} then {{ everyday | join(" + ") }} else {{ cost_columns() | join(" + ") }} end
 {%- endmacro %}
 
-{#- Names of the token kinds of an attempt that were used and paid at the rate of their parent; NULL for none. -#}
+{#- Names of the token kinds of an attempt that were used and priced at their parent's rate; NULL for none. -#}
 {% macro fallbacks_used() -%}
     {%- set used = [] -%}
     {%- for kind in token_kinds() if kind.may_fall_back -%}

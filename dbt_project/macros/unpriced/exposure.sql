@@ -1,4 +1,4 @@
-{#- Usage with its watched dollars: the cost that is known and what unpriced tokens likely cost. -#}
+{#- Usage with its watched dollars: the known cost and the likely cost of unpriced tokens. -#}
 {% macro costed(usage) %}
     select
         usage.*,

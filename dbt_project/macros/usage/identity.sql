@@ -1,6 +1,7 @@
-{#- How far identity looks sideways, in days. Three rounds of labels (3w), a bare success that attaches to an evidenced one (w),
-    the first date of an attempt (2w) and its group (w), the first date of a request (2w): back; the mirror of the group: ahead.
-    A day so far away cannot change a decision, so reading this far gives the rows of a full refresh. -#}
+{#- How many days before and after a date identity reads. Three rounds of labels (3w), a bare success that attaches
+    to an evidenced one (w), the first date of an attempt (2w) and its group (w), the first date of a request (2w):
+    back; the mirror of the group: ahead. A day so far away cannot change a decision, so reading this far gives the
+    rows of a full refresh. -#}
 {% macro identity_reach() %}
     {{ return({"back": 10 * identity_window_days(), "ahead": 6 * identity_window_days()}) }}
 {% endmacro %}
@@ -47,7 +48,7 @@
     case
         when attempt is not null
         then 'a:' || request_id || '#' || attempt
-        -- an error without either id is told apart by its instant
+        -- an error without either id is identified by its instant
         when provider_request_id is null and status = 'error'
         then 'e:' || request_id || '#' || occurred_at
     end

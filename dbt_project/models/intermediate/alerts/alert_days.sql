@@ -1,5 +1,5 @@
--- What a day's judgement was made from: the watched series of the day and of its past. Only complete days are
--- judged, and days without events between them are days too.
+-- The input of a day's judgement: the watched series of the day and of its past. Only
+-- complete days are judged, and days without events between them are days too.
 with
     inputs as (
         select *

@@ -1,5 +1,5 @@
--- What a day's final judgement was made from: its own past, and what stood out in that past, which has a past of
--- its own.
+-- The input of a day's final judgement: its own past, and what stood out in that past,
+-- which has a past of its own.
 select judged.event_date, md5(string_agg(past.input_fingerprint, ',' order by past.event_date)) as input_fingerprint
 from {{ ref("alert_days") }} as judged
 inner join

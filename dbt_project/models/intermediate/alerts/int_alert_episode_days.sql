@@ -1,5 +1,5 @@
--- Days of one problem belong to one alert: it opens on the first, is extended by those that follow within three quiet
--- days, and ends as a new level after seven in a row.
+-- Days of one problem belong to one alert: it opens on the first, is extended by those
+-- that follow within three quiet days, and ends as a new level after seven in a row.
 {%- set anchor = "environment, data_mode, spike_type, anchor" %}
 {%- set days_since_previous = dbt.datediff("previous_date", "event_date", "day") %}
 with
@@ -8,7 +8,8 @@ with
             problems.*,
             drivers.driver_dimension,
             drivers.driver_value,
-            -- what stays the same while the words of a driver vary from day to day
+            -- what stays the same while the description of a driver varies from day to
+            -- day
             case
                 when problems.spike_type = 'abuse'
                 then coalesce(drivers.user_id, problems.scope_value)

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- The figures of both sides, each with the dollars that its change is worth. The effects are exact: together they
--- are the change of cost_usd.
+-- The figures of both sides, each with the dollars that its change explains. The
+-- effects are exact: together they are the change of cost_usd.
 {%- set ratios = {
     "cost_per_request_usd": ("usd", "requests"),
     "tokens_per_request": ("tokens", "requests"),

@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
--- Where to look next, every filter kept: the focused view (docs/alerts.md has the grammar of addresses), and a query
--- to paste for the calls behind the alert, largest cost first.
+-- Where to look next, with every filter: the focused view (docs/alerts.md has the
+-- grammar of addresses), and a query to paste for the calls behind the alert, largest
+-- cost first.
 {%- set base_url = setting("TOKENTRAIL_BASE_URL", "http://localhost:8080") | trim("/") %}
 {#- a value as an SQL literal inside of the query that a reader will run -#}
 {%- set literal = {} %}

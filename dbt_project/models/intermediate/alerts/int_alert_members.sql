@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- The members behind an alert, for its window and its baseline, every filter of the alert kept.
+-- The members behind an alert, for its window and its baseline, with every filter of
+-- the alert.
 with
     leaves as (
         select

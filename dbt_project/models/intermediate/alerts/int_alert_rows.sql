@@ -11,8 +11,8 @@ select
     opened.data_mode,
     opened.scope_dimension,
     opened.scope_value,
-    -- by dollars (a share of a usual day, and a multiple of the least that is worth a word) and certainty; what moved
-    -- (nearly) nothing is for information
+    -- by dollars (a share of a usual day, and a multiple of the smallest relevant
+    -- amount) and certainty; what cost (nearly) nothing is for information
     case
         when
             opened.delta_usd <= 0
@@ -58,7 +58,7 @@ select
     opened.unpriced_attempts > 0 as delta_is_understated,
     opened.total_excess_usd,
     opened.spike_type,
-    -- up to two other types that the evidence leaves open, likeliest first
+    -- up to two other types that the evidence does not rule out, most likely first
     nullif(
         concat_ws(
             ', ',

@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
--- What stood out by the rules in force. Of the rules that fit, the most specific one that gives a value is followed,
--- value by value.
+-- What stood out under the current rules. Of the rules that fit, the most specific one
+-- that gives a value is followed, value by value.
 {%- set values = [
     "is_on",
     "min_z",
@@ -92,7 +92,7 @@ with
 select
     judgements.*,
     ruled.min_z,
-    -- whoever raises min_z of one scope means both
+    -- raising min_z of a scope raises both
     greatest(ruled.min_z, ruled.min_z_alone) as min_z_alone,
     -- without a driver only the plain measures count
     judgements.z >= greatest(ruled.min_z, ruled.min_z_alone)

@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_days") }}
--- A first judgement with every day in it: what stands out here, up or down, is left out of the past in the second.
+-- A first judgement that includes every day: what stands out here, up or down, is left
+-- out of the past in the second.
 {%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
 {% for judged in [

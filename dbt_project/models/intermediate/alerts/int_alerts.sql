@@ -1,4 +1,4 @@
--- Every alert with all that its row is made of: what its first day says.
+-- Every alert with all parts of its row, from its first day.
 with
     episodes as (select * from {{ ref("int_alert_episodes") }}),
 
@@ -16,10 +16,9 @@ with
 
 select
     {{ alert_id("episodes") }} as alert_id,
-    -- what makes two alerts the same problem: its spike type and what is behind it, which is also what joins days to
-    -- one
-    -- alert; the words of a driver, the rule that spoke and the figures vary from time to time and are left out
-    -- (docs/incidents.md has examples)
+    -- what makes two alerts the same problem: its spike type and its driver, which also
+    -- join days to one alert; the words of a driver, the rule that raised it and the
+    -- figures vary from time to time and are left out (docs/incidents.md has examples)
     left(
         md5(
             concat_ws(

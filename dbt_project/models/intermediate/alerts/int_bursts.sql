@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Hours of an endpoint with many more calls than usual of which many more fail. The row is about the whole day.
+-- Hours of an endpoint with many more calls than usual, of which many more fail. The
+-- row is about the whole day.
 {%- set dates = dirty_dates() %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set endpoint_key = "environment, data_mode, endpoint_tag" %}

@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
--- What the search found for a problem, and what the spike type made of it (rank 0), in words: dimensions joined by
--- ` x `, values by ` | `. A version names its endpoint by itself.
+-- The drivers that the search found for a problem, and the one that its spike type
+-- names (rank 0), in words: dimensions joined by ` x `, values by ` | `. A version
+-- implies its endpoint.
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     problems as (select * from {{ ref("int_problems") }}),

@@ -1,5 +1,5 @@
 {{ kept_by_date("alert_signal_days") }}
--- Who and what carries the dollars of a driver: this names its spike type.
+-- The members that carry the dollars of a driver, which decide its spike type.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 with

@@ -1,6 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- For each effect a pair of dollars, seen and expected, conditional on today's traffic: so the noise of one effect
--- does not drown another. `cost` is the plain pair, by which a driver's share of a series is measured.
+-- For each effect, a pair of dollars, seen and expected, conditional on today's
+-- traffic: so the noise of one effect does not drown another. `cost` is the plain pair,
+-- by which a driver's share of a series is measured.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 {%- set segment = day_scope ~ ", endpoint_tag, tenant_id, user_id" %}
@@ -79,7 +80,7 @@ select
     model,
     attempts * tokens_per_attempt_before * usd_per_token_before,
     requests * attempts_per_request * tokens_per_attempt_before * usd_per_token_before,
-    -- tries after the first are few, so their number varies little
+    -- attempts after the first are few, so their number varies little
     usd_per_request * greatest(attempts_per_request - 1, {{ alert_parameter("smallest_retry_rate") }}),
     0
 from priced

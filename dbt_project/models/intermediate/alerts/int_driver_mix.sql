@@ -1,6 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- What today's tokens would have cost on the routes and at the prices of before, route by route: all of what a new
--- route costs is unexpected, and what the old ones no longer cost stands against it.
+-- What today's tokens would have cost on the former routes and at the former prices,
+-- route by route: all of what a new route costs is unexpected, and what the old ones no
+-- longer cost is set off against it.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with

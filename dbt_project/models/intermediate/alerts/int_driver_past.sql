@@ -30,7 +30,8 @@ with
             where dimension = '{{ dimension }}' and {{ in_dates("event_date", dates) }}
         ),
 
-        -- whose past is kept apart: the large, and those of whom alerted days are left out below
+        -- whose past is kept separately: large ones, and those whose alerted days are
+        -- left out below
         named_{{ column }} as (
             select environment, data_mode, {{ column }}
             from large_{{ column }}
@@ -63,7 +64,7 @@ with
 
     costed as ({{ costed("crowded") }}),
 
-    -- without what was part of something alerted; a version is alerted as its endpoint
+    -- without usage that was part of an alert; a version is alerted as its endpoint
     unalerted as (
         select costed.*
         from costed {%- set dimensions = leaf_dimensions() | rejectattr("name", "equalto", "prompt_version") | list %}

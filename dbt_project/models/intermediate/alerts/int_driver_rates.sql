@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- What an endpoint did on an unalerted day of the 28 before, and how much of that its weekday and the growth of all
--- make of today.
+-- What an endpoint did on an unalerted day of the 28 before, and how that scales to
+-- today by its weekday and by the growth of all endpoints.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "signal_date, environment, data_mode" %}
 {%- set usual_days = alert_parameter("usual_days") %}
@@ -93,7 +93,7 @@ with
         group by {{ day_scope }}, endpoint_tag
     ),
 
-    -- all endpoints together grow or shrink: that is nobody's incident
+    -- all endpoints together grow or shrink: that is not an incident of one of them
     growth as (
         select
             {% for column in day_scope.split(", ") %} endpoint_today.{{ column }}, {% endfor %}

@@ -1,6 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- The series that rose and want a driver. Leaves expect their mean, a series expects its median: what a segment
--- explains of a series is counted in the series' terms, by `leaf_scale`.
+-- The series that rose, so that a driver is searched for. Leaves expect their mean, a
+-- series expects its median: what a segment explains of a series is counted in the
+-- series' terms, by `leaf_scale`.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- A day is searched again for what its first driver leaves unexplained: two incidents on a day are two problems.
+-- A day is searched again for what its first driver leaves unexplained: two incidents
+-- on a day are two problems.
 select *
 from {{ ref("int_drivers_round_1") }}
 union all

@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Everything that might be said, before any rule: the rules choose, and changing them judges nothing anew.
+-- Everything that might become a signal, before any rule: rules select from it, so that
+-- changing them does not repeat any judgement.
 {%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
 {%- set masked = ref("int_masked_days") %}

@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Only who has a name and spends enough today can be a driver; the others are one crowd.
+-- Only named members that spend enough today can be a driver; the others are grouped as
+-- one.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 with
     signal_days as (

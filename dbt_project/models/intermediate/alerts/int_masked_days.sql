@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- Days of a series that later judgements leave out of its past. Seven in a row are left out; after that a new level
--- is the level, and enters.
+-- Days of a series that later judgements leave out of its past. Seven in a row are left
+-- out; after that they are the new level, and count.
 {%- set longest = alert_parameter("level_shift_days") %}
 select environment, data_mode, scope_dimension, scope_value, event_date
 from {{ ref("int_alerted_before") }}

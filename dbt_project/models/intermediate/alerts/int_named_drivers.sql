@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
--- The strongest driver of every round with its spike type, in the order in which on-call rules things out
--- (docs/alerts.md); and what a series says by itself, where no driver was found for it.
+-- The strongest driver of every round with its spike type, in the order in which
+-- on-call rules causes out (docs/alerts.md); and the type that the series itself gives,
+-- where no driver was found for it.
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 {%- set leading = alert_parameter("leading_share") %}
 {%- set leading_before = alert_parameter("leading_share_before") %}

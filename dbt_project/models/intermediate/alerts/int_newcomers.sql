@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- Models, tenants and users that were not there before, and what they cost in their first week. A model without a
--- price costs what its calls likely cost.
+-- Models, tenants and users that were not there before, and what they cost in their
+-- first week. A model without a price costs what its calls likely cost.
 {%- set dates = dirty_dates() %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set series_key = "environment, data_mode, scope_dimension, scope_value" %}
@@ -40,7 +40,7 @@ with
             and series.scope_value <> '(unattributed)'
             -- where everything is new, nothing is
             and spend.total_days >= {{ alert_parameter("fewest_total_days") }}
-            -- whoever calls an unknown model is not new by that
+            -- a call of an unknown model does not make its caller new
             and {{
                 dbt.datediff(
                     "case when series.is_unknown_model then series.first_unpriced_date else series.first_seen_date end",

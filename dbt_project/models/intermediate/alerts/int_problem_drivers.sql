@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
--- The drivers of a problem by rank. Descriptions of nearly the same dollars are one driver: the shortest names it,
--- unless only a longer one shows the spike type, and the others are listed as its equivalents.
+-- The drivers of a problem by rank. Descriptions of nearly the same dollars are one
+-- driver: the shortest names it, unless only a longer one shows the spike type, and the
+-- others are listed as its equivalents.
 {%- set problem_key = "event_date, environment, data_mode, round" %}
 with
     named as (
@@ -52,7 +53,8 @@ select
     ),
     row_number() over (partition by {{ problem_key }} order by chosen.place) as rank,
     case when chosen.place = 1 then equivalents.equivalents end as equivalents,
-    -- against the strongest that says something else: its own parts and parents are no rivals
+    -- compared with the strongest that names something else: its own parts and parents
+    -- do not compete with it
     strength / nullif(
         strength + coalesce(
             max(case when effect <> top_effect or not (is_within_top or is_part_of_top) then strength end) over (

@@ -1,7 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- The two sides of every comparison: the day of a problem, and the same weekdays of the four weeks before,
--- averaged. Days that were alerted themselves are no baseline; a scope without such weekdays is compared with its
--- other days.
+-- The two sides of every comparison: the day of a problem, and the same weekdays of the
+-- four weeks before, averaged. Days that were alerted themselves are not part of the
+-- baseline; a scope without such weekdays is compared with its other days.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set problem_key = "event_date, environment, data_mode, round" %}

@@ -9,8 +9,9 @@ with
 
     explained as (select {{ day_scope }}, round, unnest(explained_signals, recursive := true) from drivers),
 
-    -- Two opinions make a problem: a series that stands out, and a driver found among the leaves. Without a driver
-    -- the bar is the rule's for a series alone. At most one a day.
+    -- Two opinions make a problem: a series that stands out, and a driver found among
+    -- the leaves. Without a driver the bar is the rule's for a series alone. At most
+    -- one a day.
     alone as (
         select
             signals.* exclude (signal_id, leaf_scale, min_z, min_z_alone, needs_no_driver), signals.min_z_alone as min_z

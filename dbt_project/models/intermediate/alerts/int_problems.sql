@@ -1,5 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
--- What stood out on a day, gathered by what drives it: a driver explains many series, and they are one problem.
+-- What stood out on a day, grouped by driver: a driver explains many series, and they
+-- are one problem.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 with
@@ -18,8 +19,9 @@ with
                 order by
                     case when signals.alert_type = named.spike_type then 0 else 1 end,
                     case when signals.scope_dimension = 'endpoint x prompt_version' then 1 else 0 end,
-                    -- its own identity, its own route or endpoint, its endpoint, anything else; what a route that is
-                    -- new costs is no measure of what routing changed, so there the endpoint is shown
+                    -- its own identity, its own route or endpoint, its endpoint,
+                    -- anything else; what a route that is new costs does not measure
+                    -- what routing changed, so there the endpoint is shown
                     case
                         when signals.scope_dimension = 'user' and signals.scope_value = named.user_id
                         then 0
@@ -62,7 +64,8 @@ with
             {{ day_scope }},
             round,
             max_by(z, z / min_z) as z,
-            -- after the first problem of a day, another one is less likely than noise that the first one stirred up
+            -- after the first problem of a day, another one is less likely than noise
+            -- caused by the first one
             max_by(min_z, z / min_z) * case
                 when round <> 1 and bool_or(round = 1) over (partition by {{ day_scope }})
                 then {{ alert_parameter("second_problem_factor") }}
@@ -78,7 +81,8 @@ with
 
 select
     named.* exclude (new_version, leading_tenant_id, leading_user_id, user_id, tenant_id, prompt_version),
-    -- a spike of one identity or one deploy is named by it, however the segment was found
+    -- a spike of one identity or one deploy is named after it, however the segment was
+    -- found
     case
         when named.spike_type = 'deploy'
         then coalesce(named.prompt_version, named.new_version)

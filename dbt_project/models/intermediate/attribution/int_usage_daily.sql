@@ -31,11 +31,11 @@ select
             0
         ) as decimal(38, 0)
     ) as unpriced_tokens,
-    -- how lumpy the dollars are: a day of few large calls proves less than one of many
-    -- small calls
+    -- how uneven the dollars are: a day of few large calls is weaker evidence than one
+    -- of many small calls
     coalesce(sum(cast(cost_usd as double) * cast(cost_usd as double)), 0) as cost_usd_squares,
-    -- what a typical call costs (the geometric mean): a few large calls hide in it that
-    -- all calls grew by a third
+    -- what a typical call costs (the geometric mean): in the arithmetic mean, a few
+    -- large calls hide that all calls grew by a third
     cast(sum(case when cost_usd > 0 then 1 else 0 end) as bigint) as typical_calls,
     coalesce(sum(case when cost_usd > 0 then ln(cast(cost_usd as double)) end), 0) as cost_usd_logs,
     coalesce(sum(case when cost_usd > 0 then power(ln(cast(cost_usd as double)), 2) end), 0) as cost_usd_log_squares,

@@ -1,5 +1,5 @@
--- What `fct_requests` was made from: the attempts of the date and of the dates to which
--- its requests' tries ran over midnight.
+-- The input of `fct_requests`: the attempts of the date and of the dates to which
+-- retries of its requests ran past midnight.
 with
     days as (select * from {{ ref("attempt_days") }}),
 

@@ -1,6 +1,7 @@
--- What the periods that begin on a local date were made from: the usage of their dates and of those before that say
--- what is usual or may be carried over, and the instant of the run while a period lasts. An attempt's date is that of
--- its first delivery, so what happened on a date may stand under an earlier one.
+-- The input of the periods that begin on a local date: the usage of their dates, of
+-- those before that show what is usual or may be carried over, and the instant of the
+-- run while a period lasts. An attempt's date is that of its first delivery, so what
+-- happened on a date may be counted under an earlier one.
 with
     days as (select * from {{ ref("costed_usage_days") }}),
 

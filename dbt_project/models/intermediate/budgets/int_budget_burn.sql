@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- What each quarter-hour makes of the period so far: projections to its end, burn rates in three windows, and what
--- they signal. A window never reaches into the period before.
+-- The period so far, as of each quarter-hour: projections to its end, burn rates in
+-- three windows, and what they signal. A window never reaches into the period before.
 {%- set rate_windows = ["recent", "short", "long"] %}
 with
     running as (

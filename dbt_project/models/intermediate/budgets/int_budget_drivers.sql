@@ -1,5 +1,6 @@
 {{ kept_by_date("budget_period_days") }}
--- Who spent more of the budget than in the four weeks before: the members that grew most, over all dimensions.
+-- Who spent more of the budget than in the four weeks before: the members that grew
+-- most, over all dimensions.
 {%- set dates = dirty_dates() %}
 {%- set days = budget_history_days() %}
 with
@@ -48,7 +49,8 @@ with
             dimension,
             member,
             cast(sum(case when is_past then 0 else cost_usd end) as decimal(38, 12)) as spent_usd,
-            -- added up exactly: a sum of doubles depends on its order, and rounds up or down
+            -- added up exactly: a sum of doubles depends on its order, and rounds up or
+            -- down
             cast(
                 round(
                     cast(sum(case when is_past then cost_usd else 0 end) as double)

@@ -1,5 +1,6 @@
 {{ kept_by_date("costed_usage_days") }}
--- Who spends a budget, by local date. Members that are small on a date are one crowd, so that sums still tie.
+-- Who spends a budget, by local date. Members that are small on a date are grouped as
+-- one, so that sums still tie.
 with
     usage as ({{ quarter_hour_usage(dirty_dates()) }}),
 
@@ -21,7 +22,7 @@ with
     ),
 
     members as (
-        -- what the scope itself fixes drives nothing
+        -- a dimension that the scope fixes cannot be a driver
         {% for dimension in budget_dimensions() %}
             select
                 event_date,

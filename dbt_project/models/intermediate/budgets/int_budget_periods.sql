@@ -1,5 +1,5 @@
--- The calendar of each budget in its own zone, from its first limit, or the first usage of all, to the instant of
--- the run.
+-- The calendar of each budget in its own time zone, from its first limit, or the first
+-- usage of all, to the instant of the run.
 with
     budgets as (
         select

@@ -1,5 +1,6 @@
 {{ kept_by_date("budget_period_days") }}
--- Every quarter-hour of a period: what was spent in it, what the scope usually spends in it, and the limit that holds.
+-- Every quarter-hour of a period: what was spent in it, what the scope usually spends
+-- in it, and the limit that holds.
 {%- set dates = dirty_dates() %}
 with
     periods as (select * from {{ ref("int_budget_periods") }} where {{ in_dates("period_start", dates) }}),
@@ -12,8 +13,8 @@ with
         where quarter_at >= (select min(starts_at) from periods) - interval {{ budget_look_back_days() }} day
     ),
 
-    -- what the period before left of its own limit; what it had itself been left is not
-    -- handed on
+    -- what the period before left of its own limit; what it had itself been carried
+    -- over is not passed on
     carried as (
         select
             periods.budget_id,

@@ -1,6 +1,7 @@
 {{ kept_by_date("budget_period_days") }}
--- The state machine of docs/budgets.md over the quarter-hours of each period, causal: a quarter-hour looks back, never
--- ahead. Kept are the quarter-hours at which the state changes, the first, and the last one that was judged.
+-- The state machine of docs/budgets.md over the quarter-hours of each period, causal: a
+-- quarter-hour looks back, never ahead. Kept are the quarter-hours at which the state
+-- changes, the first, and the last one that was judged.
 {%- set period_so_far = "partition by budget_id, event_date order by number" %}
 with
     hot as (

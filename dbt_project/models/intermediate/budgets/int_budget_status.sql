@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Where each budget stands: the last quarter-hour that was judged of each of its periods, in full.
+-- Where each budget stands: the last quarter-hour that was judged of each of its
+-- periods, in full.
 with
     states as (select * from {{ ref("int_budget_states") }} where is_last),
 

@@ -1,4 +1,5 @@
--- The changes within periods, and the resets between them: a period starts afresh, whatever the one before ended in.
+-- The changes within periods, and the resets between them: a period starts at ok,
+-- whatever state the one before ended in.
 with
     states as (select * from {{ ref("int_budget_states") }}),
 
@@ -41,7 +42,8 @@ with
 
     limits as (select * from {{ ref("int_budgets") }})
 
--- at a reset nothing is spent yet, and of the period's first quarter-hour only the limit is known
+-- at a reset nothing is spent yet, and of the period's first quarter-hour only the
+-- limit is known
 select
     changes.budget_id,
     periods.period,

@@ -17,7 +17,8 @@ select
     cast(sum(usage.cost_usd) as decimal(38, 12)) as cost_usd,
     cast(sum(usage.estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
     cast(sum(usage.unpriced_attempts) as bigint) as unpriced_attempts,
-    -- of these, the calls whose cost nobody can even guess: exposure_usd leaves them out
+    -- of these, the calls whose cost cannot even be estimated: exposure_usd leaves them
+    -- out
     cast(
         sum(case when exposure.exposure_usd_per_token is null then usage.unpriced_attempts else 0 end) as bigint
     ) as unvalued_attempts,

@@ -1,6 +1,7 @@
 {{ kept_by_date("budget_period_days") }}
--- The scope's own past before the period: the median of the same weekday, spread over the hours as all days were. Usage
--- alone: what a person added or took off is no habit of the scope.
+-- The scope's own past before the period: the median of the same weekday, spread over
+-- its hours like the average day. Usage alone: what a person added or took off is not
+-- usual for the scope.
 {%- set dates = dirty_dates() %}
 {%- set days = budget_history_days() %}
 with

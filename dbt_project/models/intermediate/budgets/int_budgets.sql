@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Limits with what the seed leaves blank, and the instants from which and until which each holds.
+-- Limits with defaults for what the seed leaves blank, and the instants between which
+-- each holds.
 {%- set defaults = budget_defaults() %}
 {%- set warning_ratio = "coalesce(warning_ratio, cast(" ~ defaults.warning_ratio ~ " as decimal(12, 4)))" %}
 with budgets as (select * from {{ ref("budgets") }})
@@ -12,7 +13,7 @@ select
     period,
     time_zone,
     limit_usd,
-    -- 26 digits by 12: the product has 38, and no engine squeezes it
+    -- 26 digits by 12: the product has 38, which every engine keeps exactly
     cast(limit_usd * {{ warning_ratio }} as decimal(38, 12)) as warning_usd,
     cast({{ warning_ratio }} as decimal(12, 4)) as warning_ratio,
     coalesce(carry_over, 'none') as carry_over,

@@ -1,5 +1,5 @@
--- Event dates on which something was contained or closed, and what their shares are made from: the calls of the
--- date, what was found on it, and the instants.
+-- Event dates on which something was contained or closed, and the input of their
+-- shares: the calls of the date, what was found on it, and the instants.
 with
     moments as (
         select incident_id, started_at, contained_at as instant

@@ -1,4 +1,5 @@
--- From when until when an incident was closed with a guardrail in place: what comes back then has regressed.
+-- From when until when an incident was closed with a guardrail in place: what comes
+-- back then has regressed.
 with
     events as (select * from {{ ref("int_incident_events") }} where is_applied),
 

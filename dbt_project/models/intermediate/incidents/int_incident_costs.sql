@@ -1,4 +1,5 @@
--- What an incident's problem cost above its forecast, until it was contained and until it was closed (or so far).
+-- What an incident's problem cost above its forecast, until it was contained and until
+-- it was closed (or so far).
 with
     incidents as (select * from {{ ref("int_incidents") }}),
 

@@ -1,8 +1,10 @@
--- Incident events in the order in which they happened, each once. One that makes no sense in the life of its incident
--- is refused with a sentence, and counts as soon as what it lacks has landed.
+-- Incident events in the order in which they happened, each once. One that the
+-- incident's state does not allow is refused with a sentence, and counts as soon as the
+-- event that it lacks has landed.
 {%- set as_arrived = "arrival_date nulls last, landing_file nulls last, content_hash, line_number" %}
 with
-    -- the same content may land under several names: it arrived when, and as, the first of them did
+    -- the same content may land under several names: it arrived when, and as, the first
+    -- of them did
     arrived as (
         select events.*, arrivals.landing_file, arrivals.arrival_date
         from {{ ref("stg_incident_events") }} as events
@@ -24,7 +26,7 @@ with
         from arrived
     ),
 
-    -- the same event may stand in two files
+    -- the same event may be in two files
     distinct_events as (
         select * from hashed qualify row_number() over (partition by incident_id, content order by {{ as_arrived }}) = 1
     ),
@@ -49,7 +51,8 @@ with
         group by incident_id
     ),
 
-    -- what the incident is when the event happens: the last opening, closing or reopening before it
+    -- the incident's state when the event happens: the last opening, closing or
+    -- reopening before it
     placed as (
         select
             ordered.*,

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Each incident with what it cost, how long things took, what its checklists still miss, and its runbook.
+-- Each incident with its cost, how long each step took, what is missing in its
+-- checklists, and its runbook.
 with
     states as (select * from {{ ref("int_incidents") }}),
 

@@ -1,6 +1,7 @@
 {{ kept_by_date("incident_days") }}
--- How much of a problem's dollars of a day had been spent at an instant of the day, by the calls of what drives it
--- from the start of the incident on: what a day had above its forecast has no hours of its own.
+-- How much of a problem's dollars of a day had been spent at an instant of the day, by
+-- the calls of its driver from the start of the incident on: the amount above a day's
+-- forecast is not known by hour.
 {%- set dates = dirty_dates() %}
 with
     moments as (

@@ -1,4 +1,4 @@
--- What each incident is now, by the events that count.
+-- The state of each incident now, from the events that count.
 with
     events as (select * from {{ ref("int_incident_events") }} where is_applied),
 

@@ -1,4 +1,5 @@
--- What a problem is about, also in words (retry at agent.act), and the endpoint of its latest alert.
+-- What a problem is about, also in words (retry at agent.act), and the endpoint of its
+-- latest alert.
 with
     problems as (
         select

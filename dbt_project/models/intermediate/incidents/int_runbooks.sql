@@ -1,5 +1,5 @@
--- The runbook of each endpoint with an owner, when it was last reviewed (by the seed or by an incident's event), and
--- whether an incident on the endpoint came after that.
+-- The runbook of each endpoint with an owner, when it was last reviewed (by the seed or
+-- by an incident's event), and whether an incident on the endpoint came after that.
 with
     owners as (select * from {{ ref("endpoint_owners") }}),
 

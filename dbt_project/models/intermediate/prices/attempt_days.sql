@@ -1,7 +1,6 @@
--- What `fct_attempts` and the daily marts were made from, for each date: the deliveries
--- that fall on it, what identity decided about them, the price rows that apply to the
--- models seen, and the instant of the run while events of the date still lie ahead of
--- it.
+-- The input of `fct_attempts` and the daily marts, for each date: the deliveries that
+-- fall on it, what identity decided about them, the price rows that apply to the models
+-- seen, and the instant of the run while events of the date are still later than that.
 with
     days as (select * from {{ ref("event_days") }}),
 
@@ -43,8 +42,8 @@ with
         group by event_date
     ),
 
-    -- unnest first, distinct after: in one select DuckDB would apply them the other way
-    -- round
+    -- unnest first, distinct after: in one select, DuckDB would apply them in the
+    -- opposite order
     keys_loaded as (
         select event_date, unnest(price_keys, recursive := true)
         from {{ ref("stg_loads") }}

@@ -18,8 +18,8 @@ with
                 {%- endfor %}
                 else 'unpriced'
             end as pricing_status,
-            -- the name, the variant or the usage does not say all that the price
-            -- depends on
+            -- the name, the variant or the usage does not determine the price
+            -- completely
             (
                 cost_usd is not null
                 and (

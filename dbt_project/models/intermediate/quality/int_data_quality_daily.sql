@@ -2,8 +2,8 @@
 with
     attempts as (select * from {{ ref("int_quality_daily") }}),
 
-    -- a rejected line has no date, environment or data mode to be trusted: it stands on
-    -- the day it arrived
+    -- a rejected line has no date, environment or data mode to be trusted: it is
+    -- counted on the day it arrived
     rejects as (
         select
             arrival_date as event_date,
@@ -66,7 +66,7 @@ select
     rejected_rows,
     negative_remainder_rows,
     cast(null as double) as unpriced_share,
-    -- a refused event of an incident is no call: no cost is missing for it
+    -- a refused event of an incident is not a call: no cost is missing for it
     source in {{ usage_sources() }} as is_understated,
     {{ as_of() }} >= {{ dbt.dateadd("hour", 24 + lateness_hours(), "event_date") }} as is_complete,
     cast(null as decimal(38, 12)) as cost_usd,

@@ -1,8 +1,8 @@
 {{ config(materialized="view") }}
 -- Rejected lines under the name by which their content first arrived, so that the order
--- of loads shows nowhere. A file that was refused as a whole is judged again under
--- every name, and keeps each. A line that was loaded and set aside by hand is one of
--- them.
+-- of loads makes no difference. A file that was refused as a whole is judged again
+-- under every name, and keeps each. A line that was loaded and set aside by hand is one
+-- of them.
 with
     rejects as (select * from {{ ref("stg_rejects") }}),
 

@@ -63,7 +63,7 @@ select
     pairs.new_source,
     pairs.adjustments,
     pairs.approved_by,
-    -- what it moved
+    -- what it changed
     coalesce(months.attempts, 0) as attempts,
     coalesce(months.priced_attempts_before, 0) as priced_attempts_before,
     coalesce(months.priced_attempts_after, 0) as priced_attempts_after,

@@ -1,5 +1,5 @@
--- What `int_price_changes_daily` was made from, for each date: the attempts, and the
--- changes of prices that they used.
+-- The input of `int_price_changes_daily`, for each date: the attempts, and the changes
+-- of prices that they used.
 with
     days as (select * from {{ ref("attempt_days") }}),
 

@@ -1,7 +1,7 @@
 {{ kept_by_date("int_price_change_days") }}
--- Attempts of before a version that it prices anew, at both prices, summed by day and
--- pair of price rows. What came later was priced so from the start: it moved nothing,
--- and a new day never looks at an old change.
+-- Attempts from before a version that it repriced, at both prices, summed by day and
+-- pair of price rows. Later attempts had that price from the start: they changed
+-- nothing, and a new day never reads an old change.
 with
     touched as (
         select

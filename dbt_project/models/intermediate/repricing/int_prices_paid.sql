@@ -1,6 +1,6 @@
--- Each version's rows by who pays them: everybody (`payer_id` NULL) and each tenant
--- that has prices of its own in that version or in the one before or after it. While a
--- tenant has none it pays what everybody does, exactly as `priced` has it.
+-- Each version's rows by payer: everybody (`payer_id` NULL) and each tenant that has
+-- prices of its own in that version or in the one before or after it. While a tenant
+-- has none, it pays what everybody does, exactly as `priced` has it.
 with
     own as (
         select
@@ -14,7 +14,7 @@ with
         group by version_sequence, {{ price_key_columns() }}, tenant_id
     ),
 
-    beside as (
+    adjacent as (
         select version_sequence + 1 as version_sequence, {{ price_key_columns() }}, tenant_id
         from own
         union
@@ -31,10 +31,10 @@ with
         from own
         where own_to is not null
         union all
-        select beside.*, null, null
-        from beside
+        select adjacent.*, null, null
+        from adjacent
         left join
-            own on {{ same_price_key("beside", "own", ["version_sequence"]) }} and beside.tenant_id = own.tenant_id
+            own on {{ same_price_key("adjacent", "own", ["version_sequence"]) }} and adjacent.tenant_id = own.tenant_id
         where own.tenant_id is null
     )
 

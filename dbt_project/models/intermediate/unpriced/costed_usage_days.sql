@@ -1,5 +1,5 @@
--- What the watched series of a date were made from: its attempts, and what its unpriced
--- models likely cost.
+-- The input of the watched series of a date: its attempts, and the likely cost of its
+-- unpriced models.
 with
     days as (select * from {{ ref("attempt_days") }}),
 

@@ -1,10 +1,10 @@
--- What the unpriced usage of a model, token kind by token kind, would have cost at
--- each neighbour's prices; of these costs the 10 %, 50 % and 90 % quantiles. A
--- quantile of costs is one of the costs: no division of money. Each neighbour counts
--- once: on 20 months of real requests, with every priced model in turn taken for
--- unknown, low to high held the true cost of 61 of 72 models (95 % of attempts), and
--- of 53 (70 %) with neighbours weighted by their attempts: it is rarely the popular
--- model that is missing.
+-- What the unpriced usage of a model, token kind by token kind, would have cost at each
+-- neighbour's prices; of these costs the 10 %, 50 % and 90 % quantiles. A quantile of
+-- costs is one of the costs: no division of money. Each neighbour counts once: on 20
+-- months of real requests, with every priced model in turn treated as unknown, low to
+-- high held the true cost of 61 of 72 models (95 % of attempts), and of 53 (70 %) with
+-- neighbours weighted by their attempts: it is rarely the popular model that is
+-- missing.
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     unpriced as (
@@ -12,7 +12,7 @@ with
             {{ model_key | join(", ") }},
             sum(coalesce(unpriced_input_tokens, 0) + coalesce(unpriced_output_tokens, 0)) as tokens,
             {% for kind in token_kinds() %}
-                -- 15 digits by a price are 38; what was used more often has no known
+                -- 15 digits times a price are 38; what was used more often has no known
                 -- exposure
                 {{ cast_or_null("coalesce(sum(unpriced_" ~ kind.quantity ~ "), 0)", "decimal(15, 0)") }}
                 as {{ kind.quantity }} {{- "," if not loop.last }}
@@ -22,7 +22,7 @@ with
         group by {{ model_key | join(", ") }}
     ),
 
-    neighbours as (select * from {{ ref("int_kin_prices") }}),
+    neighbours as (select * from {{ ref("int_neighbour_prices") }}),
 
     costs as (
         select
@@ -95,7 +95,7 @@ with
 
 select
     * exclude (usd_per_token),
-    -- for detection: two digits of an estimate hold still while usage grows, so that
-    -- history is not judged anew every day
+    -- for detection: two digits of an estimate stay the same while usage grows, so that
+    -- history is not judged again every day
     round(usd_per_token, cast(1 - floor(log10(nullif(usd_per_token, 0))) as integer)) as exposure_usd_per_token
 from exposures

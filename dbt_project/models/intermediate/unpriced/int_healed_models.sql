@@ -1,5 +1,5 @@
 -- Which attempts got their price afterwards, from the record of what each price book
--- version moved.
+-- version changed.
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
     usage as (select * from {{ ref("int_model_usage_daily") }}),
@@ -37,7 +37,7 @@ inner join
     on usage.priced_attempts > 0
     and usage.event_date >= cast(healed.healed_from as date)
     and usage.event_date < healed.healed_to
-    -- what came later never stood in the queue; an event dated ahead of its healing did
+    -- what came later was never in the queue; an event dated ahead of its healing was
     and (usage.event_date <= cast(healed.healed_at as date) or healed.healed_from > healed.healed_at)
     {%- for column in model_key %} and healed.{{ column }} = usage.{{ column }} {%- endfor %}
 group by {% for column in model_key %} healed.{{ column }} {{- "," if not loop.last }} {% endfor %}

@@ -21,8 +21,8 @@ with
 
     healed as (select * from {{ ref("int_healed_models") }}),
 
-    -- what is still without a price speaks for the row; what was healed stands beside
-    -- it
+    -- the row reports what is still without a price; healed attempts have their own
+    -- columns
     models as (
         select
             {{ model_key | join(", ") }},

@@ -1,5 +1,5 @@
 -- What `int_repeated_deliveries` reads for a date: the deliveries of the date and of
--- its neighbours, and how far identity looks.
+-- its neighbours, and how many days identity reads.
 with days as (select * from {{ ref("event_days") }})
 
 select

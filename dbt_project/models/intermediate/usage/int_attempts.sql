@@ -1,5 +1,5 @@
 {{ config(materialized="view") }}
--- Deliveries become attempts: repeats leave, the kept one takes the date of the first.
+-- Deliveries become attempts: repeats are dropped, the kept one takes the date of the first.
 -- Inclusive counts become disjoint token kinds.
 {%- set kinds = token_kinds() %}
 {%- set depths = 1 + kinds | map(attribute="depth") | max %}
@@ -9,7 +9,7 @@ with
             *,
             event_date as delivery_date,
             {{ attempt_key(own_attempt_label(), "event_date") }} as own_attempt_key,
-            -- a token kind that nobody reported is 0 where usage is known, and unknown
+            -- a token kind that was not reported is 0 where usage is known, and unknown
             -- where it is not
             case when usage_source <> 'missing' then 0 end as none_unless_missing
         from {{ ref("int_deliveries") }}
@@ -38,7 +38,7 @@ with
         where coalesce(repeats.is_attempt, not deliveries.is_withdrawn)
     ),
 
-    -- token kinds: every token stands in exactly one. What is part of a narrower one,
+    -- token kinds: every token is in exactly one. What is part of a narrower one,
     -- or of another unit under `usage`, is not counted again. The narrowest come first.
     {% for depth in range(depths) %}
         {%- set replaced = [] %}

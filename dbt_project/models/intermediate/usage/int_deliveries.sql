@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: inclusive token counts, one identity scope. Sources that
--- see the same calls share a scope by seed. Lines that were set aside are no
+-- see the same calls share a scope by seed. Lines that were set aside are not
 -- deliveries; while nobody ever set one aside nothing is looked up.
 -- depends_on: {{ ref("int_set_aside") }}
 with
@@ -40,8 +40,8 @@ with
                 end,
                 total_tokens - output_tokens
             ) as input_tokens,
-            -- a trillion dollars and thirty years are no figures of a call; any sum of
-            -- smaller ones has room
+            -- a trillion dollars and thirty years are not plausible for a call; any sum
+            -- of smaller ones has room
             case when abs(reported_cost_usd) <= 1000000000000 then reported_cost_usd end as reported_cost_usd,
             case when latency_ms <= 1000000000000 then latency_ms end as latency_ms,
             case
@@ -57,9 +57,9 @@ with
         left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
     ),
 
-    -- what the total says beyond input and output: where it is just the reasoning, the
-    -- sender counts that beside the output (xAI); anything else are tokens of a kind
-    -- that nobody knows
+    -- the part of the total beyond input and output: where it is exactly the reasoning,
+    -- the sender counts that next to the output (xAI); anything else is tokens of an
+    -- unknown kind
     beyond as (select *, total_tokens - input_tokens - output_tokens as tokens_beyond_parts from inclusive)
 
 select

@@ -1,6 +1,6 @@
 {{ kept_by_date("delivery_days") }}
 -- The exceptions to "one delivery is one attempt is one request": small, and the only
--- place where dates look at each other.
+-- place where dates depend on each other.
 {%- set dirty = dirty_dates() %}
 {%- set request = identity_scope_columns() ~ ", request_id, request_day" %}
 with

@@ -1,5 +1,5 @@
--- Lines in force: the last word about each counts. They leave where deliveries begin,
--- and stand among the rejects.
+-- Lines now set aside: the last decision about each counts. They are dropped before
+-- deliveries are made, and are listed with the rejects.
 {%- set dates = [] %}
 {%- if execute %}
     {%- set touched %}
@@ -29,7 +29,7 @@ select
     events.line_number,
     events.load_id,
     events.event_date,
-    -- what was said
+    -- the decision
     last_said.actor,
     last_said.reason,
     last_said.recorded_at,

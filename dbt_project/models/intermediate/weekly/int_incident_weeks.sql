@@ -1,4 +1,5 @@
--- What each incident was at the end of each week since it was opened, by what had happened by then.
+-- The state of each incident at the end of each week since it was opened, from the
+-- events up to then.
 with
     weeks as (select week_start, week_end from {{ ref("int_weeks") }}),
 

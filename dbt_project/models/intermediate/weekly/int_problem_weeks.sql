@@ -1,4 +1,4 @@
--- What each problem did in each week in which it showed. A muted alert is no news.
+-- What each problem did in each week in which it showed. A muted alert is not news.
 with
     days as (
         select {{ alert_id("days") }} as alert_id, days.event_date, days.excess_usd

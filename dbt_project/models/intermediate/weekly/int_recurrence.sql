@@ -1,4 +1,5 @@
--- Every problem in every week since it was first seen, by what was known at the week's end.
+-- Every problem in every week since it was first seen, by what was known at the week's
+-- end.
 {%- set so_far = "(partition by problem_id order by week_start rows between unbounded preceding and current row)" %}
 {%- set before = "(partition by problem_id order by week_start rows between unbounded preceding and 1 preceding)" %}
 with
@@ -10,7 +11,8 @@ with
         group by problem_id
     ),
 
-    -- a problem came back after its guardrail when one of its alerts began while an incident on it was closed with one
+    -- a problem came back after its guardrail when one of its alerts began while an
+    -- incident on it was closed with one
     regressions as (
         select distinct problems.week_start, problems.problem_id
         from problems
@@ -56,7 +58,8 @@ with
             ) as occurrences_8_weeks,
             cast(sum(occurrences) over {{ so_far }} as bigint) as total_occurrences,
             cast(sum(cost_impact_usd) over {{ so_far }} as decimal(38, 12)) as total_cost_impact_usd,
-            -- an alert that goes on from last week did not come back: it is what it was
+            -- an alert that continues from last week did not come back: its status
+            -- stays
             last_value(
                 case
                     when occurrences > 0 and is_regressed

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- The members of each dimension that changed most; a week that is not over, or has none before it, has no change.
+-- The members of each dimension that changed most; a week that is not over, or has none
+-- before it, has no change.
 select
     weeks.iso_week,
     drivers.event_date as week_start,

@@ -10,7 +10,8 @@ with
         where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
     ),
 
-    -- a member's week is summed before it is compared with another: few rows are left by then
+    -- a member's week is summed before it is compared with another: few rows are left
+    -- by then
     totals as (
         {% for dimension in leaf_dimensions() %}
             {%- set member = (
@@ -46,7 +47,7 @@ with
             member,
             {% for side, name in sides %}
                 {%- set cost = "coalesce(sum(case when side = '" ~ side ~ "' then cost_usd end), 0)" %}
-                -- of a member that used only what has no price the spend is unknown
+                -- the spend of a member whose usage has no price at all is unknown
                 case
                     when
                         {{ cost }} <> 0

@@ -1,5 +1,5 @@
--- What happened in each week, counted: alerts, problems by what they are, incidents, and the states that budgets
--- reached.
+-- What happened in each week, counted: alerts, problems by what they are, incidents,
+-- and the states that budgets reached.
 {%- set week_scope = "week_start, environment, data_mode" %}
 with
     alerts as (

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Incidents that were not closed at a week's end, or of which something happened in the week, as they were then.
+-- Incidents that were not closed at a week's end, or of which something happened in the
+-- week, as they were then.
 select
     weeks.iso_week,
     states.week_start,

@@ -1,7 +1,7 @@
 {{ kept_by_date("usage_weeks") }}
--- The leaves of a week's comparison: a week's usage by endpoint and model next to that of
--- the week before. The dollars are those that are known: exposure is not spend, so it has
--- a column of its own.
+-- The leaves of a week's comparison: a week's usage by endpoint and model next to that
+-- of the week before. The dollars are those that are known: exposure is not spend, so
+-- it has a column of its own.
 {%- set weeks = dirty_dates() %}
 with
     usage as (

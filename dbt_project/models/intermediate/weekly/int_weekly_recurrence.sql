@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- Every problem in every week since it was first seen, with the endpoint, the owner and the incident of then, and
--- what should happen next.
+-- Every problem in every week since it was first seen, with the endpoint, the owner and
+-- the incident of then, and what should happen next.
 with
     recurrence as (select * from {{ ref("int_recurrence") }}),
 

@@ -1,4 +1,5 @@
--- All that there is to say about each week, a sentence and its dollars per finding, generated from the numbers alone.
+-- Every finding of each week, a sentence and its dollars, generated from the figures
+-- alone.
 with
     sentences as (
         select *

@@ -1,5 +1,5 @@
 {{ config(materialized="view") }}
--- What each week cost, what moved it and who, in sentences.
+-- What each week cost, and which effects and members changed it, in sentences.
 {%- set week_scope = "week_start, environment, data_mode" %}
 with
     usage as (select * from {{ ref("int_weekly_usage") }}),

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- One line of each week: what it cost, why that changed, what happened, and the findings.
+-- One line of each week: what it cost, why that changed, what happened, and the
+-- findings.
 {%- set week_scope = "week_start, environment, data_mode" %}
 with
     findings as (

@@ -1,4 +1,4 @@
--- What each week took and cost, and how far that can be trusted.
+-- Usage and cost of each week, and how far they can be trusted.
 {%- set effects = ["volume", "mix", "retry", "token", "price"] %}
 with
     costs as (
@@ -89,7 +89,8 @@ with
 select
     * exclude ({% for effect in effects %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
     cast(change_usd as double) / nullif(cast(previous_spend_usd as double), 0) as change_ratio,
-    -- a week that is not over, or has none before it, has no change that could be explained
+    -- a week that is not over, or has none before it, has no change that could be
+    -- explained
     {% for effect in effects %}
         case when change_usd is not null then {{ effect }}_usd end as {{ effect }}_usd {{- "," if not loop.last }}
     {% endfor %}

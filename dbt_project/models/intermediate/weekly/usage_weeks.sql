@@ -1,4 +1,4 @@
--- What a week's comparison was made from: its days and those of the week before.
+-- The input of a week's comparison: its days and those of the week before.
 select
     weeks.week_start as event_date,
     md5(

@@ -36,7 +36,7 @@ select
     -- keys
     last_try.request_id,
     last_try.source,
-    -- dimensions, as the last try had them
+    -- dimensions, as the last attempt had them
     last_try.environment,
     last_try.data_mode,
     last_try.endpoint_tag,
@@ -47,7 +47,7 @@ select
     last_try.provider,
     last_try.model,
     last_try.status as final_status,
-    -- quantities, over all tries
+    -- quantities, over all attempts
     coalesce(sums.attempts, 1) as attempts,
     case when sums.attempts is null then last_try.input_tokens else sums.input_tokens end as input_tokens,
     case when sums.attempts is null then last_try.output_tokens else sums.output_tokens end as output_tokens,

@@ -1,4 +1,5 @@
--- What budgets were said to do, when it was known; the ledger's notes to itself are left out.
+-- What was announced about budgets, and when it was known; the ledger's internal lines
+-- are left out.
 select
     announcement_id,
     kind,

@@ -23,7 +23,7 @@ with
             tenant_id,
             user_id,
             model,
-            -- what it says
+            -- the text
             title,
             owner,
             channel,

@@ -1,5 +1,6 @@
 -- depends_on: {{ source("ledger", "price_book") }}
--- `price_book_version` says which version made a row; the folder says which version holds it.
+-- `price_book_version` says which version created a row; the folder says which version
+-- contains it.
 select
     {{ folder_of("price_rows.file") }} as held_by_version,
     price_rows.* exclude (file, fallback_leaves),

@@ -28,7 +28,7 @@ with
             content_hash,
             line_number,
             item,
-            -- what was said
+            -- the decision
             action,
             actor,
             reason,

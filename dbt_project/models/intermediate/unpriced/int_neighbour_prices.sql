@@ -1,10 +1,9 @@
--- Whose prices an unpriced model is measured by, nearest first: its own (other dates
--- or units of it have a price); the same provider's models that are used here; the
--- models its endpoints use; every model in the book. A group is joined by the next
--- until there are five prices: one neighbour's price is no bracket. Of each
--- neighbour the standard price in force when the unpriced model was last used, in
--- each tier that its largest call reaches. All inputs are small: no scan of the
--- fact.
+-- The models by whose prices an unpriced model is measured, nearest first: its own
+-- (other dates or units of it have a price); the same provider's models that are used
+-- here; the models its endpoints use; every model in the book. A group is joined by the
+-- next until there are five prices: one neighbour's price does not give a range. Of
+-- each neighbour the standard price that held when the unpriced model was last used, in
+-- each tier that its largest call reaches. All inputs are small: no scan of the fact.
 {%- set fewest_neighbours = 5 %}
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
 with
@@ -35,8 +34,8 @@ with
             {%- for column in model_key %} and unpriced.{{ column }} = usage.{{ column }} {%- endfor %}
     ),
 
-    -- 28 days: four whole weeks, so that weekdays and weekends have their say
-    beside_it as (
+    -- 28 days: four whole weeks, so that weekdays and weekends both count
+    same_endpoints as (
         select distinct
             {% for column in model_key %} endpoints.{{ column }}, {% endfor %}
             usage.provider as neighbour_provider,
@@ -97,7 +96,7 @@ with
                 then 0
                 when standard_prices.neighbour_provider = standard_prices.provider and used_here.model is not null
                 then 1
-                when beside_it.neighbour_model is not null
+                when same_endpoints.neighbour_model is not null
                 then 2
                 else 3
             end as nearness
@@ -107,10 +106,10 @@ with
             on standard_prices.neighbour_provider = used_here.provider
             and standard_prices.neighbour_model = used_here.model
         left join
-            beside_it
-            on standard_prices.neighbour_provider = beside_it.neighbour_provider
-            and standard_prices.neighbour_model = beside_it.neighbour_model
-            {%- for column in model_key %} and standard_prices.{{ column }} = beside_it.{{ column }} {%- endfor %}
+            same_endpoints
+            on standard_prices.neighbour_provider = same_endpoints.neighbour_provider
+            and standard_prices.neighbour_model = same_endpoints.neighbour_model
+            {%- for column in model_key %} and standard_prices.{{ column }} = same_endpoints.{{ column }} {%- endfor %}
     )
 
 select *

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import NoReturn
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli, dbtRunner
 
 
@@ -42,6 +43,7 @@ def become(connection: socket.socket) -> NoReturn:
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
+        DuckDBConnectionManager.close_all_connections()  # writes the log into the database, as the end of a process does
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # libraries end the threads of the process they were loaded in, which is not this one

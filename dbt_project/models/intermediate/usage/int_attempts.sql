@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- Deliveries become attempts: repeats are dropped, the kept one takes the date of the first.
--- Inclusive counts become disjoint token kinds.
+-- Deliveries become attempts: repeats are dropped, the kept one takes the date of the
+-- first. Inclusive counts become disjoint token kinds.
 {%- set kinds = token_kinds() %}
 {%- set depths = 1 + kinds | map(attribute="depth") | max %}
 with

@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.landing.reasons import ADVICE, FILE_PROBLEMS
 from orchestration.settings import PROJECT
+from tests.source import syntax_tree
 
 FOLDERS = ("pricing", "expectations", "orchestration", "demo", "benchmarks")
 MODULES = {
@@ -26,7 +27,7 @@ STORAGE = "orchestration.storage"
 
 @cache
 def tree(name: str) -> ast.Module:
-    return ast.parse(MODULES[name].read_text())
+    return syntax_tree(MODULES[name].read_text())
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from orchestration.settings import PROJECT
+from tests.source import syntax_tree
 
 WIDTH = 120
 COMMENT_WIDTH = 88  # sqlfmt breaks longer comments where they end
@@ -92,7 +93,7 @@ def _texts(path: Path) -> Iterator[str]:
             if token.type == tokenize.COMMENT
         )
         yield " ".join(comment.lstrip("# ") for comment in comments)
-        yield from _strings(ast.parse(text), only_docstrings=path in REASONS)
+        yield from _strings(syntax_tree(text), only_docstrings=path in REASONS)
     else:
         yield text
 

@@ -59,9 +59,10 @@ def running(*arguments: str):
         try:
             yield process
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(60)
+            for how in (signal.SIGTERM, signal.SIGKILL):  # without a terminal, `dg dev` may not end when asked to
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, how)
+                    process.wait(30)
 
 
 def launch(settings: Settings, who: str) -> None:

@@ -1,13 +1,16 @@
 """Files appear whole or not at all, and a lock is waited for a bounded time and names its holder."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from orchestration.publishing.publications import _link_files
 from orchestration.settings import PROJECT
 from orchestration.storage import LockHeldError, held, hold_for_life, is_held, point_link, write_whole, written_whole
 
@@ -115,3 +118,20 @@ def test_a_life_is_seen_by_others_until_it_ends(tmp_path, holder):
     assert not is_held(path)
     hold_for_life(path)
     assert is_held(path)
+
+
+def test_a_folder_that_cannot_be_listed_stops_a_publication(tmp_path, monkeypatch):
+    former, folder = tmp_path / "former", tmp_path / "new"
+    (former / "exports").mkdir(parents=True)
+    (former / "exports" / "one.csv").write_text("1\n")
+    folder.mkdir()
+    listed = os.scandir
+
+    def fails(path):
+        if Path(path).name == "exports":
+            raise OSError(errno.EIO, "Input/output error")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        _link_files(former, folder)

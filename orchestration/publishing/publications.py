@@ -124,12 +124,17 @@ def _remove_leftovers(settings: Settings, in_force: Path | None) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
+def _raise(error: OSError) -> None:
+    """Without this, `os.walk` passes over a folder that it cannot list, and its files would be missing unnoticed."""
+    raise error
+
+
 def _link_files(former: Path, folder: Path) -> None:
     """The former publication once more, of the same files; copies where the file system knows no hard links.
 
     Names with a dot in front are what a crash of an earlier release left half written.
     """
-    for parent, folders, files in os.walk(former):
+    for parent, folders, files in os.walk(former, onerror=_raise):
         here = folder / Path(parent).relative_to(former)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in folders:
@@ -145,7 +150,7 @@ def _link_files(former: Path, folder: Path) -> None:
 
 def _make_durable(folder: Path) -> None:
     """Everything readable by all, writable by none, and on disk. Files that other publications have too are so already."""
-    for parent, _, files in os.walk(folder, topdown=False):
+    for parent, _, files in os.walk(folder, topdown=False, onerror=_raise):
         for name in files:
             path = Path(parent) / name
             if path.stat().st_nlink == 1:

@@ -31,6 +31,9 @@ def _broken(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> list[
         [(inside,)] = connection.execute("select signature from marts.tokentrail.publication").fetchall()
         for name, entry in manifest["exports"].items():
             path = folder / "exports" / name
+            if missing := [kind for kind in ("parquet", "csv") if not Path(f"{path}.{kind}").exists()]:
+                found.append(f"{path}: the manifest names it, and it is missing as {' and '.join(missing)}.")
+                continue
             parquet, csv = (
                 connection.read_parquet(f"{path}.parquet"),
                 connection.read_csv(f"{path}.csv", all_varchar=True, header=True),

@@ -38,7 +38,7 @@ def main() -> int:
         figures["product"].append(_product(full, last))
         figures["by_hand"].append(_by_hand(full, last))
         _save(options, figures)
-        figures["totals"] = vars(agree(full / "published" / "marts.duckdb", full / "by_hand.duckdb"))
+        figures["totals"] = vars(agree(full / "published" / "tokentrail.duckdb", full / "by_hand.duckdb"))
     (full / "by_hand.duckdb").unlink()
     figures["events"] = _events(full)
     figures["one_more_day"] = {str(options.days): _one_more_day(world, full)}

@@ -119,8 +119,13 @@ class Settings:
 
     @property
     def published(self) -> Path:
-        """What readers open: marts.duckdb, exports, weekly pages, docs; a link to the current publication."""
+        """What readers open: tokentrail.duckdb, exports, weekly pages, docs; a link to the current publication."""
         return self.data / "published"
+
+    @property
+    def published_marts(self) -> Path:
+        """Every mart in one DuckDB file, for any client: schema `marts`."""
+        return self.published / "tokentrail.duckdb"
 
     @property
     def publications(self) -> Path:

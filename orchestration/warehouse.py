@@ -37,11 +37,10 @@ def warehouse(settings: Settings, read_only: bool = True) -> Iterator[duckdb.Duc
 def open_marts(settings: Settings, database: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published marts, read only, under their plain names (`from fct_attempts`).
 
-    The file is attached under a name of its own: opened directly, its catalogue and its schema are both called `marts`, and
-    DuckDB refuses to guess which one `marts.x` means. And by its own path, not by the link's: a path that is open elsewhere in this
-    process would give the file that it had then.
+    The file is attached by its own path, not by the link's: a path that is open elsewhere in this process would give the file that it
+    had then.
     """
-    database = (database or settings.published / "marts.duckdb").resolve()
+    database = (database or settings.published_marts).resolve()
     with duckdb.connect(config=duckdb_config(settings)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         address = str(database).replace("'", "''")

@@ -166,7 +166,7 @@ def dbt_says(words: str) -> Callable[[Pipeline], Callable[[], bool]]:
 
 
 def copy_not_in_place(pipeline: Pipeline) -> Callable[[], bool]:
-    return lambda: any(pipeline.settings.publications.glob(".*.partial/marts.duckdb"))
+    return lambda: any(pipeline.settings.publications.glob(".*.partial/tokentrail.duckdb"))
 
 
 KILLS = {

@@ -163,7 +163,7 @@ def test_before_the_first_publication_no_alert_is_known(run, tmp_path, monkeypat
     monkeypatch.setenv("TOKENTRAIL_DATA", str(tmp_path / "empty"))
     code, said = run("open", "--alert", "a")
     assert code == 2
-    assert "marts.duckdb does not exist, so no alert is known: run the pipeline first (make run)." in said
+    assert "tokentrail.duckdb does not exist, so no alert is known: run the pipeline first (make run)." in said
 
 
 def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):

@@ -90,8 +90,8 @@ def first(tmp_path_factory) -> Published:
 
 @pytest.fixture(scope="module")
 def idle(first) -> tuple[Publication, int, int]:
-    """A publication of nothing new, and when marts.duckdb was written before and after it."""
-    database = first.pipeline.settings.published / "marts.duckdb"
+    """A publication of nothing new, and when tokentrail.duckdb was written before and after it."""
+    database = first.pipeline.settings.published_marts
     before = database.stat().st_mtime_ns
     return publish(first.pipeline.settings), before, database.stat().st_mtime_ns
 
@@ -104,10 +104,10 @@ def read_meanwhile(first, idle) -> dict:
     """
     pipeline = first.pipeline
     held = pipeline.settings.data.parent / "held-open.duckdb"
-    held.hardlink_to(pipeline.settings.published / "marts.duckdb")
+    held.hardlink_to(pipeline.settings.published_marts)
     content = held.read_bytes()
-    with duckdb.connect(str(pipeline.settings.published / "marts.duckdb"), read_only=True) as patient:
-        count = "select count(*) from marts.marts.fct_attempts"
+    with duckdb.connect(str(pipeline.settings.published_marts), read_only=True) as patient:
+        count = "select count(*) from marts.fct_attempts"
         before = patient.execute(count).fetchall()
         with reader(pipeline) as process:
             pipeline.land("second.jsonl", SECOND)
@@ -170,8 +170,8 @@ def healed(sabotaged, refused) -> Pipeline:
 
 
 def published(pipeline: Pipeline) -> dict:
-    folder = pipeline.settings.published
-    return json.loads((folder / "marts.json").read_text()) | {"mtime": (folder / "marts.duckdb").stat().st_mtime_ns}
+    marts = pipeline.settings.published_marts
+    return json.loads((marts.parent / "marts.json").read_text()) | {"mtime": marts.stat().st_mtime_ns}
 
 
 def export_times(pipeline: Pipeline) -> dict[str, int]:

@@ -138,11 +138,11 @@ def test_files_that_stay_are_the_same_files_and_nobody_can_write_into_them(root)
     settings = root.settings
     publish(settings)
     former = settings.published.resolve()
-    inode = (former / "marts.duckdb").stat().st_ino
+    inode = (former / "tokentrail.duckdb").stat().st_ino
     publish(pipeline_at(settings.data, as_of=settings.as_of + timedelta(days=1)).settings)
     assert settings.published.resolve() != former
-    assert (settings.published / "marts.duckdb").stat().st_ino == inode
-    assert (settings.published / "marts.duckdb").stat().st_mode & 0o777 == 0o444
+    assert settings.published_marts.stat().st_ino == inode
+    assert settings.published_marts.stat().st_mode & 0o777 == 0o444
     rolling = "exports/cost_by_tenant_daily/last_35_days.csv"
     assert (settings.published / rolling).stat().st_ino != (former / rolling).stat().st_ino
     assert (former / rolling).exists()
@@ -151,12 +151,19 @@ def test_files_that_stay_are_the_same_files_and_nobody_can_write_into_them(root)
 def test_a_connection_that_stays_open_does_not_give_its_own_file_for_the_next_one(root):
     """DuckDB goes by the path: the marts are opened by the publication's own."""
     settings = news(root)
-    with duckdb.connect(str(settings.published / "marts.duckdb"), read_only=True) as patient:
+    with duckdb.connect(str(settings.published_marts), read_only=True) as patient:
         publish(settings)
         with open_marts(settings) as marts:
-            [now] = marts.execute("select signature from published.tokentrail.publication").fetchone()
-        [then] = patient.execute("select signature from marts.tokentrail.publication").fetchone()
+            [now] = marts.execute("select signature from publication").fetchone()
+        [then] = patient.execute("select signature from marts.publication").fetchone()
     assert now == signature(settings) != then
+
+
+def test_the_file_of_an_earlier_release_is_not_carried_along(root):
+    settings = news(root)
+    (settings.published / "marts.duckdb").write_text("under its former name")
+    publish(settings)
+    assert [path.name for path in settings.published.glob("*.duckdb")] == ["tokentrail.duckdb"]
 
 
 def test_the_folder_of_an_earlier_release_is_taken_over_with_what_a_crash_left_in_it(tmp_path):

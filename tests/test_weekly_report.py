@@ -515,7 +515,7 @@ def test_an_edition_of_an_older_release_without_a_column_is_still_rendered(setti
         del row["escalation_channel"]
     del line["figures"]["environments"][0]["summary"]["problem_cost_usd"]
     log.write_text(json.dumps(line) + "\n")
-    (settings.published / "marts.duckdb").unlink()
+    settings.published_marts.unlink()
     assert [path.suffix for path in report(settings).files_written] == [".html"]
     assert "Cost of problems, prod unknown" in Page(page_of(settings))
 

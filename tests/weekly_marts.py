@@ -56,8 +56,8 @@ EFFECTS = ("volume_usd", "mix_usd", "retry_usd", "token_usd", "price_usd")
 
 
 def publish(root: Path, marts: Marts) -> Path:
-    """Write published/marts.duckdb anew, as a publication replaces it."""
-    path = root / "published" / "marts.duckdb"
+    """Write published/tokentrail.duckdb anew, as a publication replaces it."""
+    path = root / "published" / "tokentrail.duckdb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with duckdb.connect() as connection:

@@ -24,11 +24,11 @@ def _broken(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> list[
     found = [f"{path} was left behind." for path, *_ in files if Path(path).name.startswith(".")]
     said = json.loads((folder / "marts.json").read_text()) if (folder / "marts.json").exists() else {}
     if not said:
-        return found + [f"{folder} has files and no marts.json." for _ in folder.glob("marts.duckdb")]
+        return found + [f"{folder} has files and no marts.json." for _ in folder.glob("tokentrail.duckdb")]
     manifest = json.loads((folder / "exports" / "manifest.json").read_text())
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{folder / 'marts.duckdb'}' as marts (read_only)")
-        [(inside,)] = connection.execute("select signature from marts.tokentrail.publication").fetchall()
+        connection.execute(f"attach '{folder / 'tokentrail.duckdb'}' as published (read_only)")
+        [(inside,)] = connection.execute("select signature from published.marts.publication").fetchall()
         for name, entry in manifest["exports"].items():
             path = folder / "exports" / name
             if missing := [kind for kind in ("parquet", "csv") if not Path(f"{path}.{kind}").exists()]:
@@ -48,7 +48,7 @@ def _broken(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> list[
                 found.append(f"{path}.csv has {lines} rows, its twin {rows}.")
     signatures = {said["signature"], manifest["marts_signature"], inside}
     if len(signatures) > 1:
-        found.append(f"marts.json, manifest and marts.duckdb name {len(signatures)} publications: {signatures}.")
+        found.append(f"marts.json, manifest and tokentrail.duckdb name {len(signatures)} publications: {signatures}.")
     stamp = folder / "docs" / "data_docs" / "built_from.json"
     shown = hashlib.sha256(stamp.read_bytes()).hexdigest() if stamp.exists() else None
     if shown != said.get("data_docs"):

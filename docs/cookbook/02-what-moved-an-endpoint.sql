@@ -7,7 +7,7 @@ with
             sum(cost_usd) filter (where event_date = date '2026-11-07') as cost_usd,
             count(*) filter (where event_date = date '2026-10-31' and is_first_try) as requests_week_before,
             sum(cost_usd) filter (where event_date = date '2026-10-31') as cost_week_before_usd
-        from fct_attempts
+        from marts.fct_attempts
         where
             event_date in (date '2026-10-31', date '2026-11-07')
             and endpoint_tag = 'search.answer'

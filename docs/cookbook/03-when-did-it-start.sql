@@ -7,7 +7,7 @@ with
             count(*) filter (where event_date = date '2026-11-02' and is_first_try) as requests_week_before,
             sum(cost_usd) filter (where event_date = date '2026-11-09') as cost_usd,
             sum(cost_usd) filter (where event_date = date '2026-11-02') as cost_week_before_usd
-        from fct_attempts
+        from marts.fct_attempts
         where
             event_date in (date '2026-11-02', date '2026-11-09')
             and endpoint_tag = 'agent.browse'

@@ -7,7 +7,7 @@ with
             sum(cost_usd) filter (where event_date >= date '2026-11-18') as cost_usd,
             sum(requests) filter (where event_date < date '2026-11-18') as requests_before,
             sum(cost_usd) filter (where event_date < date '2026-11-18') as cost_before_usd
-        from cost_by_user_daily
+        from marts.cost_by_user_daily
         where
             tenant_id = 'oscorp'
             -- the same weekdays

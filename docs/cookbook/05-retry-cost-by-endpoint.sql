@@ -1,6 +1,6 @@
 -- What did retries cost in the last 14 complete days, by endpoint?
 with
-    last_day as (select max(event_date) as day from data_quality_daily where is_complete and attempts > 0),
+    last_day as (select max(event_date) as day from marts.data_quality_daily where is_complete and attempts > 0),
 
     endpoints as (
         select
@@ -11,7 +11,7 @@ with
             sum(retry_cost_usd) as retry_cost_usd,
             sum(cost_usd) as cost_usd,
             sum(no_usage_attempts) as no_usage
-        from cost_by_endpoint_daily, last_day
+        from marts.cost_by_endpoint_daily, last_day
         where event_date between day - 13 and day and environment = 'prod' and data_mode = 'real'
         group by endpoint_tag
     )

@@ -7,7 +7,7 @@ with
             min(event_date) as first_day,
             sum(requests) as requests,
             cast(sum(cost_usd) as double) / nullif(sum(requests), 0) as usd_per_request
-        from cost_by_prompt_version_daily
+        from marts.cost_by_prompt_version_daily
         where environment = 'prod' and data_mode = 'real' and '(unattributed)' not in (endpoint_tag, prompt_version)
         group by endpoint_tag, prompt_version
         having sum(requests) >= 100

@@ -1,6 +1,6 @@
 -- Which tenants cost most in the last 7 complete days, and how does that compare with the 7 days before?
 with
-    last_day as (select max(event_date) as day from data_quality_daily where is_complete and attempts > 0),
+    last_day as (select max(event_date) as day from marts.data_quality_daily where is_complete and attempts > 0),
 
     tenants as (
         select
@@ -8,7 +8,7 @@ with
             sum(cost_usd) filter (where event_date > day - 7) as this_week_usd,
             sum(cost_usd) filter (where event_date <= day - 7) as week_before_usd,
             sum(unpriced_attempts) as unpriced
-        from cost_by_tenant_daily, last_day
+        from marts.cost_by_tenant_daily, last_day
         where event_date between day - 13 and day and environment = 'prod' and data_mode = 'real'
         group by tenant_id
     )

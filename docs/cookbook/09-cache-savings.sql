@@ -12,9 +12,9 @@ with
             - cast(coalesce(attempts.cache_write_tokens, 0) as decimal(13, 0))
             * prices.uncached_input_price_usd as premium_usd,
             attempts.cost_usd
-        from fct_attempts as attempts
+        from marts.fct_attempts as attempts
         left join
-            price_book as prices
+            marts.price_book as prices
             on attempts.price_row_key = prices.price_row_key
             and attempts.occurred_at >= coalesce(prices.valid_from, timestamp '0001-01-01')
             and attempts.occurred_at < coalesce(prices.valid_to, timestamp '9999-01-01')

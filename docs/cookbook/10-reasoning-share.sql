@@ -6,7 +6,7 @@ select
     round(sum(reasoning_cost_usd), 2) as reasoning_cost_usd,
     round(sum(cost_usd), 2) as cost_usd,
     round(cast(sum(reasoning_cost_usd) as double) / cast(sum(cost_usd) as double), 3) as share_of_cost
-from fct_attempts
+from marts.fct_attempts
 where environment = 'prod' and data_mode = 'real' and pricing_status = 'priced'
 group by provider, model
 having sum(reasoning_tokens) > 0

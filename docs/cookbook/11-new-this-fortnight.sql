@@ -1,5 +1,5 @@
 -- Which models and prompt versions were seen for the first time in the last 14 days?
-with last_day as (select max(event_date) as day from data_quality_daily where attempts > 0)
+with last_day as (select max(event_date) as day from marts.data_quality_daily where attempts > 0)
 
 select
     'model' as what,
@@ -8,7 +8,7 @@ select
     real_requests,
     round(real_cost_usd, 2) as real_cost_usd,
     real_unpriced_attempts
-from dim_models, last_day
+from marts.dim_models, last_day
 where first_seen_date > day - 14
 
 union all
@@ -20,6 +20,6 @@ select
     real_requests,
     round(real_cost_usd, 2),
     real_unpriced_attempts
-from dim_prompt_versions, last_day
+from marts.dim_prompt_versions, last_day
 where first_seen_date > day - 14 and '(unattributed)' not in (endpoint_tag, prompt_version)
 order by first_seen_date desc, name

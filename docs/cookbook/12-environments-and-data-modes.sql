@@ -6,6 +6,6 @@ select
     round(sum(cost_usd), 2) as cost_usd,
     round(cast(sum(cost_usd) as double) / sum(requests), 5) as usd_per_request,
     round(cast(sum(cost_usd) as double) / sum(sum(cast(cost_usd as double))) over (), 3) as share
-from cost_by_endpoint_daily
+from marts.cost_by_endpoint_daily
 group by environment, data_mode
 order by sum(cost_usd) desc

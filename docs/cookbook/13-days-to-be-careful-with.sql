@@ -7,9 +7,9 @@ select
     sum(missing_usage_attempts) as successes_without_usage,
     sum(estimated_attempts) as estimated,
     sum(rejected_rows) as rejected_on_arrival
-from data_quality_daily
+from marts.data_quality_daily
 where
-    event_date > (select max(event_date) from data_quality_daily where attempts > 0) - 7
+    event_date > (select max(event_date) from marts.data_quality_daily where attempts > 0) - 7
     and (data_mode = 'real' or rejected_rows > 0)
 group by event_date
 having bool_or(is_understated) or not bool_and(is_complete)

@@ -6,6 +6,6 @@ select
     min(arrival_date) as first_arrival,
     max(arrival_date) as last_arrival,
     arg_max(landing_file || ' line ' || line_number, arrival_date) as newest
-from rejected_events
+from marts.rejected_events
 group by reason_code
 order by lines desc, reason_code

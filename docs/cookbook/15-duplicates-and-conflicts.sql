@@ -6,7 +6,7 @@ select
     sum(duplicate_deliveries) as duplicate_deliveries,
     sum(conflicting_deliveries) as conflicting_deliveries,
     round(cast(sum(duplicate_deliveries) as double) / sum(attempts), 4) as duplicates_per_attempt
-from data_quality_daily
+from marts.data_quality_daily
 where attempts > 0
 group by month, source
 order by month, source

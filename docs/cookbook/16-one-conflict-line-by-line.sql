@@ -6,9 +6,9 @@ select
     conflicts.kept_landing_file || ' line ' || conflicts.kept_line_number as kept,
     attempts.usage_source as kept_usage_source,
     attempts.cost_usd
-from delivery_conflicts as conflicts
+from marts.delivery_conflicts as conflicts
 left join
-    fct_attempts as attempts
+    marts.fct_attempts as attempts
     on conflicts.source = attempts.source
     and conflicts.environment = attempts.environment
     and conflicts.data_mode = attempts.data_mode

@@ -4,7 +4,7 @@ select
     round(sum(estimated_cost_usd), 2) as estimated_cost_usd,
     round(sum(cost_usd), 2) as cost_usd,
     round(cast(sum(estimated_cost_usd) as double) / cast(sum(cost_usd) as double), 3) as estimated_share
-from cost_by_endpoint_daily
+from marts.cost_by_endpoint_daily
 where environment = 'prod' and data_mode = 'real'
 group by endpoint_tag
 having sum(estimated_cost_usd) > 0

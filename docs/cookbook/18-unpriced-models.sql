@@ -12,6 +12,6 @@ select
     round(exposure_usd_high, 2) as high_usd,
     exposure_basis,
     suggestion_1
-from unpriced_models
+from marts.unpriced_models
 where status = 'open' and environment = 'prod' and data_mode = 'real'
 order by exposure_usd_high desc

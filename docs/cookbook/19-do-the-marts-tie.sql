@@ -1,24 +1,24 @@
 -- Do all cost marts show the same total as the fact, to the last decimal?
 select 'fct_attempts' as mart, count(*) as attempts, sum(cost_usd) as cost_usd
-from fct_attempts
+from marts.fct_attempts
 union all
 select 'fct_requests', sum(attempts), sum(cost_usd)
-from fct_requests
+from marts.fct_requests
 union all
 select 'cost_by_endpoint_daily', sum(attempts), sum(cost_usd)
-from cost_by_endpoint_daily
+from marts.cost_by_endpoint_daily
 union all
 select 'cost_by_prompt_version_daily', sum(attempts), sum(cost_usd)
-from cost_by_prompt_version_daily
+from marts.cost_by_prompt_version_daily
 union all
 select 'cost_by_tenant_daily', sum(attempts), sum(cost_usd)
-from cost_by_tenant_daily
+from marts.cost_by_tenant_daily
 union all
 select 'cost_by_user_daily', sum(attempts), sum(cost_usd)
-from cost_by_user_daily
+from marts.cost_by_user_daily
 union all
 select 'cost_by_model_daily', sum(attempts), sum(cost_usd)
-from cost_by_model_daily
+from marts.cost_by_model_daily
 union all
 select 'cost_by_feature_daily', sum(attempts), sum(cost_usd)
-from cost_by_feature_daily
+from marts.cost_by_feature_daily

@@ -2,7 +2,7 @@
 with
     last_month as (
         select date_trunc('month', max(event_date) + 1) - interval 1 day as last_day
-        from data_quality_daily
+        from marts.data_quality_daily
         where is_complete and attempts > 0
     )
 
@@ -14,7 +14,7 @@ select
     sum(estimated_cost_usd) as of_which_estimated_usd,
     sum(unpriced_attempts) as unpriced_attempts,
     sum(no_usage_attempts) as no_usage_attempts
-from cost_by_feature_daily, last_month
+from marts.cost_by_feature_daily, last_month
 where event_date between date_trunc('month', last_day) and last_day and environment = 'prod' and data_mode = 'real'
 group by month, feature_tag
 order by sum(cost_usd) desc nulls last

@@ -1,6 +1,6 @@
 -- Why does request req-20261108-00002445 cost what it costs: each token kind, its price, and the product?
 with
-    attempts as (select * from fct_attempts where request_id = 'req-20261108-00002445'),
+    attempts as (select * from marts.fct_attempts where request_id = 'req-20261108-00002445'),
 
     quantities as (
         select attempt_key, regexp_replace(name, '_tokens$', '') as token_kind, used
@@ -16,7 +16,7 @@ with
                 select attempts.attempt_key, columns('_price_usd$')
                 from attempts
                 join
-                    price_book
+                    marts.price_book
                     on attempts.price_row_key = price_book.price_row_key
                     and attempts.occurred_at >= coalesce(price_book.valid_from, timestamp '0001-01-01')
                     and attempts.occurred_at < coalesce(price_book.valid_to, timestamp '9999-01-01')

@@ -13,6 +13,6 @@ select
     source,
     adjustments,
     approved_by
-from price_book
+from marts.price_book
 where provider = 'anthropic' and model = 'claude-sonnet-4-5' and tenant_id is null
 order by processing nulls first, valid_from nulls first, input_tokens_from

@@ -7,7 +7,7 @@ select
     max(event_date) as last_day,
     count(*) as attempts,
     round(sum(cost_usd), 2) as cost_usd
-from fct_attempts
+from marts.fct_attempts
 where data_mode = 'real' and pricing_status = 'priced' and missing_variant is not null
 group by provider, model, missing_variant
 order by sum(cost_usd) desc

@@ -11,6 +11,6 @@ select
     moved_usd,
     new_source,
     approved_by
-from price_book_changes
+from marts.price_book_changes
 where attempts > 0 and data_mode = 'real'
 order by version_sequence desc, abs(moved_usd) desc, provider, model, usage_month

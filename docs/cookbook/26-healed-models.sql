@@ -11,6 +11,6 @@ select
     healed_attempts,
     healed_cost_usd,
     healed_by
-from unpriced_models
+from marts.unpriced_models
 where healed_at is not null and data_mode = 'real'
 order by healed_at desc, healed_cost_usd desc

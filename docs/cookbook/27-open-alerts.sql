@@ -9,6 +9,6 @@ select
     owner,
     escalation_channel,
     containment_action
-from alerts
+from marts.alerts
 where status in ('open', 'extended') and environment = 'prod' and data_mode = 'real'
 order by severity = 'critical' desc, alerts.delta_usd desc

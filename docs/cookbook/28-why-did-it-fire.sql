@@ -2,7 +2,7 @@
 with
     newest as (
         select alert_id
-        from alerts
+        from marts.alerts
         where environment = 'prod' and data_mode = 'real'
         order by alert_date desc, delta_usd desc
         limit 1
@@ -14,7 +14,7 @@ select
     round(baseline, 6) as baseline,
     round(current, 6) as current,
     round(effect_usd, 2) as usd
-from alert_compare
+from marts.alert_compare
 inner join newest using (alert_id)
 where effect is not null and effect_usd <> 0
 
@@ -26,6 +26,6 @@ select
     round(baseline_usd, 6),
     round(current_usd, 6),
     round(delta_usd, 2)
-from alert_drivers
+from marts.alert_drivers
 inner join newest using (alert_id)
 order by part, usd desc

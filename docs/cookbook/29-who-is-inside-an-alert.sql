@@ -2,7 +2,7 @@
 with
     newest as (
         select alert_id
-        from alerts
+        from marts.alerts
         where environment = 'prod' and data_mode = 'real'
         order by alert_date desc, delta_usd desc
         limit 1
@@ -16,7 +16,7 @@ select
     round(current_usd, 2) as current_usd,
     round(baseline_usd, 2) as baseline_usd,
     round(delta_usd, 2) as delta_usd
-from alert_focus
+from marts.alert_focus
 inner join newest using (alert_id)
 where rank <= 2 and dimension <> 'endpoint'
 order by dimension, rank

@@ -6,7 +6,7 @@ select
     sum(days) as days,
     round(sum(total_excess_usd), 2) as total_excess_usd,
     count(*) filter (where status in ('open', 'extended')) as still_open
-from alerts
+from marts.alerts
 where environment = 'prod' and data_mode = 'real'
 group by week_from, spike_type
 order by week_from desc, sum(alerts.total_excess_usd) desc

@@ -12,6 +12,6 @@ select
     driver_1,
     unpriced_attempts,
     owner
-from budget_status
+from marts.budget_status
 where is_open
 order by projection_usd / limit_usd desc nulls last

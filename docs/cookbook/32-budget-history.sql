@@ -9,6 +9,6 @@ select
     round(limit_usd, 2) as limit_usd,
     round(projection_usd, 2) as projection_usd,
     round(burn_rate, 2) as burn_rate
-from budget_transitions
+from marts.budget_transitions
 where budget_id = 'agent-act-week' and changed_at >= timestamp '2026-11-02'
 order by changed_at, sequence

@@ -9,10 +9,10 @@ select
     owner,
     incident_id,
     next_action
-from weekly_recurrence
+from marts.weekly_recurrence
 where
     data_mode = 'real'
     and is_complete
     and status in ('recurring', 'regressed')
-    and week_start > (select max(week_start) from weekly_recurrence where is_complete) - 28
+    and week_start > (select max(week_start) from marts.weekly_recurrence where is_complete) - 28
 order by week_start desc, cost_impact_usd desc

@@ -11,7 +11,7 @@ select
     alerts,
     recurring_problems + regressed_problems as came_back,
     round(unpriced_share, 4) as unpriced_share
-from weekly_summary
+from marts.weekly_summary
 where environment = 'prod' and data_mode = 'real' and is_complete
 order by iso_week desc
 limit 6

@@ -9,6 +9,6 @@ select
     owner,
     concat_ws('; ', execution_missing, hardening_missing) as missing,
     is_runbook_stale
-from incidents
+from marts.incidents
 where status <> 'closed' or execution_missing is not null or hardening_missing is not null
 order by opened_at

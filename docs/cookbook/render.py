@@ -21,7 +21,7 @@ MARKERS = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 with a sentence on stderr when files and markers do not match."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="data root with published/marts.duckdb")
+    parser.add_argument("--data", type=Path, required=True, help="data root with published/tokentrail.duckdb")
     options = parser.parse_args(arguments)
     page = PAGE.read_text()
     marked = [match["name"] for match in MARKERS.finditer(page)]
@@ -29,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = ", ".join(path.stem for path in questions())
         sys.stderr.write(f"{PAGE}: the markers are {', '.join(marked)}, the files {files}: make them the same.\n")
         return 2
-    with duckdb.connect() as marts:
-        open_marts(marts, options.data / "published" / "marts.duckdb")
+    with duckdb.connect(str(options.data / "published" / "tokentrail.duckdb"), read_only=True) as marts:
         PAGE.write_text(MARKERS.sub(lambda match: _rendered(match, marts), page))
     return 0
 
@@ -44,13 +43,6 @@ def question_and_sql(path: Path) -> tuple[str, str]:
     """The first comment line, which is the question, and the statement below it."""
     question, _, sql = path.read_text().partition("\n")
     return question.removeprefix("-- "), sql.strip()
-
-
-def open_marts(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
-    """Attach the published marts under a name of their own, so that plain mart names work."""
-    address = str(database).replace("'", "''")
-    connection.execute(f"attach '{address}' as tokentrail (read_only)")
-    connection.execute("use tokentrail.marts")
 
 
 def _rendered(match: re.Match, marts: duckdb.DuckDBPyConnection) -> str:

@@ -246,7 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = from_environment()
         request_id = argument("REQUEST", example) if chosen is None else readable("REQUEST", chosen, example)
-        if not (settings.published / "marts.duckdb").exists():
+        if not settings.published_marts.exists():
             raise ArgumentError(f"Nothing is published yet under {settings.published}: `make run` does that.")
         with open_marts(settings) as marts:
             sys.stdout.write(f"{explain(marts, tidy(request_id))}\n")

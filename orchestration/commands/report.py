@@ -15,7 +15,7 @@ TOP = 5
 LATEST = 8  # alerts
 FINDINGS = 10
 WHERE_TO_GO = """Where to go next
-  {published}/marts.duckdb          every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
+  {published}/tokentrail.duckdb     every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
   {published}/exports/              the last days and each month, Parquet and CSV
   {published}/weekly/               what each week cost, what came back and what is missing, to read or to print
   {published}/docs/dbt/index.html   every table and column explained
@@ -25,7 +25,7 @@ WHERE_TO_GO = """Where to go next
 
 def print_report(settings: Settings, console: Console) -> None:
     """Totals, alerts, rejects, cost by endpoint, version, tenant and user, models without a price, reported against ours."""
-    database = settings.published / "marts.duckdb"
+    database = settings.published_marts
     if not database.exists():
         console.print(Text(f"Nothing is published yet under {visible(settings.published)}: `make run` says why."))
         return

@@ -1,4 +1,4 @@
-"""What readers see: marts.duckdb, exports, documentation. A broken promise upstream leaves the former publication in place."""
+"""What readers see: tokentrail.duckdb, exports, documentation. A broken promise upstream leaves the former publication in place."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +32,12 @@ def sentence_for_people() -> Iterator[None]:
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
 )
 def published_marts(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """marts.duckdb (schema `marts`), exports and Data Docs, switched as a whole; nothing is written when nothing changed."""
+    """tokentrail.duckdb (schema `marts`), exports and Data Docs, switched as a whole; nothing is written when nothing changed."""
     with sentence_for_people():
         publication = publish(settings)
     return dg.MaterializeResult(
         metadata={
-            "database": dg.MetadataValue.path(settings.published / "marts.duckdb"),
+            "database": dg.MetadataValue.path(settings.published_marts),
             "signature": publication.signature,
             "written": publication.written,
             "exports_written": publication.exports_written,

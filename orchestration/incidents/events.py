@@ -95,7 +95,7 @@ def _free(name: str, known: dict) -> str:
 
 
 def _alert(settings: Settings, alert_id: str) -> dict:
-    published = settings.published / "marts.duckdb"
+    published = settings.published_marts
     if not published.exists():
         raise CannotError(f"{published} does not exist, so no alert is known: run the pipeline first (make run).")
     with open_marts(settings) as marts:

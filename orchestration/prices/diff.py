@@ -54,7 +54,7 @@ def price_diff(settings: Settings) -> PriceDiff:
 
     Raises one of PROBLEMS: wrong overrides, a catalogue that no row can say, a book that cannot be read, or none before the first run.
     """
-    home, published = book_home(settings), settings.published / "marts.duckdb"
+    home, published = book_home(settings), settings.published_marts
     listed = versions(home)
     if not listed or not published.exists():
         raise NothingToCompareError(f"{settings.data} has no price book or no published marts yet: `make run` first.")

@@ -25,7 +25,7 @@ class Publication:
 
 
 def publish(settings: Settings) -> Publication:
-    """Make the checked warehouse visible: marts.duckdb, exports with their manifest, Data Docs and marts.json change together.
+    """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, Data Docs and marts.json change together.
 
     Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
     """
@@ -37,10 +37,12 @@ def publish(settings: Settings) -> Publication:
         "data_docs": what_it_shows(site_of(settings)),
     }
     before = read_marts_json(settings)
-    if described.items() <= before.items() and (settings.published / "marts.duckdb").exists():
+    if described.items() <= before.items() and settings.published_marts.exists():
         return Publication(signature, written=False, exports_written=0)
     with new_publication(settings) as folder:
-        database = folder / "marts.duckdb"
+        database = folder / settings.published_marts.name
+        for earlier in set(folder.glob("*.duckdb")) - {database}:  # an earlier release gave the file another name
+            earlier.unlink()
         if signature != before.get("signature") or not database.exists():
             _copy_marts(settings, database, signature)
         with open_marts(settings, database) as connection:
@@ -121,7 +123,7 @@ def read_marts_json(settings: Settings) -> dict:
 def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
     """Copy the warehouse file and drop all but the marts: intermediate models are not an interface.
 
-    `tokentrail.publication` says in the file itself which marts these are: people mail files.
+    `marts.publication` says in the file itself which marts these are: people mail files.
     """
     replace_file(target, settings.warehouse)
     with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
@@ -131,9 +133,8 @@ def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
         for (schema,) in schemas:
             if schema != "marts":
                 connection.execute(f'drop schema "{schema}" cascade')
-        connection.execute("create schema tokentrail")
         connection.execute(
-            "create table tokentrail.publication as select ?::varchar as signature, ?::timestamp as as_of",
+            "create table marts.publication as select ?::varchar as signature, ?::timestamp as as_of",
             [signature, settings.as_of.replace(tzinfo=None)],
         )
         connection.execute("checkpoint")

@@ -85,7 +85,7 @@ def read_editions(settings: Settings) -> dict[str, list[Edition]]:
 
 def spend_that_does_not_tie(settings: Settings) -> list[str]:
     """A sentence for each spend of a week's last edition that is not what the published daily marts add up to."""
-    if not (settings.published / "marts.duckdb").exists():
+    if not settings.published_marts.exists():
         return []
     problems = []
     editions = read_editions(settings)
@@ -116,7 +116,7 @@ def _sentence(week: str | None, names: list[str]) -> str:
 
 def _new_editions(settings: Settings, editions: dict[str, list[Edition]], week: str) -> list[Edition]:
     """A line for each week whose figures are not those of its last edition."""
-    if not (settings.published / "marts.duckdb").exists():
+    if not settings.published_marts.exists():
         if week:
             raise WeekError(f"WEEK is {week!r}, and nothing is published yet: `make run` says why.")
         return []

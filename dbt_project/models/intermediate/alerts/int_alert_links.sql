@@ -28,7 +28,7 @@ select
     || '&alert='
     || alert_id as drill_url,
     'select occurred_at, endpoint_tag, prompt_version, tenant_id, user_id, model, status, input_tokens, output_tokens, cost_usd, pricing_status '
-    || 'from fct_attempts where event_date = date '''
+    || 'from marts.fct_attempts where event_date = date '''
     || onset_date
     || ''' and environment = '
     || {{ literal.environment }}

@@ -44,7 +44,9 @@ class Settings:
         "The instant as of which the run reports (RFC 3339); empty: now. Nothing else reads the clock.",
     )
     id_secret: str = setting(
-        "TOKENTRAIL_ID_SECRET", "", "When set, loading replaces tenant and user ids by their HMAC-SHA256 with this key."
+        "TOKENTRAIL_ID_SECRET",
+        "",
+        "When set, loading replaces ids of tenants, users and API keys by their HMAC-SHA256 with this key.",
     )
     max_line_bytes: int = setting(
         "TOKENTRAIL_MAX_LINE_BYTES", "4194304", "Longer lines are rejected: usage events are a few hundred bytes."

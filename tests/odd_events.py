@@ -192,6 +192,8 @@ def _rare(dice: random.Random) -> dict:
         "costUsd": lambda: dice.choice([0, "0.1", 1e-15, 10**12, -(10**12), "1e12", ""]),
         "metadata": lambda: dice.choice([{"tenantId": dice.choice(LABELS)}, "text", [1], {"deep": {"a": [{}]}}, "{}"]),
         "withdrawn": lambda: dice.choice([True, False, "True", ""]),
+        "billingAccountId": lambda: dice.choice(LABELS),
+        "spanId": lambda: dice.choice(LABELS),
         "color": lambda: dice.choice(LABELS),
     }
     return {name: draw() for name, draw in rare.items() if dice.random() < 0.15}

@@ -28,6 +28,7 @@ from orchestration.landing import (
 )
 from orchestration.landing.convert import merge
 from orchestration.landing.database import open_memory
+from orchestration.landing.fields import snake_case
 from orchestration.landing.manifests import one_loader, utc_now
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import csv_text, land, manifest, rejects, rows
@@ -64,7 +65,8 @@ def without_load(found: list[dict]) -> list[dict]:
 def test_ids_are_replaced_by_their_hmac(settings):
     settings = replace(settings, id_secret=SECRET)
     nested = {"tenantId": " acme ", "userId": 42, "deep": [{"user_id": "u-9"}], "team": "search"}
-    events = [event("1", tenantId="acme", userId=" u-1 "), event("2", tenantId=None, userId="ü", metadata=nested)]
+    billed = {"billingAccountId": "org-1", "subAccountId": "proj-1", "apiKeyId": "key-1", "traceId": "t-1"}
+    events = [event("1", userId=" u-1 ", **billed), event("2", tenantId=None, userId="ü", metadata=nested)]
     refused = [event("3", tenantId="acme", metadata={"userId": "u-1"}, outputTokens=-1), '{"userId": "u-1", "bro']
     land(settings, "a.jsonl", [*events, *refused])
     wide = csv_text([event("4")]) + b"a,b\n"
@@ -74,18 +76,20 @@ def test_ids_are_replaced_by_their_hmac(settings):
     assert (found["1"]["tenant_id"], found["1"]["user_id"]) == (digest("acme"), digest("u-1"))
     assert (found["2"]["tenant_id"], found["2"]["user_id"]) == (digest("acme"), digest("ü"))
     assert found["4"]["tenant_id"] == digest("acme-csv")
+    stored = [found["1"][snake_case(name)] for name in billed]
+    assert stored == ["org-1", "proj-1", digest("key-1"), "t-1"]  # an invoice names accounts as they are
     assert json.loads(found["2"]["metadata"]) == {
         "tenantId": digest("acme"),
         "userId": digest("42"),
         "deep": [{"user_id": digest("u-9")}],
         "team": "search",
     }
-    negative, broken, short = rejects(settings)
+    broken, negative, short = sorted(rejects(settings), key=lambda row: row["reason_code"])
     kept = json.loads(negative["line"])
     assert (kept["tenantId"], kept["metadata"]) == (digest("acme"), {"userId": digest("u-1")})
     assert broken["line"] == short["line"] == "[withheld: ids in a line that cannot be read cannot be hashed]"
     everything = written(settings)
-    for plain in (SECRET, "acme", "u-1'", '"u-1"', "ü", "u-9"):
+    for plain in (SECRET, "acme", "u-1'", '"u-1"', "ü", "u-9", "key-1"):
         assert plain.encode() not in everything
 
 
@@ -94,8 +98,9 @@ SPELLINGS = [
     *("tenantID", "TenantId", "tenant_id", "TENANT-ID", "tenant id", "tenant", "USERID", "user", "User", " userId "),
     *("user-id", "user.id", "user_uuid", "end_user", "enduser.id", "endUserId", "x-user-id", "userName", "user_email"),
     *("customer", "customerId", "customer_name", "account_id", "orgId", "organization", "uid", "email", "userIds"),
+    *("api_key", "API-KEY", "apiKeyID", "x-api-key-id", "api key name", "apikeys", "billing account id"),
 ]
-OTHERS = ["team", "user_agent", "userCount", "accounting", "organic", "mailbox", "cost_center", "fluid", "region"]
+OTHERS = ["team", "user_agent", "userCount", "accounting", "organic", "mailbox", "cost_center", "fluid", "key_id"]
 
 
 @pytest.mark.parametrize("key", SPELLINGS)

@@ -366,26 +366,31 @@ def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):
 def test_raw_files_of_an_earlier_release_lack_columns(tmp_path):
     pipeline = pipeline_at(tmp_path / "data")
     for day in ("2026-11-18", "2026-11-19"):
-        pipeline.land("a.jsonl", [event(day, f"{day}T10:00:00Z", cacheWriteTokens=100, cacheWrite1hTokens=40)], day)
+        writes = {"cacheWriteTokens": 100, "cacheWrite1hTokens": 40}
+        pipeline.land("a.jsonl", [event(day, f"{day}T10:00:00Z", billingAccountId="org-acme", **writes)], day)
     load_new_files(pipeline.settings)
-    _drop_column(pipeline.settings.raw / "_schema" / "events.parquet")
+    _as_in_the_first_release(pipeline.settings.raw / "_schema" / "events.parquet")
     written = []
     for raw in sorted(pipeline.settings.raw.glob("events/*/*.parquet")):
-        _drop_column(raw)
+        _as_in_the_first_release(raw)
         dbt.run_dbt(pipeline.settings, "build", "--quiet", "--select", "+stg_events")
         written.append(
             pipeline.inside(
-                "select cast(event_date as varchar), input_tokens, cache_write_tokens, cache_write_1h_tokens "
+                "select cast(event_date as varchar), cache_write_tokens, cache_write_1h_tokens, billing_account_id "
                 "from staging.stg_events order by event_date"
             )
         )
     assert written == [
-        [("2026-11-18", 1000, 100, None), ("2026-11-19", 1000, 100, 40)],
-        [("2026-11-18", 1000, 100, None), ("2026-11-19", 1000, 100, None)],
+        [("2026-11-18", 100, None, None), ("2026-11-19", 100, 40, "org-acme")],
+        [("2026-11-18", 100, None, None), ("2026-11-19", 100, None, None)],
     ]
 
 
-def _drop_column(path: Path) -> None:
-    """Rewrites a raw file as a release that did not know 1-hour writes yet had written it."""
+LATER_COLUMNS = ["cache_write_1h_tokens", "billing_account_id", "sub_account_id", "api_key_id"]
+LATER_COLUMNS += ["trace_id", "span_id", "parent_span_id"]
+
+
+def _as_in_the_first_release(path: Path) -> None:
+    """Rewrites a raw file without the columns that releases have added since."""
     table = pq.read_table(path, partitioning=None)
-    pq.write_table(table.drop_columns(["cache_write_1h_tokens"]), path)
+    pq.write_table(table.drop_columns(LATER_COLUMNS), path)

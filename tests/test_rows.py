@@ -20,6 +20,8 @@ def story(tmp_path_factory) -> Pipeline:
     return pipeline
 
 
+BILLED = {"billingAccountId": "org-acme", "subAccountId": "proj-search", "apiKeyId": "key-7"}
+TRACE = {"traceId": "t-1", "parentSpanId": "s-0"}
 FIRST_FILE = [
     event("plain"),
     event("twice"),
@@ -77,6 +79,10 @@ FIRST_FILE = [
     event("mapped", tenantId=None, userId="svc-nightly-eval"),
     event("metadata-tenant", tenantId=None, metadata={"tenantId": "globex"}),
     event("nobody", tenantId=None, userId=None, endpointTag=None, promptVersion=None),
+    event("billed", attempt=1, status="error", billingAccountId="org-old", **TRACE, spanId="s-1"),
+    event("billed", "2026-11-20T10:00:05Z", attempt=2, **BILLED, **TRACE, spanId="s-2"),
+    event("billed-to-another", attempt=1, billingAccountId="org-acme"),
+    event("billed-to-another", attempt=1, billingAccountId="org-other"),
 ]
 LATER_FILE = [event("withdrawn", attempt=1, withdrawn=True)]
 
@@ -224,6 +230,22 @@ def test_partial_usage_outranks_an_estimate_and_the_whole_outranks_it(story):
     found = "input_tokens, usage_source, duplicate_deliveries"
     assert attempts(story, "partial-or-estimate", found) == [(1000, "provider_partial", 1)]
     assert attempts(story, "partial-or-whole", found) == [(1300, "provider", 1)]
+
+
+def test_a_call_says_who_is_billed_and_which_trace_it_belongs_to(story):
+    account = "billing_account_id, sub_account_id, api_key_id, trace_id"
+    assert attempts(story, "billed", f"{account}, span_id, parent_span_id") == [
+        ("org-old", None, None, "t-1", "s-1", "s-0"),
+        ("org-acme", "proj-search", "key-7", "t-1", "s-2", "s-0"),
+    ]
+    assert story.ask(f"select {account} from fct_requests where request_id = 'billed'") == [
+        ("org-acme", "proj-search", "key-7", "t-1")
+    ]
+
+
+def test_deliveries_that_name_two_accounts_contradict_each_other(story):
+    found = "billing_account_id, duplicate_deliveries, conflicting_deliveries"
+    assert attempts(story, "billed-to-another", found) == [("org-other", 1, 1)]
 
 
 def test_a_future_event_is_priced_and_flagged(story):

@@ -30,6 +30,7 @@ from orchestration.landing.fields import (
     snake_case,
 )
 from orchestration.landing.privacy import (
+    ID_FIELDS,
     cleaned,
     cleaned_text,
     hmac_pads,
@@ -405,7 +406,7 @@ def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.Data
     filled |= {"tenant_id"} if "metadata" in present else set()
     filled |= {"processing"} if "serviceTier" in present else set()
     there = ", ".join(filled)
-    pads = list(hmac_pads(secret)) if secret and present & {"tenantId", "userId"} else []
+    pads = list(hmac_pads(secret)) if secret and present.intersection(ID_FIELDS) else []
     statement = f"""
     with parsed as ({parsed}),
     valued as (select parsed.*,
@@ -479,7 +480,7 @@ def _values(text: dict[str, str], present: set[str], secret: str, tidy: str) -> 
         column = snake_case(name)
         values[column] = f"coalesce({values[column]}, '{default}')" if name in present else f"'{default}'"
     if secret:
-        for name in {"tenantId", "userId"} & present:
+        for name in present.intersection(ID_FIELDS):
             values[snake_case(name)] = f"keyed_hash({values[snake_case(name)]}, inner_pad, outer_pad)"
     for name in WHOLE:
         values[snake_case(name)] = f"whole({text[name]})" if name in present else "null::bigint"

@@ -36,6 +36,12 @@ STRINGS = [
     "requestedServiceTier",
     "region",
     "tokenConvention",
+    "billingAccountId",
+    "subAccountId",
+    "apiKeyId",
+    "traceId",
+    "spanId",
+    "parentSpanId",
 ]
 TOKENS = [camel_case(column) for column in COUNTS]
 OTHERS = [
@@ -76,6 +82,12 @@ RAW_COLUMNS = {
             "region",
             "price_context",
             "token_convention",
+            "billing_account_id",
+            "sub_account_id",
+            "api_key_id",
+            "trace_id",
+            "span_id",
+            "parent_span_id",
         ],
         "VARCHAR",
     ),

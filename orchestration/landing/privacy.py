@@ -1,4 +1,4 @@
-"""What never enters the raw zone: bodies of prompts and completions and, with a secret, plain tenant and user ids."""
+"""What never enters the raw zone: bodies of prompts and completions and, with a secret, plain ids of tenants, users and keys."""
 
 import hashlib
 import hmac
@@ -44,9 +44,11 @@ BODY_KEYS = [
     "traceloop\\.entity\\.(?:input|output)",
 ]
 BODY = "(?:" + "|".join(BODY_KEYS) + ")"
-# Names of fields that hold an id of a tenant or of a user, ignoring case and everything but letters and digits
-# (`User-ID`, `user_id` and `user.id` are one name): a noun alone, or any name that ends in a noun and what it is called by.
-ID_NOUNS = ("tenant", "user", "customer", "account", "organi[sz]ation", "org")
+# Names of fields that hold an id of a tenant, of a user or of a provider's API key, ignoring case and everything but letters and
+# digits (`User-ID`, `user_id` and `user.id` are one name): a noun alone, or any name that ends in a noun and what it is called by.
+ID_NOUNS = ("tenant", "user", "customer", "account", "organi[sz]ation", "org", r"api[\W_]*key")
+# The native fields that hold one. An account at the provider is not an id of a person, and an invoice names it as it is.
+ID_FIELDS = ("tenantId", "userId", "apiKeyId")
 NOUN = "(?:" + "|".join(ID_NOUNS) + ")s?"
 ID_NAMES = rf"(?:end)?{NOUN}|uid|e?mail|emailaddress|.*{NOUN}(?:u?ids?|uuids?|guids?|names?|e?mails?)"
 DROPPED = " [body dropped]"
@@ -64,7 +66,7 @@ def is_body(key: str) -> bool:
 
 
 def is_id(key: str) -> bool:
-    """Whether a field of this name holds an id of a tenant or of a user."""
+    """Whether a field of this name holds an id of a tenant, a user or an API key."""
     return _is_id(re.sub(r"[\W_]+", "", key).casefold()) is not None
 
 

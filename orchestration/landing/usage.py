@@ -83,7 +83,7 @@ def _count(unit: str, value, has_secret: bool) -> int | float | None:
     if not unit.isprintable() or not 0 < len(unit) <= LONGEST_UNIT or '"' in unit or "\\" in unit:
         raise ValueError(f"usage has a unit whose name is empty, over {LONGEST_UNIT} characters or no plain text")
     if has_secret and is_id(unit):
-        raise ValueError(f"usage.{unit} names a tenant or a user, no unit")
+        raise ValueError(f"usage.{unit} names a tenant, a user or a key, no unit")
     try:
         count = number_in(value)
     except ValueError:

@@ -46,6 +46,10 @@ select
     last_try.user_id,
     last_try.provider,
     last_try.model,
+    last_try.billing_account_id,
+    last_try.sub_account_id,
+    last_try.api_key_id,
+    last_try.trace_id,
     last_try.status as final_status,
     -- quantities, over all attempts
     coalesce(sums.attempts, 1) as attempts,

@@ -152,28 +152,29 @@
 {#- Hash of the code that makes a model's rows: its own file, every upstream model and seed, and the macros of macros/core and of
     the subjects that these reach. An edit of a weekly sentence rebuilds the weekly models and nothing else. -#}
 {% macro code_fingerprint(node) %}
-    {%- set known = of_this_run("code fingerprints") -%}
-    {%- if node.unique_id not in known -%}
-        {%- set code = {"macros/core": macros_by_subject().core.hash} -%}
-        {%- do collect_code(node.unique_id, code) -%}
-        {%- do known.update({node.unique_id: local_md5(code.items() | sort | string)}) -%}
-    {%- endif -%}
-    {{ return(known[node.unique_id]) }}
+    {%- set code = {"macros/core": macros_by_subject().core.hash} -%}
+    {%- do code.update(code_reached(node.unique_id)) -%}
+    {{ return(local_md5(code.items() | sort | string)) }}
 {% endmacro %}
 
-{% macro collect_code(unique_id, found) %}
-    {%- if unique_id in graph.nodes and unique_id not in found -%}
-        {%- set node = graph.nodes[unique_id] -%}
-        {%- do found.update({unique_id: node.checksum.checksum}) -%}
-        {%- for subject, macros in macros_by_subject().items() -%}
-            {%- if node.depends_on.macros | select("in", macros.names) | list -%}
-                {%- for reached in macros.reaches -%}
-                    {%- do found.update({"macros/" ~ reached: macros_by_subject()[reached].hash}) -%}
-                {%- endfor -%}
-            {%- endif -%}
+{#- Hashes of the files that a node is made from, upstream ones included, by node or folder of macros. Each node is asked for once
+    in a run: models share most of what is upstream. -#}
+{% macro code_reached(unique_id) %}
+    {%- set known = of_this_run("code reached") -%}
+    {%- if unique_id not in known -%}
+        {%- set node, folders = graph.nodes[unique_id], macros_by_subject() -%}
+        {%- set found = {unique_id: node.checksum.checksum} -%}
+        {%- for macros in folders.values() if node.depends_on.macros | select("in", macros.names) | list -%}
+            {%- for reached in macros.reaches -%}
+                {%- do found.update({"macros/" ~ reached: folders[reached].hash}) -%}
+            {%- endfor -%}
         {%- endfor -%}
-        {%- for parent in node.depends_on.nodes -%} {%- do collect_code(parent, found) -%} {%- endfor -%}
+        {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
+            {%- do found.update(known[parent] if parent in known else code_reached(parent)) -%}
+        {%- endfor -%}
+        {%- do known.update({unique_id: found}) -%}
     {%- endif -%}
+    {{ return(known[unique_id]) }}
 {% endmacro %}
 
 {#- By folder of macros/: the hash of its code, the ids of its macros, and the folders that these reach, their own

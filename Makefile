@@ -16,7 +16,7 @@ MAKEOVERRIDES :=
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage init demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -26,8 +26,11 @@ $(VENV): requirements.lock
 help:  ## what can be typed after `make`
 	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
+init: $(VENV)  ## begin your team folder (budgets, channels, owners ...); FROM=<older checkout> moves what was edited there
+	@python -m orchestration.commands.init
+
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
-	@$(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
+	@export TOKENTRAIL_TEAM="$${TOKENTRAIL_TEAM:-demo/team}" && $(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
 	$(MAKE) --no-print-directory run
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish

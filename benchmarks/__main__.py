@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from benchmarks import measure, report
 from benchmarks.agreement import agree
 from benchmarks.parquet import as_parquet
+from demo import TEAM as DEMO_TEAM
 from demo.world import DEMO_END
 from orchestration.settings import PROJECT
 
@@ -127,7 +128,7 @@ def _as_of(last: date) -> str:
 
 def _product(root: Path, last: date) -> dict:
     _progress(f"the product, days until {last}, in {root}")
-    environment = {"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": _as_of(last)}
+    environment = {"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_TEAM": str(DEMO_TEAM), "TOKENTRAIL_AS_OF": _as_of(last)}
     return vars(measure.run("benchmarks.product", log=root / "product.log", **environment))
 
 
@@ -138,7 +139,7 @@ def _by_hand(root: Path, last: date) -> dict:
     arguments = {
         "landing": root / "landing",
         "price-book": book / version / "*.parquet",
-        "identity-map": PROJECT / "dbt_project" / "seeds" / "identity_map.csv",
+        "identity-map": DEMO_TEAM / "identity_map.csv",
         "as-of": _as_of(last),
         "out": root / "by_hand.duckdb",
     }

@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--landing", type=Path, required=True)
     parser.add_argument("--price-book", required=True, help="glob of the compiled price book")
-    parser.add_argument("--identity-map", required=True, help="seed that gives tenants to service accounts")
+    parser.add_argument("--identity-map", required=True, help="the team's file that gives tenants to service accounts")
     parser.add_argument("--as-of", required=True, help="later events are flagged is_future (UTC)")
     parser.add_argument("--out", type=Path, required=True, help="DuckDB file, replaced")
     options = parser.parse_args()

@@ -10,9 +10,11 @@ from orchestration.landing import load_new_files
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
+from orchestration.team.tables import write_team_tables
 from orchestration.warehouse import warehouse
 
 STEPS: dict[str, Callable[[Settings], object]] = {
+    "team": write_team_tables,
     "load": load_new_files,
     "prices": update_price_book,
     "dbt parse": dbt_project,  # only after a change of the project
@@ -36,7 +38,7 @@ def _what_dbt_did(settings: Settings, started: int) -> dict:
     """Seconds by dbt node, longest first, and how many dates each model rebuilt."""
     results = json.loads((settings.state / "dbt" / "run_results.json").read_text())["results"]
     nodes = sorted(((each["execution_time"], each["unique_id"].split(".")[2]) for each in results), reverse=True)
-    kinds = {"models": "model.", "tests": "test.", "seeds": "seed."}
+    kinds = {"models": "model.", "tests": "test."}
     with warehouse(settings) as connection:
         rebuilt = dict(connection.execute(REBUILT_SQL, [started]).fetchall())
     return {

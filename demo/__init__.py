@@ -2,3 +2,7 @@
 
 It shares no code with the product, so a mistake in one cannot hide the same mistake in the other.
 """
+
+from pathlib import Path
+
+TEAM = Path(__file__).with_name("team")  # what the simulated company edits

@@ -49,7 +49,7 @@ def dbt_project(settings: Settings) -> DbtProject:
 
 def code_hash() -> str:
     """Changes with any file that dbt parses. By content: a copy or an archive brings file times of its own."""
-    files = sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    files = sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".md"})
     return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ CODE = (
     "tests",
     "team",
 )
+TEAMS = (
+    PROJECT / "team",
+    PROJECT / "demo" / "team",
+)  # of the company that works here, and of the one that is simulated
 
 
 def setting(name: str, default: str, help: str):  # noqa: A002
@@ -35,6 +39,11 @@ class Settings:
     """What a team may set. Values come from `TOKENTRAIL_*`; an unreadable value is an error that names the variable."""
 
     data: Path = setting("TOKENTRAIL_DATA", "data", "Data root: landing, raw, ledger, warehouse.duckdb, published.")
+    team: Path = setting(
+        "TOKENTRAIL_TEAM",
+        "team",
+        "The team's folder: budgets, rules, owners, channels, prices. Unset: the one that the data root remembers.",
+    )
     landing_address: str = setting(
         "TOKENTRAIL_LANDING", "", "Landing folder or object-store address (s3://...); empty: <data root>/landing."
     )
@@ -140,13 +149,21 @@ class Settings:
         return self.data / "state"
 
     @property
+    def team_memory(self) -> Path:
+        """Names the team's folder of this data root, from the first run with one on."""
+        return self.data / "team_folder"
+
+    @property
     def overrides(self) -> Path:
-        """Price overrides a team edits by pull request."""
-        return PROJECT / "pricing" / "overrides"
+        """The team's prices, over those of the catalogue."""
+        return self.team / "prices"
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `TOKENTRAIL_*`. Raises ValueError with a sentence naming the variable that cannot be read."""
+def from_environment(environment: Mapping[str, str] | None = None, *, is_team_new: bool = False) -> Settings:
+    """Settings from `TOKENTRAIL_*`. Raises ValueError with a sentence naming the variable that cannot be read.
+
+    The team's folder may be missing where it is the default, or `is_team_new`.
+    """
     environment = os.environ if environment is None else environment
     readers: dict[Any, Callable[[str], object]] = {Path: _path, int: int, float: float, str: str, datetime: _instant}
     values: dict[str, Any] = {}
@@ -156,7 +173,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
             values[item.name] = readers[item.type](text)
         except ValueError as error:
             raise ValueError(f"{name} is {text!r}: {error}. {item.metadata['help']}") from None
-    return _checked(Settings(**values))
+    settings = _checked(Settings(**values))
+    return _with_team(settings, is_given=bool(environment.get("TOKENTRAIL_TEAM")), may_be_missing=is_team_new)
 
 
 def _path(text: str) -> Path:
@@ -206,12 +224,43 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
+def _with_team(settings: Settings, *, is_given: bool, may_be_missing: bool) -> Settings:
+    """The settings with the folder of the data root's team: a root keeps to one, so that no company is judged by another's budgets."""
+    memory, team = settings.team_memory, settings.team
+    _check_team(team)
+    remembered = Path(memory.read_text().strip()) if memory.is_file() else None
+    if remembered and is_given and team != remembered:
+        raise ValueError(
+            f"TOKENTRAIL_TEAM is '{team}', and the data root {settings.data} belongs to the team folder '{remembered}'. "
+            f"Set TOKENTRAIL_DATA to a root of its own, or, to change the folder of this one, delete {memory}."
+        )
+    if remembered and not remembered.is_dir() and not may_be_missing:
+        raise ValueError(
+            f"The team folder '{remembered}' of the data root {settings.data} is not there: put it back, "
+            f"or delete {memory} and set TOKENTRAIL_TEAM to where it is now."
+        )
+    if is_given and not team.is_dir() and not may_be_missing:
+        raise ValueError(f"TOKENTRAIL_TEAM is '{team}', which is not a folder: `make init` makes it.")
+    return replace(settings, team=remembered or team)
+
+
+def _check_team(team: Path) -> None:
+    if _is_in_the_code(team) and team not in TEAMS:
+        raise ValueError(
+            f"TOKENTRAIL_TEAM is '{team}', which holds other files: give a folder of its own, such as {TEAMS[0]}."
+        )
+
+
 def _check_data_root(data: Path) -> None:
-    if data in (PROJECT, Path(data.anchor)) or any(
-        data.is_relative_to(PROJECT / name) for name in (*CODE, ".git", ".venv")
-    ):
+    if _is_in_the_code(data):
         raise ValueError(
             f"TOKENTRAIL_DATA is '{data}', which holds other files: give a folder of its own, such as {PROJECT / 'data'}."
         )
     if data.exists() and not data.is_dir():
         raise ValueError(f"TOKENTRAIL_DATA is '{data}', which is a file: give a folder.")
+
+
+def _is_in_the_code(path: Path) -> bool:
+    return path in (PROJECT, Path(path.anchor)) or any(
+        path.is_relative_to(PROJECT / name) for name in (*CODE, ".git", ".venv")
+    )

@@ -1,4 +1,4 @@
-"""What a team may write in `overrides/*.yml`: one class per kind of entry, and what makes one inconsistent."""
+"""What a team may write in `prices/*.yml`: one class per kind of entry, and what makes one inconsistent."""
 
 import hashlib
 import json
@@ -194,7 +194,7 @@ class Alias(Entry):
 
 @dataclass(frozen=True)
 class Overrides:
-    """All entries of all files, each with its place (`pricing/overrides/acme.yml entry 2`) for messages and rows."""
+    """All entries of all files, each with its place (`prices/acme.yml entry 2`) for messages and rows."""
 
     prices: tuple[tuple[str, PriceOverride], ...] = ()
     aliases: tuple[tuple[str, Alias], ...] = ()

@@ -1,4 +1,4 @@
-"""Reading `overrides/*.yml`, with a sentence for everything that is wrong in a file."""
+"""Reading `prices/*.yml`, with a sentence for everything that is wrong in a file."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -32,7 +32,7 @@ def load_overrides(folder: Path) -> Overrides:
     aliases: list[tuple[str, Alias]] = []
     errors: list[str] = []
     for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
-        name = "/".join((*path.parts[-3:-1], path.name))
+        name = f"{folder.name}/{path.name}"
         try:
             file = _File.model_validate(_read(path) or {})
         except (yaml.YAMLError, ValueError) as error:

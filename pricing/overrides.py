@@ -1,4 +1,4 @@
-"""Which price holds where a team wrote one in `overrides/*.yml`: rates, `free`, discounts and uplifts.
+"""Which price holds where a team wrote one in `prices/*.yml`: rates, `free`, discounts and uplifts.
 
 An attempt's price is base x discount x uplift, by price column and tier, rounded once, half-up to 18 places.
 

@@ -1,14 +1,11 @@
 """Cases of `tests/cases` and `shared/data/bugs`: what a sender landed, and what the marts must say of it.
 
 One world holds many cases. `python -m tests.bugs 05 44` runs those alone and prints what differs: for a developer's loop.
-A case may bring rows of seeds; such a world is built by a copy of the project, since seeds are part of it.
+A case may bring rows of the team's files (`seeds`).
 """
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -24,7 +21,6 @@ from tests.pipeline import WITHOUT_TESTS, pipeline_at
 
 CASES = PROJECT / "tests" / "cases"
 BUGS = PROJECT.parent / "shared" / "data" / "bugs"
-COPIED = ("orchestration", "dbt_project", "expectations", "pricing", "tests", "pyproject.toml")
 AS_OF = datetime(2026, 11, 28, 12, tzinfo=UTC)  # after the last event of any case but those of the future
 
 
@@ -52,35 +48,14 @@ def _bytes(content: list[dict] | str | dict) -> bytes:
 
 
 def run(root: Path, cases: dict[str, dict], *, with_tests: bool = True) -> None:
-    """Load, build and publish the cases in one root. Raises CalledProcessError with what the run printed."""
+    """Load, build and publish the cases in one root. Raises RuntimeError with what dbt printed."""
     land(root, cases.values())
-    seeds: dict[str, list[str]] = {}
+    pipeline = pipeline_at(root, as_of=AS_OF)
     for case in cases.values():
         for file, rows in case.get("seeds", {}).items():
-            seeds.setdefault(file, []).extend(rows)
-    with tempfile.TemporaryDirectory() as folder:
-        project = _project_with(Path(folder), seeds) if seeds else PROJECT
-        arguments = [] if with_tests else WITHOUT_TESTS
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.bugs", "--run", str(root), *arguments],
-            cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"{', '.join(cases)} were not published.\n{done.stdout[-6000:]}{done.stderr[-3000:]}")
-
-
-def _project_with(folder: Path, seeds: dict[str, list[str]]) -> Path:
-    for name in COPIED:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, folder / name)
-    for file, rows in seeds.items():
-        path = folder / "dbt_project" / "seeds" / file
-        path.write_text(path.read_text().rstrip("\n") + "\n" + "\n".join(rows) + "\n")
-    return folder
+            path = pipeline.settings.team / file
+            path.write_text(path.read_text().rstrip("\n") + "\n" + "\n".join(rows) + "\n")
+    pipeline.run(*([] if with_tests else WITHOUT_TESTS))
 
 
 def differences(root: Path, case: dict) -> list[str]:
@@ -110,10 +85,7 @@ def _same(value: object, expected: object) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """`--run <root> ...` builds a root in this process; else the numbers of cases to run and compare."""
-    if arguments[:1] == ["--run"]:
-        pipeline_at(Path(arguments[1]), as_of=AS_OF).run(*arguments[2:])
-        return 0
+    """Runs the cases with these numbers, and compares."""
     cases = read_cases(CASES, *arguments) | read_cases(BUGS, *arguments)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "data"

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import duckdb
 
+from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import SOURCES, load_new_files
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
+from orchestration.team.folder import remember_team
+from orchestration.team.tables import write_team_tables
 from orchestration.warehouse import open_marts
 from tests.parsed import keep, lend
 
@@ -41,7 +44,8 @@ class Pipeline:
         return path
 
     def build(self, *arguments: str) -> None:
-        """Load, price, build with every test."""
+        """Read the team's files, load, price, build with every test."""
+        write_team_tables(self.settings)
         for source in SOURCES:
             load_new_files(self.settings, source)
         update_price_book(self.settings)
@@ -105,12 +109,23 @@ def _rows(marts: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
     return marts.execute(f"select {', '.join(kept)} from {name} order by all").fetchall()
 
 
-def pipeline_at(root: Path, **settings: object) -> Pipeline:
-    """A pipeline over `root`, at a pinned instant."""
-    base = from_environment({"TOKENTRAIL_DATA": str(root)})
+def pipeline_at(root: Path, company: Path | None = DEMO_TEAM, **settings: object) -> Pipeline:
+    """A pipeline over `root`, at a pinned instant, with a team folder of its own that begins as that of `company`."""
+    base = from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_TEAM": str(team_of(root, company))})
     pipeline = Pipeline(replace(base, **({"as_of": AS_OF} | settings)))
+    remember_team(pipeline.settings)
     lend(pipeline.settings)
     return pipeline
+
+
+def team_of(root: Path, company: Path | None = DEMO_TEAM) -> Path:
+    """The team folder of a data root: the one that it remembers, or one next to it, made when it is first asked for."""
+    memory, team = root / "team_folder", root.parent / f"{root.name}-team"
+    if memory.exists():
+        return Path(memory.read_text().strip())
+    if not team.exists():
+        shutil.copytree(company, team) if company else team.mkdir(parents=True)
+    return team
 
 
 def event(request: str, at: str = "2026-11-20T10:00:00Z", **fields: object) -> dict:

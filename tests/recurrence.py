@@ -10,16 +10,17 @@ from pathlib import Path
 
 import duckdb
 
+from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
+from orchestration.team.tables import write_team_tables
 from tests.parsed import keep, lend
 
 AS_OF = "2027-02-10T12:00:00"
 FIRST, LAST = date(2026, 10, 1), date(2027, 2, 9)
 WEEK = timedelta(days=7)
 MODELS = [
-    "endpoint_owners",
-    "containment_map",
+    *("stg_endpoint_owners", "stg_containment_map"),
     *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence"),
     *("int_weekly_recurrence", "weekly_recurrence"),
     *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),
@@ -78,7 +79,10 @@ def closed_with_guardrail(opened: str, closed: str, incident: str = "inc") -> li
 
 def recurrence(root: Path, problems: list[Problem]) -> Settings:
     """Builds the weekly models over the problems."""
-    settings = from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": AS_OF})
+    settings = from_environment(
+        {"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_TEAM": str(DEMO_TEAM), "TOKENTRAIL_AS_OF": AS_OF}
+    )
+    write_team_tables(settings)
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(settings.warehouse)) as connection:
         _provide(connection, problems)

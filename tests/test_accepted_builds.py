@@ -12,7 +12,6 @@ import pytest
 
 from orchestration.landing.convert import LARGEST_COST, LONGEST_LATENCY
 from tests.pipeline import Pipeline, event, pipeline_at
-from tests.test_rebuild import WithOverrides
 
 MOST = 9_999_999_999_999  # the largest count of a line
 DEAREST = 99_999  # USD per token, the highest price there can be
@@ -124,7 +123,6 @@ def quantities() -> list[dict]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("accepted") / "data")
-    pipeline = Pipeline(WithOverrides(**vars(pipeline.settings)))
     write_dearest(pipeline.settings.overrides)
     for number in range(FILES):
         pipeline.land(f"ids-{number}.jsonl", ids(seed=number), f"2026-11-{20 + number}")

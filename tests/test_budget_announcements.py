@@ -79,7 +79,7 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
     world.budgets[1] = budget("late", "month", 20, **named)
     world.spend["old"].insert(0, Spend("2026-09-02T08:00:00", 11))
     world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 11), UNVALUED]
-    step(changed, "--full-refresh")  # a seed that a person edits has another checksum; this one is a table
+    step(changed)
     return world, seen
 
 

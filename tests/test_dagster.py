@@ -17,7 +17,7 @@ from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
-GROUPS = ["landing", "seeds", *SUBJECTS, "publishing"]
+GROUPS = ["landing", *SUBJECTS, "publishing"]
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
 

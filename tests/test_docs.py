@@ -14,9 +14,10 @@ from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
 from orchestration.settings import PROJECT, Settings
-from orchestration.team.alerts import read_alert_rules
-from orchestration.team.columns import SEEDS, SeedError
-from orchestration.team.notifications import read_notification_channels
+from orchestration.team.alerts import ALERT_RULES
+from orchestration.team.incidents import SPIKE_TYPES
+from orchestration.team.notifications import read_channels
+from orchestration.team.rows import SHIPPED, TeamFileError, read_rows
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 README = PROJECT / "README.md"
@@ -36,7 +37,7 @@ def test_the_settings_table_names_every_setting_with_its_default_and_no_other():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_names_a_setting_that_does_not_exist(page):
     named = set(re.findall(r"TOKENTRAIL_[A-Z_]+", page.read_text()))
-    channels = {"TOKENTRAIL_CHANNEL_"} | {row.address_variable for row in read_notification_channels().values()}
+    channels = {"TOKENTRAIL_CHANNEL_"} | {row.address_variable for row in read_channels(SHIPPED).values()}
     assert named <= {item.metadata["env"] for item in fields(Settings)} | channels
 
 
@@ -151,32 +152,29 @@ def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, 
 
 
 def test_every_spike_type_is_explained_with_an_incident_in_numbers():
-    spike_types = set(re.findall(r"^(\w+),", (SEEDS / "containment_map.csv").read_text(), re.MULTILINE)) - {
-        "spike_type"
-    }
     page = ALERTS.read_text().partition("## One incident of each spike type")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == spike_types
-    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == spike_types
+    assert set(re.findall(r"^\| (\w+), \d+ November \|", page, re.MULTILINE)) == set(SPIKE_TYPES)
+    assert set(re.findall(r"^\*\*(\w+)\.\*\*", page, re.MULTILINE)) == set(SPIKE_TYPES)
 
 
 def test_the_rows_for_tuning_and_muting_are_rules_that_can_be_used(tmp_path):
     rows = next(body for kind, body in FENCE.findall(ALERTS.read_text()) if kind == "csv")
-    shipped = (SEEDS / "alert_rules.csv").read_text()
-    (tmp_path / "alert_rules.csv").write_text(shipped + rows)
-    assert len(read_alert_rules(tmp_path / "alert_rules.csv")) == len((shipped + rows).splitlines()) - 1
+    shipped = (SHIPPED / "alert_rules.csv").read_text()
+    (tmp_path / "alert_rules.csv").write_text(shipped.splitlines()[0] + "\n" + rows)
+    assert len(read_rows(tmp_path, ALERT_RULES)) == len((shipped + rows).splitlines()) - 1
 
 
 def test_a_mistake_in_the_rules_is_what_the_page_says(tmp_path):
     shown = next(body for _, body in FENCE.findall(OPERATE.read_text()) if body.startswith("alert_rules.csv line 2"))
-    header, *rows = (SEEDS / "alert_rules.csv").read_text().splitlines()
+    header, *rows = (SHIPPED / "alert_rules.csv").read_text().splitlines()
     mistakes = [
         rows[0].replace(",2.5,", ",0,"),
         rows[1].replace("cost_drift", "cost_jump"),
         rows[2].replace(",0.1,,,", ",0.1,2026-12-08,2026-12-01,"),
     ]
     (tmp_path / "alert_rules.csv").write_text("\n".join([header, *mistakes, rows[3], rows[3]]))
-    with pytest.raises(SeedError) as said:
-        read_alert_rules(tmp_path / "alert_rules.csv")
+    with pytest.raises(TeamFileError) as said:
+        read_rows(tmp_path, ALERT_RULES)
     assert str(said.value).splitlines()[:4] == shown.splitlines()
 
 

@@ -347,7 +347,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
         "2 models are missing from the price book: 4 requests, 1,204,331 tokens since 2026-10-02 "
         "(4.0% of the real requests of the last 7 days): "
         "selfhosted/acme-7b (nearest: acme/acme-8b, acme/acme-70b); selfhosted/acme-1b (no similar name). "
-        "Add them to pricing/overrides or correct the name that is sent."
+        "Add them to prices/ in the team folder or correct the name that is sent."
     )
     lines = outcome.table.splitlines()
     assert lines[0] == (

@@ -7,7 +7,6 @@ import ast
 import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
@@ -186,11 +185,3 @@ def test_every_command_of_make_is_a_module():
         if name.startswith("orchestration.commands."):
             is_run = '__name__ == "__main__"' in MODULES[name].read_text()
             assert is_run, f"{name} stands among the commands and is none."
-
-
-def test_a_team_s_files_have_a_module_each():
-    """Each file that a team edits, by the name in its reader; two lists of names have no rules but their columns'."""
-    source = "".join(path.read_text() for path in Path(PROJECT / "orchestration" / "team").glob("*.py"))
-    without_rules = {"identity_map.csv", "source_precedence.csv"}
-    files = {path.name for path in (PROJECT / "dbt_project" / "seeds").glob("*.csv")}
-    assert {name for name in files - without_rules if f'"{name}"' not in source} == set()

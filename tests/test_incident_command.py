@@ -11,7 +11,8 @@ from orchestration.commands.incident import COMMANDS, main
 from orchestration.incidents.events import known_events, write
 from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
-from orchestration.team.incidents import read_containment_map
+from orchestration.team.incidents import CONTAINMENT_MAP
+from orchestration.team.rows import read_rows
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"
@@ -50,6 +51,11 @@ def run(published, tmp_path, monkeypatch, capsys):
 def alert(published) -> str:
     [(found,)] = published.ask("select alert_id from alerts")
     return found
+
+
+def containment(spike_type: str, published: Pipeline) -> str:
+    rows = read_rows(published.settings.team, CONTAINMENT_MAP)
+    return next(row.containment_action for row in rows if row.spike_type == spike_type)
 
 
 def landed(run) -> list[dict]:
@@ -108,7 +114,7 @@ def test_a_whole_life_is_taken_by_the_loader(run, published, alert):
     events = landed(run)
     assert {row["type"] for row in events} == set(EVENT_TYPES)
     assert events[0]["occurredAt"] == "2026-11-20T11:00:00+01:00"
-    assert events[4]["containmentAction"] == read_containment_map()["retry"].containment_action
+    assert events[4]["containmentAction"] == containment("retry", published)
     assert (events[6]["endpointTag"], events[6]["promptVersion"]) == (
         "chat.reply",
         events[0].get("promptVersion", "none"),
@@ -122,10 +128,10 @@ def test_a_whole_life_is_taken_by_the_loader(run, published, alert):
     assert [row["event_type"] for row in known_events(settings)["inc-1"]] == [row["event_type"] for row in waiting]
 
 
-def test_containment_is_that_of_the_alert_until_a_type_is_confirmed(run, alert):
+def test_containment_is_that_of_the_alert_until_a_type_is_confirmed(run, published, alert):
     run("open", "--alert", alert)
     assert run("contain", INCIDENT)[0] == 0
-    assert landed(run)[1]["containmentAction"] == read_containment_map()["unknown_model"].containment_action
+    assert landed(run)[1]["containmentAction"] == containment("unknown_model", published)
     assert run("contain", INCIDENT, "Switched it off")[0] == 0
     assert landed(run)[2]["containmentAction"] == "Switched it off"
 

@@ -19,8 +19,8 @@ COMMENT_WIDTH = 88  # sqlfmt breaks longer comments where they end
 PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     PROJECT / "dbt_project" / "models" / "overview.md",
-    PROJECT / "pricing" / "overrides" / "README.md",
     PROJECT / "tests" / "README.md",
+    *sorted((PROJECT / "orchestration" / "team" / "starter").rglob("*.md")),
     *sorted((PROJECT / "dbt_project" / "models").rglob("README.md")),
     *sorted((PROJECT / "docs").glob("*.md")),
     *sorted((PROJECT / "docs" / "cookbook").glob("*.sql")),

@@ -37,8 +37,8 @@ from orchestration.notifications.delivery import (
 from orchestration.notifications.outbox import ARCHIVED_AT_ONCE, KEPT_FOR, digest_due, message_id, outbox_folder
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.storage import held
-from orchestration.team.columns import SEEDS, SeedError
-from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from orchestration.team.notifications import NotificationChannel, read_channels
+from orchestration.team.rows import SHIPPED, TeamFileError
 from tests.pipeline import WITHOUT_TESTS
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -344,7 +344,7 @@ def test_an_address_set_late_brings_no_flood(outbox, receiver, monkeypatch):
 def test_a_channel_that_nobody_defined_waits_too(outbox):
     enqueue(outbox, [event(channels=("#oncall-search",))], ONCALL)
     assert deliver(outbox, channels=ONCALL).problems == [
-        "No channel is called '#oncall-search': add it to dbt_project/seeds/notification_channels.csv. Waiting: 1."
+        "No channel is called '#oncall-search': add it to notification_channels.csv. Waiting: 1."
     ]
 
 
@@ -917,14 +917,14 @@ def test_a_try_that_was_left_behind_changes_nothing_but_by_success(outbox, recei
     assert statuses(outbox) == ["sent"]
 
 
-# The seed
+# The file
 
-HEADER, *ROWS = (SEEDS / "notification_channels.csv").read_text().splitlines()
+HEADER, *ROWS = (SHIPPED / "notification_channels.csv").read_text().splitlines()
 DAILY = ROWS[2]
 
 
 def test_the_channels_we_ship_work_without_addresses(outbox, monkeypatch):
-    shipped = read_notification_channels()
+    shipped = read_channels(outbox.team)
     assert list(shipped) == ["oncall", "finance", "everyone"]
     for row in shipped.values():
         monkeypatch.delenv(row.address_variable, raising=False)
@@ -946,7 +946,7 @@ def test_the_channels_we_ship_work_without_addresses(outbox, monkeypatch):
         (DAILY.replace("09:00,,UTC", "09:00,,Mars/Olympus"), "line 3: time_zone: 'Mars/Olympus' is not an IANA time zone such as"),
         (DAILY.replace("UTC,0,,,", "UTC,0,30,,"), "line 3: give both of escalate_after_minutes and escalate_to, or neither."),
         (DAILY.replace("UTC,0,,,", "UTC,0,30,everyone,"), "line 3: everyone escalates to itself: name another channel."),
-        (DAILY.replace("UTC,0,,,", "UTC,0,30,cfo,"), "escalate_to: 'cfo' is not a channel of this file: write one of finance, everyone."),
+        (DAILY.replace("UTC,0,,,", "UTC,0,30,cfo,"), "escalate_to: 'cfo' is not a channel of this file: write one of oncall, finance, "),
         (DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-11-02,2026-11-02"), "is not after muted_from 2026-11-02: give the first day that"),
         (DAILY.replace("UTC,0,,,,", "UTC,0,,,,2026-11-02"), "line 3: muted_until has no muted_from: give the first muted day."),
         (DAILY.replace("UTC,0", "UTC,-5"), "line 3: cooldown_minutes: Input should be greater than or equal to 0 (found '-5')."),
@@ -956,17 +956,17 @@ def test_the_channels_we_ship_work_without_addresses(outbox, monkeypatch):
 def test_a_mistake_is_a_sentence_that_names_its_line_and_quotes_no_address(tmp_path, row, sentence):
     path = tmp_path / "notification_channels.csv"
     path.write_text("\n".join([HEADER, ROWS[1], row]) + "\n")
-    with pytest.raises(SeedError) as mistake:
-        read_notification_channels(path)
+    with pytest.raises(TeamFileError) as mistake:
+        read_channels(tmp_path)
     assert sentence in str(mistake.value)
     assert WEBHOOK not in str(mistake.value)
     assert PASSWORD not in str(mistake.value)
 
 
-def test_a_muted_day_is_a_day_of_the_seed(tmp_path):
+def test_a_muted_day_is_a_day_of_the_file(tmp_path):
     path = tmp_path / "notification_channels.csv"
     path.write_text("\n".join([HEADER, DAILY.replace("UTC,0,,,,", "UTC,0,,,2026-12-24,2027-01-02")]) + "\n")
-    row = read_notification_channels(path)["everyone"]
+    row = read_channels(tmp_path)["everyone"]
     assert (row.muted_from, row.muted_until) == (date(2026, 12, 24), date(2027, 1, 2))
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestration.settings import Settings, from_environment
 from pricing.overrides import load_overrides
 from pricing.reference import price
 from pricing.units import Usage
 from tests.conftest import SHARED
 from tests.litellm_rates import entries, location_of, scope_of
-from tests.pipeline import AS_OF, Pipeline, event
+from tests.pipeline import event, pipeline_at
 
 FILE = SHARED / "data" / "price_cases_litellm_sample.jsonl"
 
@@ -90,7 +89,7 @@ def test_hardly_any_case_is_left_out(shared_data):
 def test_the_reference_price_is_litellms(case, tmp_path):
     if case["case_id"] in CANNOT:
         pytest.skip(CANNOT[case["case_id"]])
-    overrides = load_overrides(write_overrides(tmp_path / "pricing" / "overrides", [case]))
+    overrides = load_overrides(write_overrides(tmp_path / "prices", [case]))
     at = datetime(2026, 11, 20, 10, tzinfo=UTC)
     priced = price(Usage(**usage_of(case)), at, case["provider"], model_of(case), **scope_of(case), overrides=overrides)
     assert agrees(case, priced.cost_usd), (priced.cost_usd, case["expected"])
@@ -134,7 +133,7 @@ MADE_UP = {
     ],
 )
 def test_every_kind_of_litellm_key_is_translated(tmp_path, usd, scope, usage, per_million):
-    folder = tmp_path / "pricing" / "overrides"
+    folder = tmp_path / "prices"
     folder.mkdir(parents=True)
     prices = entries("acme", "made-up", MADE_UP, location=None)
     (folder / "acme.yml").write_text(yaml.safe_dump({"prices": prices}))
@@ -144,23 +143,8 @@ def test_every_kind_of_litellm_key_is_translated(tmp_path, usd, scope, usage, pe
     assert priced.cost_usd == sum(usd(count, per_million=rate) for count, rate in per_million)
 
 
-class WithOverrides(Settings):
-    """Settings whose price overrides stand beside the data root."""
-
-    @property
-    def overrides(self) -> Path:
-        """Written by the test."""
-        return self.data.parent / "overrides"
-
-
-def pipeline_with_overrides(root: Path) -> Pipeline:
-    """An empty data root whose overrides stand beside it."""
-    settings = vars(from_environment({"TOKENTRAIL_DATA": str(root / "data")})) | {"as_of": AS_OF}
-    return Pipeline(WithOverrides(**settings))
-
-
 def test_the_warehouse_price_is_litellms(shared_data, tmp_path):
-    pipeline = pipeline_with_overrides(tmp_path)
+    pipeline = pipeline_at(tmp_path / "data")
     write_overrides(pipeline.settings.overrides, cases())
     pipeline.land("litellm.jsonl", [event_of(case) for case in cases()])
     pipeline.price()

@@ -9,7 +9,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from genai_prices import data_snapshot, types
@@ -19,7 +18,7 @@ from orchestration.commands.price_diff import main as price_diff_command
 from orchestration.commands.price_diff import print_price_diff
 from orchestration.prices.book import book_home, read_price_book, versions
 from orchestration.prices.diff import NothingToCompareError, PriceDiff, price_diff
-from orchestration.settings import Settings, from_environment
+from orchestration.settings import from_environment
 from pricing import catalogue, suggestions
 from pricing import versions as book_versions
 from pricing.reference import leaf_cost, row_at
@@ -34,15 +33,6 @@ RETROACTIVE = f"""
 """
 DAYS = [f"2026-11-{day:02d}" for day in range(1, 21)]
 REPRICED = (*COSTS, "+path:models/marts/repricing")  # for the steps of the story, after a first run of everything
-
-
-@dataclass(frozen=True)
-class WithOverrides(Settings):
-    """Settings whose price overrides stand beside the data root."""
-
-    @property
-    def overrides(self) -> Path:
-        return self.data.parent / "overrides"
 
 
 @dataclass(frozen=True)
@@ -75,8 +65,7 @@ def overrides(pipeline: Pipeline, *entries: str) -> None:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Pipeline:
     """gpt-5 on even days, gpt-5-mini on odd ones; every day two tenants of Sonnet and a model that nobody knows."""
-    base = pipeline_at(tmp_path_factory.mktemp("changes") / "data").settings
-    pipeline = Pipeline(WithOverrides(**vars(base)))
+    pipeline = pipeline_at(tmp_path_factory.mktemp("changes") / "data")
     for number, day in enumerate(DAYS, start=1):
         openai = {"provider": "openai", "model": "gpt-5-mini" if number % 2 else "gpt-5", "inputTokens": 1000 + number}
         lines = [

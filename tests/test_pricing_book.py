@@ -35,12 +35,10 @@ prices:
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch) -> Settings:
-    """Settings of an empty data root whose overrides are a folder of the test."""
-    monkeypatch.setattr(Settings, "overrides", property(lambda self: self.data / "pricing" / "overrides"))
-    settings = from_environment({"TOKENTRAIL_DATA": str(tmp_path / "data")})
-    settings.overrides.mkdir(parents=True)
-    return settings
+def settings(tmp_path) -> Settings:
+    """Settings of an empty data root and an empty team folder."""
+    (tmp_path / "team" / "prices").mkdir(parents=True)
+    return from_environment({"TOKENTRAIL_DATA": str(tmp_path / "data"), "TOKENTRAIL_TEAM": str(tmp_path / "team")})
 
 
 def see(settings: Settings, load_id: str, *keys: PriceKey, supersedes: list[str] | None = None) -> None:

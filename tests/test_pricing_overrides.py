@@ -6,15 +6,16 @@ from itertools import product
 
 import pytest
 
+from orchestration.settings import PROJECT
 from pricing.compiler import compile_key
 from pricing.overrides import OverrideError, load_overrides
 from pricing.reference import price
 from pricing.rows import PriceKey
 from pricing.units import Usage
 from tests.pipeline import event
-from tests.test_price_cases_litellm import pipeline_with_overrides
 
 SIGNED = "source: order form 4711\n    approved_by: finance@example.com\n    recorded_at: 2026-02-20"
+PAGE = PROJECT / "docs" / "overrides.md"
 GPT5 = "provider: openai\n    model: gpt-5"
 
 
@@ -28,9 +29,9 @@ def at(text: str) -> datetime:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder like the shipped one; `write(entries)` fills acme.yml in it."""
-    home = tmp_path / "pricing" / "overrides"
-    home.mkdir(parents=True)
+    """A folder of prices; `write(entries)` fills acme.yml in it."""
+    home = tmp_path / "prices"
+    home.mkdir()
     return home
 
 
@@ -69,17 +70,13 @@ INPUT_ONLY = Usage(input_tokens=1000)
 CHAT = Usage(input_tokens=1000, output_tokens=0)
 
 
-def test_the_shipped_folder_has_no_active_override():
-    from orchestration.settings import from_environment
-
-    shipped = load_overrides(from_environment({}).overrides)
-    assert (shipped.prices, shipped.aliases) == ((), ())
+def test_without_a_folder_there_is_no_override(folder):
+    nothing = load_overrides(folder / "none")
+    assert (nothing.prices, nothing.aliases) == ((), ())
 
 
-def test_the_example_in_the_readme_is_valid(folder):
-    from orchestration.settings import from_environment
-
-    readme = (from_environment({}).overrides / "README.md").read_text()
+def test_the_example_of_the_page_is_valid(folder):
+    readme = PAGE.read_text()
     (folder / "readme.yml").write_text(readme.split("```yaml\n")[1].split("```")[0])
     overrides = load_overrides(folder)
     usage = Usage(200_000, 1000, reasoning_tokens=1000)
@@ -340,11 +337,11 @@ def test_a_row_says_what_was_applied_and_who_approved_it(load):
     )
     row = price(CHAT, at("2026-03-01"), "openai", "gpt-5", "batch", region="eu", overrides=overrides).row
     assert row["adjustments"] == (
-        "discount_factor 0.8 (pricing/overrides/acme.yml entry 2)",
-        "uplift_factor 1.10 (pricing/overrides/acme.yml entry 3)",
+        "discount_factor 0.8 (prices/acme.yml entry 2)",
+        "uplift_factor 1.10 (prices/acme.yml entry 3)",
     )
     assert row["approved_by"] == "finance@example.com, cfo@example.com"
-    assert (row["source"], row["resolution"]) == ("pricing/overrides/acme.yml entry 1", "override")
+    assert (row["source"], row["resolution"]) == ("prices/acme.yml entry 1", "override")
     assert (row["variant"], row["missing_variant"]) == ("region=eu", None)  # rates cover batch, deliberately
 
 
@@ -399,7 +396,7 @@ def test_factors_of_one_scope_overlap_for_a_provider_as_for_a_model(error, load)
     same = "price_context: {b: '2', a: '1'}"
     half = entry(PROVIDER, prices="discount_factor: 0.5", more=context)
     assert error(half, entry(PROVIDER, prices="discount_factor: 0.6", more=same)) == (
-        "pricing/overrides/acme.yml: entries 1 and 2 both discount openai/all models (a=1, b=2) from 2026-03-01: delete one."
+        "prices/acme.yml: entries 1 and 2 both discount openai/all models (a=1, b=2) from 2026-03-01: delete one."
     )
     for other in (
         entry(PROVIDER, prices="uplift_factor: 2", more=context),  # another kind
@@ -465,8 +462,7 @@ WRITTEN = """prices:
 """.replace("SIGNED", "source: contract, approved_by: finance@example.com, recorded_at: 2026-02-20")
 
 
-def test_the_warehouse_prices_every_kind_of_override_as_the_reference_does(tmp_path):
-    pipeline = pipeline_with_overrides(tmp_path)
+def test_the_warehouse_prices_every_kind_of_override_as_the_reference_does(pipeline):
     pipeline.settings.overrides.mkdir()
     (pipeline.settings.overrides / "written.yml").write_text(WRITTEN)
     overrides = load_overrides(pipeline.settings.overrides)
@@ -505,7 +501,7 @@ def test_an_overlap_names_both_entries(error):
     batch = "processing: batch"
     overlapping = (entry("provider: x\n    model: y"), entry(since="2026-01-01", more=batch), entry(more=batch))
     assert error(*overlapping) == (
-        "pricing/overrides/acme.yml: entries 2 and 3 both price openai/gpt-5 (batch) from 2026-03-01: "
+        "prices/acme.yml: entries 2 and 3 both price openai/gpt-5 (batch) from 2026-03-01: "
         "end the first with `to: 2026-03-01` or delete one."
     )
 
@@ -519,8 +515,7 @@ def test_an_overlap_of_several_models_is_told_once(error):
 def test_an_overlap_across_files_names_both_files(load, error):
     load(entry(), file="a.yml")
     assert error(entry()) == (
-        "pricing/overrides/a.yml entry 1 and pricing/overrides/acme.yml entry 1 both price openai/gpt-5 "
-        "from 2026-03-01: delete one."
+        "prices/a.yml entry 1 and prices/acme.yml entry 1 both price openai/gpt-5 from 2026-03-01: delete one."
     )
 
 
@@ -528,7 +523,7 @@ def test_entries_that_meet_do_not_overlap(load):
     assert len(load(entry(since="2026-01-01", more="to: 2026-03-01"), entry()).prices) == 2
 
 
-PLACE = "pricing/overrides/acme.yml entry 1: "
+PLACE = "prices/acme.yml entry 1: "
 
 
 @pytest.mark.parametrize(
@@ -629,7 +624,7 @@ def test_a_key_written_twice_is_an_error(error):
     message = error(entry(prices="per_million_tokens: {input_tokens: 1, input_tokens: 2}"))
     assert (
         message
-        == "pricing/overrides/acme.yml: line 5: `input_tokens` is written twice and the first would be ignored: delete one."
+        == "prices/acme.yml: line 5: `input_tokens` is written twice and the first would be ignored: delete one."
     )
 
 
@@ -640,7 +635,7 @@ def test_a_file_that_is_no_yaml_or_no_overrides_is_an_error(folder):
         ("price: []", "unknown key `price`: did you mean `prices`?"),
     ]:
         (folder / "acme.yml").write_text(text)
-        with pytest.raises(OverrideError, match=r"^pricing/overrides/acme.yml: ") as caught:
+        with pytest.raises(OverrideError, match=r"^prices/acme.yml: ") as caught:
             load_overrides(folder)
         assert sentence in str(caught.value)
 
@@ -648,12 +643,10 @@ def test_a_file_that_is_no_yaml_or_no_overrides_is_an_error(folder):
 def test_an_alias_must_lead_somewhere(error):
     alias = "{provider: gw, model: big, to_provider: openai, to_model: gpt-5-minni, source: gateway, approved_by: ops}"
     assert error(aliases=(alias,)) == (
-        "pricing/overrides/acme.yml alias 1: the catalogue has no openai/gpt-5-minni: did you mean openai/gpt-5-mini?"
+        "prices/acme.yml alias 1: the catalogue has no openai/gpt-5-minni: did you mean openai/gpt-5-mini?"
     )
 
 
 def test_an_alias_is_written_once(error):
     alias = "{provider: gw, model: big, to_provider: openai, to_model: gpt-5, source: gateway, approved_by: ops}"
-    assert error(aliases=(alias, alias)).endswith(
-        "alias 1 and pricing/overrides/acme.yml alias 2 both name gw/big: delete one."
-    )
+    assert error(aliases=(alias, alias)).endswith("alias 1 and prices/acme.yml alias 2 both name gw/big: delete one.")

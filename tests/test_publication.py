@@ -15,7 +15,7 @@ import pytest
 from orchestration.dbt import run_dbt
 from orchestration.publishing.exports import DAILY_MARTS
 from orchestration.publishing.publication import Publication, publish
-from orchestration.settings import PROJECT, Settings
+from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
@@ -259,11 +259,11 @@ def test_a_backfill_of_the_date_heals_and_publishes(healed, refused):
     assert healed.ask("select sum(attempts) from cost_by_tenant_daily where event_date = '2026-11-21'") == [(1,)]
 
 
-def test_a_price_book_version_that_changes_no_row_is_published(healed, monkeypatch, tmp_path):
+def test_a_price_book_version_that_changes_no_row_is_published(healed):
     """Nothing is rebuilt and no price moved: that the book in force has another name is news all the same."""
     before, built = published(healed), healed.built_at()
-    (tmp_path / "spare.yml").write_text(NOBODY_USES)
-    monkeypatch.setattr(Settings, "overrides", property(lambda self: tmp_path))
+    healed.settings.overrides.mkdir()
+    (healed.settings.overrides / "spare.yml").write_text(NOBODY_USES)
     healed.run(*WITHOUT_TESTS, *COSTS, "+price_book_versions")
     assert healed.built_at() == built
     assert healed.ask("select changed_price_rows, moved_usd from price_book_versions order by version_sequence") == [

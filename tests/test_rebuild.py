@@ -16,7 +16,6 @@ import pytest
 
 from orchestration import dbt
 from orchestration.landing import load_new_files
-from orchestration.settings import Settings
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 PLAIN_COST = Decimal("0.006")
@@ -85,15 +84,6 @@ STEPS = (ORDER[:2], ORDER[2:4], ORDER[4:])  # files that arrive before each run
 
 
 @dataclass(frozen=True)
-class WithOverrides(Settings):
-    """Settings whose price overrides stand beside the data root."""
-
-    @property
-    def overrides(self) -> Path:
-        return self.data.parent / "overrides"
-
-
-@dataclass(frozen=True)
 class Moment:
     """What a root held after a run: every mart's rows, and when each model's dates were built."""
 
@@ -154,8 +144,7 @@ def land(pipeline: Pipeline, day: str) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Pipeline:
-    pipeline = pipeline_at(tmp_path_factory.mktemp("rebuild") / "data")
-    return Pipeline(WithOverrides(**vars(pipeline.settings)))
+    return pipeline_at(tmp_path_factory.mktemp("rebuild") / "data")
 
 
 @pytest.fixture(scope="module")

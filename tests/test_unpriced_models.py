@@ -16,12 +16,10 @@ ODD = 'a"b\\c: #{x}\n- y\u2028z\x7f!'
 
 
 @pytest.fixture
-def overridden(tmp_path, monkeypatch) -> Pipeline:
-    """A pipeline whose overrides stand in a folder of its own."""
-    folder = tmp_path / "pricing" / "overrides"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr("orchestration.settings.Settings.overrides", property(lambda settings: folder))
-    return pipeline_at(tmp_path / "data")
+def overridden(pipeline) -> Pipeline:
+    """A pipeline with an empty folder of prices."""
+    pipeline.settings.overrides.mkdir()
+    return pipeline
 
 
 def write(pipeline: Pipeline, text: str, name: str = "team.yml") -> Path:
@@ -151,7 +149,7 @@ def test_a_price_heals_the_history_and_the_row_stays(overridden, usd):
     )
     assert (status, attempts, healed, snippet) == ("healed", 0, 2, None)
     assert cost == 2 * (usd(1000, 2) + usd(200, 5))
-    assert by.endswith("overrides/team.yml entry 1, approved by finance@example.com")
+    assert by.endswith("prices/team.yml entry 1, approved by finance@example.com")
     assert (str(first), str(last)) == ("2026-11-19", "2026-11-20")
 
 

@@ -18,7 +18,7 @@ from orchestration.failures import why_the_build_failed
 from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
-from tests.test_rebuild import UNKNOWN, WithOverrides
+from tests.test_rebuild import UNKNOWN
 
 HOURLY = ("--select", "+budget_status", "+budget_transitions")  # what hourly_budget_watch builds
 OVERRIDE = """
@@ -36,7 +36,6 @@ prices:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("verification") / "data")
-    pipeline = Pipeline(WithOverrides(**vars(pipeline.settings)))
     lines = [
         event("plain", attempt=1),
         event("unknown", **UNKNOWN),

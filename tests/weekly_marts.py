@@ -250,7 +250,7 @@ PROBLEMS = {
     "f3": ("abuse by u-88213", "prod", "abuse", ("user", "u-88213"), "       n", 2, "404.118820044100", "trust-and-safety",
            None, "Limit the user to 5,000 calls a day; investigate the key.", ("INC-2040", "contained")),
     "f4": ("unknown model gemini-3-flash-lite", "prod", "unknown_model", ("model", "vertex/gemini-3-flash-lite"), "       n", 1, None,
-           None, None, "Add a price to pricing/overrides before the month is reconciled.", (None, None)),
+           None, None, "Add a price to prices/ before the month is reconciled.", (None, None)),
     "f5": ("concentration at tenant acme-industrial", "prod", "concentration", ("tenant", "acme-industrial"), "  n q q c q c", 1,
            "171.831055735860", "team-agents", "tenant limit 600 USD a day", "Nothing: the limit held after 4 hours.", ("INC-2038", "closed")),
     "f6": ("volume at eval.nightly", "staging", "volume", ("endpoint", "eval.nightly"), "n q c q c q q c", 2, "96.104477000000", "team-quality",

@@ -20,6 +20,7 @@ from benchmarks.alerts.score import Outcome, score
 from benchmarks.alerts.worlds import write_world
 from orchestration.dbt import run_dbt
 from orchestration.settings import PROJECT, from_environment
+from orchestration.team.tables import write_team_tables
 
 ALERT_MODELS = "+alerts +alert_drivers +alert_compare"
 PROVIDED = "+fct_attempts +attempt_days +int_exposure"  # the world has these, and nothing that they are made from
@@ -106,6 +107,7 @@ def build(warehouse: Path, last: date, models: str = ALERT_MODELS) -> None:
     noon = datetime.combine(last + timedelta(days=1), time(12), UTC)
     settings = replace(from_environment(), data=warehouse.parent, as_of=noon)
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
+    write_team_tables(settings)
     selected = ("--select", *models.split(), "--exclude", *PROVIDED.split())
     run_dbt(settings, "build", *NO_TESTS, *selected, "--quiet")
 

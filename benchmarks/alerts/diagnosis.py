@@ -17,6 +17,7 @@ import duckdb
 
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
+from orchestration.team.tables import write_team_tables
 
 DAYS, LAST, MADE_UP = (
     42,
@@ -67,12 +68,13 @@ def main() -> int:
         noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
         settings = replace(from_environment(), data=Path(folder), as_of=noon)
         (settings.state / "spill").mkdir(parents=True)
+        write_team_tables(settings)
         with duckdb.connect(str(settings.warehouse)) as database:
             database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves))
         diagnosis = _from("int_large_members")
         detection = [*_from("int_usage_daily"), *_from("int_endpoint_hours")]
-        seeds = ("alert_rules", "containment_map", "endpoint_owners")
-        _dbt(settings, *detection, *seeds, excluding=f"{MADE_UP} {' '.join(diagnosis)}")
+        files = ("stg_alert_rules", "stg_containment_map", "stg_endpoint_owners")
+        _dbt(settings, *detection, *files, excluding=f"{MADE_UP} {' '.join(diagnosis)}")
         seconds = _dbt(settings, *diagnosis, excluding=MADE_UP)
         with duckdb.connect(str(settings.warehouse), read_only=True) as database:
             found = database.execute(

@@ -3,6 +3,7 @@
 The tests and the benchmark build theirs here.
 """
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,12 +15,19 @@ import pyarrow as pa
 
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
-from orchestration.team.budgets import Budget
-from orchestration.team.columns import SEEDS
+from orchestration.team.budgets import BUDGET_ADJUSTMENTS, BUDGETS, Budget
+from orchestration.team.rows import TeamFile
+from orchestration.team.tables import write_team_tables
 
-MODELS = ("int_budgets+", "int_budget_usage+", "int_budget_members+", "int_budget_spending+")
+MODELS = (
+    "stg_budgets",
+    "stg_budget_adjustments",
+    "int_budgets+",
+    "int_budget_usage+",
+    "int_budget_members+",
+    "int_budget_spending+",
+)
 TABLES = """
-    create schema if not exists seeds;
     create schema if not exists marts;
     create schema if not exists intermediate;
     create or replace table intermediate.int_exposure as
@@ -43,13 +51,6 @@ SPEND = """
         tokens::bigint as tokens, model, first_date::date as first_date
     from landed
 """
-TYPES = {
-    "limit_usd": "decimal(26, 8)", "warning_ratio": "decimal(12, 4)", "is_spend_alert_on": "boolean",
-    **dict.fromkeys(("valid_from", "valid_to", "muted_from", "muted_until"), "timestamp"),
-    **dict.fromkeys(
-        ("min_elapsed_share", "min_spent_share", "burn_ratio", "fast_burn_ratio", "lower_ratio", "quiet_hours"), "double"
-    ),
-}  # fmt: skip
 
 
 @dataclass
@@ -83,14 +84,9 @@ class World:
             warehouse.execute(SPEND)
             for statement in filter(str.strip, TABLES.split(";")):
                 warehouse.execute(statement, {"as_of": as_of} if "$as_of" in statement else None)
-            _seed(warehouse, "budgets", list(Budget.model_fields), self.budgets, TYPES)
-            _seed(
-                warehouse,
-                "budget_adjustments",
-                ["budget_id", "effective_at", "amount_usd", "reason", "approved_by"],
-                self.adjustments,
-                {"effective_at": "timestamp", "amount_usd": "decimal(38, 12)"},
-            )
+        _write_rows(settings.team, BUDGETS, self.budgets)
+        _write_rows(settings.team, BUDGET_ADJUSTMENTS, self.adjustments)
+        write_team_tables(settings)
         run_dbt(
             settings,
             *("build", "--quiet", "--exclude-resource-type", "unit_test", *arguments),
@@ -124,8 +120,18 @@ class World:
 
 
 def world_at(root: Path) -> World:
-    """An empty world over a data root."""
-    return World(from_environment({"TOKENTRAIL_DATA": str(root), "TOKENTRAIL_AS_OF": "2026-11-23T12:00:00"}))
+    """An empty world over a data root, with a team folder next to it."""
+    team = root.parent / f"{root.name}-team"
+    team.mkdir(parents=True, exist_ok=True)
+    return World(
+        from_environment(
+            {
+                "TOKENTRAIL_DATA": str(root),
+                "TOKENTRAIL_TEAM": str(team),
+                "TOKENTRAIL_AS_OF": "2026-11-23T12:00:00",
+            }
+        )
+    )
 
 
 def budget(name: str, period: str, limit: object, **fields: object) -> dict:
@@ -139,13 +145,8 @@ def budget(name: str, period: str, limit: object, **fields: object) -> dict:
     return row
 
 
-def _seed(
-    warehouse: duckdb.DuckDBPyConnection, name: str, columns: list[str], rows: Iterable[dict], types: dict[str, str]
-) -> None:
-    """As dbt would load the seed."""
-    assert (SEEDS / f"{name}.csv").read_text().splitlines()[0].split(",") == columns
-    kinds = [f"{column} {types.get(column, 'varchar')}" for column in columns]
-    warehouse.execute(f"create or replace table seeds.{name} ({', '.join(kinds)})")
-    for row in rows:
-        values = [row.get(column) or None for column in columns]
-        warehouse.execute(f"insert into seeds.{name} values ({', '.join('?' * len(columns))})", values)  # noqa: S608 (our own names)
+def _write_rows(team: Path, file: TeamFile, rows: Iterable[dict]) -> None:
+    with (team / file.file).open("w", newline="") as written:
+        writer = csv.DictWriter(written, file.columns)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -28,6 +28,7 @@ from benchmarks.faults import steps
 from benchmarks.faults.inject import ACTIONS
 from benchmarks.faults.readers import broken_parts
 from benchmarks.faults.steps import STEPS, outcome
+from demo import TEAM as DEMO_TEAM
 from orchestration.settings import PROJECT, Settings, from_environment
 
 AS_OF = "2026-11-23T12:00:00Z"
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         channels = {f"TOKENTRAIL_CHANNEL_{name}": address for name in ("ONCALL", "FINANCE", "EVERYONE")}
         os.environ |= channels | {
             "TOKENTRAIL_DATA": str(Path(folder) / "data"),
+            "TOKENTRAIL_TEAM": str(DEMO_TEAM),
             "TOKENTRAIL_AS_OF": AS_OF,
             "PYTHONPATH": str(PROJECT),
         }

@@ -18,6 +18,7 @@ from orchestration.notifications import deliver, read_outbox
 from orchestration.prices.book import read_price_book, update_price_book
 from orchestration.publishing.publication import publish, read_marts_json
 from orchestration.settings import PROJECT, Settings, from_environment
+from orchestration.team.tables import write_team_tables
 from orchestration.warehouse import warehouse
 from orchestration.weekly import report
 from orchestration.weekly.editions import read_editions
@@ -32,7 +33,8 @@ def load(settings: Settings) -> None:
 
 
 def build(settings: Settings) -> None:
-    """dbt, without its tests: they write nothing."""
+    """The team's tables, and dbt without its tests: they write nothing."""
+    write_team_tables(settings)
     run_dbt(settings, *BUILD, "--quiet", "--exclude-resource-type", "test")
 
 

@@ -229,7 +229,7 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
         missing = ", ".join(line.name for line in lines if line.is_missing) or "the model"
         yield visible(
             f"  Not priced: {attempt['provider']}/{attempt['model']} has no price for {missing}. Its row in unpriced_models has"
-            " the exposure and the override to paste into pricing/overrides; docs/pricing.md says how."
+            " the exposure and the override to paste into prices/ of the team folder; docs/pricing.md says how."
         )
     if attempt["reported_cost_usd"] is not None:
         yield f"  The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: shown for comparison, never used."

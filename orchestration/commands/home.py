@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.storage import make_private
+from orchestration.team.folder import remember_team
 
 
 def main() -> int:
@@ -35,6 +36,7 @@ def make_ready(settings: Settings) -> Path:
     """Make the folders and hand Dagster its configuration; returns DAGSTER_HOME."""
     settings.data.mkdir(parents=True, exist_ok=True)
     make_private(settings)
+    remember_team(settings)
     home = settings.state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "orchestration" / "dagster.yaml", home / "dagster.yaml")

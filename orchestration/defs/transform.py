@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.settings import Settings, from_environment
-from orchestration.team.checks import check_seeds
-from orchestration.team.columns import SeedError
 from orchestration.warehouse import warehouse
 
 
@@ -36,8 +34,8 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The subject, which is the folder below the layer; seeds are what every subject may read."""
-        return "seeds" if dbt_resource_props["resource_type"] == "seed" else dbt_resource_props["fqn"][2]
+        """The subject, which is the folder below the layer."""
+        return dbt_resource_props["fqn"][2]
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         """The spec with owner and, for marts, the freshness that readers are promised."""
@@ -57,16 +55,16 @@ PROJECT = dbt_project(from_environment())
 
 
 @dbt_assets(
-    manifest=PROJECT.manifest_path, project=PROJECT, dagster_dbt_translator=Translator(), name="warehouse_models"
+    manifest=PROJECT.manifest_path,
+    project=PROJECT,
+    # one asset makes all tables of the team
+    dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)),
+    name="warehouse_models",
 )
 def warehouse_models(
     context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[Any]:
-    """Seeds, models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
-    try:
-        check_seeds()
-    except SeedError as mistakes:
-        raise dg.Failure(str(mistakes), allow_retries=False) from None
+    """Models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)

@@ -19,7 +19,8 @@ from orchestration.landing.lines import read_blocks
 from orchestration.landing.manifests import manifest_files
 from orchestration.landing.trouble import UnreadableNow
 from orchestration.settings import Settings
-from orchestration.team.incidents import read_containment_map, read_endpoint_owners
+from orchestration.team.incidents import CONTAINMENT_MAP, ENDPOINT_OWNERS
+from orchestration.team.rows import read_rows
 from orchestration.warehouse import open_marts
 
 ALERT = """
@@ -54,7 +55,7 @@ def event_of(settings: Settings, given: dict[str, str], alert_id: str | None = N
             "Open it first: open --alert <alert_id> --incident <id>."
         )
     else:
-        event = _defaults(given, known[given["incidentId"]]) | given
+        event = _defaults(settings, given, known[given["incidentId"]]) | given
     required, optional = EVENT_TYPES[given["type"]]
     names = ("incidentId", "type", "occurredAt", "actor", *required, *optional, "note")
     event = {"occurredAt": now} | event
@@ -108,8 +109,8 @@ def _alert(settings: Settings, alert_id: str) -> dict:
     return found[0]
 
 
-def _defaults(given: dict[str, str], events: list[dict]) -> dict:
-    """Values that a command may leave out, from the incident's own events and the seeds. Raises CannotError."""
+def _defaults(settings: Settings, given: dict[str, str], events: list[dict]) -> dict:
+    """Values that a command may leave out, from the incident's own events and the team's files. Raises CannotError."""
 
     def last(column: str, *kinds: str) -> str | None:
         of_kind = (event for event in reversed(events) if event["event_type"] in kinds and event[column])
@@ -124,12 +125,14 @@ def _defaults(given: dict[str, str], events: list[dict]) -> dict:
             raise CannotError(
                 f"The spike type of {given['incidentId']} is not confirmed: confirm it, or name the action."
             )
-        return {"containmentAction": read_containment_map()[spike_type].containment_action}
+        rows = read_rows(settings.team, CONTAINMENT_MAP)
+        return {"containmentAction": next(row.containment_action for row in rows if row.spike_type == spike_type)}
     if given["type"] == "runbook_updated":
         endpoint = (
             given.get("endpointTag") or last("endpoint_tag", "scope_documented") or last("endpoint_tag", "opened")
         )
-        owner = next((row for row in read_endpoint_owners() if row.endpoint_tag == endpoint), None)
+        owners = read_rows(settings.team, ENDPOINT_OWNERS)
+        owner = next((row for row in owners if row.endpoint_tag == endpoint), None)
         if owner is None:
             return {"endpointTag": endpoint}
         about = {"owner": owner.owner, "escalationChannel": owner.escalation_channel, "runbookUrl": owner.runbook_url}

@@ -2,7 +2,7 @@
 
 Producers (budgets, alerts, summaries, failed runs) call `enqueue` with events; runs call `deliver` at their end. outbox.py has
 the rules and what the log (orchestration/ledger.py) adds up to, delivery.py one round of sending, addresses.py the channels' secrets.
-Channels are rows of dbt_project/seeds/notification_channels.csv; docs/operate.md explains them to people.
+Channels are rows of the team's notification_channels.csv; docs/operate.md explains them to people.
 """
 
 from orchestration.notifications.delivery import Delivery, deliver, undelivered

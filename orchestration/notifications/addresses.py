@@ -37,7 +37,7 @@ class Outcome:
 def why_not_addressable(name: str, channel: NotificationChannel | None) -> str | None:
     """The sentence that says what to set so that a channel can be reached; None when it can be tried."""
     if channel is None:
-        return f"No channel is called {name!r}: add it to dbt_project/seeds/notification_channels.csv."
+        return f"No channel is called {name!r}: add it to notification_channels.csv."
     if not os.environ.get(channel.address_variable, "").strip():
         return f"{name} has no address: set {channel.address_variable}."
     return None

@@ -37,7 +37,7 @@ from orchestration.notifications.outbox import (
 from orchestration.plain import for_chat, for_title
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held
-from orchestration.team.notifications import NotificationChannel, read_notification_channels
+from orchestration.team.notifications import NotificationChannel, read_channels
 from orchestration.wording import minute
 
 DEADLINE_SECONDS = 20.0  # what a run may lose to its slowest channel: a small part of its own minutes
@@ -108,7 +108,7 @@ def deliver(
     An earlier instant than that of the outbox's last line counts as that one: what waits goes out, and nothing else is decided.
     """
     began = time.monotonic()
-    channels = read_notification_channels() if channels is None else channels
+    channels = read_channels(settings.team) if channels is None else channels
     folder = outbox_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     try:

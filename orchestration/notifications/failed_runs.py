@@ -8,7 +8,7 @@ from orchestration.notifications.outbox import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError
-from orchestration.team.columns import SeedError
+from orchestration.team.rows import TeamFileError
 
 ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
 
@@ -30,7 +30,7 @@ def tell_on_call(settings: Settings, failed: Iterable[FailedRun]) -> str | None:
     try:
         enqueue(settings, [_event(settings, run) for run in failed])
         deliver(settings)
-    except (SeedError, LockHeldError, OSError) as error:
+    except (TeamFileError, LockHeldError, OSError) as error:
         return f"On-call was not notified of it. {error}"
     return None
 

@@ -30,7 +30,7 @@ from orchestration.ledger import LogReader, json_lines, log_file, one_writer, re
 from orchestration.notifications.addresses import why_not_addressable
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
-from orchestration.team.notifications import SEVERITIES, WEEKDAYS, NotificationChannel, read_notification_channels
+from orchestration.team.notifications import SEVERITIES, WEEKDAYS, NotificationChannel, read_channels
 
 Channels = dict[str, NotificationChannel]
 STALE_AFTER = timedelta(days=7)  # what is a week old informs nobody, and an address set late must not bring a flood
@@ -179,7 +179,7 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
 
     Whatever is too much (a repetition, a cooldown, muted, below the channel's severity) is there too, suppressed, with the reason.
     """
-    channels = read_notification_channels() if channels is None else channels
+    channels = read_channels(settings.team) if channels is None else channels
     counts: Counter = Counter()
     with one_writer(outbox_folder(settings)) as append:
         outbox, lines = load(settings), list[dict[str, Any]]()

@@ -1,25 +1,22 @@
 """alert_rules.csv: which changes of spending are alerts, and where."""
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from orchestration.team.columns import (
     ANY,
-    SEEDS,
     Day,
     NotNegative,
     Positive,
     Ratio,
-    SeedError,
     Share,
     Switch,
     Text,
     Word,
-    duplicates,
-    read_rows,
 )
+from orchestration.team.rows import Found, TeamFile
 
 WATCHED = {
     "cost_drift": {"total", "endpoint", "tenant", "user", "model", "endpoint x model"},
@@ -73,35 +70,25 @@ class AlertRule(BaseModel):
             )
         return self
 
-    @property
-    def scope(self) -> tuple:
-        """The scope of the rule; two rows of one scope would contradict each other."""
-        return (
-            self.alert_type,
-            self.scope_dimension,
-            self.environment,
-            self.data_mode,
-            self.scope_value,
-            self.muted_from,
-        )
 
-
-def read_alert_rules(path: Path = SEEDS / "alert_rules.csv") -> list[AlertRule]:
-    """The current rules. Raises SeedError with a sentence for each mistake, by line."""
-    rules, problems = read_rows(path, AlertRule)
-    problems += duplicates(path, rules, lambda rule: rule.scope, lambda rule: "hold for the same scope")
+def _every_scope_has_limits(rules: list[Found[AlertRule]]) -> Iterable[str]:
     general = {
         (rule.alert_type, rule.scope_dimension): rule
-        for rule in rules.values()
+        for rule in (each.row for each in rules)
         if rule.environment == ANY == rule.scope_value
     }
-    for kind, dimension in sorted({(rule.alert_type, rule.scope_dimension) for rule in rules.values()}):
+    for kind, dimension in sorted({(each.row.alert_type, each.row.scope_dimension) for each in rules}):
         missing = [name for name in LIMITS if getattr(general.get((kind, dimension)), name, None) is None]
         if missing:
-            problems.append(
-                f"{path.name}: {kind} by {dimension} has no row for environment {ANY} and scope_value {ANY} that gives "
+            yield (
+                f"alert_rules.csv: {kind} by {dimension} has no row for environment {ANY} and scope_value {ANY} that gives "
                 f"{', '.join(missing)}: add it, so that every scope has limits."
             )
-    if problems:
-        raise SeedError("\n".join(problems))
-    return list(rules.values())
+
+
+ALERT_RULES = TeamFile(
+    "alert_rules",
+    AlertRule,
+    key=("alert_type", "scope_dimension", "environment", "data_mode", "scope_value", "muted_from"),
+    check=_every_scope_has_limits,
+)

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestration.team.columns import (
-    SEEDS,
     Blank,
     Instant,
     MaybeText,
@@ -17,14 +15,13 @@ from orchestration.team.columns import (
     Number,
     QuarterHour,
     Ratio,
-    SeedError,
     Share,
     Switch,
     Text,
     TimeZone,
-    read_rows,
 )
-from orchestration.team.notifications import read_notification_channels
+from orchestration.team.notifications import NOTIFICATION_CHANNELS
+from orchestration.team.rows import Found, TeamFile
 
 Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
 
@@ -46,7 +43,9 @@ class Budget(BaseModel):
     period: Literal["day", "week", "month", "quarter"]
     time_zone: TimeZone
     limit_usd: Annotated[Decimal, Field(ge=0, max_digits=26, decimal_places=8), Number]
-    warning_ratio: Annotated[Annotated[Decimal, Field(gt=0, le=1, decimal_places=4), Number] | None, Blank]
+    warning_ratio: Annotated[
+        Annotated[Decimal, Field(gt=0, le=1, max_digits=12, decimal_places=4), Number] | None, Blank
+    ]
     carry_over: Annotated[Literal["none", "unused"] | None, Blank]
     valid_from: QuarterHour
     valid_to: Instant
@@ -97,51 +96,32 @@ class BudgetAdjustment(BaseModel):
     approved_by: Text
 
 
-def read_budgets(
-    path: Path = SEEDS / "budgets.csv", channels: Path = SEEDS / "notification_channels.csv"
-) -> list[Budget]:
-    """Every limit of every budget. Raises SeedError with a sentence for each mistake, by line."""
-    rows, problems = read_rows(path, Budget)
-    known = read_notification_channels(channels)
-    problems += [
-        f"{path.name} line {line}: {column} {getattr(row, column)!r} is not a channel of {channels.name}: write one of {', '.join(known)}."
-        for line, row in rows.items()
-        for column in ("channel", "escalation_channel")
-        if getattr(row, column) not in (None, *known)
-    ]
-    by_id: dict[str, list[tuple[int, Budget]]] = {}
-    for line, row in rows.items():
-        by_id.setdefault(row.budget_id, []).append((line, row))
+def _limits_follow_one_another(rows: list[Found[Budget]]) -> Iterable[str]:
+    by_id: dict[str, list[Found[Budget]]] = {}
+    for each in rows:
+        by_id.setdefault(each.row.budget_id, []).append(each)
     for name, limits in by_id.items():
-        problems += _contradictions(path, name, sorted(limits, key=lambda limit: limit[1].valid_from))
-    if problems:
-        raise SeedError("\n".join(problems))
-    return list(rows.values())
+        for earlier, later in pairwise(sorted(limits, key=lambda limit: limit.row.valid_from)):
+            yield from _contradictions(
+                f"budgets.csv lines {earlier.line} and {later.line}, {name}:", earlier.row, later.row
+            )
 
 
-def _contradictions(path: Path, name: str, limits: list[tuple[int, Budget]]) -> Iterable[str]:
-    for (line, earlier), (next_line, later) in pairwise(limits):
-        lines = f"{path.name} lines {line} and {next_line}, {name}:"
-        differing = [key for key, value in earlier.identity.items() if later.identity[key] != value]
-        if differing:
-            yield f"{lines} {', '.join(differing)} differ: another scope or period needs its own budget_id."
-        if earlier.valid_to is None or earlier.valid_to > later.valid_from:
-            yield f"{lines} both hold at {later.valid_from}: set valid_to of the first to {later.valid_from} or earlier."
-        elif earlier.valid_to < later.valid_from:
-            yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or rename the later one."
+def _contradictions(lines: str, earlier: Budget, later: Budget) -> Iterable[str]:
+    differing = [key for key, value in earlier.identity.items() if later.identity[key] != value]
+    if differing:
+        yield f"{lines} {', '.join(differing)} differ: another scope or period needs its own budget_id."
+    if earlier.valid_to is None or earlier.valid_to > later.valid_from:
+        yield f"{lines} both hold at {later.valid_from}: set valid_to of the first to {later.valid_from} or earlier."
+    elif earlier.valid_to < later.valid_from:
+        yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or rename the later one."
 
 
-def read_budget_adjustments(
-    path: Path = SEEDS / "budget_adjustments.csv", budgets: Path = SEEDS / "budgets.csv"
-) -> list[BudgetAdjustment]:
-    """Every adjustment. Raises SeedError with a sentence for each mistake, by line."""
-    rows, problems = read_rows(path, BudgetAdjustment)
-    known = {budget.budget_id for budget in read_budgets(budgets)}
-    problems += [
-        f"{path.name} line {line}: {row.budget_id!r} is not a budget of {budgets.name}: correct the name."
-        for line, row in rows.items()
-        if row.budget_id not in known
-    ]
-    if problems:
-        raise SeedError("\n".join(problems))
-    return list(rows.values())
+BUDGETS = TeamFile(
+    "budgets",
+    Budget,
+    key=("budget_id", "valid_from"),
+    check=_limits_follow_one_another,
+    references={"channel": NOTIFICATION_CHANNELS, "escalation_channel": NOTIFICATION_CHANNELS},
+)
+BUDGET_ADJUSTMENTS = TeamFile("budget_adjustments", BudgetAdjustment, references={"budget_id": BUDGETS})

@@ -1,23 +1,13 @@
-"""Columns of a team's files: their types, and rows read from a file, with a sentence for each mistake that names the line."""
+"""The types of columns in a team's files; what a type does not take is a sentence."""
 
 import re
-from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from orchestration.settings import PROJECT
-from orchestration.team.files import read_table
-
-SEEDS = PROJECT / "dbt_project" / "seeds"
 ANY = "*"
-
-
-class SeedError(ValueError):
-    """A seed that cannot be used; the message has a sentence for each mistake."""
 
 
 def _named(value: str) -> str:
@@ -79,52 +69,6 @@ Switch = Annotated[Annotated[bool, YesOrNo] | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]
 Text = Annotated[str, Field(min_length=1)]
 MaybeText = Annotated[str | None, Blank]
-Row = TypeVar("Row", bound=BaseModel)
 QuarterHour = Annotated[datetime, AfterValidator(_a_quarter_hour), IsoInstant]
 Instant = Annotated[QuarterHour | None, Blank]
 TimeZone = Annotated[str, AfterValidator(_iana_zone)]
-
-
-def rows_by(path: Path, kind: type[Row], key: str, needed: Iterable[str] = ()) -> list[Row]:
-    """Rows of which each has a key of its own, and every key that is needed has one. Raises SeedError."""
-    rows, problems = read_rows(path, kind)
-    problems += duplicates(path, rows, lambda row: getattr(row, key), lambda row: f"are both {getattr(row, key)}")
-    named = {getattr(row, key) for row in rows.values()}
-    missing = [name for name in needed if name not in named]
-    if missing and not problems:  # a row with a mistake in it is not missing
-        problems.append(
-            f"{path.name} has no row for {', '.join(missing)}: add one, so that everybody knows what to do."
-        )
-    if problems:
-        raise SeedError("\n".join(problems))
-    return list(rows.values())
-
-
-def duplicates(
-    path: Path, rows: dict[int, Row], key: Callable[[Row], object], what: Callable[[Row], str]
-) -> Iterable[str]:
-    """A sentence for each line whose key an earlier one has."""
-    first: dict[object, int] = {}
-    for line, row in rows.items():
-        if first.setdefault(key(row), line) != line:
-            yield f"{path.name} lines {first[key(row)]} and {line} {what(row)}: keep one of them."
-
-
-def read_rows(path: Path, kind: type[Row]) -> tuple[dict[int, Row], list[str]]:
-    """Rows by line number, and a sentence for each line that is not one."""
-    table, problems = read_table(path)
-    rows = {}
-    for line, fields in table.items():
-        try:
-            rows[line] = kind.model_validate(fields)
-        except ValidationError as error:
-            problems += [f"{path.name} line {line}: {sentence}" for sentence in _sentences(error)]
-    return rows, problems
-
-
-def _sentences(error: ValidationError) -> Iterable[str]:
-    for detail in error.errors():
-        column = f"{detail['loc'][0]}: " if detail["loc"] else ""
-        is_address = "://" in str(detail["input"])  # never repeated: it may hold a password
-        found = "" if detail["type"] == "value_error" or is_address else f" (found {detail['input']!r})"
-        yield f"{column}{detail['msg'].removeprefix('Value error, ')}{found}."

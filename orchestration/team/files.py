@@ -1,12 +1,14 @@
-"""A CSV file as a person, or a spreadsheet, saved it: read as dbt reads it, or refused with a sentence that names line and column.
+"""A CSV file as a person, or a spreadsheet, saved it: read, or refused with a sentence that names line and column.
 
-dbt copies the file into a table as it stands. So what a spreadsheet adds or loses (another encoding, semicolons, empty rows and
-columns, spaces that nobody sees) is refused here where it would mean something else there. A byte order mark and CRLF are harmless.
+What a spreadsheet adds or loses (another encoding, semicolons, empty rows and columns, spaces that nobody sees) is refused, because it
+would mean something else. A byte order mark and CRLF are harmless. A row whose first field is `#`, or begins with `# `, is a comment:
+a spreadsheet shows it as a row and saves it as one. A name such as `#costs` is not a comment.
 """
 
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SAVE_AS = "save it as `CSV UTF-8 (comma delimited)`"
@@ -14,25 +16,45 @@ OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 Fields = dict[str, str]
 
 
-def read_table(path: Path) -> tuple[dict[int, Fields], list[str]]:
-    """The rows by line number, and a sentence for each thing that keeps the file or a row from being read."""
-    content = path.read_bytes()
+@dataclass
+class Table:
+    """What a file holds: its columns, the rows by line number, and a sentence for each thing that keeps it or a row from being read."""
+
+    columns: list[str] = field(default_factory=list)
+    header_line: int = 1
+    rows: dict[int, Fields] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_table(path: Path) -> Table:
+    """Reads a file; what is wrong with it is in `problems`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return Table(problems=[f"{path.name} cannot be read: {error.strerror}."])
     problem = _why_no_text(path.name, content)
     if problem:
-        return {}, [problem]
+        return Table(problems=[problem])
+    table = Table()
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-    rows: dict[int, Fields] = {}
     try:
-        header = next(reader, [])
-        problems = [f"{path.name} line 1: {sentence}" for sentence in _in_header(header)]
-        for fields in () if problems else reader:
-            wrong = list(_in_row(header, fields))
-            problems += [f"{path.name} line {reader.line_num}: {sentence}" for sentence in wrong]
-            if fields and not wrong:
-                rows[reader.line_num] = dict(zip(header, fields, strict=True))
+        table.columns = next((fields for fields in reader if fields and not _is_comment(fields)), [])
+        table.header_line = reader.line_num or 1
+        table.problems = [f"{path.name} line {table.header_line}: {sentence}" for sentence in _in_header(table.columns)]
+        for fields in () if table.problems else reader:
+            if not fields or _is_comment(fields):
+                continue
+            wrong = list(_in_row(table.columns, fields))
+            table.problems += [f"{path.name} line {reader.line_num}: {sentence}" for sentence in wrong]
+            if not wrong:
+                table.rows[reader.line_num] = dict(zip(table.columns, fields, strict=True))
     except csv.Error as error:
-        return rows, [f"{path.name} line {reader.line_num}: {error}: look for a quotation mark that is not closed."]
-    return rows, problems
+        table.problems = [f"{path.name} line {reader.line_num}: {error}: look for a quotation mark that is not closed."]
+    return table
+
+
+def _is_comment(fields: list[str]) -> bool:
+    return fields[0] == "#" or fields[0].startswith("# ")
 
 
 def _why_no_text(name: str, content: bytes) -> str | None:
@@ -83,9 +105,9 @@ def _in_header(header: list[str]) -> Iterator[str]:
 
 
 def _in_row(header: list[str], fields: list[str]) -> Iterator[str]:
-    if fields and not any(field.strip() for field in fields):
+    if not any(field.strip() for field in fields):
         yield "the row is empty: delete it."
-    elif fields and len(fields) != len(header):
+    elif len(fields) != len(header):
         yield (
             f"it has {len(fields)} fields, and there are {len(header)} columns: write a decimal point instead of a comma, "
             "and put text that holds a comma in double quotes."

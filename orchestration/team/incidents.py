@@ -1,11 +1,12 @@
 """containment_map.csv and endpoint_owners.csv: what to do about a spike of spending, and who owns an endpoint."""
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from orchestration.team.columns import SEEDS, Blank, Day, MaybeText, Text, rows_by
+from orchestration.team.columns import Blank, Day, MaybeText, Text
+from orchestration.team.rows import Found, TeamFile
 
 # What may have made spending rise; macro spike_type decides which it was, containment_map.csv says what to do about it.
 SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
@@ -46,12 +47,11 @@ class EndpointOwner(BaseModel):
     runbook_reviewed_on: Day
 
 
-def read_containment_map(path: Path = SEEDS / "containment_map.csv") -> dict[str, Containment]:
-    """What to do about each spike type. Raises SeedError with a sentence for each mistake, by line."""
-    rows = rows_by(path, Containment, "spike_type", SPIKE_TYPES)
-    return {row.spike_type: row for row in rows}
+def _every_spike_type_has_a_row(rows: list[Found[Containment]]) -> Iterable[str]:
+    missing = [kind for kind in SPIKE_TYPES if kind not in {each.row.spike_type for each in rows}]
+    if missing:
+        yield f"containment_map.csv has no row for {', '.join(missing)}: add one, so that everybody knows what to do."
 
 
-def read_endpoint_owners(path: Path = SEEDS / "endpoint_owners.csv") -> list[EndpointOwner]:
-    """Who owns which endpoint. Raises SeedError with a sentence for each mistake, by line."""
-    return rows_by(path, EndpointOwner, "endpoint_tag")
+CONTAINMENT_MAP = TeamFile("containment_map", Containment, key=("spike_type",), check=_every_spike_type_has_a_row)
+ENDPOINT_OWNERS = TeamFile("endpoint_owners", EndpointOwner, key=("endpoint_tag",))

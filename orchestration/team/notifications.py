@@ -1,12 +1,14 @@
 """notification_channels.csv: where messages go, when, and who is notified next."""
 
+from collections.abc import Iterable
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from orchestration.team.columns import SEEDS, Blank, Day, Number, SeedError, Text, TimeZone, duplicates, read_rows
+from orchestration.team.columns import Blank, Day, Number, Text, TimeZone
+from orchestration.team.rows import Found, TeamFile, read_rows
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Severity = Literal["info", "warning", "critical"]  # in order
@@ -71,17 +73,21 @@ class NotificationChannel(BaseModel):
         return self
 
 
-def read_notification_channels(path: Path = SEEDS / "notification_channels.csv") -> dict[str, NotificationChannel]:
-    """The channels by name. Raises SeedError with a sentence for each mistake, by line."""
-    rows, problems = read_rows(path, NotificationChannel)
-    problems += duplicates(path, rows, lambda row: row.channel, lambda row: f"are both {row.channel}")
-    channels = dict.fromkeys(row.channel for row in rows.values())
-    for line, row in rows.items():
-        if row.escalate_to and row.escalate_to not in channels:
-            problems.append(
-                f"{path.name} line {line}: escalate_to: {row.escalate_to!r} is not a channel of this file: "
+def _escalations_lead_somewhere(rows: list[Found[NotificationChannel]]) -> Iterable[str]:
+    channels = [each.row.channel for each in rows]
+    for each in rows:
+        if each.row.escalate_to and each.row.escalate_to not in channels:
+            yield (
+                f"{each.place}: escalate_to: {each.row.escalate_to!r} is not a channel of this file: "
                 f"write one of {', '.join(channels)}."
             )
-    if problems:
-        raise SeedError("\n".join(problems))
-    return {row.channel: row for row in rows.values()}
+
+
+NOTIFICATION_CHANNELS = TeamFile(
+    "notification_channels", NotificationChannel, key=("channel",), check=_escalations_lead_somewhere
+)
+
+
+def read_channels(folder: Path) -> dict[str, NotificationChannel]:
+    """The channels by name. Raises TeamFileError with a sentence for each mistake, by line."""
+    return {row.channel: row for row in read_rows(folder, NOTIFICATION_CHANNELS)}

@@ -1,4 +1,4 @@
-{#- Every threshold and lookback of the alerts that a team does not tune by a rule (seeds/alert_rules.csv): its
+{#- Every threshold and lookback of the alerts that a team does not tune by a rule (alert_rules.csv): its
     value, its unit, and why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen
     ones (make bench-alerts, docs/alerts.md); measurements of a single one are given with it. -#}
 {% macro alert_parameters() %}

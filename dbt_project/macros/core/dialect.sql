@@ -66,6 +66,17 @@
     }}
 {% endmacro %}
 
+{#- A hash of the rows of a relation, in whatever order. -#}
+{% macro hash_of_rows(relation) %} {{ return(adapter.dispatch("hash_of_rows")(relation)) }} {% endmacro %}
+{% macro default__hash_of_rows(relation) %} {{ missing_leaf("hash_of_rows") }} {% endmacro %}
+{% macro duckdb__hash_of_rows(relation) %}
+    {%- set hashed -%}
+        select md5(coalesce(string_agg(text, ',' order by text), ''))
+        from (select cast(found as varchar) as text from {{ relation }} as found)
+    {%- endset -%}
+    {{ return(run_query(hashed).columns[0].values()[0]) }}
+{% endmacro %}
+
 {% macro file_exists(path) %} {{ return(adapter.dispatch("file_exists")(path)) }} {% endmacro %}
 {% macro default__file_exists(path) %} {{ missing_leaf("file_exists") }} {% endmacro %}
 {% macro duckdb__file_exists(path) %}

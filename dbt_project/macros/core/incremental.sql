@@ -149,16 +149,17 @@
 
 {% macro model_node(name) %} {{ return(graph.nodes["model." ~ project_name ~ "." ~ name]) }} {% endmacro %}
 
-{#- Hash of the code that makes a model's rows: its own file, every upstream model and seed, and the macros of macros/core and of
-    the subjects that these reach. An edit of a weekly sentence rebuilds the weekly models and nothing else. -#}
+{#- Hash of what makes a model's rows besides its dates: its own file, every upstream model, the rows of the team's files that these
+    read, and the macros of macros/core and of the subjects that they reach. An edit of a weekly sentence rebuilds the weekly models
+    and nothing else, and so does a new owner rebuild what shows owners. -#}
 {% macro code_fingerprint(node) %}
     {%- set code = {"macros/core": macros_by_subject().core.hash} -%}
     {%- do code.update(code_reached(node.unique_id)) -%}
     {{ return(local_md5(code.items() | sort | string)) }}
 {% endmacro %}
 
-{#- Hashes of the files that a node is made from, upstream ones included, by node or folder of macros. Each node is asked for once
-    in a run: models share most of what is upstream. -#}
+{#- Hashes of what a node is made from, upstream included: files of code by node or folder of macros, tables of the team by source.
+    Each node is asked for once in a run: models share most of what is upstream. -#}
 {% macro code_reached(unique_id) %}
     {%- set known = of_this_run("code reached") -%}
     {%- if unique_id not in known -%}
@@ -172,9 +173,20 @@
         {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
             {%- do found.update(known[parent] if parent in known else code_reached(parent)) -%}
         {%- endfor -%}
+        {%- for parent in node.depends_on.nodes if parent in graph.sources -%}
+            {%- set source = graph.sources[parent] -%}
+            {%- if source.source_name == "team" -%}
+                {%- do found.update({parent: team_table_hash(source.name)}) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- do known.update({unique_id: found}) -%}
     {%- endif -%}
     {{ return(known[unique_id]) }}
+{% endmacro %}
+
+{#- Hash of the rows of one of the team's files, in whatever order; none before the first run. -#}
+{% macro team_table_hash(name) %}
+    {{ return(hash_of_rows(parquet_files([team_file(name)])) if file_exists(team_file(name)) else "") }}
 {% endmacro %}
 
 {#- By folder of macros/: the hash of its code, the ids of its macros, and the folders that these reach, their own

@@ -105,3 +105,15 @@
 
 {#- Whether a file of the ledger exists: it is created with its first line. -#}
 {% macro ledger_has(file) %} {{ return(execute and file_exists(data_root() ~ "/ledger/" ~ file)) }} {% endmacro %}
+
+{#- The table of one of the team's files. Every run writes it before dbt starts. -#}
+{% macro team_table(name) %}
+    {%- do source("team", name) -%}
+    {%- set file = team_file(name) -%}
+    {%- if execute and not file_exists(file) -%}
+        {{ exceptions.raise_compiler_error(file ~ " does not exist: `make run` writes it.") }}
+    {%- endif -%}
+    {{ return(parquet_files([file])) }}
+{% endmacro %}
+
+{% macro team_file(name) %} {{ return(data_root() ~ "/state/team/" ~ name ~ ".parquet") }} {% endmacro %}

@@ -95,8 +95,8 @@ select
     days.input_fingerprint
 from {{ ref("int_alerts") }} as opened
 left join {{ ref("int_alert_links") }} as links on opened.alert_id = links.alert_id
-left join {{ ref("containment_map") }} as containment on opened.spike_type = containment.spike_type
+left join {{ ref("stg_containment_map") }} as containment on opened.spike_type = containment.spike_type
 left join
-    {{ ref("endpoint_owners") }} as owners
+    {{ ref("stg_endpoint_owners") }} as owners
     on coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) = owners.endpoint_tag
 left join {{ ref("alert_signal_days") }} as days on opened.onset_date = days.event_date

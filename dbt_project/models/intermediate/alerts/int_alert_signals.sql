@@ -48,7 +48,7 @@ with
             case when scope_value = '*' then 0 else 4 end
             + case when environment = '*' then 0 else 2 end
             + case when data_mode = '*' then 0 else 1 end as specificity
-        from {{ ref("alert_rules") }}
+        from {{ ref("stg_alert_rules") }}
     ),
 
     ruled as (

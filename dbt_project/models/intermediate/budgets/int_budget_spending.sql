@@ -10,7 +10,7 @@ with
             adjustments.budget_id,
             {{ quarter_hour(utc_time("adjustments.effective_at", "budgets.time_zone")) }} as quarter_at,
             adjustments.amount_usd
-        from {{ ref("budget_adjustments") }} as adjustments
+        from {{ ref("stg_budget_adjustments") }} as adjustments
         inner join budgets on adjustments.budget_id = budgets.budget_id
     ),
 

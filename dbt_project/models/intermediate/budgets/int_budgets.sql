@@ -1,9 +1,9 @@
 {{ config(materialized="view") }}
--- Limits with defaults for what the seed leaves blank, and the instants between which
+-- Limits with defaults for what the file leaves blank, and the instants between which
 -- each holds.
 {%- set defaults = budget_defaults() %}
 {%- set warning_ratio = "coalesce(warning_ratio, cast(" ~ defaults.warning_ratio ~ " as decimal(12, 4)))" %}
-with budgets as (select * from {{ ref("budgets") }})
+with budgets as (select * from {{ ref("stg_budgets") }})
 
 select
     budget_id,

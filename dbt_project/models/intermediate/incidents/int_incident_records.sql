@@ -58,6 +58,6 @@ select
 from states
 left join {{ ref("int_incident_costs") }} as costs on states.incident_id = costs.incident_id
 left join {{ ref("int_problem_names") }} as names on states.problem_id = names.problem_id
-left join {{ ref("containment_map") }} as containment on states.spike_type = containment.spike_type
+left join {{ ref("stg_containment_map") }} as containment on states.spike_type = containment.spike_type
 left join runbooks on coalesce(nullif(states.endpoint_tag, 'none'), names.endpoint_tag) = runbooks.endpoint_tag
 left join refused on states.incident_id = refused.incident_id

@@ -1,7 +1,7 @@
--- The runbook of each endpoint with an owner, when it was last reviewed (by the seed or
+-- The runbook of each endpoint with an owner, when it was last reviewed (by the file or
 -- by an incident's event), and whether an incident on the endpoint came after that.
 with
-    owners as (select * from {{ ref("endpoint_owners") }}),
+    owners as (select * from {{ ref("stg_endpoint_owners") }}),
 
     events as (select * from {{ ref("int_incident_events") }} where is_applied),
 

@@ -1,4 +1,4 @@
--- What a person pastes into pricing/overrides/<file>.yml: an alias to the catalogue's
+-- What a person pastes into prices/<file>.yml: an alias to the catalogue's
 -- name of the same model, or prices to fill in for what the model was used for. Names
 -- come from senders: each is written as a JSON text, which YAML reads as it is.
 {%- set quoted -%}

@@ -113,4 +113,4 @@ from aged
 left join {{ ref("int_exposure") }} as exposure using ({{ model_key | join(", ") }})
 left join {{ ref("int_override_snippets") }} as snippets using (provider, model)
 left join main_endpoint using ({{ model_key | join(", ") }})
-left join {{ ref("endpoint_owners") }} as owners on main_endpoint.endpoint_tag = owners.endpoint_tag
+left join {{ ref("stg_endpoint_owners") }} as owners on main_endpoint.endpoint_tag = owners.endpoint_tag

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: inclusive token counts, one identity scope. Sources that
--- see the same calls share a scope by seed. Lines that were set aside are not
--- deliveries; while nobody ever set one aside nothing is looked up.
+-- see the same calls share a scope by source_precedence.csv. Lines that were set aside
+-- are not deliveries; while nobody ever set one aside nothing is looked up.
 -- depends_on: {{ ref("int_set_aside") }}
 with
     deliveries as (
@@ -20,9 +20,9 @@ with
         {% endif %}
     ),
 
-    precedence as (select * from {{ ref("source_precedence") }}),
+    precedence as (select * from {{ ref("stg_source_precedence") }}),
 
-    identities as (select * from {{ ref("identity_map") }}),
+    identities as (select * from {{ ref("stg_identity_map") }}),
 
     inclusive as (
         select

@@ -50,8 +50,8 @@ with
             endpoints on recurrence.problem_id = endpoints.problem_id and recurrence.week_start = endpoints.week_start
         left join
             incidents on recurrence.problem_id = incidents.problem_id and recurrence.week_start = incidents.week_start
-        left join {{ ref("endpoint_owners") }} as owners on endpoints.endpoint_tag = owners.endpoint_tag
-        left join {{ ref("containment_map") }} as containment on problems.spike_type = containment.spike_type
+        left join {{ ref("stg_endpoint_owners") }} as owners on endpoints.endpoint_tag = owners.endpoint_tag
+        left join {{ ref("stg_containment_map") }} as containment on problems.spike_type = containment.spike_type
     )
 
 select

@@ -1,14 +1,12 @@
-"""Team files as spreadsheets save them: read as dbt reads them, or refused with file, line and column."""
+"""Team files as people and spreadsheets save them: read, or refused with file, line and column."""
 
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from orchestration.team.columns import SEEDS, SeedError
-from orchestration.team.files import read_table
-from orchestration.team.incidents import read_endpoint_owners
-from orchestration.team.notifications import read_notification_channels
+from orchestration.team.incidents import ENDPOINT_OWNERS
+from orchestration.team.notifications import read_channels
+from orchestration.team.rows import SHIPPED, TeamFileError, read_rows
 from pricing.override_files import OverrideError, load_overrides
 
 HEADER = "endpoint_tag,owner,runbook_url,escalation_channel,runbook_reviewed_on"
@@ -29,20 +27,24 @@ def saved(folder: Path, content: bytes, name: str = "endpoint_owners.csv") -> Pa
         f"{HEADER}\n{ROW}",
         f"{HEADER}\n\n{ROW}\n\n",
         f'{HEADER}\n"search.answer","team-search","","oncall","2026-11-01"\n',
-        f"{HEADER}\n{ROW.replace('team-search', 'Müller 東京')}\n",
-        f"{HEADER}\n{ROW.replace('team-search', chr(34) + 'Müller, Jo' + chr(34))}\n",
+        f"# who owns what\n{HEADER}\n# chat.reply,team-chat,,,\n{ROW}\n",
+        f'{HEADER}\n"# a comment, as a spreadsheet saves it",,,,\n#,,,,\n{ROW}\n',
     ],
 )
-def test_what_is_read_here_is_what_dbt_copies(tmp_path, content):
-    path = saved(tmp_path, content.encode())
-    rows, problems = read_table(path)
-    assert problems == []
-    with duckdb.connect() as database:
-        database.execute(f"create table owners ({', '.join(f'{name} varchar' for name in HEADER.split(','))})")
-        database.execute(f"copy owners from '{path}' (format csv, header true, delimiter ',')")
-        copied = [tuple(value or "" for value in row) for row in database.execute("from owners").fetchall()]
-    assert [tuple(row.values()) for row in rows.values()] == copied
-    assert [row.endpoint_tag for row in read_endpoint_owners(path)] == ["search.answer"]
+def test_what_a_person_or_a_spreadsheet_saved_is_read(tmp_path, content):
+    [row] = read_rows(saved(tmp_path, content.encode()).parent, ENDPOINT_OWNERS)
+    assert row.model_dump(exclude={"runbook_reviewed_on"}) == {
+        "endpoint_tag": "search.answer",
+        "owner": "team-search",
+        "runbook_url": None,
+        "escalation_channel": "oncall",
+    }
+
+
+def test_names_are_kept_as_they_are(tmp_path):
+    content = f'{HEADER}\n#costs,"Müller, Jo",,東京,\n'
+    [row] = read_rows(saved(tmp_path, content.encode()).parent, ENDPOINT_OWNERS)
+    assert (row.endpoint_tag, row.owner, row.escalation_channel) == ("#costs", "Müller, Jo", "東京")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,10 @@ def test_what_is_read_here_is_what_dbt_copies(tmp_path, content):
         (f"{HEADER}\nsearch.\u200banswer,x,,,\n".encode(), "endpoint_tag: 'search.\\u200banswer' holds"),
         (f"{HEADER.replace('owner,', 'owner ,')}\n{ROW}\n".encode(), "the name of column 2 is 'owner '"),
         (f"{HEADER.replace('owner,', 'endpoint_tag,')}\n{ROW}\n".encode(), "two columns are called endpoint_tag"),
+        (f"# ours\n{HEADER.replace('runbook_url,', 'wiki,')}\n{ROW}\n".encode(), "line 2: there is no column 'wiki': the columns are"),
+        (f"{HEADER.replace('owner,', 'owners,')}\n{ROW}\n".encode(), "line 1: there is no column 'owners': did you mean owner?"),
+        (b"endpoint_tag,escalation_channel\na,b\n", "line 1: the column owner is missing: add it."),
+        (b"# only comments\n", "the file is empty"),
         (f'{HEADER}\n"{ROW}\n'.encode(), "look for a quotation mark that is not closed"),
         (f"{HEADER}\n{ROW.replace('2026-11-01', '1/3/2026')}\n".encode(), "reviewed_on: '1/3/2026' is not a date: write it as 2026-03-01"),
         (f"{HEADER}\n{ROW.replace('2026-11-01', '46082')}\n".encode(), "runbook_reviewed_on: '46082' is not a date"),
@@ -69,17 +75,17 @@ def test_what_is_read_here_is_what_dbt_copies(tmp_path, content):
     ],
 )  # fmt: skip
 def test_what_a_spreadsheet_did_to_a_file_is_a_sentence(tmp_path, content, sentence):
-    with pytest.raises(SeedError) as mistake:
-        read_endpoint_owners(saved(tmp_path, content))
+    with pytest.raises(TeamFileError) as mistake:
+        read_rows(saved(tmp_path, content).parent, ENDPOINT_OWNERS)
     assert sentence in str(mistake.value)
 
 
 @pytest.mark.parametrize("number", ["1 000", "1,5", "1_000", "60 %", "$60", "inf", "six"])
 def test_a_number_is_written_as_sql_reads_it(tmp_path, number):
-    shipped = (SEEDS / "notification_channels.csv").read_text()
-    path = saved(tmp_path, shipped.replace(",UTC,60,30,", f',UTC,"{number}",30,').encode(), "notification_channels.csv")
-    with pytest.raises(SeedError, match=r"line 2: cooldown_minutes: .* is not a number: write it as 1234\.5"):
-        read_notification_channels(path)
+    shipped = (SHIPPED / "notification_channels.csv").read_text()
+    saved(tmp_path, shipped.replace(",UTC,60,30,", f',UTC,"{number}",30,').encode(), "notification_channels.csv")
+    with pytest.raises(TeamFileError, match=r"line 2: cooldown_minutes: .* is not a number: write it as 1234\.5"):
+        read_channels(tmp_path)
 
 
 def test_overrides_in_another_encoding_are_a_sentence(tmp_path):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.team.budgets import Budget, read_budget_adjustments, read_budgets
-from orchestration.team.columns import SEEDS, SeedError
+from demo import TEAM as DEMO_TEAM
+from orchestration.team.budgets import BUDGETS, Budget
+from orchestration.team.folder import read_folder
+from orchestration.team.rows import TeamFileError, read_rows
 
 ROW = dict.fromkeys(Budget.model_fields, "") | {
     "budget_id": "search-month", "environments": "prod", "endpoint_tag": "search.answer", "period": "month",
@@ -14,22 +16,23 @@ ROW = dict.fromkeys(Budget.model_fields, "") | {
 }  # fmt: skip
 
 
-def written(path: Path, *rows: dict) -> Path:
-    with path.open("w", newline="") as file:
+def team(folder: Path, *rows: dict) -> Path:
+    """A team folder with these budgets."""
+    with (folder / "budgets.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(ROW))
         writer.writeheader()
         writer.writerows(rows)
-    return path
+    return folder
 
 
-def test_the_budgets_we_ship_are_sound():
-    assert {budget.period for budget in read_budgets()} <= {"day", "week", "month", "quarter"}
-    assert read_budget_adjustments() == []
+def test_we_ship_no_budget_and_those_of_the_demo_are_sound(tmp_path):
+    assert read_rows(tmp_path, BUDGETS) == []
+    assert {budget.period for budget in read_rows(DEMO_TEAM, BUDGETS)} == {"week", "month"}
 
 
 def test_a_limit_may_follow_another(tmp_path):
     first, then = ROW | {"valid_to": "2026-06-15"}, ROW | {"valid_from": "2026-06-15", "limit_usd": "200"}
-    assert [budget.limit_usd for budget in read_budgets(written(tmp_path / "budgets.csv", first, then))] == [100, 200]
+    assert [budget.limit_usd for budget in read_rows(team(tmp_path, first, then), BUDGETS)] == [100, 200]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,8 @@ def test_a_limit_may_follow_another(tmp_path):
         ([{"valid_from": "2026-01-01T10:07"}], "line 2: valid_from: 2026-01-01 10:07:00 is not a local quarter-hour: write 2026-11-01, or"),
         ([{"valid_to": "2025-12-31"}], "line 2: valid_to 2025-12-31 00:00:00 is not after valid_from 2026-01-01 00:00:00"),
         ([{"owner": ""}], "line 2: owner: String should have at least 1 character"),
-        ([{"channel": "pigeon"}], "line 2: channel 'pigeon' is not a channel of notification_channels.csv: write one of oncall, "),
+        ([{"channel": "pigeon"}], "line 2: channel 'pigeon' is not in notification_channels.csv: write one of oncall, "),
+        ([{}, {}], "budgets.csv lines 2 and 3 are both search-month, 2026-01-01 00:00:00: keep one of them."),
         ([{}, {"valid_from": "2026-06-01"}], "lines 2 and 3, search-month: both hold at 2026-06-01 00:00:00: set valid_to of the first to"),
         ([{"valid_to": "2026-05-01"}, {"valid_from": "2026-06-01"}], "search-month: no limit holds from 2026-05-01 00:00:00 to 2026-06-01"),
         (
@@ -55,8 +59,8 @@ def test_a_limit_may_follow_another(tmp_path):
     ],
 )  # fmt: skip
 def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, rows, sentence):
-    with pytest.raises(SeedError) as mistake:
-        read_budgets(written(tmp_path / "budgets.csv", *[ROW | row for row in rows]))
+    with pytest.raises(TeamFileError) as mistake:
+        read_folder(team(tmp_path, *[ROW | row for row in rows]))
     assert sentence in str(mistake.value)
 
 
@@ -65,18 +69,15 @@ def test_a_mistake_is_a_sentence_that_names_its_line(tmp_path, rows, sentence):
     [
         (
             "search-week,2026-11-01,-5,refund,cfo",
-            "line 2: 'search-week' is not a budget of budgets.csv: correct the name.",
+            "line 2: budget_id 'search-week' is not in budgets.csv: write one of search-month.",
         ),
-        (
-            "workspace-month,2026-11-01,much,refund,cfo",
-            "line 2: amount_usd: 'much' is not a number: write it as 1234.5",
-        ),
-        ("workspace-month,2026-11-01,-5,refund,", "line 2: approved_by: String should have at least 1 character"),
+        ("search-month,2026-11-01,much,refund,cfo", "line 2: amount_usd: 'much' is not a number: write it as 1234.5"),
+        ("search-month,2026-11-01,-5,refund,", "line 2: approved_by: String should have at least 1 character"),
     ],
 )
 def test_an_adjustment_needs_a_budget_an_amount_and_a_name(tmp_path, line, sentence):
-    header = (SEEDS / "budget_adjustments.csv").read_text().splitlines()[0]
+    header = "budget_id,effective_at,amount_usd,reason,approved_by"
     (tmp_path / "budget_adjustments.csv").write_text(f"{header}\n{line}\n")
-    with pytest.raises(SeedError) as mistake:
-        read_budget_adjustments(tmp_path / "budget_adjustments.csv")
+    with pytest.raises(TeamFileError) as mistake:
+        read_folder(team(tmp_path, ROW))
     assert sentence in str(mistake.value)

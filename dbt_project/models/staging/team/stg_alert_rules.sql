@@ -1,0 +1,1 @@
+with source as (select * from {{ team_table("alert_rules") }}) select * from source

@@ -1,0 +1,23 @@
+"""What a team edits, checked and made into the tables that every subject may read."""
+
+import dagster as dg
+
+from orchestration.defs.metadata import preview
+from orchestration.settings import Settings
+from orchestration.team.rows import TeamFileError
+from orchestration.team.tables import write_team_tables
+
+
+@dg.asset(group_name="team", kinds={"python", "parquet"}, owners=["team:data-platform"])
+def team_files(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One table per file of the team's folder: its rows, and the shipped defaults that none of them replaces."""
+    try:
+        tables = write_team_tables(settings)
+    except TeamFileError as mistakes:
+        raise dg.Failure(str(mistakes), allow_retries=False) from None
+    rows = [
+        {"file": table.name, "rows": table.rows, "defaults": table.shipped_rows, "changed": table.is_changed}
+        for table in tables
+    ]
+    changed = ", ".join(table.name for table in tables if table.is_changed) or "-"
+    return dg.MaterializeResult(metadata={"folder": str(settings.team), "changed": changed, "files": preview(rows)})

@@ -12,9 +12,9 @@ takes (parsing, tests) is the same on both sides and left out: it would only bri
 the SQL prices every attempt and stores nothing: it sums each cost and counts each piece of evidence, so that none is
 left out, joins included. Both sides start from attempts in memory. The library is called as its documentation says
 (`calc_price(usage, model_ref, provider_id=...)`) and keeps its own cache of the models it has found. It prices on one
-core, as a loop over rows does, and DuckDB on as many as the settings give: the ratio per core is printed beside.
+core, as a loop over rows does, and DuckDB on as many as the settings give: the ratio per core is printed too.
 
-The sides run in turn, because whatever else the machine does then meets both; CPU seconds are printed beside the wall's.
+The sides run in turn, because whatever else the machine does then meets both; CPU seconds are printed next to the wall's.
 """
 
 import argparse

@@ -2,12 +2,14 @@
 
 import os
 import platform
+import textwrap
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 GOALS = {"ratio": 1.5, "peak_bytes": 5e9, "day_ratio": 1.2}
 LONGEST_NODES = 10
+WIDTH = 120  # of a line of docs
 
 
 def markdown(figures: dict) -> str:
@@ -18,8 +20,8 @@ def markdown(figures: dict) -> str:
 def _title(figures: dict) -> str:
     runs, asked = len(figures["product"]), figures["asked"]
     command = f"python -m benchmarks --events {asked['events']} --days {asked['days']} --format {asked['format']}"
-    return (
-        f"# Benchmark\n\n`{command}` on {datetime.now(UTC).date()}: {_machine()}. "
+    return "# Benchmark\n\n" + _wrapped(
+        f"`{command}` on {datetime.now(UTC).date()}: {_machine()}. "
         f"Load average {figures['load_before']:.1f} before and {figures['load_after']:.1f} after (where that is above "
         f"the number of cores, other work slowed both sides). {runs} run{'s' if runs > 1 else ''} of each side, in turn; every ratio "
         "is of figures from this one benchmark. The landing files were in the page cache."
@@ -94,7 +96,11 @@ def _sides(figures: dict) -> str:
 def _nodes(title: str, notes: dict) -> str:
     longest = list(notes["nodes"].items())[:LONGEST_NODES]
     kinds = ", ".join(f"{kind} {seconds} s" for kind, seconds in notes["kinds"].items())
-    return f"{title} ({kinds}): " + ", ".join(f"{name} {seconds} s" for name, seconds in longest) + "."
+    return _wrapped(f"{title} ({kinds}): " + ", ".join(f"{name} {seconds} s" for name, seconds in longest) + ".")
+
+
+def _wrapped(paragraph: str) -> str:
+    return textwrap.fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _days(figures: dict) -> str:

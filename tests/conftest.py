@@ -105,9 +105,9 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The project's real test data, which stands beside the checkout for developers and CI."""
+    """The project's real test data, which only developers and CI have next to the checkout."""
     if not SHARED.exists():
-        pytest.skip(f"{SHARED} stands beside the checkout only for developers and CI.")
+        pytest.skip(f"{SHARED} is there only for developers and CI.")
     return SHARED / "data"
 
 

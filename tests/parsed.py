@@ -1,6 +1,6 @@
 """dbt parses the project once for all data roots of a test run, which halves the time of a build in a new one.
 
-dbt keeps what it parsed beside its other working files and trusts it as long as project and connection are the same. A test
+dbt keeps what it parsed among its other working files and trusts it as long as project and connection are the same. A test
 has a root of its own, so another connection, though nothing that is parsed depends on it: the kept file is lent to the new root
 with that root's hash. Were the hash ever wrong, dbt would say so and parse anew.
 """
@@ -41,9 +41,9 @@ def keep(settings: Settings) -> None:
     parsed = parsed_at(settings)
     if parsed.exists() and not any(_kept().glob("*.msgpack")):
         _kept().mkdir(parents=True, exist_ok=True)
-        beside = _kept() / f".{os.getpid()}"
-        beside.write_bytes(parsed.read_bytes())
-        os.replace(beside, _kept() / f"{_connection_hash(settings)}.msgpack")
+        unfinished = _kept() / f".{os.getpid()}"
+        unfinished.write_bytes(parsed.read_bytes())
+        os.replace(unfinished, _kept() / f"{_connection_hash(settings)}.msgpack")
 
 
 @cache

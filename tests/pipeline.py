@@ -53,7 +53,7 @@ class Pipeline:
         keep(self.settings)
 
     def price(self) -> None:
-        """Load, price, build the fact and what stands beside it, without tests: for stories that end with a cost."""
+        """Load, price, build the fact, the price book and their queues, without tests: for stories that end with a cost."""
         self.build(*WITHOUT_TESTS, "--select", "+fct_attempts", "+price_book", "+unpriced_models", "+rejected_events")
 
     def run(self, *arguments: str) -> None:

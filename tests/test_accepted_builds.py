@@ -123,7 +123,7 @@ def quantities() -> list[dict]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("accepted") / "data")
-    write_dearest(pipeline.settings.overrides)
+    write_highest_price(pipeline.settings.overrides)
     for number in range(FILES):
         pipeline.land(f"ids-{number}.jsonl", ids(seed=number), f"2026-11-{20 + number}")
     pipeline.land("quantities.jsonl", quantities(), "2026-11-21")
@@ -131,7 +131,7 @@ def world(tmp_path_factory) -> Pipeline:
     return pipeline
 
 
-def write_dearest(folder: Path) -> None:
+def write_highest_price(folder: Path) -> None:
     folder.mkdir()
     (folder / "acme.yml").write_text(
         f"""

@@ -107,8 +107,8 @@ def test_an_incident_costs_what_the_truth_says(worlds, kind):
     """Normal and extra dollars add up to the fact's, but for what an exposure estimate misses."""
     path, truth = worlds[kind]
     (incident,) = truth["incidents"]
-    told = {day: usd + incident["extra_cost_usd"].get(day, 0) for day, usd in truth["normal_cost_usd"].items()}
-    assert usd_by_day(path, truth) == pytest.approx(told, rel=0.3 if kind == "unknown_model" else 0.02)
+    expected = {day: usd + incident["extra_cost_usd"].get(day, 0) for day, usd in truth["normal_cost_usd"].items()}
+    assert usd_by_day(path, truth) == pytest.approx(expected, rel=0.3 if kind == "unknown_model" else 0.02)
     onset = incident["onset_date"]
     assert incident["achieved_share"] == pytest.approx(
         incident["extra_cost_usd"][onset] / truth["normal_cost_usd"][onset], abs=1e-3

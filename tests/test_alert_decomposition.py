@@ -43,7 +43,7 @@ Problem = list[tuple[Side, Side]]  # (baseline, current) of each leaf
 
 
 def some_side(dice: random.Random) -> Side:
-    """Anything that usage can be: dear and cheap, one call or a billion, failed, unpriced, a retry without its request."""
+    """Anything that usage can be: expensive and cheap, one call or a billion, failed, unpriced, a retry without its request."""
     requests = dice.choice([0, 1, 7.25, dice.randrange(1, 1000), dice.randrange(10**9)])
     attempts = requests + dice.choice([0, 0, 0.75, dice.randrange(50)])
     tokens = attempts * dice.choice([0, 1, 812.5, 100_000])
@@ -210,8 +210,8 @@ def test_where_one_factor_moved_all_of_it_is_its_effect(problems, explained, eff
 def test_exposure_is_an_effect_of_its_own(problems, explained):
     for name, problem in problems.items():
         exposure = sum((after.exposure_usd - before.exposure_usd for before, after in problem), Decimal(0))
-        beside = abs(explained[name, False].effects["unpriced"] - exposure)
-        assert beside <= len(problem) * LAST_UNIT, name
+        difference = abs(explained[name, False].effects["unpriced"] - exposure)
+        assert difference <= len(problem) * LAST_UNIT, name
 
 
 def test_drawn_problems_agree_with_the_definition(problems, explained):
@@ -224,7 +224,7 @@ def test_drawn_problems_agree_with_the_definition(problems, explained):
 
 
 def by_definition(problem: Problem) -> dict[str, float]:
-    """Each leaf's four factors move one after the other, in each of the 24 orders; the request effect is split as told."""
+    """Each leaf's four factors move one after the other, in each of the 24 orders; the request effect is split as the page says."""
     effects = dict.fromkeys(("volume", "mix", "retry", "token", "price"), 0.0)
     everybody = [sum(pair[which].requests for pair in problem) for which in (0, 1)]
     for pair in problem:

@@ -22,7 +22,7 @@ Factor = Callable[[date, int], float]
 
 
 def world(environment: str, factor: Factor) -> list[tuple]:
-    """Endpoints of 2 USD a day, give or take 8 %, less on weekends, times `factor` of the day and the endpoint's number; 0 is no call."""
+    """Endpoints of 2 USD a day, give or take 8 %, less on weekends, times `factor` (day, number of the endpoint); 0 means no calls."""
     dice, rows = random.Random(environment), []
     for place in range(DAYS):
         day, total = FIRST + timedelta(days=place), 0.0
@@ -108,7 +108,7 @@ def test_twice_as_much_as_before_a_pause_has_risen(settings, days):
 
 
 def test_a_weekday_without_calls_by_habit_is_expected_to_have_none(settings):
-    """A pause of ten days is no news, nor are the closed weekends; a Saturday with calls is."""
+    """A pause of ten days raises no alert, nor do the closed weekends; a Saturday with calls does."""
     found = rises(settings, "weekdays")
     assert {day for day, series in found if series == "total all"} == {7}
 

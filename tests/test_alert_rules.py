@@ -1,4 +1,4 @@
-"""What a team may write into alert_rules.csv, and what it is told when it may not."""
+"""What a team may write into alert_rules.csv, and the error when it may not."""
 
 from pathlib import Path
 

@@ -174,7 +174,7 @@ def test_the_alert_marts_keep_what_their_twins_promise(root, grown):
 
 def test_a_larger_request_is_a_token_spike_of_its_endpoint(root, alert):
     found = alert(BLOAT_DAY)
-    told = (
+    names = (
         "alert_type",
         "spike_type",
         "top_driver_dimension",
@@ -183,7 +183,7 @@ def test_a_larger_request_is_a_token_spike_of_its_endpoint(root, alert):
         "severity",
         "status",
     )
-    assert [found[name] for name in told] == [
+    assert [found[name] for name in names] == [
         "cost_drift", "token", "endpoint", "docs.summarize", "endpoint", "critical", "open",
     ]  # fmt: skip
     assert found["observed"] == priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}'")
@@ -217,7 +217,7 @@ def test_the_address_keeps_every_filter(root, alert):
     ]
 
 
-def test_the_query_of_an_alert_runs_and_gives_its_dearest_calls(root, alert):
+def test_the_query_of_an_alert_runs_and_gives_its_most_expensive_calls(root, alert):
     rows = root.ask(alert(BLOAT_DAY)["drill_query"])
     [(calls_of_the_day,)] = root.ask(
         f"select count(*) from fct_attempts where endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}'"
@@ -267,8 +267,8 @@ def test_an_unknown_model_raises_its_likely_cost(root, alert):
     """Its calls cost nothing that is known: without the exposure the day would look cheap."""
     found = alert(UNKNOWN_DAY)
     [(exposure,)] = root.ask("select exposure_usd from unpriced_models where model = 'acme-internal-7b'")
-    told = ("alert_type", "spike_type", "scope_dimension", "scope_value", "delta_is_understated")
-    assert [found[name] for name in told] == ["unknown_model", "unknown_model", "model", "acme-internal-7b", True]
+    names = ("alert_type", "spike_type", "scope_dimension", "scope_value", "delta_is_understated")
+    assert [found[name] for name in names] == ["unknown_model", "unknown_model", "model", "acme-internal-7b", True]
     assert abs(found["delta_usd"] - exposure) < exposure / 10
     assert found["containment_action"] == "Add the model to the pricing map before reconciliation"
     effects = dict(
@@ -281,8 +281,8 @@ def test_an_unknown_model_raises_its_likely_cost(root, alert):
 
 def test_a_users_loop_is_abuse(root, alert):
     found = alert(ABUSE_DAY)
-    told = ("alert_type", "spike_type", "scope_dimension", "scope_value", "severity", "status", "close_reason")
-    assert [found[name] for name in told] == [
+    names = ("alert_type", "spike_type", "scope_dimension", "scope_value", "severity", "status", "close_reason")
+    assert [found[name] for name in names] == [
         "user_concentration", "abuse", "user", "acme-0", "critical", "closed", "quiet",
     ]  # fmt: skip
     loop = priced(root, "request_id like '%-loop-%'")

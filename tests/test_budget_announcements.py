@@ -87,8 +87,10 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
 def test_the_ledger_says_what_became_known(story, as_of):
     _, seen = story
     lines = seen[as_of][1]
-    said = {(line["kind"], line["budget_id"], line.get("to_state"), line.get("correction_cause")) for line in lines}
-    assert said == STEPS[as_of]
+    announced = {
+        (line["kind"], line["budget_id"], line.get("to_state"), line.get("correction_cause")) for line in lines
+    }
+    assert announced == STEPS[as_of]
     assert {line["known_at"] for line in lines} == {as_of + "+00:00"}
 
 
@@ -185,7 +187,7 @@ def test_a_torn_line_was_never_written(story):
     file.write_bytes(whole)
 
 
-def test_a_run_that_speaks_from_an_earlier_instant_corrects_nothing_and_sends_nothing(story):
+def test_a_run_as_of_an_earlier_instant_corrects_nothing_and_sends_nothing(story):
     """At 12:30 the late call and the new limit are not to be seen yet: not that they no longer hold."""
     world, _ = story
     last = list(STEPS)[-1]
@@ -204,7 +206,7 @@ def test_a_run_that_speaks_from_an_earlier_instant_corrects_nothing_and_sends_no
     assert read_announcements(world.settings) == lines
 
 
-def test_a_run_that_had_nothing_to_say_has_spoken_all_the_same(story):
+def test_a_run_that_had_nothing_to_announce_counts_as_the_latest_all_the_same(story):
     world, _ = story
     quiet = at(world, "2026-11-10T15:10:00")
     assert set(announce(quiet)) <= {"known"}

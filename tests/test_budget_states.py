@@ -437,7 +437,7 @@ def test_a_budget_changes_state_at_its_quarter_hour(world, each):
     assert changes(world, each.name) == expected
 
 
-def test_calls_without_a_price_are_said_and_not_counted(world):
+def test_calls_without_a_price_are_listed_and_not_counted(world):
     """5,000 tokens at a likely 0.001 USD: nothing is known to be spent, and 5 USD of a limit of 1 probably are."""
     assert world.ask(UNPRICED, "unpriced") == [("ok", 0, 1, 0, 5, True)]
 

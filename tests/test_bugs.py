@@ -6,7 +6,7 @@ import pytest
 
 from tests.bugs import BUGS, CASES, differences, read_cases, run
 
-NAMED = read_cases(CASES) | read_cases(BUGS)  # the latter stand beside the checkout for developers and CI only
+NAMED = read_cases(CASES) | read_cases(BUGS)  # only developers and CI have the latter
 
 
 @pytest.fixture(scope="module")
@@ -24,5 +24,5 @@ def test_the_marts_say_what_the_case_expects(world, name):
 
 def test_the_reported_cases_are_here():
     if not BUGS.exists():
-        pytest.skip(f"{BUGS} stands beside the checkout only for developers and CI.")
+        pytest.skip(f"{BUGS} is there only for developers and CI.")
     assert len(read_cases(BUGS)) >= 30

@@ -257,8 +257,10 @@ def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, backfill):
         "select state, attempts from marts.budget_status where budget_id = 'workspace-month' and is_open"
     )
     assert status == ("exceeded", 7)
-    told = {
+    announced = {
         message["channel"]: message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"
     }
-    assert told == dict.fromkeys(("finance", "oncall"), "Budget workspace-month: exceeded, 4,800.03 of 1,300.00 USD")
+    assert announced == dict.fromkeys(
+        ("finance", "oncall"), "Budget workspace-month: exceeded, 4,800.03 of 1,300.00 USD"
+    )
     assert (root.settings.published / "marts.json").read_bytes() == published

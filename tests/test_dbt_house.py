@@ -30,7 +30,7 @@ CODE_FINGERPRINTS = """
         {{ tojson(found) }}
     {%- endif -%}
 """
-# One caller is enough for the incremental mechanism and for what hides a dialect: both stand in macros/core.
+# One caller is enough for the incremental mechanism and for what hides a dialect: both are in macros/core.
 ONE_CALLER_LINES = 200
 
 
@@ -60,8 +60,8 @@ def macros(manifest) -> dict[str, dict]:
 
 def compiled(settings: Settings, template: str) -> dict:
     """What a Jinja expression of JSON says while dbt runs."""
-    said = run_dbt(settings, "compile", "--quiet", "--inline", template)
-    return json.loads(said)
+    printed = run_dbt(settings, "compile", "--quiet", "--inline", template)
+    return json.loads(printed)
 
 
 def layer(model: dict) -> str:
@@ -102,11 +102,11 @@ def upstream(nodes: dict[str, dict], key: str) -> set[str]:
     return set(of(key))
 
 
-def test_every_model_stands_in_a_folder_of_a_subject(models):
+def test_every_model_is_in_the_folder_of_a_subject(models):
     assert not [model["original_file_path"] for model in models.values() if subject(model) not in SUBJECTS]
 
 
-def test_every_macro_stands_in_core_or_in_a_subject(macros):
+def test_every_macro_is_in_core_or_in_a_subject(macros):
     folders = {folder(macro) for macro in macros.values() if macro["original_file_path"].startswith("macros/")}
     assert folders <= {"core", *SUBJECTS}
 

@@ -43,7 +43,7 @@ def lines_of(data: Path, file: str) -> list[str]:
 
 
 def events_of(data: Path, truth: dict) -> list[dict]:
-    """Every good line of the files that are no copies, as the file holds it, with its arrival date."""
+    """Every good line of the files that are not copies, as the file holds it, with its arrival date."""
     broken = {(row["file"], row["line_number"]) for row in truth["broken"]}
     return [
         json.loads(line) | {"arrival": file["arrival_date"]}
@@ -167,13 +167,13 @@ def test_the_truth_is_what_a_naive_recount_finds(events, world_of_days):
     for event in events:
         recount[instant(event).date().isoformat(), *setting(event), "deliveries"] += 1
     names = ("requests", "attempts", "errors", "deliveries", "input_tokens", "output_tokens")
-    told = {
+    reported = {
         (row["event_date"], row["environment"], row["data_mode"], name): row[name]
         for row in truth["by_day"]
         for name in names
     }
-    assert told == {key: recount[key] for key in told}
-    assert sum(recount.values()) == sum(told.values())
+    assert reported == {key: recount[key] for key in reported}
+    assert sum(recount.values()) == sum(reported.values())
     totals = truth["totals"]
     assert totals["requests"] == len({(*setting(event), event["externalRequestId"]) for event in events})
     assert totals["duplicate_deliveries"] == len(events) - len(best)
@@ -285,10 +285,10 @@ def test_one_problem_recurs_one_regresses_and_the_others_are_new(season):
     assert set(repeats) == {RECURS, REGRESSES}
     assert all(row["problem_id"] == names[row["repeats"]]["problem_id"] for row in repeats.values())
     kinds = {incident["problem_id"]: incident["spike_type"] for incident in names.values()}
-    told = {
+    reported = {
         kind: [row["status"] for row in truth["recurrence"] if kinds[row["problem_id"]] == kind] for kind in SPIKE_TYPES
     }
-    assert told == {
+    assert reported == {
         "abuse": ["new", "quiet", "quiet", "recurring", "quiet", "quiet"],
         "price_mix": ["new", "resolved", "resolved", "regressed", "quiet", "quiet"],
         "token": ["new", "quiet", "quiet"],

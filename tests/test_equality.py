@@ -49,7 +49,7 @@ def test_equal_marts_are_equal_whatever_the_order_of_their_rows(compared):
 
 
 @pytest.mark.parametrize(
-    ("change", "differing", "said"),
+    ("change", "differing", "sentence"),
     [
         (
             "update marts.alerts set delta_usd = 12.000000000002 where alert_id = 'a-1'",
@@ -70,11 +70,11 @@ def test_equal_marts_are_equal_whatever_the_order_of_their_rows(compared):
         ("drop table marts.alerts; create table marts.other as select 1 as one", (4, 0), "does not have this mart"),
     ],
 )
-def test_what_differs_is_reported(compared, change, differing, said):
+def test_what_differs_is_reported(compared, change, differing, sentence):
     found = compared(change)
     assert not found.is_equal
     assert found.differing == differing
-    assert said in str(found)
+    assert sentence in str(found)
 
 
 @pytest.mark.parametrize(

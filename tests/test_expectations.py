@@ -194,7 +194,7 @@ def test_more_than_one_percent_rejects_in_a_file_is_a_warning(settings, rejected
     assert severity == "none" or "app.jsonl: 2 of 100 (2.0%)" in outcome.sentences[0]
 
 
-def test_a_refused_event_of_an_incident_is_no_sender_that_changed_its_format(settings):
+def test_a_refused_event_of_an_incident_is_not_a_sender_that_changed_its_format(settings):
     load(settings, "L1", "('incidents/dt=2026-11-21/a.jsonl', null, 1, 0, 1, map {'bad_event_type': 1})")
     assert validate(settings, "load_profile").severity == "none"
 
@@ -359,7 +359,7 @@ def test_missing_models_are_a_warning_with_names_and_numbers(settings):
     )
 
 
-def test_unknown_tokens_are_not_told_as_none(settings):
+def test_unknown_tokens_are_not_reported_as_none(settings):
     warehouse(settings, unpriced=unpriced("('acme-1b', 1, null, null, null, 'real', 'prod')"))
     assert (
         "1 model is missing from the price book: 1 request, unknown tokens"
@@ -369,7 +369,7 @@ def test_unknown_tokens_are_not_told_as_none(settings):
 
 @pytest.mark.parametrize(
     ("requests", "share", "severity"),
-    [(5, "0.05", "warning"), (6, "0.05", "error"), (29, "0.29", "warning")],  # 0.29 is no binary fraction
+    [(5, "0.05", "warning"), (6, "0.05", "error"), (29, "0.29", "warning")],  # 0.29 has no exact binary form
 )
 def test_the_threshold_is_crossed_above_it_not_at_it(tmp_path, requests, share, severity):
     settings = settings_at(tmp_path, TOKENTRAIL_UNPRICED_ERROR_SHARE=share)
@@ -523,7 +523,7 @@ class Links(HTMLParser):
         self.scripts += tag == "script"
 
 
-def test_data_docs_stand_alone_and_their_links_resolve(settings):
+def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
     load(settings, "L1", *SOUND_LOAD, "('a.jsonl', '2026-11-21', 10, 9, 0, map {})")
     warehouse(settings, unpriced=unpriced("('acme-7b', 6, 1, 1, null, 'real', 'prod')"))
     for suite in SUITES:

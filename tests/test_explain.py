@@ -21,7 +21,7 @@ def published(tmp_path_factory) -> Pipeline:
         event("retried", attempt=1, status="error", errorCode="overloaded"),
         event("retried", "2026-11-20T10:00:05Z", attempt=2),
         event("nobody-knows", provider="selfhosted", model="acme-internal-7b [bold]x"),
-        event("said-nothing", inputTokens=None, outputTokens=None),
+        event("nothing-reported", inputTokens=None, outputTokens=None),
         event("batch", provider="mistral", model="mistral-large-2411", processing="batch"),
         event("moved", "2026-08-01T10:00:00Z", provider="google", model="gemini-flash-latest"),
         event("meant", "2026-06-10T10:00:00Z", provider="google", model="gemini-flash-latest"),
@@ -33,7 +33,7 @@ def published(tmp_path_factory) -> Pipeline:
     return pipeline
 
 
-def said(pipeline: Pipeline, request: str) -> str:
+def explained(pipeline: Pipeline, request: str) -> str:
     with open_marts(pipeline.settings) as marts:
         return explain(marts, request)
 
@@ -48,7 +48,7 @@ def test_the_lines_of_every_priced_attempt_sum_to_its_cost(published):
 
 
 def test_the_printed_products_sum_to_the_printed_total(published):
-    text = said(published, "retried")
+    text = explained(published, "retried")
     rows = re.findall(r"^ +(\w+) +([\d,.]+) +([\d,.]+) +per 1M +([\d,.]+)$", text, re.MULTILINE)
     totals = [Decimal(total) for total in re.findall(r"^ +cost_usd +([\d.]+)$", text, re.MULTILINE)]
     products = [Decimal(used.replace(",", "")) * Decimal(price) / 1_000_000 for _, used, price, _ in rows]
@@ -58,7 +58,7 @@ def test_the_printed_products_sum_to_the_printed_total(published):
 
 
 def test_it_says_what_was_reported_and_under_which_price(published):
-    text = said(published, "plain")
+    text = explained(published, "plain")
     assert (
         "input 18,114 (of it 17,817 read from cache and 211 written to cache), output 500 (of it 120 reasoning)" in text
     )
@@ -71,51 +71,53 @@ def test_it_says_what_was_reported_and_under_which_price(published):
 
 
 def test_a_retry_says_that_it_was_tried_again(published):
-    text = said(published, "retried")
+    text = explained(published, "retried")
     assert "2 attempts, cost 0.012 USD" in text
     assert "error (overloaded)" in text
     assert text.count("It was retried") == 1
 
 
 def test_an_unknown_model_says_where_to_look(published):
-    text = said(published, "nobody-knows")
+    text = explained(published, "nobody-knows")
     assert "cost not known" in text
     assert "selfhosted/acme-internal-7b [bold]x has no price for uncached_input, text_output" in " ".join(text.split())
     assert "unpriced_models" in text
 
 
-def test_no_usage_is_said(published):
-    assert "No usage was reported for it" in said(published, "said-nothing")
+def test_no_usage_is_reported(published):
+    assert "No usage was reported for it" in explained(published, "nothing-reported")
 
 
-def test_a_missing_variant_is_said(published):
+def test_a_missing_variant_is_reported(published):
     attempt = published.ask("select missing_variant from fct_attempts where request_id = 'batch'")
     assert attempt == [("processing=batch",)]
     assert (
         "Approximate: it requested processing=batch, which has no price of its own: the standard rate was applied."
-        in said(published, "batch")
+        in explained(published, "batch")
     )
 
 
-def test_what_makes_a_cost_approximate_is_said(published):
+def test_what_makes_a_cost_approximate_is_reported(published):
     assert (
         "Approximate: what gemini-flash-latest meant at that time is not recorded, so it is priced as the model that it means today."
-        in " ".join(said(published, "moved").split())
+        in " ".join(explained(published, "moved").split())
     )
-    unsaid = "Approximate: its price depends on search_context_size, which was not reported: the catalogue's was used."
-    assert unsaid in said(published, "searched")
-    assert "Approximate" not in said(published, "meant") + said(published, "plain")
+    no_reason = (
+        "Approximate: its price depends on search_context_size, which was not reported: the catalogue's was used."
+    )
+    assert no_reason in explained(published, "searched")
+    assert "Approximate" not in explained(published, "meant") + explained(published, "plain")
 
 
 def test_a_correction_is_named_with_its_source(published):
-    text = " ".join(said(published, "meant").split())
+    text = " ".join(explained(published, "meant").split())
     assert "Priced as gemini-3.5-flash (standard rate)" in text
     assert "pricing/corrections/google.yml alias 3 (https://ai.google.dev/gemini-api/docs/changelog" in text
 
 
 def test_an_unknown_id_is_a_sentence_with_the_nearest(published, monkeypatch, capsys):
     with pytest.raises(UnknownRequestError, match=r"has the request id retrie\. Did you mean retried\?"):
-        said(published, "retrie")
+        explained(published, "retrie")
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
     assert main(["nothing like it"]) == 2
     assert "Look for it in fct_requests" in capsys.readouterr().err

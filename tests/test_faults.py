@@ -194,10 +194,10 @@ def test_a_killed_load_leaves_nothing_behind(story, undisturbed):
 
 
 def test_each_bad_file_ends_in_a_sentence(base):
-    told = base.ask("select landing_file, reason_code, message from rejected_events")
-    reasons = {name: {reason for file, reason, _ in told if file.endswith(f"/{name}")} for name in REJECTED}
+    refusals = base.ask("select landing_file, reason_code, message from rejected_events")
+    reasons = {name: {reason for file, reason, _ in refusals if file.endswith(f"/{name}")} for name in REJECTED}
     assert reasons == REJECTED
-    for file, reason, message in told:
+    for file, reason, message in refusals:
         assert message.startswith(f"landing/{file}")
         assert f"rejected, {reason}: " in message
         assert message.endswith(".")

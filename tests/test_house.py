@@ -1,4 +1,4 @@
-"""How the house is built (DESIGN, section 2): which way imports point, and what stands in one place only.
+"""How the house is built (DESIGN, section 2): which way imports point, and what has one place only.
 
 Read from the source, without importing any of it.
 """

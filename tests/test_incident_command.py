@@ -31,7 +31,7 @@ def published(tmp_path_factory) -> Pipeline:
 
 @pytest.fixture
 def run(published, tmp_path, monkeypatch, capsys):
-    """Runs a command over a landing folder of its own; returns the exit code and what was said, spaces folded."""
+    """Runs a command over a landing folder of its own; returns the exit code and what was printed, spaces folded."""
     monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
     monkeypatch.setenv("TOKENTRAIL_LANDING", str(tmp_path / "landing"))
     monkeypatch.setenv("TOKENTRAIL_AS_OF", AS_OF.isoformat())
@@ -40,8 +40,8 @@ def run(published, tmp_path, monkeypatch, capsys):
 
     def command(*arguments: str) -> tuple[int, str]:
         code = main([*arguments])
-        said = capsys.readouterr()
-        return code, " ".join((said.out + said.err).split())
+        printed = capsys.readouterr()
+        return code, " ".join((printed.out + printed.err).split())
 
     command.landing = tmp_path / "landing"
     return command
@@ -153,28 +153,28 @@ def test_containment_is_that_of_the_alert_until_a_type_is_confirmed(run, publish
 )
 def test_what_cannot_be_is_a_sentence_and_writes_nothing(run, alert, arguments, sentence):
     run("open", "--alert", alert)
-    code, said = run(*arguments)
+    code, printed = run(*arguments)
     assert code == 2
-    assert sentence in said
+    assert sentence in printed
     assert len(landed(run)) == 1
 
 
 def test_an_alert_has_one_incident(run, alert):
     run("open", "--alert", alert)
-    code, said = run("open", "--alert", alert, "--incident", "inc-2")
-    assert (code, said) == (2, f"The alert {alert} has the incident {INCIDENT} already: reopen it if it was closed.")
+    code, printed = run("open", "--alert", alert, "--incident", "inc-2")
+    assert (code, printed) == (2, f"The alert {alert} has the incident {INCIDENT} already: reopen it if it was closed.")
 
 
 def test_before_the_first_publication_no_alert_is_known(run, tmp_path, monkeypatch):
     monkeypatch.setenv("TOKENTRAIL_DATA", str(tmp_path / "empty"))
-    code, said = run("open", "--alert", "a")
+    code, printed = run("open", "--alert", "a")
     assert code == 2
-    assert "tokentrail.duckdb does not exist, so no alert is known: run the pipeline first (make run)." in said
+    assert "tokentrail.duckdb does not exist, so no alert is known: run the pipeline first (make run)." in printed
 
 
 def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):
     settings = replace(published.settings, data=tmp_path, landing_address="memory://bucket/landing")
-    said = {
+    fields = {
         "incidentId": "inc/ä 1",
         "type": "opened",
         "occurredAt": "2026-11-20T10:00:00Z",
@@ -182,7 +182,7 @@ def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):
         "alertId": "a",
         "problemId": "f",
     }
-    path = write(settings, said)
+    path = write(settings, fields)
     assert Path(path).name.startswith("120000-inc-ä-1-opened-")
     assert fsspec.filesystem("memory").exists(f"/bucket/landing/{path}")
     assert list(known_events(settings)) == ["inc/ä 1"]

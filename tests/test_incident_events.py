@@ -32,7 +32,7 @@ OPENED = {
 }
 
 
-def said(kind: str, **fields: object) -> dict:
+def incident(kind: str, **fields: object) -> dict:
     """An event of a type with everything it must say."""
     values = {"spikeType": "retry", **dict.fromkeys(("alertId", "problemId"), "x")}
     required = {name: values.get(name, f"the {name}") for name in EVENT_TYPES[kind][0]}
@@ -90,10 +90,10 @@ def test_senders_of_the_first_release_called_the_problem_a_fingerprint():
 
 @pytest.mark.parametrize("kind", EVENT_TYPES)
 def test_every_type_takes_what_it_requires_and_refuses_less(kind):
-    assert judged(said(kind))["event_type"] == kind
+    assert judged(incident(kind))["event_type"] == kind
     for name in ("incidentId", "occurredAt", "actor", *EVENT_TYPES[kind][0]):
         with pytest.raises(Refused, match=f"missing_field: {name} is missing"):
-            judged(said(kind, **{name: "  "}))
+            judged(incident(kind, **{name: "  "}))
 
 
 def test_the_documented_types_are_those_that_are_taken():
@@ -107,20 +107,28 @@ def test_the_documented_types_are_those_that_are_taken():
 
 
 REFUSALS = [
-    ("bad_event_type", said("closed", type="escalated"), "type is escalated. Write one of the types"),
-    ("missing_field", said("closed", type=None), "type is missing"),
-    ("missing_field", said("scope_documented", tenantId=""), "tenantId is missing; every scope_documented event has"),
-    ("bad_value", said("spike_type_confirmed", spikeType="gremlins"), "spikeType is gremlins, none of volume, token"),
-    ("bad_value", said("opened", dataMode="prod"), "dataMode is prod, none of real, test, demo"),
-    ("bad_value", said("note_added", note="x" * (LONGEST_TEXT + 1)), "note has 4001 characters, more than 4000"),
-    ("bad_value", said("closed", actor=7), "actor is 7, no text"),
-    ("bad_value", said("closed", note="a\0b"), "note has characters that no text has"),
-    ("bad_value", said("runbook_updated", runbookUrl="javascript:alert(1)"), "no http or https address"),
-    ("id_too_long", said("closed", eventId="e" * 257), "eventId has 257 characters"),
-    ("bad_timestamp", said("closed", occurredAt="yesterday"), "occurredAt is yesterday"),
-    ("bad_timestamp", said("closed", occurredAt="2026-02-30T10:00:00Z"), "occurredAt is 2026-02-30"),
-    ("bad_timestamp", said("opened", startedAt="09:00"), "startedAt is 09:00"),
-    ("date_out_of_range", said("closed", occurredAt="2014-12-31T23:59:59Z"), "occurredAt is 2014"),
+    ("bad_event_type", incident("closed", type="escalated"), "type is escalated. Write one of the types"),
+    ("missing_field", incident("closed", type=None), "type is missing"),
+    (
+        "missing_field",
+        incident("scope_documented", tenantId=""),
+        "tenantId is missing; every scope_documented event has",
+    ),
+    (
+        "bad_value",
+        incident("spike_type_confirmed", spikeType="gremlins"),
+        "spikeType is gremlins, none of volume, token",
+    ),
+    ("bad_value", incident("opened", dataMode="prod"), "dataMode is prod, none of real, test, demo"),
+    ("bad_value", incident("note_added", note="x" * (LONGEST_TEXT + 1)), "note has 4001 characters, more than 4000"),
+    ("bad_value", incident("closed", actor=7), "actor is 7, no text"),
+    ("bad_value", incident("closed", note="a\0b"), "note has characters that no text has"),
+    ("bad_value", incident("runbook_updated", runbookUrl="javascript:alert(1)"), "no http or https address"),
+    ("id_too_long", incident("closed", eventId="e" * 257), "eventId has 257 characters"),
+    ("bad_timestamp", incident("closed", occurredAt="yesterday"), "occurredAt is yesterday"),
+    ("bad_timestamp", incident("closed", occurredAt="2026-02-30T10:00:00Z"), "occurredAt is 2026-02-30"),
+    ("bad_timestamp", incident("opened", startedAt="09:00"), "startedAt is 09:00"),
+    ("date_out_of_range", incident("closed", occurredAt="2014-12-31T23:59:59Z"), "occurredAt is 2014"),
     ("not_an_object", [1], "no object"),
     ("invalid_json", "{", "it is not JSON"),
     ("invalid_json", "[" * 100_000, "it is nested too deeply"),
@@ -129,7 +137,7 @@ REFUSALS = [
 
 def test_every_refusal_is_a_sentence_and_costs_one_line(pipeline):
     texts = [line if isinstance(line, str) else json.dumps(line) for _, line, _ in REFUSALS]
-    land(pipeline, "a.jsonl", "\n".join([json.dumps(OPENED), *texts, json.dumps(said("closed"))]) + "\n")
+    land(pipeline, "a.jsonl", "\n".join([json.dumps(OPENED), *texts, json.dumps(incident("closed"))]) + "\n")
     load = load_new_files(pipeline.settings, "incidents")
     assert (load.rows_loaded, load.rows_rejected) == (2, len(REFUSALS))
     found = sorted(rows(pipeline, "rejects_file"), key=lambda row: row["line_number"])
@@ -142,10 +150,10 @@ def test_every_refusal_is_a_sentence_and_costs_one_line(pipeline):
 
 
 def test_the_longest_text_and_the_first_and_last_second_are_taken():
-    assert judged(said("note_added", note="x" * LONGEST_TEXT))["note"]
-    assert judged(said("closed", eventId="e" * 256, occurredAt="2015-01-01t00:00:00z"))["occurred_at"].year == 2015
-    assert judged(said("closed", occurredAt="2101-01-01T00:30:00.5+01:00"))["occurred_at"].year == 2100
-    assert [judged(said("spike_type_confirmed", spikeType=kind))["spike_type"] for kind in SPIKE_TYPES]
+    assert judged(incident("note_added", note="x" * LONGEST_TEXT))["note"]
+    assert judged(incident("closed", eventId="e" * 256, occurredAt="2015-01-01t00:00:00z"))["occurred_at"].year == 2015
+    assert judged(incident("closed", occurredAt="2101-01-01T00:30:00.5+01:00"))["occurred_at"].year == 2100
+    assert [judged(incident("spike_type_confirmed", spikeType=kind))["spike_type"] for kind in SPIKE_TYPES]
 
 
 def test_what_was_loaded_is_not_loaded_again_and_a_lost_line_is_found(pipeline):
@@ -156,7 +164,7 @@ def test_what_was_loaded_is_not_loaded_again_and_a_lost_line_is_found(pipeline):
     assert load_new_files(settings, "incidents").load_id is None
     assert new_files(settings, "incidents") == []
     for number in range(12):
-        land(pipeline, f"{number}.jsonl", [said("note_added", note=f"note {number}")])
+        land(pipeline, f"{number}.jsonl", [incident("note_added", note=f"note {number}")])
         load_new_files(settings, "incidents")
     assert len(rows(pipeline)) == 13
     assert files_with_missing_rows(settings, "incidents") == []
@@ -176,7 +184,7 @@ def test_what_was_loaded_is_not_loaded_again_and_a_lost_line_is_found(pipeline):
 
 def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):
     secret = Pipeline(replace(pipeline.settings, id_secret="pepper"))
-    land(secret, "a.jsonl", [said("scope_documented", tenantId="acme")])
+    land(secret, "a.jsonl", [incident("scope_documented", tenantId="acme")])
     load_new_files(secret.settings, "incidents")
     assert rows(secret)[0]["tenant_id"] == "acme"
 
@@ -189,7 +197,11 @@ def test_incidents_are_not_taken_for_usage(pipeline):
     about_incidents = ("incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings")
     shows_rejects = ("rejected_events", "data_quality_daily")
     tables = {name: rows for name, rows in pipeline.tables().items() if name not in (*about_incidents, *shows_rejects)}
-    land(pipeline, "a.jsonl", [OPENED, said("closed", occurredAt="2026-11-19T10:00:00Z"), said("closed", actor="")])
+    land(
+        pipeline,
+        "a.jsonl",
+        [OPENED, incident("closed", occurredAt="2026-11-19T10:00:00Z"), incident("closed", actor="")],
+    )
     load_new_files(pipeline.settings, "incidents")
     assert len(seen_price_keys(pipeline.settings)) == 1
     pipeline.run(*WITHOUT_TESTS)

@@ -20,7 +20,7 @@ CALLS = [
     call("write", 3, 12_304, 0, 550),
     call("write, exclusive", 3, 12_304, 0, 550, inputTokens=3, tokenConvention="exclusive"),
     call("gemini", 262_960 - 257_955, 0, 257_955, 0, **GEMINI),
-    call("read is no write", 3, 25, 13_216, 12),
+    call("read is not a write", 3, 25, 13_216, 12),
     call("1 hour", 3, 12_304, 0, 550, cacheWrite1hTokens=12_304),
     call("at the boundary", 200_000, 0, 0, 1_000),
     call("above the boundary", 200_001, 0, 0, 1_000),
@@ -33,7 +33,7 @@ COSTS = {
     "write": Decimal("0.054399"),  # $0.0544, not $0.0914
     "write, exclusive": Decimal("0.054399"),
     "gemini": Decimal("0.07700125"),  # 5,005 at 2.50 and 257,955 at 0.25
-    "read is no write": Decimal("0.00424755"),  # 13,216 at 0.30, and 25 at 3.75
+    "read is not a write": Decimal("0.00424755"),  # 13,216 at 0.30, and 25 at 3.75
     "1 hour": Decimal("0.082083"),
     "at the boundary": Decimal("0.615"),
     "above the boundary": Decimal("1.222506"),
@@ -62,7 +62,7 @@ def test_zero_is_known_and_null_is_missing(priced):
     assert rows == [("null", "no_usage", "missing"), ("zero", "priced", "provider")]
 
 
-def test_the_tier_that_was_applied_stands_on_the_row(priced):
+def test_the_tier_that_was_applied_is_in_the_row(priced):
     tiers = dict(priced.inside("select request_id, price_tier_from_tokens from marts.fct_attempts"))
     assert (tiers["at the boundary"], tiers["above the boundary"], tiers["cache counts for the tier"]) == (
         0,

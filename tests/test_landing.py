@@ -820,8 +820,8 @@ def test_whatever_a_usage_object_holds_it_is_read_or_refused(provider, model, us
     line = json.dumps(event("r", provider=provider, model=model, usage=usage, **fields))
     again = json.loads(reread(line))
     assert (again["externalRequestId"], again["status"]) == ("r", "success")
-    told = usage_json(json.dumps(again["usage"]) if isinstance(again["usage"], dict) else str(again["usage"]))
-    assert told == "" or told[0] in "!{"
+    read_back = usage_json(json.dumps(again["usage"]) if isinstance(again["usage"], dict) else str(again["usage"]))
+    assert read_back == "" or read_back[0] in "!{"
 
 
 def test_real_usage_loads_without_a_reject(settings, shared_data):

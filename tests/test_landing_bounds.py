@@ -65,7 +65,7 @@ MADE = {
     "plain-zstd.parquet": lambda: parquet_of(pa.array(["x" * 1_000_000] * 800), use_dictionary=False),
 }
 MOST_MB = 450  # a batch of 64 MiB of text, as text, as rows and on its way to disk
-MOST_SECONDS = 20  # about three times what the dearest takes on two slow cores
+MOST_SECONDS = 20  # about three times what the slowest takes on two slow cores
 
 
 def many(lines: int, value: str, **fields) -> bytes:
@@ -95,8 +95,8 @@ def cost(tmp_path_factory, shared_data) -> dict[str, tuple[float, float, dict]]:
 
 
 def test_no_small_file_costs_much(cost):
-    dear = {name: (round(mb), round(seconds, 1)) for name, (mb, seconds, _) in cost.items()}
-    assert {name: found for name, found in dear.items() if found[0] > MOST_MB or found[1] > MOST_SECONDS} == {}
+    most = {name: (round(mb), round(seconds, 1)) for name, (mb, seconds, _) in cost.items()}
+    assert {name: found for name, found in most.items() if found[0] > MOST_MB or found[1] > MOST_SECONDS} == {}
 
 
 def test_each_hostile_file_ends_where_it_should(cost):

@@ -117,8 +117,8 @@ def judged(settings: Settings) -> list[dict]:
         for column in ("raw_file", "rejects_file"):
             named = f"select distinct {column} from {manifest_rows_sql(settings)} where {column} is not null"
             files = [str(settings.raw / file) for (file,) in database.sql(named).fetchall()]
-            said = "from read_parquet($files, hive_partitioning = false) order by content_hash, line_number"
-            rows = database.execute(f"select * exclude (load_id) {said}", {"files": files})
+            source = "from read_parquet($files, hive_partitioning = false) order by content_hash, line_number"
+            rows = database.execute(f"select * exclude (load_id) {source}", {"files": files})
             found += rows.to_arrow_table().to_pylist()
     return [row | {"metadata": json.loads(row.get("metadata") or "null")} for row in found]
 

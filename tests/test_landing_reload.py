@@ -77,9 +77,9 @@ def test_a_reload_equals_a_load_by_the_rules_of_today(settings, tmp_path):
         reload(settings, f"events/dt=2026-11-21/{name}.jsonl")
     assert without_load(rows(settings)) == without_load(rows(control))
     assert without_load(rejects(settings)) == without_load(rejects(control))
-    told = ("landing_file", "event_date", "rows_in", "rows_loaded", "rows_rejected", "file_status", "content_hash")
-    assert [[row[key] for key in told] for row in manifest(settings)] == [
-        [row[key] for key in told] for row in manifest(control)
+    names = ("landing_file", "event_date", "rows_in", "rows_loaded", "rows_rejected", "file_status", "content_hash")
+    assert [[row[key] for key in names] for row in manifest(settings)] == [
+        [row[key] for key in names] for row in manifest(control)
     ]
 
 

@@ -199,7 +199,7 @@ def test_bodies_are_dropped_wherever_they_stand(settings, bodies):
     assert lines["wrong_column_count"] == "[withheld: the file has a column of prompts or completions]"
 
 
-def test_a_second_loader_is_told_who_is_at_work(settings):
+def test_a_second_loader_learns_who_is_at_work(settings):
     with (
         one_loader(settings),
         pytest.raises(LoadInProgress, match=rf"another load is running, by process {os.getpid()} on"),

@@ -136,7 +136,7 @@ def test_what_is_loaded_stays_loaded_when_tidying_up_fails(settings, monkeypatch
     assert load_new_files(settings).load_id is None
 
 
-def test_a_name_that_is_no_utf8_is_refused_readably(settings):
+def test_a_name_that_is_not_utf8_is_refused_readably(settings):
     land(settings, "a.jsonl", [event("1")])
     folder = os.fsencode(Path(settings.landing) / "events" / "dt=2026-11-21")
     for name in (b"caf\xe9.jsonl", b"sub\xff/b.jsonl"):

@@ -23,6 +23,7 @@ PAGES = [
     *sorted((PROJECT / "orchestration" / "team" / "starter").rglob("*.md")),
     *sorted((PROJECT / "dbt_project" / "models").rglob("README.md")),
     *sorted((PROJECT / "docs").glob("*.md")),
+    *sorted((PROJECT / "benchmarks").glob("*.md")),
     *sorted((PROJECT / "docs" / "cookbook").glob("*.sql")),
     *sorted(path for path in (PROJECT / "docs" / "shippers").iterdir() if path.is_file()),
 ]
@@ -40,6 +41,10 @@ SOURCES = [
     *sorted((PROJECT / "orchestration").rglob("*.j2")),
     PROJECT / "Makefile",
 ]
+BENCHMARKS = sorted(path for ending in ("py", "sql") for path in (PROJECT / "benchmarks").rglob(f"*.{ending}"))
+# Prose of those who develop it: comments, docstrings, the names of tests and what a failure says. Other strings of tests
+# are data, or quote the product.
+TESTS = sorted((PROJECT / "tests").rglob("*.py"))
 # Reasons of rejects are values of a mart, which a release compares with the former one.
 REASONS = [*(PROJECT / "orchestration" / "landing").glob("*.py"), PROJECT / "pricing" / "usage.py"]
 # A turn that only this project used -> what a native writer says.
@@ -93,7 +98,9 @@ def _texts(path: Path) -> Iterator[str]:
             if token.type == tokenize.COMMENT
         )
         yield " ".join(comment.lstrip("# ") for comment in comments)
-        yield from _strings(syntax_tree(text), only_docstrings=path in REASONS)
+        yield from _strings(syntax_tree(text), only_docstrings=path in {*REASONS, *TESTS})
+        if path in TESTS:
+            yield from _names_and_messages(syntax_tree(text))
     else:
         yield text
 
@@ -116,6 +123,17 @@ def _strings(tree: ast.Module, *, only_docstrings: bool) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             yield ast.get_docstring(node) or ""
+
+
+def _names_and_messages(tree: ast.Module) -> Iterator[str]:
+    """Names of functions as sentences, and what is printed when an assertion fails or a test is skipped."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node.name.replace("_", " ")
+        elif isinstance(node, ast.Assert) and node.msg:
+            yield ast.unparse(node.msg)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"pytest.skip", "pytest.fail"}:
+            yield " ".join(map(ast.unparse, node.args))
 
 
 def _dialect(text: str) -> list[str]:
@@ -146,7 +164,7 @@ def test_words_are_those_of_a_native_reader(page):
 def test_the_product_is_worded_like_its_pages():
     found = {
         str(path.relative_to(PROJECT)): turns
-        for path in SOURCES
+        for path in [*SOURCES, *BENCHMARKS, *TESTS]
         if not {"target", "dbt_packages"} & set(path.parts)
         for turns in [[turn for text in _texts(path) for turn in _dialect(text)]]
         if turns

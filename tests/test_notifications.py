@@ -285,7 +285,7 @@ def test_a_dead_a_hanging_and_a_trickling_channel_hold_up_nobody(outbox, receive
     assert len(receiver.keys("hang")) == 1  # silence may mean that it arrived: not again in this run
 
 
-def test_a_silent_receiver_is_marked_as_possibly_told_twice(outbox, receiver):
+def test_a_silent_receiver_is_marked_as_possibly_notified_twice(outbox, receiver):
     receiver.script["ok"] = ["hang", 200]
     enqueue(outbox, [event()], ONCALL)
     deliver(outbox, deadline_seconds=0.5, channels=ONCALL)
@@ -307,7 +307,7 @@ def test_a_channel_that_is_down_does_not_use_up_every_messages_tries(outbox, rec
     assert [title[-2] for title in receiver.titles()] == list("23401")  # those that were not tried come first
 
 
-def test_of_two_addresses_the_living_one_is_told_once(outbox, receiver, monkeypatch):
+def test_of_two_addresses_the_living_one_is_notified_once(outbox, receiver, monkeypatch):
     monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", f"{receiver.address('a')}, {receiver.address('b')}")
     receiver.script["b"] = [500]
     enqueue(outbox, [event()], ONCALL)
@@ -427,7 +427,7 @@ def test_a_last_line_that_lacks_only_its_line_feed_counts(outbox, receiver):
     assert statuses(outbox) == ["sent", "queued"]
 
 
-def test_a_line_that_cannot_be_read_is_passed_over_and_said(outbox):
+def test_a_line_that_cannot_be_read_is_passed_over_and_reported(outbox):
     enqueue(outbox, [event(1)], ONCALL)
     with (outbox_folder(outbox) / "log.jsonl").open("a") as file:
         file.write("\x00\x00\n")
@@ -440,7 +440,7 @@ def test_a_line_that_cannot_be_read_is_passed_over_and_said(outbox):
 # Quiet
 
 
-def test_the_same_message_is_not_queued_beside_one_that_is_still_to_be_sent(outbox, receiver):
+def test_the_same_message_is_not_queued_while_one_is_still_to_be_sent(outbox, receiver):
     same = {"title": "Budget search exceeded"}
     enqueue(outbox, [event(1, **same), event(2, **same), event(3, **same, topic="another")], ONCALL)
     deliver(outbox, channels=ONCALL)
@@ -488,7 +488,7 @@ def test_one_run_sends_the_worst_and_is_quiet_about_the_rest(outbox, receiver):
     assert rows[0]["reason"] == "oncall heard of this incident within 60 minutes, no less severely."
 
 
-def test_muted_messages_stand_in_the_outbox_and_go_nowhere(outbox, receiver):
+def test_muted_messages_are_in_the_outbox_and_go_nowhere(outbox, receiver):
     days = {"muted_from": "2026-11-23", "muted_until": "2026-11-25", "time_zone": "Pacific/Auckland"}  # UTC+13
     channels = channel(**days)
     for hour, number in ((-26, 1), (-25, 2), (22, 3), (23, 4)):  # midnight there is 11:00 UTC
@@ -611,7 +611,7 @@ def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, re
     assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
 
 
-def test_a_channel_that_heard_by_escalation_is_not_told_again_by_its_digest(outbox, receiver):
+def test_a_channel_that_got_the_escalation_is_not_notified_again_by_its_digest(outbox, receiver):
     outbox = replace(outbox, as_of=NOON.replace(hour=8, minute=29))
     enqueue(outbox, [event(1), event(2, channels=("finance",))], ESCALATING)
     for minutes in (0, 30, 31):  # 09:00 is the digest's time
@@ -902,7 +902,7 @@ def test_what_was_sent_stays_sent_whatever_a_slower_process_writes_later(outbox)
     assert statuses(outbox) == ["sent"]
 
 
-def test_a_try_that_was_left_behind_changes_nothing_but_by_success(outbox, receiver, monkeypatch):
+def test_an_attempt_that_was_left_behind_changes_nothing_but_by_success(outbox, receiver, monkeypatch):
     receiver.script["ok"] = [500]
     enqueue(outbox, [event()], ONCALL)
     deliver(outbox, deadline_seconds=ONE_TRY, channels=ONCALL)

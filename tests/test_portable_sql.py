@@ -1,6 +1,6 @@
 """Models and macros write what DuckDB and Spark understand in the same way, wherever there is one form for both (DESIGN 7).
 
-What only one engine understands stands in a leaf macro, `duckdb__...`, which these rules pass over. They read text, not SQL: a
+What only one engine understands is in a leaf macro, `duckdb__...`, which these rules pass over. They read text, not SQL: a
 rule looks for the spelling that was met in this project, and each has examples of what it finds and what it leaves alone.
 """
 

@@ -104,7 +104,7 @@ def test_a_name_costs_what_it_meant(day, provider, model, rates, usd):
         ("2026-11-20", "openrouter", "~anthropic/claude-opus-latest"),
     ],
 )
-def test_what_a_name_meant_is_said_to_be_unknown_where_nobody_wrote_it_down(day, provider, model):
+def test_what_a_name_meant_is_called_unknown_where_nobody_wrote_it_down(day, provider, model):
     priced = cost(day, provider, model)
     assert (priced.status, priced.row["approximate_reason"]) == ("priced", "moving_name")
 
@@ -187,7 +187,7 @@ def test_a_tier_in_any_case_is_the_same_tier(tier, usd):
     assert cost("2026-11-20", "openai", "gpt-5.6-sol", service_tier="Standard").row["missing_variant"] is None
 
 
-# ---- beside overrides ----
+# ---- with overrides ----
 
 SIGNED = "source: order form, approved_by: finance@example.com, recorded_at: 2026-11-20"
 

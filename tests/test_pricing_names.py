@@ -99,7 +99,7 @@ def test_an_odd_name_is_looked_up_as_fast_as_another(name):
     assert time.monotonic() - began < 2
 
 
-def test_what_was_taken_off_is_said():
+def test_what_was_taken_off_is_reported():
     assert resolve("google", "models/gemini-2.5-flash").how == "path models/ taken off"
     assert resolve("anthropic", "claude-opus-5[1m]").how == "context window [1m] taken off"
     said = "prefix openrouter/ names the provider, suffix :nitro taken off"

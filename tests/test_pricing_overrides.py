@@ -506,7 +506,7 @@ def test_an_overlap_names_both_entries(error):
     )
 
 
-def test_an_overlap_of_several_models_is_told_once(error):
+def test_an_overlap_of_several_models_is_reported_once(error):
     both = "provider: openai\n    model: [b, a]"
     assert error(entry(both), entry(both)).count("both price openai/a from") == 1
     assert "\n" not in error(entry(both), entry(both))
@@ -616,7 +616,7 @@ def test_each_mistake_has_its_sentence(error, wrong, sentence):
     assert "\n" not in message
 
 
-def test_every_mistake_is_told_at_once(error):
+def test_every_mistake_is_reported_at_once(error):
     assert error(entry(since="soon"), entry(), entry(more="colour: red")).count("\n") == 1
 
 
@@ -628,7 +628,7 @@ def test_a_key_written_twice_is_an_error(error):
     )
 
 
-def test_a_file_that_is_no_yaml_or_no_overrides_is_an_error(folder):
+def test_a_file_that_is_not_yaml_or_not_overrides_is_an_error(folder):
     for text, sentence in [
         ("prices: [", "line 1"),
         ("- 1", "entry"),

@@ -248,8 +248,8 @@ def test_iterations_that_a_gateway_added_up_are_not_added_again():
         ("perplexity", {"search_context_size": "low"}, None, {"search_context_size": "low"}),
     ],
 )
-@pytest.mark.parametrize("place", ["inside", "beside"])
-def test_words_that_select_a_price_are_read_in_the_usage_and_beside_it(provider, payload, tier, words, place):
+@pytest.mark.parametrize("place", ["inside", "outside"])
+def test_words_that_select_a_price_are_read_inside_and_outside_of_the_usage(provider, payload, tier, words, place):
     counts = {
         "anthropic": {"input_tokens": 1, "output_tokens": 1},
         "google": {"promptTokenCount": 1, "candidatesTokenCount": 1},
@@ -283,7 +283,7 @@ def test_output_of_an_image_model_is_images(flavor, model, details, images):
     assert normalise("openai", payload, flavor, model).usage.output_image_tokens == images
 
 
-def test_a_total_that_has_the_reasoning_beside_the_output():
+def test_a_total_that_has_the_reasoning_on_top_of_the_output():
     details = {"completion_tokens_details": {"reasoning_tokens": 600}}
     payload = {"prompt_tokens": 10_120, "completion_tokens": 1_499, "total_tokens": 12_219, **details}
     for provider in ("x-ai", "openai"):  # an endpoint that is like OpenAI's may count as xAI does

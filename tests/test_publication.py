@@ -260,7 +260,7 @@ def test_a_backfill_of_the_date_heals_and_publishes(healed, refused):
 
 
 def test_a_price_book_version_that_changes_no_row_is_published(healed):
-    """Nothing is rebuilt and no price moved: that the book in force has another name is news all the same."""
+    """Nothing is rebuilt and no price moved: that the current book has another name is published all the same."""
     before, built = published(healed), healed.built_at()
     healed.settings.overrides.mkdir()
     (healed.settings.overrides / "spare.yml").write_text(NOBODY_USES)

@@ -193,7 +193,7 @@ def test_a_take_over_that_was_killed_is_completed(tmp_path, moved):
 
 
 @pytest.mark.parametrize("what", ["a file", "a link elsewhere", "a link to nothing"])
-def test_what_stands_in_the_place_of_the_link_is_a_sentence(tmp_path, what):
+def test_what_is_in_the_place_of_the_link_is_a_sentence(tmp_path, what):
     settings = pipeline_at(tmp_path / "data").settings
     settings.data.mkdir(exist_ok=True)
     if what == "a file":

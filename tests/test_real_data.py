@@ -37,7 +37,7 @@ def test_every_attempt_is_priced_unpriced_or_without_usage(real):
     assert statuses["priced"] > 4_000
 
 
-def test_every_unpriced_attempt_stands_in_the_queue_with_its_model(real):
+def test_every_unpriced_attempt_is_in_the_queue_with_its_model(real):
     [(unpriced,)] = real.ask("select count(*) from fct_attempts where pricing_status = 'unpriced'")
     assert real.ask("select sum(attempts) from unpriced_models") == [(unpriced,)]
     assert ("openrouter/REDACTED",) in real.ask("select model from unpriced_models")

@@ -146,7 +146,7 @@ def test_over_the_weeks_each_alert_and_each_dollar_counts_once(built):
 MUTED = Problem("muted", [["2026-12-01"]], muted=True)
 
 
-def test_a_muted_alert_is_no_news(built):
+def test_a_muted_alert_is_not_a_new_problem(built):
     assert ask(built, f"select count(*) from weekly_recurrence where problem_id = '{MUTED.problem_id}'") == [(0,)]
 
 

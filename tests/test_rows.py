@@ -57,10 +57,10 @@ FIRST_FILE = [
     event("embedding", provider="openai", model="text-embedding-3-small", outputTokens=None),
     event("unknown-output", outputTokens=None),
     event("total-only-output", outputTokens=None, totalTokens=1200),
-    event("reasoning-beside", inputTokens=1000, outputTokens=200, reasoningTokens=600, totalTokens=1800),
+    event("reasoning-apart", inputTokens=1000, outputTokens=200, reasoningTokens=600, totalTokens=1800),
     event("reasoning-within", inputTokens=1000, outputTokens=200, reasoningTokens=150, totalTokens=1200),
     event(
-        "reasoning-beside-exclusive",
+        "reasoning-apart-exclusive",
         inputTokens=100,
         cacheReadTokens=900,
         reasoningTokens=600,
@@ -211,10 +211,10 @@ def test_a_total_gives_the_missing_side(story):
 def test_reasoning_that_only_the_total_has_is_output(story, usd):
     cost = usd(1000, per_million=3) + usd(800, per_million=15)
     leaves = "output_tokens, text_output_tokens, reasoning_tokens, cost_usd, usage_source"
-    assert attempts(story, "reasoning-beside", leaves) == [(800, 200, 600, cost, "provider")]
+    assert attempts(story, "reasoning-apart", leaves) == [(800, 200, 600, cost, "provider")]
     assert attempts(story, "reasoning-within", leaves) == [(200, 50, 150, PLAIN_COST, "provider")]
     cost = usd(100, per_million=3) + usd(900, per_million="0.3") + usd(800, per_million=15)
-    assert attempts(story, "reasoning-beside-exclusive", leaves) == [(800, 200, 600, cost, "provider")]
+    assert attempts(story, "reasoning-apart-exclusive", leaves) == [(800, 200, 600, cost, "provider")]
 
 
 def test_a_total_beyond_its_parts_is_partial_usage_and_one_below_them_is_not_read(story):
@@ -262,7 +262,7 @@ def test_tenants_come_from_the_event_then_its_metadata_then_the_identity_map(sto
     ]
 
 
-def test_what_nobody_owns_stands_under_unattributed(story):
+def test_what_nobody_owns_is_unattributed(story):
     assert story.ask(
         "select attempts from cost_by_endpoint_daily where endpoint_tag = '(unattributed)' and data_mode = 'real'"
     ) == [(1,)]
@@ -271,7 +271,7 @@ def test_what_nobody_owns_stands_under_unattributed(story):
     assert mart == fact
 
 
-def test_the_unknown_model_stands_in_the_queue_with_an_exposure(story):
+def test_the_unknown_model_is_in_the_queue_with_an_exposure(story):
     [(reason, requests, low, likely, high, owner)] = story.ask(
         "select reason, requests, exposure_usd_low, exposure_usd, exposure_usd_high, owner from unpriced_models "
         "where model = 'acme-internal-7b'"

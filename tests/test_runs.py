@@ -1,4 +1,4 @@
-"""A run that is killed is found: it is marked as failed, on-call hears of it, and a live one is left alone."""
+"""A run that is killed is found: it is marked as failed, on-call is notified, and a live one is left alone."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def begin(seconds: float) -> subprocess.Popen:
     return process
 
 
-def test_a_killed_run_is_marked_and_spoken_of_once_and_a_live_one_is_not_touched(root):
+def test_a_killed_run_is_marked_and_notified_of_once_and_a_live_one_is_not_touched(root):
     killed, living = begin(600), begin(600)
     try:
         with DagsterInstance.get() as instance:

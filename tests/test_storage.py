@@ -69,7 +69,7 @@ def test_a_link_is_switched_over_what_a_kill_left(tmp_path):
     assert not (tmp_path / ".current.partial").is_symlink()
 
 
-def test_who_waits_for_a_lock_waits_as_long_as_it_says_and_hears_who_holds_it(tmp_path, holder):
+def test_who_waits_for_a_lock_waits_as_long_as_it_says_and_learns_who_holds_it(tmp_path, holder):
     process, began = holder("held", tmp_path / "_lock"), time.monotonic()
     with pytest.raises(LockHeldError, match=rf"_lock is held by process {process.pid} on .*Wait until it ends"):
         held(tmp_path / "_lock", 0.3).__enter__()

@@ -1,4 +1,4 @@
-"""What a team may write into budgets.csv and budget_adjustments.csv, and what it is told when it may not."""
+"""What a team may write into budgets.csv and budget_adjustments.csv, and the error when it may not."""
 
 import csv
 from pathlib import Path

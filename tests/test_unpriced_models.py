@@ -61,7 +61,7 @@ def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_each_kins_prices(ove
     assert "the prices of 5 models of acme used here (prices of 2026-11-20)" in basis
 
 
-def test_one_neighbour_is_no_bracket(overridden):
+def test_one_neighbour_is_not_a_bracket(overridden):
     write(overridden, f"prices:{price_of('acme', 'k1', 1, 2)}")
     others = ["claude-sonnet-4-5", "claude-opus-4-1", "claude-haiku-4-5", "claude-3-haiku-20240307"]
     overridden.land("known.jsonl", [event(f"known-{model}", model=model) for model in others])

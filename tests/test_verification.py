@@ -69,7 +69,7 @@ FILE, COPY = "events/dt=2026-11-20/a.jsonl", "events/dt=2026-11-21/copy.jsonl"
 BIG_COST = Decimal(90_000 * 3 + 200 * 15) / 1_000_000
 
 
-def said(pipeline: Pipeline, command: str, file: str, line: object, reason: str = "") -> subprocess.CompletedProcess:
+def typed(pipeline: Pipeline, command: str, file: str, line: object, reason: str = "") -> subprocess.CompletedProcess:
     """What `make set-aside` or `make take-back` calls, as a person sees it."""
     given = {"FILE": file, "LINE": str(line), "REASON": reason}
     return subprocess.run(
@@ -96,7 +96,7 @@ def aside(came_back, verified_at) -> Pipeline:
     assert came_back.built() == before
     good = came_back.settings.warehouse.read_bytes()
     came_back.settings.warehouse.write_bytes(b"broken")
-    done = said(came_back, "set-aside", COPY, 3, "a time in a token field")
+    done = typed(came_back, "set-aside", COPY, 3, "a time in a token field")
     came_back.settings.warehouse.write_bytes(good)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
@@ -117,7 +117,7 @@ def test_a_line_set_aside_leaves_every_name_of_its_file(aside):
     assert aside.ask("select sum(requests) from cost_by_tenant_daily") == [(3,)]
 
 
-def test_it_stands_among_the_rejects_with_who_when_and_why(aside):
+def test_it_is_among_the_rejects_with_who_when_and_why(aside):
     [(file, number, reason, message, line)] = aside.ask(
         "select landing_file, line_number, reason_code, message, line from rejected_events"
     )
@@ -151,7 +151,7 @@ def test_a_rebuild_equals_the_increments_with_a_line_aside(aside, published_asid
 
 @pytest.fixture(scope="module")
 def taken_back(aside, published_aside) -> Pipeline:
-    done = said(aside, "take-back", f"landing/{FILE}", 3)
+    done = typed(aside, "take-back", f"landing/{FILE}", 3)
     assert (done.returncode, done.stderr) == (0, "")
     aside.run(*WITHOUT_TESTS, *COSTS)
     return aside
@@ -176,7 +176,7 @@ def test_what_is_taken_back_counts_again(taken_back):
     ],
 )
 def test_what_cannot_be_set_aside_is_a_sentence(taken_back, command, file, line, sentence):
-    done = said(taken_back, command, file, line)
+    done = typed(taken_back, command, file, line)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -231,7 +231,7 @@ def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, br
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with pytest.raises(RuntimeError):
         run_dbt(taken_back.settings, "run", "--select", "int_exposure")
-    said = why_the_build_failed(taken_back.settings, before)
-    assert said.startswith("int_exposure could not be built: ")
-    assert "Could not convert string '1795165204123' to INT32" in said
-    assert f"arrived since the last publication are in landing/{FILE} line 3, request big;" in said
+    why = why_the_build_failed(taken_back.settings, before)
+    assert why.startswith("int_exposure could not be built: ")
+    assert "Could not convert string '1795165204123' to INT32" in why
+    assert f"arrived since the last publication are in landing/{FILE} line 3, request big;" in why

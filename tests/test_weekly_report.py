@@ -108,9 +108,9 @@ def test_editions_of_the_first_release_are_read_under_the_names_of_today(setting
     assert (again.new_editions, files(settings)) == ([], before)
 
 
-def test_a_run_that_speaks_from_an_earlier_instant_reports_nothing(settings, marts):
+def test_a_run_as_of_an_earlier_instant_reports_nothing(settings, marts):
     reported(settings, marts)
-    report(at(settings, MONDAY + timedelta(days=2)))  # finds nothing new, and has spoken
+    report(at(settings, MONDAY + timedelta(days=2)))  # finds nothing new, and has reported
     before, messages = files(settings), read_outbox(settings)
     publish(settings.data, changed(marts, "weekly_summary", in_prod, spend_usd=Decimal(1)))
     earlier = report(at(settings, MONDAY + timedelta(days=1)))
@@ -151,7 +151,7 @@ def test_another_figure_is_another_edition_that_says_what_changed(settings, mart
     later = changed(later, "weekly_incidents", lambda row: row["incident_id"] == "INC-2040", status="closed")
     settings = at(settings, MONDAY + timedelta(days=2))
     page = reported(settings, later)
-    for said in (
+    for words in (
         "Changed since edition 1 of 23 Nov 2026, 06:00 UTC",
         "prod: spend $13,942.62 $13,951.62",
         "prod: calls without a price 18,204 12,000",
@@ -159,7 +159,7 @@ def test_another_figure_is_another_edition_that_says_what_changed(settings, mart
         "incident INC-2040: status contained closed",
         "1 as known on 23 Nov 2026, 06:00 UTC; 2 as known on 25 Nov 2026, 06:00 UTC",
     ):
-        assert said in page
+        assert words in page
     chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
     assert "- prod: spend: $13,942.62 → $13,951.62" in chat
     messages = {(row["kind"], row["event_key"], row["channel"]): row["severity"] for row in read_outbox(settings)}
@@ -202,10 +202,10 @@ def test_a_week_goes_back_to_what_it_was_as_a_third_edition(settings, marts):
          {"cost_usd": Decimal(99)}, ("prod: spend of 10 Nov 2026", "$1,961.09", "$100.00")),
     ],
 )  # fmt: skip
-def test_a_change_is_told_by_what_it_is_about(settings, marts, table, where, values, says):
-    told = [(each.what, each.before, each.after) for each in changes(*figures(settings, marts, table, where, values))]
-    assert says in told
-    assert all(before != after for _, before, after in told)
+def test_a_change_is_named_by_what_it_is_about(settings, marts, table, where, values, says):
+    listed = [(each.what, each.before, each.after) for each in changes(*figures(settings, marts, table, where, values))]
+    assert says in listed
+    assert all(before != after for _, before, after in listed)
 
 
 def figures(settings, marts, table, where, values) -> list[dict]:
@@ -313,7 +313,7 @@ def test_a_name_is_shown_as_text_whatever_it_is(settings, marts):
     assert "&lt;script&gt;" in chat
 
 
-def test_a_name_calls_nobody_in_chat_and_is_no_link(settings, marts):
+def test_a_name_mentions_nobody_in_chat_and_is_not_a_link(settings, marts):
     hostile = changed(
         marts, "weekly_recurrence", in_prod, owner="<!channel> @everyone [free](http://evil.example)\n# h"
     )
@@ -391,7 +391,7 @@ def test_only_problems_of_the_last_eight_weeks_are_shown(settings, marts):
         assert (weeks, "an old problem" in grid) == (weeks, shown)
 
 
-def test_nothing_published_and_no_complete_week_are_no_failure(settings, marts):
+def test_nothing_published_or_no_complete_week_is_not_a_failure(settings, marts):
     assert report(settings).sentence == "Nothing to report yet: no ISO week with real usage is complete."
     publish(settings.data, changed(marts, "weekly_summary", lambda _: True, is_complete=False))
     assert report(settings).week is None
@@ -401,7 +401,7 @@ def test_nothing_published_and_no_complete_week_are_no_failure(settings, marts):
     assert spend_that_does_not_tie(settings) == []
 
 
-def test_marts_that_were_published_before_there_were_weeks_are_no_failure(settings, marts, monkeypatch):
+def test_marts_that_were_published_before_there_were_weeks_are_not_a_failure(settings, marts, monkeypatch):
     monkeypatch.setattr("tests.weekly_marts.COLUMNS", {"cost_by_endpoint_daily": "event_date date"})
     publish(settings.data, {})
     assert report(settings).week is None
@@ -520,12 +520,12 @@ def test_an_edition_of_an_older_release_without_a_column_is_still_rendered(setti
     assert "Cost of problems, prod unknown" in Page(page_of(settings))
 
 
-@pytest.mark.parametrize(("amount", "said"), [
+@pytest.mark.parametrize(("amount", "words"), [
     ("1234.565", "$1,234.57"), ("1234.564999999999", "$1,234.56"), ("-0.005", "−$0.01"), ("0.004999999999", "<$0.01"),
     ("0", "$0.00"), ("0.000000000000", "$0.00"), ("1234567890.005", "$1,234,567,890.01"),
 ])  # fmt: skip
-def test_money_is_rounded_half_up_and_a_little_is_not_nothing(amount, said):
-    assert usd(amount) == said
+def test_money_is_rounded_half_up_and_a_little_is_not_nothing(amount, words):
+    assert usd(amount) == words
 
 
 def test_other_figures_as_people_read_them():

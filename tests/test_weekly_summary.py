@@ -1,4 +1,4 @@
-"""A week beside the week before it: spend, the parts of its change, who changed, and what is said about it."""
+"""A week compared with the week before it: spend, the parts of its change, who changed, and the findings."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -264,8 +264,8 @@ STATUS = {"R": "regressed", "c": "recurring", "n": "new", "q": "quiet", "s": "re
 
 
 def _problems(marts: Marts, monday: date) -> None:
-    for problem_id, told in PROBLEMS.items():
-        problem, environment, spike, driver, history, alerts, cost, owner, guardrail, action, incident = told
+    for problem_id, fields in PROBLEMS.items():
+        problem, environment, spike, driver, history, alerts, cost, owner, guardrail, action, incident = fields
         letters = history.split() if " " in history.strip() else [history.strip()]
         first = 8 - len(letters)
         seen = [place for place, letter in enumerate(letters, start=first) if letter in "Rcn"]

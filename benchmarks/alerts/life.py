@@ -68,7 +68,7 @@ class Migration:
 
 @dataclass(frozen=True, eq=False)
 class Life:
-    """What happens every day and is no incident. Days are dates; `weekday_power` makes weekends deeper or shallower."""
+    """What happens every day and is not an incident. Days are dates; `weekday_power` makes weekends deeper or shallower."""
 
     seed: int
     first: date
@@ -150,7 +150,7 @@ def _swings(draw, rows: int, columns: int, sigma: float) -> np.ndarray:
 
 
 def build_life(seed: int, days: int, requests_per_day: int, slots: list[Slot]) -> Life:
-    """The life of a seed. The promotion stands apart from incidents; the rest may coincide with them, as it would."""
+    """The life of a seed. The promotion does not overlap incidents; the rest may coincide with them, as it would."""
     draw, first = stream(seed, "life"), first_day(seed, days)
 
     def later(margin: int) -> date:

@@ -35,14 +35,14 @@ FEWEST = 30  # requests a day: fewer cannot carry an incident whose size is to b
 UNKNOWN = MODEL["globex-router-preview"]
 UNKNOWN_NAMES = ("globex-router-2", "hooli-chat-3", "initech-7b-instruct", "stark-reason-1", "umbrella-xl", "duff-2")
 LOOKS, CLOSE = 6, 0.03  # rounds of calibration; relative error that ends them
-FAILURES = np.linspace(0.12, 0.94, 165)  # of a try, in a retry storm
-STORM = sum((0.9 * FAILURES) ** tries for tries in range(1, 5))  # extra tries per request at each
+FAILURES = np.linspace(0.12, 0.94, 165)  # of an attempt, in a retry storm
+STORM = sum((0.9 * FAILURES) ** tries for tries in range(1, 5))  # extra attempts per request at each
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
     """An incident of a world. `model_name`: what senders call its model, where the demo has no such model, and
-    `price_factor`: that model's rates over those of the demo's model which stands in for it.
+    `price_factor`: that model's rates over those of the demo's model that takes its place.
     """
 
     incident: Incident
@@ -209,7 +209,7 @@ def _fits(slot: Slot, option: Candidate) -> bool:
 
 
 def _nearest(slot: Slot, options: list[Candidate]) -> Candidate:
-    """Where nothing can carry the size: what falls least short, as strong as is plausible (dear models are only so dear)."""
+    """Where nothing can carry the size: what falls least short, as strong as is plausible (an expensive model costs only so much)."""
     _, high = PLAUSIBLE[slot.kind]
     least = min(options, key=lambda option: abs(np.log(option.ratio / high)))
     strength = {"strength": min(least.fields["strength"], high)} if slot.kind == "price_mix" else {}
@@ -340,7 +340,7 @@ class Day:
     """A simulated day. `calls` have `usd`, and `extra_usd`: what each would not have cost without its incident.
 
     Requests that incidents change are simulated a second time without any: the draws are the same, so the difference is
-    the incident. What a changed request would have cost stands with its first try, as a negative part of `extra_usd`.
+    the incident. What a changed request would have cost is with its first attempt, as a negative part of `extra_usd`.
     """
 
     calls: pd.DataFrame

@@ -1,4 +1,4 @@
-"""The scores as tables, and where they stand in the documentation."""
+"""The scores as tables, and where they are in the documentation."""
 
 import re
 from math import isfinite
@@ -77,7 +77,7 @@ def _rest(scores: dict[str, Scores]) -> str:
 
 
 def _negatives(scores: dict[str, Scores]) -> str:
-    """Coincidences count: a false alarm of the total during a week of growth stands under growth, whatever its cause."""
+    """Coincidences count: a false alarm of the total during a week of growth is counted under growth, whatever its cause."""
     kinds = sorted(next(iter(scores.values())).negatives)
     head = ("Hard negatives with a false alarm about them, of how many", *scores)
     rows = [(kind, *("{} / {}".format(*each.negatives[kind]) for each in scores.values())) for kind in kinds]

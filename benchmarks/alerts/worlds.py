@@ -1,4 +1,4 @@
-"""Labelled worlds: a DuckDB file with the tables that the alert models read, and beside it the truth, as JSON.
+"""Labelled worlds: a DuckDB file with the tables that the alert models read, and next to it the truth, as JSON.
 
 `write_world(seed, path)` simulates a season of the demo's traffic under another life (life.py: noise, growth, hard
 negatives) with incidents (calendar.py, plan.py) of all spike types at 3 to 40 % of a normal day's spend. The truth says of

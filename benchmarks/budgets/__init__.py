@@ -1,1 +1,1 @@
-"""How early and how truly a spend alert speaks, over simulated budget periods: `make bench-budgets`."""
+"""How early a spend alert comes, and how often in error, over simulated budget periods: `make bench-budgets`."""

@@ -1,4 +1,4 @@
-"""`make bench-budgets`: how early a spend alert comes before the limit is crossed, and how often it cries for nothing.
+"""`make bench-budgets`: how early a spend alert comes before the limit is crossed, and how often in error.
 
 Every scope spends by hours and weekdays of its own, with the noise of days and of calls; four weeks lie before the period that
 is judged, except for every eighth scope, which is new. What it ends at, in shares of its limit, is drawn. `steady` scopes spend

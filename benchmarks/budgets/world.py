@@ -135,7 +135,7 @@ def world_at(root: Path) -> World:
 
 
 def budget(name: str, period: str, limit: object, **fields: object) -> dict:
-    """A row of budgets.csv, checked as the product checks it, about the tenant of its name; without spend alerts unless told."""
+    """A row of budgets.csv, checked as the product checks it, about the tenant of its name; without spend alerts unless asked for."""
     row = dict.fromkeys(Budget.model_fields, "") | {
         "budget_id": name, "environments": "prod", "tenant_id": name, "period": period, "time_zone": "UTC",
         "limit_usd": str(limit), "valid_from": "2026-01-01", "is_spend_alert_on": "false", "owner": "finance", "reason": "test",

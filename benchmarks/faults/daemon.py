@@ -24,7 +24,7 @@ PORT = "3917"
 
 
 def main() -> int:
-    """Print a line for each kill; 1 when a run began too late or nobody was told."""
+    """Print a line for each kill; 1 when a run began too late or nobody was notified."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"TOKENTRAIL_DATA": str(Path(folder) / "data"), "PYTHONPATH": str(PROJECT)}
         settings = from_environment()
@@ -40,9 +40,9 @@ def main() -> int:
                 land(settings, f"after the end of {who}'s run")
                 following, _ = wait(lambda killed=killed: alive(settings, besides=killed), "the next run")
                 seconds = time.monotonic() - at
-                told = bool(wait(lambda killed=killed: messages(settings, killed), "the message"))
+                notified = bool(wait(lambda killed=killed: messages(settings, killed), "the message"))
                 print(
-                    f"A run of {who} was killed: the next began after {seconds:.0f} s, on-call heard of it: {told}.",
+                    f"A run of {who} was killed: the next began after {seconds:.0f} s, on-call was notified: {notified}.",
                     flush=True,
                 )
                 late += [who] if seconds > BEGINS_WITHIN_SECONDS else []

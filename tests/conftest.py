@@ -25,6 +25,7 @@ SECONDS = {
     "weekly_summary": 40,
     "bugs": 40,
     "unpriced_models": 40,
+    "second_company": 35,
     "landing_bounds": 35,
     "alerts": 35,
     "odd_events": 35,

@@ -20,7 +20,7 @@ AS_OF = "2027-02-10T12:00:00"
 FIRST, LAST = date(2026, 10, 1), date(2027, 2, 9)
 WEEK = timedelta(days=7)
 MODELS = [
-    *("stg_endpoint_owners", "stg_containment_map"),
+    *("stg_endpoint_owners", "stg_containment_map", "stg_environment_map"),
     *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence"),
     *("int_weekly_recurrence", "weekly_recurrence"),
     *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),

@@ -13,6 +13,8 @@ import yaml
 from orchestration import dbt
 from orchestration.dbt import DBT_PROJECT, dbt_project, run_dbt
 from orchestration.settings import Settings, from_environment
+from orchestration.team.rows import SHIPPED
+from orchestration.team.tables import write_team_tables
 from tests.pipeline import pipeline_at
 
 SUBJECTS = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["subjects"]
@@ -168,6 +170,31 @@ def test_an_edit_of_a_weekly_sentence_rebuilds_weekly_models_only(models, tmp_pa
     changed = {name for name in after if after[name] != before[name]}
     assert {subject_of[name] for name in changed} == {"weekly"}
     assert changed & kept_by_date == {"int_weekly_drivers", "int_weekly_leaves", "int_weekly_effects"}
+
+
+REACHED = {  # by file of the team: a row, and the subjects that it is in
+    "endpoint_owners.csv": ("chat.reply,me,,,", {"team", "quality", "unpriced", "alerts", "incidents", "weekly"}),
+    "budgets.csv": (
+        "all,prod,,,,,,,,month,UTC,9,,,2026-01-01,,,,,,,,,me,,,,,,why",
+        {"team", "quality", "budgets", "weekly"},
+    ),
+    "environment_map.csv": ("qa,staging,", set(SUBJECTS) - {"notifications"}),
+}
+
+
+def test_a_change_of_a_file_of_the_team_rebuilds_what_it_reaches_and_nothing_else(models, tmp_path):
+    settings = pipeline_at(tmp_path / "data", company=None).settings
+    (settings.state / "spill").mkdir(parents=True)
+    write_team_tables(settings)
+    before = compiled(settings, CODE_FINGERPRINTS)
+    subject_of = {model["name"]: subject(model) for model in models.values()}
+    for file, (row, subjects) in REACHED.items():
+        header = (SHIPPED / file).read_text().splitlines()[0]
+        (settings.team / file).write_text(f"# ours\n{header}\n{row}\n")
+        write_team_tables(settings)
+        after = compiled(settings, CODE_FINGERPRINTS)
+        assert {subject_of[name] for name in after if after[name] != before[name]} == subjects, file
+        (settings.team / file).unlink()
 
 
 def test_a_macro_has_two_callers(models, macros):

@@ -45,7 +45,7 @@ def test_every_file_has_defaults_or_an_empty_list_and_dbt_reads_a_table_of_it():
             assert next(csv.reader(shipped)) == file.columns
     sources = yaml.safe_load((PROJECT / "dbt_project" / "models" / "staging" / "sources.yml").read_text())["sources"]
     [declared] = [source["tables"] for source in sources if source["name"] == "team"]
-    assert sorted(table["name"] for table in declared) == sorted(NAMES)
+    assert sorted(table["name"] for table in declared) == sorted([*NAMES, "names"])
 
 
 @pytest.mark.parametrize("folder", [Path("/none"), DEMO_TEAM])
@@ -65,7 +65,7 @@ def test_without_a_folder_there_are_rules_and_no_budget(tmp_path):
         ("budget.csv", "budget.csv is not a file that Tokentrail reads: did you mean budgets.csv?"),
         ("Budgets.CSV", "Budgets.CSV is not a file that Tokentrail reads: did you mean budgets.csv?"),
         ("budgets.xlsx", "budgets.xlsx is not a file that Tokentrail reads: did you mean budgets.csv?"),
-        ("wishes.csv", "wishes.csv is not a file that Tokentrail reads: the files are identity_map.csv, "),
+        ("wishes.csv", "wishes.csv is not a file that Tokentrail reads: the files are environment_map.csv, "),
         ("acme.yml", "acme.yml is not read here: prices belong into prices/acme.yml."),
         ("prices/acme.csv", "prices/acme.csv is not read: prices are files that end in .yml."),
     ],
@@ -137,6 +137,76 @@ def test_a_mistake_leaves_every_table_as_it_was(settings):
     assert pq.read_metadata(tables_folder(settings) / "identity_map.parquet").num_rows == 0
 
 
+# Environments
+
+
+def environments(team: Path, *rows: str) -> dict[str, str]:
+    """How names are kept, with these rows of the team."""
+    (team / "environment_map.csv").write_text("\n".join(["sent_as,environment", *rows]) + "\n")
+    return {each.row.sent_as: each.row.environment for each in read_folder(team)["environment_map"]}
+
+
+def test_names_that_people_use_for_production_are_prod(team):
+    kept = environments(team)
+    assert (kept["production"], kept["live"], kept["stg"], kept["development"]) == ("prod", "prod", "staging", "dev")
+
+
+def test_a_team_maps_its_own_names_and_keeps_one_that_we_would_map(team):
+    kept = environments(team, "QA,Staging", "live,live")
+    assert (kept["qa"], kept["live"], kept["production"]) == ("staging", "live", "prod")
+
+
+def test_who_renames_prod_takes_its_other_names_along(team):
+    kept = environments(team, "prod,production", "production,production")
+    assert {kept[name] for name in ("prod", "production", "prd", "live")} == {"production"}
+
+
+def test_names_in_a_circle_are_a_sentence(team):
+    with pytest.raises(TeamFileError) as mistake:
+        environments(team, "prod,production", "qa,prod")
+    assert str(mistake.value) == (
+        "environment_map.csv line 2: prod is kept as production, which leads back to prod: "
+        "add a row `production,production`."
+    )
+
+
+def test_what_a_team_says_about_an_environment_is_about_its_kept_name(settings):
+    """Two rules of one environment under two names contradict each other; a budget may name it twice."""
+    shutil.copy(DEMO_TEAM / "budgets.csv", settings.team)
+    _edit(settings.team / "budgets.csv", "workspace-month,prod,", "workspace-month,Production live staging,")
+    rules = settings.team / "alert_rules.csv"
+    rules.write_text("alert_type,scope_dimension,environment,data_mode,scope_value,min_z,reason\n")
+    rules.write_text(rules.read_text() + "cost_drift,total,production,real,*,4,ours\n")
+    write_team_tables(settings)
+    stored = {
+        row["name"]: row["kind"]
+        for row in pq.read_table(tables_folder(settings) / "names.parquet").to_pylist()
+        if row["line_number"] == 2
+    }
+    assert stored == {"prod": "environment", "staging": "environment"}
+    rules.write_text(rules.read_text() + "cost_drift,total,prd,real,*,5,ours\n")
+    with pytest.raises(TeamFileError, match=r"lines 2 and 3 are both cost_drift, total, prod, real, \*: keep one"):
+        write_team_tables(settings)
+
+
+def test_names_that_usage_should_have_are_a_table_with_their_place(settings):
+    shutil.copy(DEMO_TEAM / "budgets.csv", settings.team)
+    rules = ["cost_drift,endpoint x model,*,real,chat.reply | gpt-5,4,ours", "cost_drift,user,*,test,u-1,4,ours"]
+    header = "alert_type,scope_dimension,environment,data_mode,scope_value,min_z,reason"
+    (settings.team / "alert_rules.csv").write_text("\n".join([header, *rules]) + "\n")
+    write_team_tables(settings)
+    names = [tuple(row.values()) for row in pq.read_table(tables_folder(settings) / "names.parquet").to_pylist()]
+    assert {
+        ("alert_rules.csv", 2, "cost_drift, endpoint x model, *, real, chat.reply | gpt-5", "scope_value", kind, name)
+        for kind, name in (("endpoint", "chat.reply"), ("model", "gpt-5"))
+    } <= set(names)
+    assert ("alert_rules.csv", 3, "cost_drift, user, *, test, u-1", "scope_value", "user", "u-1") in names
+    assert {row[3:] for row in names if row[:2] == ("budgets.csv", 5)} == {
+        ("environments", "environment", "prod"),
+        ("tenant_id", "tenant", "oscorp"),
+    }
+
+
 # Which folder it is
 
 
@@ -176,3 +246,9 @@ def test_a_team_folder_that_does_not_exist_is_a_sentence_and_that_of_the_demo_ca
     ):
         with_team(tmp_path, tmp_path / "none")
     assert with_team(tmp_path, "demo/team").team == DEMO_TEAM
+
+
+def _edit(path: Path, text: str, other: str) -> None:
+    content = path.read_text()
+    assert text in content
+    path.write_text(content.replace(text, other))

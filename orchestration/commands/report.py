@@ -57,6 +57,7 @@ def _sections() -> list[tuple[str, str, list]]:
         ),
         ("How the budget with the worst state got there (marts.budget_transitions)", TIMELINE, []),
         ("Rejected lines by reason (marts.rejected_events)", REJECTS, []),
+        ("Names in the team's files that no call has (marts.unseen_names)", UNSEEN, []),
         *[
             (f"Cost by {name}, real data, top {TOP}", TOP_COST.format(mart=mart, members=members), [TOP])
             for name, mart, members in (
@@ -120,6 +121,7 @@ TIMELINE = """
     order by changed_at, sequence
 """
 REJECTS = "select reason_code, count(*) as lines, any_value(message) as for_example from rejected_events group by 1 order by 2 desc, 1"
+UNSEEN = "select sentence from unseen_names order by file, line_number, column_name, name"
 TOP_COST = """
     with members as (
         select {members} as member, sum(requests) as requests, sum(cost_usd) as cost_usd, sum(unpriced_attempts) as unpriced

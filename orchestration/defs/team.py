@@ -6,6 +6,7 @@ from orchestration.defs.metadata import preview
 from orchestration.settings import Settings
 from orchestration.team.rows import TeamFileError
 from orchestration.team.tables import write_team_tables
+from orchestration.warehouse import warehouse
 
 
 @dg.asset(group_name="team", kinds={"python", "parquet"}, owners=["team:data-platform"])
@@ -21,3 +22,17 @@ def team_files(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     ]
     changed = ", ".join(table.name for table in tables if table.is_changed) or "-"
     return dg.MaterializeResult(metadata={"folder": str(settings.team), "changed": changed, "files": preview(rows)})
+
+
+@dg.asset_check(asset=dg.AssetKey("unseen_names"))
+def names_in_team_files_occur(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Every environment, endpoint, tenant, user, provider and model that the team's files name is one that calls have."""
+    with warehouse(settings) as connection:
+        found = connection.execute("from marts.unseen_names order by file, line_number, column_name, name")
+        rows = found.to_arrow_table().to_pylist()
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(row["sentence"] for row in rows) or None,
+        metadata={"names": preview(rows)},
+    )

@@ -77,7 +77,7 @@ BUILT_SQL = """
 
 # Marts that are few rows and no clock: hashed whole.
 WHOLE = (
-    *("alerts", "budget_transitions", "incidents", "incident_events"),
+    *("alerts", "budget_transitions", "incidents", "incident_events", "unseen_names"),
     *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
 )
 

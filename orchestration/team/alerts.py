@@ -1,6 +1,6 @@
 """alert_rules.csv: which changes of spending are alerts, and where."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -16,7 +16,7 @@ from orchestration.team.columns import (
     Text,
     Word,
 )
-from orchestration.team.rows import Found, TeamFile
+from orchestration.team.rows import Found, Name, TeamFile
 
 WATCHED = {
     "cost_drift": {"total", "endpoint", "tenant", "user", "model", "endpoint x model"},
@@ -86,9 +86,24 @@ def _every_scope_has_limits(rules: list[Found[AlertRule]]) -> Iterable[str]:
             )
 
 
+def _names(rule: AlertRule) -> Iterable[Name]:
+    if rule.environment != ANY:
+        yield Name("environment", "environment", rule.environment)
+    if rule.scope_value != ANY:
+        kinds = rule.scope_dimension.split(" x ")
+        for kind, name in zip(kinds, rule.scope_value.split(" | ", len(kinds) - 1), strict=False):
+            yield Name("scope_value", kind, name)
+
+
+def _as_kept(rule: AlertRule, kept: Callable[[str], str]) -> AlertRule:
+    return rule.model_copy(update={"environment": kept(rule.environment)})
+
+
 ALERT_RULES = TeamFile(
     "alert_rules",
     AlertRule,
     key=("alert_type", "scope_dimension", "environment", "data_mode", "scope_value", "muted_from"),
     check=_every_scope_has_limits,
+    names=_names,
+    as_kept=_as_kept,
 )

@@ -1,6 +1,6 @@
 """budgets.csv and budget_adjustments.csv: limits of spending, and what a person added to a budget's spend."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestration.team.columns import (
+    ANY,
     Blank,
     Instant,
     MaybeText,
@@ -21,9 +22,19 @@ from orchestration.team.columns import (
     TimeZone,
 )
 from orchestration.team.notifications import NOTIFICATION_CHANNELS
-from orchestration.team.rows import Found, TeamFile
+from orchestration.team.rows import Found, Name, TeamFile
 
 Words = Annotated[str, Field(pattern=r"^(\*|[^\s*,;|]+( [^\s*,;|]+)*)$")]
+
+
+SCOPE = {
+    "endpoint_tag": "endpoint",
+    "feature_tag": "feature",
+    "tenant_id": "tenant",
+    "user_id": "user",
+    "provider": "provider",
+    "model": "model",
+}
 
 
 class Budget(BaseModel):
@@ -79,8 +90,7 @@ class Budget(BaseModel):
 
 
 BUDGET_IDENTITY = (
-    "environments", "data_modes", "endpoint_tag", "feature_tag", "tenant_id", "user_id", "provider", "model",
-    "period", "time_zone", "carry_over",
+    "environments", "data_modes", *SCOPE, "period", "time_zone", "carry_over",
 )  # fmt: skip
 
 
@@ -117,11 +127,27 @@ def _contradictions(lines: str, earlier: Budget, later: Budget) -> Iterable[str]
         yield f"{lines} no limit holds from {earlier.valid_to} to {later.valid_from}: close the gap, or rename the later one."
 
 
+def _names(budget: Budget) -> Iterable[Name]:
+    for environment in budget.environments.split():
+        if environment != ANY:
+            yield Name("environments", "environment", environment)
+    for column, kind in SCOPE.items():
+        if name := getattr(budget, column):
+            yield Name(column, kind, name)
+
+
+def _as_kept(budget: Budget, kept: Callable[[str], str]) -> Budget:
+    environments = dict.fromkeys(kept(environment) for environment in budget.environments.split())
+    return budget.model_copy(update={"environments": " ".join(environments)})
+
+
 BUDGETS = TeamFile(
     "budgets",
     Budget,
     key=("budget_id", "valid_from"),
     check=_limits_follow_one_another,
     references={"channel": NOTIFICATION_CHANNELS, "escalation_channel": NOTIFICATION_CHANNELS},
+    names=_names,
+    as_kept=_as_kept,
 )
 BUDGET_ADJUSTMENTS = TeamFile("budget_adjustments", BudgetAdjustment, references={"budget_id": BUDGETS})

@@ -11,10 +11,11 @@ from orchestration.team.budgets import BUDGET_ADJUSTMENTS, BUDGETS
 from orchestration.team.incidents import CONTAINMENT_MAP, ENDPOINT_OWNERS
 from orchestration.team.notifications import NOTIFICATION_CHANNELS
 from orchestration.team.rows import Found, TeamFile, TeamFileError, broken_references, find_rows
-from orchestration.team.usage import IDENTITY_MAP, SOURCE_PRECEDENCE
+from orchestration.team.usage import ENVIRONMENT_MAP, IDENTITY_MAP, SOURCE_PRECEDENCE, kept_names
 
 # Every file of a team. What is not here is refused, and what is here becomes a table of the same name that dbt reads.
 TEAM_FILES: tuple[TeamFile[Any], ...] = (
+    ENVIRONMENT_MAP,
     IDENTITY_MAP,
     SOURCE_PRECEDENCE,
     ENDPOINT_OWNERS,
@@ -38,10 +39,15 @@ DATA = {
 
 
 def read_folder(folder: Path) -> dict[str, list[Found[Any]]]:
-    """By name of file: its rows, defaults included. Raises TeamFileError with the sentences of all mistakes in all files."""
+    """By name of file: its rows, defaults included, with environments as they are kept.
+
+    Raises TeamFileError with the sentences of all mistakes in all files.
+    """
     files, problems = dict[str, list[Found[Any]]](), _not_read(folder)
+    environments, _ = find_rows(folder, ENVIRONMENT_MAP)
+    kept = kept_names(each.row for each in environments)
     for file in TEAM_FILES:
-        files[file.name], mistakes = find_rows(folder, file)
+        files[file.name], mistakes = find_rows(folder, file, lambda name: kept.get(name.lower(), name.lower()))
         problems += mistakes
     for file in TEAM_FILES if not problems else ():  # a row with a mistake in it is not missing
         problems += broken_references(files, file)

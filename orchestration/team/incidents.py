@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from orchestration.team.columns import Blank, Day, MaybeText, Text
-from orchestration.team.rows import Found, TeamFile
+from orchestration.team.rows import Found, Name, TeamFile
 
 # What may have made spending rise; macro spike_type decides which it was, containment_map.csv says what to do about it.
 SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
@@ -54,4 +54,9 @@ def _every_spike_type_has_a_row(rows: list[Found[Containment]]) -> Iterable[str]
 
 
 CONTAINMENT_MAP = TeamFile("containment_map", Containment, key=("spike_type",), check=_every_spike_type_has_a_row)
-ENDPOINT_OWNERS = TeamFile("endpoint_owners", EndpointOwner, key=("endpoint_tag",))
+ENDPOINT_OWNERS = TeamFile(
+    "endpoint_owners",
+    EndpointOwner,
+    key=("endpoint_tag",),
+    names=lambda row: [Name("endpoint_tag", "endpoint", row.endpoint_tag)],
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,14 @@ Row = TypeVar("Row", bound=BaseModel)
 
 class TeamFileError(ValueError):
     """A file of the team that cannot be used; the message has a sentence for each mistake."""
+
+
+class Name(NamedTuple):
+    """A name in a row of the team that usage should have: its column, what it is a name of (`int_seen_names` has the kinds), the name."""
+
+    column: str
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,21 @@ def _no_rules(rows: list[Found[Any]]) -> Iterable[str]:
     return ()
 
 
+def _no_names(row: Any) -> Iterable[Name]:
+    return ()
+
+
+def _as_it_is(row: Any, kept: Callable[[str], str]) -> Any:
+    return row
+
+
 @dataclass(frozen=True)
 class TeamFile(Generic[Row]):
     """One file that a team may have: `<name>.csv` in its folder, over the defaults in `shipped/<name>.csv`.
 
     Columns and types are those of `row`. `key` names the columns of which no two rows may be alike, none where they may; `check` yields
-    sentences about all rows together; `references` are columns whose values are keys of another file.
+    sentences about all rows together; `references` are columns whose values are keys of another file; `names` are what usage should
+    have; `as_kept` puts the environments that a row names as the environment map keeps them.
     """
 
     name: str
@@ -51,6 +68,8 @@ class TeamFile(Generic[Row]):
     key: tuple[str, ...] = ()
     check: Callable[[list[Found[Row]]], Iterable[str]] = _no_rules
     references: Mapping[str, "TeamFile[Any]"] = field(default_factory=dict)
+    names: Callable[[Row], Iterable[Name]] = _no_names
+    as_kept: Callable[[Row, Callable[[str], str]], Row] = _as_it_is
 
     @property
     def file(self) -> str:
@@ -75,13 +94,15 @@ def read_rows(folder: Path, file: TeamFile[Row]) -> list[Row]:
     return [each.row for each in found]
 
 
-def find_rows(folder: Path, file: TeamFile[Row]) -> tuple[list[Found[Row]], list[str]]:
-    """The shipped rows and the team's, each with its line, and a sentence for each mistake."""
-    shipped, problems = _rows(read_table(SHIPPED / file.file), file, {})
+def find_rows(
+    folder: Path, file: TeamFile[Row], kept: Callable[[str], str] = str
+) -> tuple[list[Found[Row]], list[str]]:
+    """The shipped rows and the team's, each with its line, and a sentence for each mistake. `kept` maps names of environments."""
+    shipped, problems = _rows(read_table(SHIPPED / file.file), file, {}, kept)
     defaults = [replace(each, is_shipped=True) for each in shipped]
     if (folder / file.file).exists():
         by_key = {file.key_of(each.row): each.row for each in defaults} if file.key else {}
-        rows, mistakes = _rows(read_table(folder / file.file), file, by_key)
+        rows, mistakes = _rows(read_table(folder / file.file), file, by_key, kept)
         problems += [*mistakes, *_duplicates(file, rows)]
         own = {file.key_of(each.row) for each in rows} if file.key else set()
         defaults = [each for each in defaults if file.key_of(each.row) not in own] + rows
@@ -91,7 +112,7 @@ def find_rows(folder: Path, file: TeamFile[Row]) -> tuple[list[Found[Row]], list
 
 
 def _rows(
-    table: Table, file: TeamFile[Row], defaults: Mapping[tuple[object, ...], Row]
+    table: Table, file: TeamFile[Row], defaults: Mapping[tuple[object, ...], Row], kept: Callable[[str], str]
 ) -> tuple[list[Found[Row]], list[str]]:
     """The rows of a table. A column that an older file lacks has the value of the shipped row of the same key, or is blank."""
     unfit = [f"{file.file} line {table.header_line}: {sentence}" for sentence in _in_columns(file, table.columns)]
@@ -101,7 +122,7 @@ def _rows(
     rows, problems = list[Found[Row]](), list(table.problems)
     for line, fields in table.rows.items():
         try:
-            row = file.row.model_validate(dict.fromkeys(missing, "") | fields)
+            row = file.as_kept(file.row.model_validate(dict.fromkeys(missing, "") | fields), kept)
         except ValidationError as error:
             problems += [f"{file.file} line {line}: {sentence}" for sentence in _sentences(error)]
             continue

@@ -1,7 +1,7 @@
 """The team's files as dbt reads them: one Parquet file each under `state/team`, defaults included, with declared types."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -27,6 +27,16 @@ ARROW = {
     datetime: pa.timestamp("us"),
     time: pa.string(),  # local, as people write it: 09:00
 }
+NAMES = pa.schema(
+    {
+        "file": pa.string(),
+        "line_number": pa.int32(),
+        "row_key": pa.string(),
+        "column_name": pa.string(),
+        "kind": pa.string(),
+        "name": pa.string(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,15 @@ class TeamTable:
 def write_team_tables(settings: Settings) -> list[TeamTable]:
     """Read and check the team's folder and write what differs. Raises TeamFileError with a sentence for each mistake."""
     remember_team(settings)
-    files = read_folder(settings.team)
-    return [_write(tables_folder(settings) / f"{file.name}.parquet", file, files[file.name]) for file in TEAM_FILES]
+    files, tables = read_folder(settings.team), []
+    for file in TEAM_FILES:
+        found = files[file.name]
+        rows = [{name: _stored(getattr(each.row, name)) for name in file.columns} for each in found]
+        is_changed = _write(tables_folder(settings) / f"{file.name}.parquet", rows, schema_of(file))
+        shipped = sum(each.is_shipped for each in found)
+        tables.append(TeamTable(file.name, len(found) - shipped, shipped, is_changed))
+    _write(tables_folder(settings) / "names.parquet", list(_names(files)), NAMES)
+    return tables
 
 
 def tables_folder(settings: Settings) -> Path:
@@ -53,23 +70,30 @@ def tables_folder(settings: Settings) -> Path:
 
 def schema_of(file: TeamFile[Any]) -> pa.Schema:
     """The columns of a file with their types, from the class of its rows."""
-    return pa.schema(
-        [
-            (name, _arrow_type(column.annotation, tuple(column.metadata)))
-            for name, column in file.row.model_fields.items()
-        ]
-    )
+    types = {
+        name: _arrow_type(column.annotation, tuple(column.metadata)) for name, column in file.row.model_fields.items()
+    }
+    return pa.schema(types)
 
 
-def _write(path: Path, file: TeamFile[Any], found: list[Found[Any]]) -> TeamTable:
-    rows = [{name: _stored(getattr(each.row, name)) for name in file.columns} for each in found]
+def _names(files: Mapping[str, list[Found[Any]]]) -> Iterator[dict[str, object]]:
+    """A row for each name in the team's own rows that usage should have."""
+    for file in TEAM_FILES:
+        for found in files[file.name]:
+            for name in () if found.is_shipped else file.names(found.row):
+                key = ", ".join(str(value) for value in file.key_of(found.row) if value is not None)
+                about = {"file": found.file, "line_number": found.line, "row_key": key}
+                yield about | {"column_name": name.column, "kind": name.kind, "name": name.name}
+
+
+def _write(path: Path, rows: list[dict[str, object]], schema: pa.Schema) -> bool:
+    """Whether the table differs from the one that is there."""
     content = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema_of(file)), content)
+    pq.write_table(pa.Table.from_pylist(rows, schema), content)
     is_changed = not path.exists() or path.read_bytes() != content.getvalue()
     if is_changed:
         write_whole(path, content.getvalue())
-    shipped = sum(each.is_shipped for each in found)
-    return TeamTable(file.name, len(found) - shipped, shipped, is_changed)
+    return is_changed
 
 
 def _stored(value: object) -> object:

@@ -214,6 +214,13 @@
     }}
 {% endmacro %}
 
+{#- How similar two names are, from 0 to 1, the same beginning counting more (Jaro-Winkler). -#}
+{% macro name_similarity(left, right) %} {{ return(adapter.dispatch("name_similarity")(left, right)) }} {% endmacro %}
+{% macro default__name_similarity(left, right) %} {{ missing_leaf("name_similarity") }} {% endmacro %}
+{% macro duckdb__name_similarity(left, right) %}
+    {{ return("jaro_winkler_similarity(" ~ left ~ ", " ~ right ~ ")") }}
+{% endmacro %}
+
 {#- The code of the macros, by folder of macros/. -#}
 {% macro macro_code() %} {{ return(adapter.dispatch("macro_code")()) }} {% endmacro %}
 {% macro default__macro_code() %} {{ missing_leaf("macro_code") }} {% endmacro %}

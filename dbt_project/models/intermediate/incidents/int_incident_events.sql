@@ -6,8 +6,13 @@ with
     -- the same content may land under several names: it arrived when, and as, the first
     -- of them did
     arrived as (
-        select events.*, arrivals.landing_file, arrivals.arrival_date
+        select
+            events.* exclude (environment),
+            coalesce(environments.environment, events.environment) as environment,
+            arrivals.landing_file,
+            arrivals.arrival_date
         from {{ ref("stg_incident_events") }} as events
+        left join {{ ref("stg_environment_map") }} as environments on lower(events.environment) = environments.sent_as
         left join
             {{ ref("int_arrivals") }} as arrivals
             on arrivals.source = 'incidents'

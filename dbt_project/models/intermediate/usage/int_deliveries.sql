@@ -1,7 +1,8 @@
 {{ config(materialized="view") }}
--- Every source in one shape: inclusive token counts, one identity scope. Sources that
--- see the same calls share a scope by source_precedence.csv. Lines that were set aside
--- are not deliveries; while nobody ever set one aside nothing is looked up.
+-- Every source in one shape: environments as they are kept, one identity scope,
+-- inclusive token counts. Sources that see the same calls share a scope by
+-- source_precedence.csv. Lines that were set aside are not deliveries; while nobody
+-- ever set one aside nothing is looked up.
 -- depends_on: {{ ref("int_set_aside") }}
 with
     deliveries as (
@@ -20,6 +21,8 @@ with
         {% endif %}
     ),
 
+    environments as (select * from {{ ref("stg_environment_map") }}),
+
     precedence as (select * from {{ ref("stg_source_precedence") }}),
 
     identities as (select * from {{ ref("stg_identity_map") }}),
@@ -27,8 +30,9 @@ with
     inclusive as (
         select
             deliveries.* exclude (
-                tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
+                environment, tenant_id, input_tokens, usage_source, token_convention, reported_cost_usd, latency_ms
             ),
+            coalesce(environments.environment, deliveries.environment) as environment,
             coalesce(precedence.identity_scope, deliveries.source) as identity_scope,
             coalesce(precedence.precedence, 0) as source_precedence,
             coalesce(deliveries.tenant_id, identities.tenant_id) as tenant_id,
@@ -53,6 +57,7 @@ with
                 else coalesce(usage_source, 'provider')
             end as usage_source
         from deliveries
+        left join environments on lower(deliveries.environment) = environments.sent_as
         left join precedence on deliveries.source = precedence.source
         left join identities on deliveries.tenant_id is null and deliveries.user_id = identities.user_id
     ),

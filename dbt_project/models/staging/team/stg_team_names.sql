@@ -1,0 +1,1 @@
+with source as (select * from {{ team_table("names") }}) select * from source

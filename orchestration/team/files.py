@@ -107,7 +107,9 @@ def _in_header(header: list[str]) -> Iterator[str]:
 def _in_row(header: list[str], fields: list[str]) -> Iterator[str]:
     if not any(field.strip() for field in fields):
         yield "the row is empty: delete it."
-    elif len(fields) != len(header):
+    elif len(fields) < len(header):
+        yield f"it has {len(fields)} fields, and there are {len(header)} columns: write a comma for each column, also a blank one."
+    elif len(fields) > len(header):
         yield (
             f"it has {len(fields)} fields, and there are {len(header)} columns: write a decimal point instead of a comma, "
             "and put text that holds a comma in double quotes."

@@ -1,4 +1,4 @@
--- What a problem is about, also in words (retry at agent.act), and the endpoint of its
+-- What a problem is about, also in words (retry at an endpoint), and the endpoint of its
 -- latest alert.
 with
     problems as (

@@ -173,11 +173,14 @@ def from_environment(environment: Mapping[str, str] | None = None, *, is_team_ne
             values[item.name] = readers[item.type](text)
         except ValueError as error:
             raise ValueError(f"{name} is {text!r}: {error}. {item.metadata['help']}") from None
-    settings = _checked(Settings(**values))
-    return _with_team(settings, is_given=bool(environment.get("TOKENTRAIL_TEAM")), may_be_missing=is_team_new)
+    return _with_team(_checked(Settings(**values)), environment.get("TOKENTRAIL_TEAM", ""), is_team_new)
 
 
 def _path(text: str) -> Path:
+    return _absolute(text).resolve()
+
+
+def _absolute(text: str) -> Path:
     """A relative path is taken from the checkout; `~` is the home of whoever runs. Raises ValueError with the rest of a sentence."""
     odd = sorted({character for character in text if character in UNUSABLE or not character.isprintable()})
     if odd:
@@ -187,7 +190,7 @@ def _path(text: str) -> Path:
         raise ValueError("a name in the path begins or ends with a blank")
     if text == "~" or text.startswith("~/"):
         text = str(Path(text).expanduser())
-    return (PROJECT / text).resolve()
+    return PROJECT / text
 
 
 def _instant(text: str) -> datetime:
@@ -224,12 +227,15 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-def _with_team(settings: Settings, *, is_given: bool, may_be_missing: bool) -> Settings:
-    """The settings with the folder of the data root's team: a root keeps to one, so that no company is judged by another's budgets."""
-    memory, team = settings.team_memory, settings.team
-    _check_team(team)
+def _with_team(settings: Settings, given: str, may_be_missing: bool) -> Settings:
+    """The settings with the folder of the data root's team: a root keeps to one, so that no company is judged by another's budgets.
+
+    A link is followed where files are read: whoever moves it to a newer copy of the folder has not chosen another.
+    """
+    _check_team(settings.team)
+    memory, team = settings.team_memory, Path(os.path.normpath(_absolute(given))) if given else settings.team
     remembered = Path(memory.read_text().strip()) if memory.is_file() else None
-    if remembered and is_given and team != remembered:
+    if remembered and given and team != remembered:
         raise ValueError(
             f"TOKENTRAIL_TEAM is '{team}', and the data root {settings.data} belongs to the team folder '{remembered}'. "
             f"Set TOKENTRAIL_DATA to a root of its own, or, to change the folder of this one, delete {memory}."
@@ -239,7 +245,7 @@ def _with_team(settings: Settings, *, is_given: bool, may_be_missing: bool) -> S
             f"The team folder '{remembered}' of the data root {settings.data} is not there: put it back, "
             f"or delete {memory} and set TOKENTRAIL_TEAM to where it is now."
         )
-    if is_given and not team.is_dir() and not may_be_missing:
+    if given and not team.is_dir() and not may_be_missing:
         raise ValueError(f"TOKENTRAIL_TEAM is '{team}', which is not a folder: `make init` makes it.")
     return replace(settings, team=remembered or team)
 

@@ -220,6 +220,18 @@ def test_a_data_root_keeps_to_the_folder_of_its_first_run(tmp_path, settings):
     assert with_team(tmp_path, tmp_path / "other").team == tmp_path / "other"
 
 
+def test_a_link_to_a_newer_copy_is_the_same_folder(tmp_path, team):
+    (tmp_path / "newer").mkdir()
+    link = tmp_path / "current"
+    link.symlink_to(team)
+    settings = with_team(tmp_path, link)
+    remember_team(settings)
+    link.unlink()
+    link.symlink_to(tmp_path / "newer")
+    assert with_team(tmp_path, link).team.resolve() == tmp_path / "newer"
+    assert from_environment({"TOKENTRAIL_DATA": str(settings.data)}).team == link
+
+
 def test_nothing_set_and_nothing_remembered_is_the_folder_of_the_checkout(tmp_path):
     settings = from_environment({"TOKENTRAIL_DATA": str(tmp_path / "data")})
     assert settings.team == PROJECT / "team"

@@ -18,6 +18,7 @@ from benchmarks.alerts import baselines, report
 from benchmarks.alerts.calendar import TUNING_SEEDS, UNSEEN_SEEDS
 from benchmarks.alerts.score import Outcome, score
 from benchmarks.alerts.worlds import write_world
+from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import run_dbt
 from orchestration.settings import PROJECT, from_environment
 from orchestration.team.tables import write_team_tables
@@ -105,7 +106,7 @@ def _outcomes(data: Path, world: Path, only_baselines: bool) -> dict[str, Outcom
 def build(warehouse: Path, last: date, models: str = ALERT_MODELS) -> None:
     """Builds the alert lineage in a world's file, named as the product names its warehouse, at noon after its last day."""
     noon = datetime.combine(last + timedelta(days=1), time(12), UTC)
-    settings = replace(from_environment(), data=warehouse.parent, as_of=noon)
+    settings = replace(from_environment(), data=warehouse.parent, team=DEMO_TEAM, as_of=noon)
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     write_team_tables(settings)
     selected = ("--select", *models.split(), "--exclude", *PROVIDED.split())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
 from orchestration.team.tables import write_team_tables
@@ -66,7 +67,7 @@ def main() -> int:
     leaves = parser.parse_args().leaves
     with tempfile.TemporaryDirectory() as folder:
         noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
-        settings = replace(from_environment(), data=Path(folder), as_of=noon)
+        settings = replace(from_environment(), data=Path(folder), team=DEMO_TEAM, as_of=noon)
         (settings.state / "spill").mkdir(parents=True)
         write_team_tables(settings)
         with duckdb.connect(str(settings.warehouse)) as database:

@@ -1,5 +1,5 @@
--- What a problem is about, also in words (retry at an endpoint), and the endpoint of its
--- latest alert.
+-- What a problem is about, also in words (retry at cart.assist), and the endpoint of
+-- its latest alert.
 with
     problems as (
         select

@@ -313,7 +313,12 @@ with
             cost(output_image_tokens, output_image_price_usd) as output_image_cost_usd,
             cost(output_video_tokens, output_video_price_usd) as output_video_cost_usd,
             cost(web_searches, web_searches_price_usd) as web_searches_cost_usd,
-            cost(billed_requests, billed_requests_price_usd) as billed_requests_cost_usd
+            cost(billed_requests, billed_requests_price_usd) as billed_requests_cost_usd,
+            cost(cached_input_tokens, uncached_input_price_usd) - cached_input_cost_usd
+            + cost(cached_audio_tokens, uncached_audio_price_usd) - cached_audio_cost_usd
+            + cost(cached_image_tokens, uncached_image_price_usd) - cached_image_cost_usd as saved_usd,
+            cache_write_5m_cost_usd - cost(cache_write_5m_tokens, uncached_input_price_usd)
+            + cache_write_1h_cost_usd - cost(cache_write_1h_tokens, uncached_input_price_usd) as premium_usd
         from leaf
         left join read_parquet(getvariable('price_book')) as price
             on leaf.provider = price.provider
@@ -412,6 +417,8 @@ select
     + uncached_audio_cost_usd + cached_audio_cost_usd + uncached_image_cost_usd + cached_image_cost_usd
     + input_video_cost_usd + text_output_cost_usd + reasoning_cost_usd + output_audio_cost_usd
     + output_image_cost_usd + output_video_cost_usd + web_searches_cost_usd + billed_requests_cost_usd as cost_usd,
+    if(cost_usd is not null, saved_usd, null) as cache_savings_usd,
+    if(cost_usd is not null, premium_usd, null) as cache_write_premium_usd,
     reported_cost_usd,
     case
         when uncached_input_cost_usd + cached_input_cost_usd + cache_write_5m_cost_usd + cache_write_1h_cost_usd

@@ -23,7 +23,8 @@ ROWS_AT_ONCE = 50_000  # rendered together: bounds memory, and buffers of this s
 ID_PREFIXES = {"anthropic": "msg_", "openai": "chatcmpl-", "google": "gen-", "mistral": "cmpl-", "deepseek": "ds-"}
 
 # Habits: app-eu writes local time and leaves out dataMode real, app-us leaves out environment prod, workers count
-# tokens the Anthropic way, the gateway writes createdAt, shouts PROD and adds a field of its own.
+# tokens the Anthropic way, the gateway writes createdAt, shouts PROD and adds a field of its own. Only app-eu and the
+# gateway know which account they call on.
 APP_US, APP_EU, WORKERS, GATEWAY = range(4)
 STAMPS = ('"occurredAt":"', '"occurredAt":"', '"occurredAt":"', '"createdAt":"')
 ZONES = ('Z"', '+01:00"', 'Z"', 'Z"')
@@ -53,6 +54,7 @@ TEXTS = (
     "setting",
     "counting",
     "service",
+    "account",
     "note",
 )
 NUMBER_PIECES = ", ".join(f"""'"{name}":' || {column}""" for column, name in NUMBERS.items())
@@ -66,7 +68,7 @@ LINES = f"""
 TABLE_FIELDS = """
     externalRequestId occurredAt createdAt provider model status errorCode endpointTag promptVersion featureTag tenantId
     userId environment dataMode tokenConvention usageSource processing serviceTier requestedServiceTier region
-    providerRequestId metadata gatewayRoute
+    billingAccountId providerRequestId metadata gatewayRoute
 """
 TABLE_TYPES = {
     **dict.fromkeys(TABLE_FIELDS.split(), "VARCHAR"),
@@ -132,6 +134,7 @@ def _day_table(world: World, rows: pd.DataFrame) -> pa.Table:
         "user": _pieces(rows["shown_user"], users),
         "setting": _settings(sender, rows),
         "service": _services(sender, rows),
+        "account": _accounts(sender, model),
         "note": _notes(world, sender, rows),
         "call_id": _pieces(
             np.where(rows["id_stated"], model, ABSENT),
@@ -192,6 +195,15 @@ def _services(sender: np.ndarray, rows: pd.DataFrame) -> pa.Array:
             fields(processing=how, serviceTier=served, requestedServiceTier=asked, region=where)
             for how, served, asked, where in kinds
         ],
+    )
+
+
+def _accounts(sender: np.ndarray, model: np.ndarray) -> pa.Array:
+    """The account at the provider, where the sender knows it."""
+    region = np.select([sender == APP_EU, sender == GATEWAY], [0, 1], ABSENT)
+    names = [f"{each.provider}-{region}" for region in ("eu", "main") for each in MODELS]
+    return _pieces(
+        np.where(region >= 0, region * len(MODELS) + model, ABSENT), [fields(billingAccountId=name) for name in names]
     )
 
 

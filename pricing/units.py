@@ -95,11 +95,26 @@ class Leaf:
         return next((leaf for leaf in LEAVES if self in leaf.parts and not _ancestors(leaf.counted)), self)
 
     @property
+    def cache(self) -> str | None:
+        """'read' or 'write' for tokens that a cache charges for."""
+        kind = self.dimensions.get("token_type", "")
+        return kind.removeprefix("cache_") if kind.startswith("cache_") else None
+
+    @property
+    def uncached(self) -> "Leaf | None":
+        """The leaf that its tokens would have been without the cache; None for tokens that no cache charges for."""
+        if not self.cache:
+            return None
+        dimensions = {name: value for name, value in self.dimensions.items() if name not in CACHE_DIMENSIONS}
+        return next(leaf for leaf in LEAVES if leaf.dimensions == dimensions)
+
+    @property
     def is_what_is_left(self) -> bool:
         """Whether it is unknown where its count is, rather than 0: what is left of all input, or of all output."""
         return self.kind == "tokens" and self.whole is self
 
 
+CACHE_DIMENSIONS = ("token_type", "cache_ttl")
 _cache_write = unit_data["cache_write_tokens"]["dimensions"]
 
 # The order is the order of columns everywhere.

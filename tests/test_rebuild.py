@@ -28,6 +28,7 @@ BY_DATE = (  # built from their own date alone; fct_requests also reads the date
     "cost_by_user_daily",
     "cost_by_model_daily",
     "cost_by_feature_daily",
+    "cost_daily",
     "int_model_usage_daily",
     "int_quality_daily",
 )

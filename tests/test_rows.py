@@ -1,11 +1,13 @@
 """What counts as an attempt and as a request, and what each costs: DESIGN section 4 on a real warehouse, built once."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from orchestration.dbt import run_dbt
-from tests.pipeline import Pipeline, event, pipeline_at
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 PLAIN_COST = Decimal("0.006")  # 1,000 input at $3 and 200 output at $15 per million
 
@@ -83,6 +85,7 @@ FIRST_FILE = [
     event("billed", "2026-11-20T10:00:05Z", attempt=2, **BILLED, **TRACE, spanId="s-2"),
     event("billed-to-another", attempt=1, billingAccountId="org-acme"),
     event("billed-to-another", attempt=1, billingAccountId="org-other"),
+    event("unknown-elsewhere", provider="selfhosted", model="acme-internal-7b", outputTokens=9_000, region="eu"),
 ]
 LATER_FILE = [event("withdrawn", attempt=1, withdrawn=True)]
 
@@ -155,6 +158,7 @@ def test_a_test_replay_of_real_ids_deletes_nothing(story):
     ("request_id", "status"),
     [
         ("unknown-model", "unpriced"),
+        ("unknown-elsewhere", "unpriced"),
         ("no-usage", "no_usage"),
         ("error-no-usage", "no_usage"),
         ("unknown-output", "no_usage"),
@@ -276,9 +280,67 @@ def test_the_unknown_model_is_in_the_queue_with_an_exposure(story):
         "select reason, requests, exposure_usd_low, exposure_usd, exposure_usd_high, owner from unpriced_models "
         "where model = 'acme-internal-7b'"
     )
-    assert (reason, requests) == ("unknown_model", 1)
+    assert (reason, requests) == ("unknown_model", 2)
     assert 0 < low <= likely <= high
     assert owner is None or owner
+
+
+def test_rows_of_the_wide_mart_add_up_by_billing_account(story):
+    """The first try of `billed` was on another account than the second: the request is counted where it began."""
+    assert story.ask(
+        """
+        select billing_account_id, sum(requests), sum(attempts), sum(errors), sum(cost_usd) from cost_daily
+        where billing_account_id like 'org-%' group by all order by 1
+        """
+    ) == [
+        ("org-acme", 0, 1, 0, PLAIN_COST),
+        ("org-old", 1, 1, 1, PLAIN_COST),
+        ("org-other", 1, 1, 0, PLAIN_COST),
+    ]
+    sums = "sum(requests), sum(attempts), sum(cost_usd), sum(unpriced_attempts), sum(no_usage_attempts)"
+    [wide] = story.ask(f"select {sums} from cost_daily")
+    [narrow] = story.ask(f"select {sums} from cost_by_model_daily")
+    assert wide == narrow
+
+
+def test_what_caching_saved_is_counted_at_the_uncached_rate(story, usd):
+    """12,304 tokens were read at $0.30 instead of $3 in two events, 900 in a third; 100 were written at $3.75."""
+    saved = 2 * usd(12_304, per_million="2.7") + usd(900, per_million="2.7")
+    sums = "sum(cached_input_cost_usd), sum(cache_savings_usd), sum(cache_write_premium_usd)"
+    reads = 2 * usd(12_304, per_million="0.3") + usd(900, per_million="0.3")
+    for mart in ("cost_daily", "fct_attempts"):
+        assert story.ask(f"select {sums} from {mart}") == [(reads, saved, usd(100, per_million="0.75"))]
+
+
+def test_the_exposure_of_a_model_is_split_among_the_rows_of_its_calls(story, usd):
+    """The one model with a price at this endpoint takes $3 and $15: the call with 45 times the output has its share of that."""
+    exposures = "exposure_usd_low, exposure_usd, exposure_usd_high"
+    split = story.ask(f"select region, {exposures} from cost_daily where unpriced_attempts > 0 order by region")
+    large, small = usd(1000, per_million=3) + usd(9_000, per_million=15), PLAIN_COST
+    assert split == [("(unattributed)", *[small] * 3), ("eu", *[large] * 3)]
+    assert story.ask(f"select {exposures} from unpriced_models") == [(small + large,) * 3]
+    assert story.ask("select distinct exposure_usd from cost_daily where unpriced_attempts = 0") == [(Decimal(0),)]
+
+
+def test_a_date_is_rebuilt_when_it_is_complete_and_every_date_for_another_owner(story):
+    def build(at: str, *models: str) -> set[str]:
+        before = story.built()
+        settings = replace(story.settings, as_of=datetime.fromisoformat(at).replace(tzinfo=UTC))
+        Pipeline(settings).build(*WITHOUT_TESTS, "--select", "cost_days", *models)
+        return {day for (model, day), found in story.built().items() if before[model, day] != found}
+
+    incomplete = "select distinct cast(event_date as varchar) from marts.cost_daily where not is_complete"
+    assert story.inside(incomplete) == [("2026-11-23",)]
+    assert build("2026-11-24T05:59:59", "cost_daily") == set()
+    assert build("2026-11-24T06:00:00", "cost_daily") == {"2026-11-23"}
+    assert story.inside(incomplete) == []
+    owners = "select distinct owner from marts.cost_daily where endpoint_tag = 'chat.reply'"
+    assert story.inside(owners) == [("team-assistant",)]
+    file = story.settings.team / "endpoint_owners.csv"
+    file.write_text(file.read_text().replace("chat.reply,team-assistant", "chat.reply,team-chat"))
+    dates = {day for model, day in story.built() if model == "cost_daily"}
+    assert build("2026-11-24T06:00:00", "stg_endpoint_owners", "cost_daily") == dates
+    assert story.inside(owners) == [("team-chat",)]
 
 
 def test_the_dbt_unit_tests_pass(story):

@@ -1,10 +1,11 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
 -- Fails if any dollar or attempt of the fact is missing from, or twice in, a daily
 -- mart: then a join fanned out or a dimension dropped its NULLs.
-{%- set marts = ["endpoint", "prompt_version", "tenant", "user", "model", "feature"] %}
-{%- set compared = ["fct_attempts"] %}
-{%- for mart in marts %} {%- do compared.append("cost_by_" ~ mart ~ "_daily") %} {%- endfor %}
-{%- set dates = unverified_dates(compared) %}
+{%- set marts = ["cost_daily"] %}
+{%- for dimension in ["endpoint", "prompt_version", "tenant", "user", "model", "feature"] %}
+    {%- do marts.append("cost_by_" ~ dimension ~ "_daily") %}
+{%- endfor %}
+{%- set dates = unverified_dates(["fct_attempts"] + marts) %}
 with
     fact as (
         select
@@ -28,7 +29,7 @@ with
                 sum(cost_usd) as cost_usd,
                 sum(attempts) as attempts,
                 sum(requests) as requests
-            from {{ to_verify("cost_by_" ~ mart ~ "_daily", dates) }} as daily
+            from {{ to_verify(mart, dates) }} as daily
             group by event_date, environment, data_mode {{ "union all" if not loop.last }}
         {%- endfor %}
     ),

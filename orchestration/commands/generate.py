@@ -25,6 +25,7 @@ FILES = (
     "dbt_project/models/intermediate/prices/int_priced_attempts.yml",
     "dbt_project/models/marts/attribution/fct_attempts.yml",
     "dbt_project/models/marts/prices/price_book.yml",
+    "dbt_project/models/marts/unpriced/cost_daily.yml",
     "docs/sources.md",
 )
 
@@ -64,7 +65,8 @@ MACROS = """\
     inclusive column that senders report, less the quantities of its `parts` and the tokens of `other_parts`, which are units under
     `usage`. `depth`: parts have a smaller one. What `is_what_is_left` of all input or output is unknown where that is. What
     `may_fall_back` takes the rate of what it is part of, at last of `whole`, where price lists leave it out. Most attempts have
-    nothing but what `is_everyday`. -#}}
+    nothing but what `is_everyday`. `cache` is read or write for what a cache charges for; without a cache these tokens would have
+    been of the kind `uncached`. -#}}
 {{% macro token_kinds() %}}
     {{%- set kinds = {kinds} -%}}
     {{{{ return(kinds) }}}}
@@ -91,6 +93,8 @@ def _kind(leaf: Leaf) -> dict[str, object]:
         "is_what_is_left": leaf.is_what_is_left,
         "may_fall_back": leaf.whole is not leaf,
         "is_everyday": leaf.is_everyday,
+        "cache": leaf.cache or "none",
+        "uncached": leaf.uncached.name if leaf.uncached else "none",
     }
 
 
@@ -151,10 +155,32 @@ def _costs() -> str:
     )
 
 
-def _cost_identity() -> str:
+def _daily_quantities() -> str:
+    return "".join(
+        _column(
+            leaf.quantity,
+            "bigint",
+            (f"Tokens of {leaf.of}" if leaf.kind == "tokens" else f"Number of {leaf.of}") + "; NULL when unknown.",
+        )
+        for leaf in LEAVES
+    )
+
+
+def _daily_costs() -> str:
+    return "".join(
+        _column(leaf.cost_column, "decimal(38, 12)", f"USD of {leaf.of}, a part of cost_usd; NULL where that is NULL.")
+        for leaf in LEAVES
+    )
+
+
+def _cost_identity(name: str = "cost_is_the_sum_of_its_parts") -> str:
     parts = " + ".join([*(leaf.cost_column for leaf in LEAVES), "other_cost_usd"])
     expression = f'{{expression: "cost_usd = {parts}"}}'
-    return f"      - identity: {{name: cost_is_the_sum_of_its_parts, arguments: {expression}}}\n"
+    return f"      - identity: {{name: {name}, arguments: {expression}}}\n"
+
+
+def _daily_cost_identity() -> str:
+    return _cost_identity("cost_of_a_day_is_the_sum_of_its_parts")
 
 
 def _prices() -> str:
@@ -188,6 +214,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "quantities": _quantities,
     "costs": _costs,
     "cost-identity": _cost_identity,
+    "daily-quantities": _daily_quantities,
+    "daily-costs": _daily_costs,
+    "daily-cost-identity": _daily_cost_identity,
     "prices": _prices,
     "token-counts": _token_counts,
 }

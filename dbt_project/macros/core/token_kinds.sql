@@ -3,7 +3,8 @@
     inclusive column that senders report, less the quantities of its `parts` and the tokens of `other_parts`, which are units under
     `usage`. `depth`: parts have a smaller one. What `is_what_is_left` of all input or output is unknown where that is. What
     `may_fall_back` takes the rate of what it is part of, at last of `whole`, where price lists leave it out. Most attempts have
-    nothing but what `is_everyday`. -#}
+    nothing but what `is_everyday`. `cache` is read or write for what a cache charges for; without a cache these tokens would have
+    been of the kind `uncached`. -#}
 {% macro token_kinds() %}
     {%- set kinds = [
         {
@@ -44,6 +45,8 @@
             "is_what_is_left": true,
             "may_fall_back": false,
             "is_everyday": true,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "cached_input",
@@ -62,6 +65,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": true,
+            "cache": "read",
+            "uncached": "uncached_input",
         },
         {
             "name": "cache_write_5m",
@@ -89,6 +94,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": true,
+            "cache": "write",
+            "uncached": "uncached_input",
         },
         {
             "name": "cache_write_30m",
@@ -102,6 +109,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": "write",
+            "uncached": "uncached_input",
         },
         {
             "name": "cache_write_1h",
@@ -119,6 +128,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": "write",
+            "uncached": "uncached_input",
         },
         {
             "name": "cache_write_12h",
@@ -132,6 +143,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": "write",
+            "uncached": "uncached_input",
         },
         {
             "name": "uncached_audio",
@@ -152,6 +165,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "cached_audio",
@@ -165,6 +180,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": "read",
+            "uncached": "uncached_audio",
         },
         {
             "name": "uncached_image",
@@ -185,6 +202,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "cached_image",
@@ -198,6 +217,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": "read",
+            "uncached": "uncached_image",
         },
         {
             "name": "input_video",
@@ -217,6 +238,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "text_output",
@@ -243,6 +266,8 @@
             "is_what_is_left": true,
             "may_fall_back": false,
             "is_everyday": true,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "reasoning",
@@ -260,6 +285,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": true,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "output_audio",
@@ -276,6 +303,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "output_image",
@@ -292,6 +321,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "output_video",
@@ -308,6 +339,8 @@
             "is_what_is_left": false,
             "may_fall_back": true,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "web_searches",
@@ -321,6 +354,8 @@
             "is_what_is_left": false,
             "may_fall_back": false,
             "is_everyday": false,
+            "cache": none,
+            "uncached": none,
         },
         {
             "name": "billed_requests",
@@ -334,6 +369,8 @@
             "is_what_is_left": false,
             "may_fall_back": false,
             "is_everyday": true,
+            "cache": none,
+            "uncached": none,
         },
     ] -%}
     {{ return(kinds) }}

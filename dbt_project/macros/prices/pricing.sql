@@ -1,18 +1,17 @@
-{#- USD of one token kind: cast(tokens * price as decimal(38, 12)). Nothing used costs nothing; something used without a price has
-    no known cost. A remainder that the sender left out (an embedding has no output) costs nothing only where the model has no
-    price for it. Below 10 million the short price gives the same product without the costly rounding: DuckDB keeps 18 digits of
-    a product of short decimals, which a million dollars of one kind would overflow. -#}
-{% macro token_kind_cost(kind) -%}
+{#- USD of one token kind, at its own rate or that of another kind: cast(tokens * price as decimal(38, 12)). Nothing used costs
+    nothing; something used without a price has no known cost. A remainder that the sender left out (an embedding has no output)
+    costs nothing only where the model has no price for it. Below 10 million the short price gives the same product without the
+    costly rounding: DuckDB keeps 18 digits of a product of short decimals, which a million dollars of one kind would overflow. -#}
+{% macro token_kind_cost(kind, rate_of=none) -%}
+    {%- set rate = rate_of or kind.name -%}
     case
         when
             {{ kind.quantity }} = 0
-            {% if kind.is_what_is_left %}
-                or ({{ kind.quantity }} is null and {{ kind.name }}_price_usd is null)
-            {% endif %}
+            {% if kind.is_what_is_left %} or ({{ kind.quantity }} is null and {{ rate }}_price_usd is null) {% endif %}
         then cast(0 as decimal(38, 12))
-        when {{ kind.name }}_short_price_usd is not null and {{ kind.quantity }} < 10000000
-        then cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ kind.name }}_short_price_usd as decimal(38, 12))
-        else cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ kind.name }}_price_usd as decimal(38, 12))
+        when {{ rate }}_short_price_usd is not null and {{ kind.quantity }} < 10000000
+        then cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ rate }}_short_price_usd as decimal(38, 12))
+        else cast(cast({{ kind.quantity }} as decimal(13, 0)) * {{ rate }}_price_usd as decimal(38, 12))
     end
 {%- endmacro %}
 
@@ -92,9 +91,24 @@
                 {%- if kind.may_fall_back -%}, {{ kind.name }}_falls_back {%- endif -%}
             {%- endfor %}
         ),
-        {{ sum_of_token_kind_costs() }} as cost_usd
+        {{ sum_of_token_kind_costs() }} as cost_usd,
+        - ({{ cost_of_caching("read") }}) as cache_savings_usd,
+        {{ cost_of_caching("write") }} as cache_write_premium_usd
     from by_token_kind
 {% endmacro %}
+
+{#- USD that cache reads, or writes, cost more than the same tokens at the uncached rate of the price row; less is below 0. -#}
+{% macro cost_of_caching(cache) -%}
+    {%- set kinds = token_kinds() | selectattr("cache", "equalto", cache) | list -%}
+    case
+        when {% for kind in kinds %} {{ kind.quantity }} = 0 {{- " and" if not loop.last }} {% endfor %}
+        then cast(0 as decimal(38, 12))
+        else
+            {%- for kind in kinds %}
+                {{ "+ " if not loop.first }} {{ kind.name }}_cost_usd - {{ token_kind_cost(kind, kind.uncached) }}
+            {%- endfor %}
+    end
+{%- endmacro %}
 
 {#- A price book prepared for joins: no open ends, and each price a second time at 12 places where that is the same
     price and below 10 cents, so that its product with a count below 10 million has 18 digits. Nearly all are, and a product that

@@ -32,7 +32,10 @@ with
     )
 
 select
-    *,
+    * exclude (cache_savings_usd, cache_write_premium_usd),
+    -- of what has no known cost, nothing is known to be saved
+    case when pricing_status = 'priced' then cache_savings_usd end as cache_savings_usd,
+    case when pricing_status = 'priced' then cache_write_premium_usd end as cache_write_premium_usd,
     case
         when is_approximate
         then

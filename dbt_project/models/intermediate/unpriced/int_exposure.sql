@@ -6,6 +6,7 @@
 -- neighbours weighted by their attempts: it is rarely the popular model that is
 -- missing.
 {%- set model_key = ["environment", "data_mode", "provider", "model"] %}
+{%- set quantiles = [("low", "_low", 10), ("likely", "", 50), ("high", "_high", 90)] %}
 with
     unpriced as (
         select
@@ -22,25 +23,32 @@ with
         group by {{ model_key | join(", ") }}
     ),
 
-    neighbours as (select * from {{ ref("int_neighbour_prices") }}),
+    -- what has no price of its own costs what it is part of
+    neighbours as (
+        select
+            {{ model_key | join(", ") }},
+            neighbour_provider,
+            neighbour_model,
+            input_tokens_from,
+            nearness,
+            last_used_date,
+            {% for kind in token_kinds() %}
+                coalesce(
+                    {{ kind.name }}_price_usd,
+                    {% if kind.is_fee %} cast(0 as decimal(23, 18))
+                    {% else %} {{ kind.whole }}_price_usd
+                    {% endif %}
+                ) as {{ kind.name }}_rate_usd {{- "," if not loop.last }}
+            {% endfor %}
+        from {{ ref("int_neighbour_prices") }}
+    ),
 
     costs as (
         select
-            {% for column in model_key %} neighbours.{{ column }}, {% endfor %}
-            neighbours.neighbour_provider,
-            neighbours.neighbour_model,
-            neighbours.nearness,
-            neighbours.last_used_date,
+            neighbours.*,
             unpriced.tokens,
             {%- for kind in token_kinds() %}
-                cast(
-                    unpriced.{{ kind.quantity }} * coalesce(
-                        neighbours.{{ kind.name }}_price_usd,
-                        {% if kind.is_fee %} cast(0 as decimal(23, 18))
-                        {% else %} neighbours.{{ kind.whole }}_price_usd
-                        {% endif %}
-                    ) as decimal(38, 12)
-                )
+                cast(unpriced.{{ kind.quantity }} * neighbours.{{ kind.name }}_rate_usd as decimal(38, 12))
                 {{ "+" if not loop.last }}
             {%- endfor %} as cost_usd
         from unpriced
@@ -49,24 +57,37 @@ with
             {%- for column in model_key %} and unpriced.{{ column }} = neighbours.{{ column }} {%- endfor %}
     ),
 
-    ranked as (
+    ordered as (
         select
             *,
             row_number() over (
                 partition by {{ model_key | join(", ") }}
-                order by cost_usd nulls last, neighbour_provider, neighbour_model
+                order by cost_usd nulls last, neighbour_provider, neighbour_model, input_tokens_from nulls last
             ) as place,
             count(*) over (partition by {{ model_key | join(", ") }}) as places
         from costs
     ),
 
+    ranked as (
+        select
+            *,
+            {% for quantile, _, percent in quantiles %}
+                place * 100 >= places * {{ percent }}
+                and (place - 1) * 100 < places * {{ percent }} as is_{{ quantile }} {{- "," if not loop.last }}
+            {% endfor %}
+        from ordered
+    ),
+
     exposures as (
         select
             {{ model_key | join(", ") }},
-            {%- for name, percent in [("exposure_usd_low", 10), ("exposure_usd", 50), ("exposure_usd_high", 90)] %}
-                cast(
-                    min(case when place * 100 >= places * {{ percent }} then cost_usd end) as decimal(38, 12)
-                ) as {{ name }},
+            {%- for quantile, suffix, _ in quantiles %}
+                cast(max(case when is_{{ quantile }} then cost_usd end) as decimal(38, 12)) as exposure_usd{{ suffix }},
+                {%- for kind in token_kinds() %}
+                    max(
+                        case when is_{{ quantile }} then {{ kind.name }}_rate_usd end
+                    ) as {{ kind.name }}_rate_usd{{ suffix }},
+                {%- endfor %}
             {%- endfor %}
             'The 10, 50 and 90 % quantiles of what its own tokens, kind by kind, would have cost at ' || case
                 max(nearness)
@@ -87,14 +108,22 @@ with
             || ' (prices of '
             || max(last_used_date)
             || ').' as exposure_basis,
-            cast(min(case when place * 100 >= places * 50 then cost_usd end) as double)
-            / nullif(max(tokens), 0) as usd_per_token
+            cast(max(case when is_likely then cost_usd end) as double) / nullif(max(tokens), 0) as usd_per_token
         from ranked
         group by {{ model_key | join(", ") }}
     )
 
 select
     * exclude (usd_per_token),
+    -- the rates at which `cost_daily` splits the exposure by row
+    md5(
+        concat_ws(
+            '|'
+            {%- for _, suffix, _ in quantiles %}
+                {%- for kind in token_kinds() %}, {{ kind.name }}_rate_usd{{ suffix }} {%- endfor %}
+            {%- endfor %}
+        )
+    ) as rates_fingerprint,
     -- for detection: two digits of an estimate stay the same while usage grows, so that
     -- history is not judged again every day
     round(usd_per_token, cast(1 - floor(log10(nullif(usd_per_token, 0))) as integer)) as exposure_usd_per_token

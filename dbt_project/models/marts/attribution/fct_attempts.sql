@@ -61,6 +61,8 @@ select
     -- money
     {% for column in cost_columns() %} {{ column }}, {% endfor %}
     cost_usd,
+    cache_savings_usd,
+    cache_write_premium_usd,
     reported_cost_usd,
     -- how it was priced
     pricing_status,

@@ -1,0 +1,115 @@
+{{ kept_by_date("cost_days") }}
+-- Every measure by every dimension but the user. The exposure is that of
+-- `unpriced_models`, at the same rates, split by row.
+{%- set optional = [
+    "endpoint_tag",
+    "prompt_version",
+    "feature_tag",
+    "tenant_id",
+    "region",
+    "processing",
+    "service_tier",
+    "billing_account_id",
+] %}
+{%- set cell = ["event_date", "environment", "data_mode", "provider", "model"] + optional %}
+{%- set attempts %}
+    select
+        * exclude ({{ optional | join(", ") }}),
+        {% for column in optional %} coalesce({{ column }}, '(unattributed)') as {{ column }}, {% endfor %}
+        pricing_status = 'priced' as is_priced
+    from {{ ref("fct_attempts") }}
+    where {{ in_dates("event_date", dirty_dates()) }}
+{%- endset %}
+{%- set quantiles = ["_low", "", "_high"] %}
+with
+    attempts as ({{ attempts }}),
+
+    measured as (
+        select
+            {{ cell | join(", ") }},
+            {{ cost_measures() }},
+            {{ sum_of_counts("total_tokens") }} as total_tokens,
+            {{ sum_of_counts("cache_write_tokens") }} as cache_write_tokens,
+            {%- for kind in token_kinds() if kind.quantity != "reasoning_tokens" %}
+                {{ sum_of_counts(kind.quantity) }} as {{ kind.quantity }},
+            {%- endfor %}
+            -- where a call has no price, parts of its cost may be known: like the cost,
+            -- they are not counted
+            {%- for column in cost_columns() %}
+                cast(sum(case when is_priced then {{ column }} end) as decimal(38, 12)) as {{ column }},
+            {%- endfor %}
+            cast(sum(cache_savings_usd) as decimal(38, 12)) as cache_savings_usd,
+            cast(sum(cache_write_premium_usd) as decimal(38, 12)) as cache_write_premium_usd
+        from attempts
+        group by {{ cell | join(", ") }}
+    ),
+
+    unpriced as (
+        select
+            {{ cell | join(", ") }},
+            {%- for kind in token_kinds() %}
+                {{ cast_or_null("coalesce(sum(" ~ kind.quantity ~ "), 0)", "decimal(15, 0)") }} as {{ kind.quantity }}
+                {{- "," if not loop.last }}
+            {%- endfor %}
+        from ({{ attempts }}) as attempts
+        where pricing_status = 'unpriced'
+        group by {{ cell | join(", ") }}
+    ),
+
+    exposed as (
+        select
+            {% for column in cell %} unpriced.{{ column }}, {% endfor %}
+            {%- for suffix in quantiles %}
+                case
+                    when exposure.exposure_usd{{ suffix }} is not null
+                    then
+                        {%- for kind in token_kinds() %}
+                            {{ "+ " if not loop.first -}}
+                            cast(
+                                unpriced.{{ kind.quantity }}
+                                * exposure.{{ kind.name }}_rate_usd{{ suffix }} as decimal(38, 12)
+                            )
+                        {%- endfor %}
+                end as exposure_usd{{ suffix }} {{- "," if not loop.last }}
+            {%- endfor %}
+        from unpriced
+        left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+    )
+
+select
+    -- dimensions
+    {% for column in cell %} measured.{{ column }}, {% endfor %}
+    coalesce(owners.owner, '(unattributed)') as owner,
+    days.is_complete,
+    -- quantities
+    measured.requests,
+    measured.attempts,
+    measured.successes,
+    measured.errors,
+    measured.unpriced_attempts,
+    measured.no_usage_attempts,
+    measured.approximate_attempts,
+    measured.input_tokens,
+    measured.output_tokens,
+    measured.total_tokens,
+    measured.cache_read_tokens,
+    measured.cache_write_tokens,
+    {% for kind in token_kinds() %} measured.{{ kind.quantity }}, {% endfor %}
+    -- money
+    {% for column in cost_columns() %} measured.{{ column }}, {% endfor %}
+    measured.cost_usd,
+    measured.retry_cost_usd,
+    measured.estimated_cost_usd,
+    measured.approximate_cost_usd,
+    measured.reported_cost_usd,
+    measured.cache_savings_usd,
+    measured.cache_write_premium_usd,
+    {% for suffix in quantiles %}
+        case
+            when measured.unpriced_attempts = 0 then cast(0 as decimal(38, 12)) else exposed.exposure_usd{{ suffix }}
+        end as exposure_usd{{ suffix }} {{- "," if not loop.last }}
+    {% endfor %}
+from measured
+left join exposed using ({{ cell | join(", ") }})
+left join {{ ref("cost_days") }} as days on measured.event_date = days.event_date
+left join {{ ref("stg_endpoint_owners") }} as owners on measured.endpoint_tag = owners.endpoint_tag

@@ -21,39 +21,33 @@ MARTS = {
     "cost_by_model_daily": ["provider", "model"],
     "cost_by_feature_daily": ["feature_tag"],
 }
+# A date is complete after six more hours, the default of the product.
 MART = """
     create table {name} as
-    with
-        measured as (
-            select
-                event_date, environment, data_mode, {members},
-                count(*) filter (is_first_try) as requests,
-                count(*) as attempts,
-                count(*) filter (status = 'success') as successes,
-                count(*) filter (status = 'error') as errors,
-                sum(input_tokens)::bigint as input_tokens,
-                sum(cache_read_tokens)::bigint as cache_read_tokens,
-                sum(output_tokens)::bigint as output_tokens,
-                sum(reasoning_tokens)::bigint as reasoning_tokens,
-                sum(cost_usd)::decimal(38, 12) as cost_usd,
-                (sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
-                (sum(cost_usd) filter (usage_source = 'estimate'))::decimal(38, 12) as estimated_cost_usd,
-                (sum(cost_usd) filter (is_approximate))::decimal(38, 12) as approximate_cost_usd,
-                sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
-                count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
-                count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
-                count(*) filter (is_approximate) as approximate_attempts,
-                avg(latency_ms) as avg_latency_ms
-            from fct_attempts
-            group by all
-        )
     select
-        *,
-        cost_usd::double / nullif(requests, 0) as cost_per_request_usd,
-        successes / attempts as success_ratio,
-        cost_usd::double
-        / nullif((sum(cost_usd) over (partition by event_date, environment, data_mode))::double, 0) as share_of_cost
-    from measured
+        event_date, environment, data_mode, {members},
+        getvariable('as_of') >= event_date + interval 30 hour as is_complete,
+        count(*) filter (is_first_try) as requests,
+        count(*) filter (is_last_try and status = 'success') as successful_requests,
+        count(*) as attempts,
+        count(*) filter (status = 'success') as successes,
+        count(*) filter (status = 'error') as errors,
+        sum(input_tokens)::bigint as input_tokens,
+        sum(cache_read_tokens)::bigint as cache_read_tokens,
+        sum(output_tokens)::bigint as output_tokens,
+        sum(reasoning_tokens)::bigint as reasoning_tokens,
+        sum(cost_usd)::decimal(38, 12) as cost_usd,
+        if(bool_and(is_last_try), 0, sum(cost_usd) filter (not is_last_try))::decimal(38, 12) as retry_cost_usd,
+        if(bool_and(usage_source <> 'estimate'), 0, sum(cost_usd) filter (usage_source = 'estimate'))::decimal(38, 12)
+            as estimated_cost_usd,
+        if(bool_and(not is_approximate), 0, sum(cost_usd) filter (is_approximate))::decimal(38, 12) as approximate_cost_usd,
+        sum(reported_cost_usd)::decimal(38, 12) as reported_cost_usd,
+        count(*) filter (pricing_status = 'unpriced') as unpriced_attempts,
+        count(*) filter (pricing_status = 'no_usage') as no_usage_attempts,
+        count(*) filter (is_approximate) as approximate_attempts,
+        avg(latency_ms) as avg_latency_ms
+    from fct_attempts
+    group by all
 """
 
 
@@ -126,8 +120,7 @@ def _run_script(database: duckdb.DuckDBPyConnection, options: argparse.Namespace
 def _group(database: duckdb.DuckDBPyConnection, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
     began = time.monotonic()
     for name, dimensions in MARTS.items():
-        members = ", ".join(f"coalesce({each}, '(unattributed)') as {each}" for each in dimensions)
-        database.execute(MART.format(name=name, members=members))
+        database.execute(MART.format(name=name, members=", ".join(dimensions)))
     database.execute("checkpoint")
     yield "marts", time.monotonic() - began
 

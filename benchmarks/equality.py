@@ -156,7 +156,7 @@ def _marts(database: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str
     """By mart and column: its type."""
     rows = database.execute(
         "select table_name, column_name, data_type from duckdb_columns() where database_name = ? and schema_name = 'marts' "
-        "and table_name <> 'publication' order by table_name, column_index",
+        "and table_name not in ('catalog', 'publication') order by table_name, column_index",
         [side],
     ).fetchall()
     if not rows:

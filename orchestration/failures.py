@@ -99,9 +99,9 @@ def _lines_of_test(connection: duckdb.DuckDBPyConnection, result: dict) -> tuple
     if not exact and "event_date" not in there:
         return "", []
     same = [f"fact.{theirs} = failing.{ours}" for ours, theirs in (exact or {"event_date": "event_date"}).items()]
-    # a mart shows a missing dimension as (unattributed); a test may leave a dimension out of some of its rows
+    # a test may leave a dimension out of some of its rows
     same += [
-        f"(failing.{name} is null or coalesce(fact.{name}, '(unattributed)') = failing.{name})"
+        f"(failing.{name} is null or fact.{name} = failing.{name})"
         for name in (*SCOPE, *(() if exact else DIMENSIONS))
         if name in there
     ]

@@ -1,20 +1,39 @@
-"""What the weekly marts say of the demo's 60 days, against what the simulator knows to be true."""
+"""What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
+from datetime import date
 from decimal import Decimal
 
+import duckdb
+import pandas as pd
 import pytest
 
 from demo.__main__ import main
+from docs.cookbook.render import question_and_sql, questions
+from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
 from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
+
+LAST_DAY = date(2026, 11, 22)
+COOKBOOK = {path.stem.partition("-")[2]: path for path in questions()}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data")
     assert main(["--data", str(pipeline.settings.data)]) == 0
-    pipeline.build(*WITHOUT_TESTS, "--select", "+weekly_recurrence", "+incidents", "+incident_events")
+    pipeline.run(*WITHOUT_TESTS)
     return pipeline
+
+
+@pytest.fixture(scope="module")
+def world(demo) -> World:
+    with client(demo) as marts:
+        return world_of(marts.execute(f"select {COLUMNS} from marts.fct_attempts").df(), LAST_DAY)
+
+
+def client(demo: Pipeline) -> duckdb.DuckDBPyConnection:
+    """Somebody who has opened the published file and done nothing else."""
+    return duckdb.connect(str(demo.settings.published_marts.resolve()), read_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +95,35 @@ def test_the_incidents_know_their_alerts(demo):
     )
     assert len(rows) == 4
     assert all(row[1:] == (True, 1) for row in rows)
+
+
+@pytest.mark.parametrize("number", sorted(QUESTIONS))
+def test_a_question_has_the_answer_that_counting_rows_gives(demo, world, number):
+    """As many rows, of the same names, with every figure that the count has: off by what rounding takes at most."""
+    _, sql = question_and_sql(COOKBOOK[QUESTIONS[number]])
+    expected = ANSWERS[QUESTIONS[number]](world)
+    keys = [name for name in expected.index.names if name]
+    with client(demo) as marts:
+        rows = marts.execute(sql)
+        names = [column[0] for column in rows.description]
+        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    answered = {tuple(row[key] for key in keys): row for row in found}
+    counted = {(key if isinstance(key, tuple) else (key,)) if keys else (): row for key, row in expected.iterrows()}
+    assert len(found) == len(answered) > 0
+    assert answered.keys() == counted.keys()
+    for column in expected.columns:
+        step = max(_places(row[column]) for row in found)
+        for key, row in counted.items():
+            value = answered[key][column]
+            assert (value is None) == pd.isna(row[column]), (key, column, value, row[column])
+            assert value is None or abs(float(value) - row[column]) <= 0.501 * 10**-step, (
+                key,
+                column,
+                value,
+                row[column],
+            )
+
+
+def _places(value: Decimal | float | int | None) -> int:
+    """Digits after the point."""
+    return len(str(value).partition(".")[2]) if value is not None else 0

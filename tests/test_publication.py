@@ -1,11 +1,14 @@
 """What readers see: whole snapshots only, never a broken promise, and files that tie to the marts (DESIGN section 6, rules 4 and 9)."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import duckdb
 import pytest
 
 from orchestration.dbt import run_dbt
+from orchestration.publishing import catalog
 from orchestration.publishing.exports import DAILY_MARTS
 from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT
@@ -120,6 +124,11 @@ def read_meanwhile(first, idle) -> dict:
         }
 
 
+def client(published: Published) -> duckdb.DuckDBPyConnection:
+    """A connection of somebody who opens the file and does nothing else."""
+    return duckdb.connect(str(published.pipeline.settings.published_marts.resolve()), read_only=True)
+
+
 @contextmanager
 def reader(pipeline: Pipeline) -> Iterator[subprocess.Popen]:
     """A process that opens the published marts again and again, until its standard input ends."""
@@ -192,6 +201,60 @@ def test_an_idle_publication_writes_nothing(first, idle):
     assert publication.exports_written == 0
     assert before == after
     assert export_times(first.pipeline) == first.exports
+
+
+def test_a_client_that_opens_the_file_needs_no_detour(first):
+    with client(first) as marts:
+        assert marts.execute("select count(*) from marts.fct_attempts").fetchall() == [(len(FIRST),)]
+        assert marts.execute("select * from marts.alerts").description[0][0] == "alert_id"
+        schemas = "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
+        assert marts.execute(schemas).fetchall() == [("marts",)]
+
+
+def test_every_table_and_column_carries_its_description(first):
+    with client(first) as marts:
+        tables = dict(marts.execute("select table_name, comment from duckdb_tables()").fetchall())
+        bare = "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null"
+        assert marts.execute(bare).fetchall() == []
+        cost = "select comment from duckdb_columns() where table_name = 'cost_by_tenant_daily' and column_name = 'cost_usd'"
+        [(comment,)] = marts.execute(cost).fetchall()
+    assert comment.startswith("USD, the sum of the cost parts")
+    assert all(comment.startswith("One row per ") for comment in tables.values())
+
+
+def test_the_catalog_lists_every_mart_with_what_is_in_it(first):
+    with client(first) as marts:
+        listed = marts.execute("select mart, rows, since, until, grain, answers, filters from marts.catalog").fetchall()
+        counted = {
+            name: marts.execute(f"select count(*) from marts.{name}").fetchone()[0]
+            for (name,) in marts.execute("select table_name from duckdb_tables()").fetchall()
+        }
+    assert {mart: rows for mart, rows, *_ in listed} == counted
+    assert all(answers.endswith("?") and grain for *_, grain, answers, _ in listed)
+    [fact] = [row[2:] for row in listed if row[0] == "fct_attempts"]
+    assert fact == (
+        date(2026, 10, 31),
+        date(2026, 11, 20),
+        "provider call that was made and may be billed",
+        "What did each provider call use and cost, how was it priced, and which landed line is it from?",
+        "event_date, environment, data_mode",
+    )
+
+
+def test_a_compact_copy_as_the_page_says_has_no_free_block_and_the_same_marts(first, tmp_path):
+    page = (PROJECT / "docs" / "marts.md").read_text()
+    command = re.search(r"^attach 'data/published[^`]*?copy from database[^`]*?;$", page, re.MULTILINE)[0]
+    command = command.replace(
+        "data/published/tokentrail.duckdb", str(first.pipeline.settings.published_marts.resolve())
+    )
+    compact = tmp_path / "compact.duckdb"
+    duckdb.connect().execute(command.replace("compact.duckdb", str(compact)))
+    about = "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name = 'marts' order by all"
+    with client(first) as marts, duckdb.connect(str(compact)) as copy:
+        assert copy.execute("select free_blocks from pragma_database_size()").fetchall() == [(0,)]
+        assert copy.execute(about).fetchall() == marts.execute(about).fetchall()
+        count = "select sum(cost_usd), count(*) from marts.fct_attempts"
+        assert copy.execute(count).fetchall() == marts.execute(count).fetchall()
 
 
 def test_a_reader_sees_only_whole_snapshots_while_a_run_publishes(read_meanwhile):
@@ -271,3 +334,16 @@ def test_a_price_book_version_that_changes_no_row_is_published(healed):
         (0, Decimal(0)),
     ]
     assert published(healed)["signature"] != before["signature"]
+
+
+def test_a_description_that_changed_is_published(healed, monkeypatch, tmp_path):
+    before, words = published(healed), "One row per tenant that was ever seen."
+    shutil.copytree(catalog.DOCUMENTED, tmp_path / "marts")
+    page = tmp_path / "marts" / "attribution" / "dim_tenants.yml"
+    page.write_text(page.read_text().replace(words, "One row per tenant, in other words."))
+    monkeypatch.setattr(catalog, "DOCUMENTED", tmp_path / "marts")
+    assert publish(healed.settings).written
+    assert healed.ask("select comment from duckdb_tables() where table_name = 'dim_tenants'") == [
+        ("One row per tenant, in other words.",)
+    ]
+    assert published(healed)["signature"] == before["signature"]

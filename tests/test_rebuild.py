@@ -293,7 +293,7 @@ def total(moment: Moment) -> Decimal:
     return sum(cost for cost in costs if cost is not None)
 
 
-COST_OF_TENANT = 12  # the column cost_usd
+COST_OF_TENANT = 14  # the column cost_usd
 
 
 def test_a_withdrawn_override_restores_what_was(at_once, changed, withdrawn_override):
@@ -328,6 +328,19 @@ def test_a_row_says_which_load_and_which_price_made_it(root, withdrawn_override)
 def test_a_wider_identity_window_is_noticed(wider_window):
     """A setting that decides what one attempt is belongs to what a date was built from."""
     assert wider_window.ask("select count(*) from fct_attempts where request_id = 'three-days'") == [(1,)]
+
+
+def test_a_day_that_becomes_complete_rebuilds_its_row_of_a_daily_mart_and_not_the_fact(wider_window):
+    chosen = ("--select", "attempt_days", "complete_days", "fct_attempts", "cost_by_tenant_daily")
+    seen, built = [], []
+    for instant in (datetime(2026, 11, 24, 5, 59, 59, tzinfo=UTC), datetime(2026, 11, 24, 6, tzinfo=UTC)):
+        step = replace(wider_window, settings=replace(wider_window.settings, as_of=instant))
+        step.build(*WITHOUT_TESTS, *chosen)
+        seen += step.inside("select is_complete from marts.cost_by_tenant_daily where event_date = date '2026-11-23'")
+        built.append(step.built_at())
+    assert seen == [(False,), (True,)]
+    changed = {key for key in built[1] if built[1][key] != built[0][key]}
+    assert changed == {("cost_by_tenant_daily", "2026-11-23")}
 
 
 def test_a_changed_macro_rebuilds_what_it_makes(tmp_path, monkeypatch):

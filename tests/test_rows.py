@@ -86,6 +86,9 @@ FIRST_FILE = [
     event("billed-to-another", attempt=1, billingAccountId="org-acme"),
     event("billed-to-another", attempt=1, billingAccountId="org-other"),
     event("unknown-elsewhere", provider="selfhosted", model="acme-internal-7b", outputTokens=9_000, region="eu"),
+    event("unpriced-retry", attempt=1, status="error", model="acme-internal-9b", endpointTag="retry.unpriced"),
+    event("unpriced-retry", "2026-11-20T10:00:05Z", attempt=2, endpointTag="retry.unpriced"),
+    event("unpriced-estimate", model="acme-internal-9b", usageSource="estimate", endpointTag="retry.none"),
 ]
 LATER_FILE = [event("withdrawn", attempt=1, withdrawn=True)]
 
@@ -122,6 +125,17 @@ def test_every_try_is_an_attempt_and_all_but_the_last_are_retry_cost(story):
     )
     last = Decimal("0.009")  # 2,000 input and 200 output
     assert (tries, status, cost, retry) == (3, "success", 2 * PLAIN_COST + last, 2 * PLAIN_COST)
+
+
+def test_nothing_tried_again_costs_zero_and_what_no_price_is_known_for_is_unknown(story):
+    """Zero is known: a total of retry cost needs no coalesce. Of `unpriced-retry`, the first attempt has no price."""
+    asked = (
+        "select request_id, retry_cost_usd from fct_requests where request_id in ('plain', 'unpriced-retry') order by 1"
+    )
+    assert story.ask(asked) == [("plain", Decimal(0)), ("unpriced-retry", None)]
+    daily = "select retry_cost_usd, estimated_cost_usd, approximate_cost_usd from cost_by_endpoint_daily where endpoint_tag = ?"
+    assert story.ask(daily, "retry.unpriced") == [(None, Decimal(0), Decimal(0))]
+    assert story.ask(daily, "retry.none") == [(Decimal(0), None, Decimal(0))]
 
 
 def test_tries_across_midnight_are_one_request_dated_by_the_first(story):
@@ -262,7 +276,7 @@ def test_tenants_come_from_the_event_then_its_metadata_then_the_identity_map(sto
         [("acme",)],
         [("globex",)],
         [("acme",)],
-        [(None,)],
+        [("(unattributed)",)],
     ]
 
 
@@ -270,6 +284,9 @@ def test_what_nobody_owns_is_unattributed(story):
     assert story.ask(
         "select attempts from cost_by_endpoint_daily where endpoint_tag = '(unattributed)' and data_mode = 'real'"
     ) == [(1,)]
+    dimensions = "endpoint_tag, prompt_version, feature_tag, tenant_id, user_id, billing_account_id"
+    assert attempts(story, "nobody", dimensions) == [("(unattributed)",) * 6]
+    assert story.ask(f"select {dimensions} from fct_requests where request_id = 'nobody'") == [("(unattributed)",) * 6]
     [(mart,)] = story.ask("select sum(cost_usd) from cost_by_tenant_daily")
     [(fact,)] = story.ask("select sum(cost_usd) from fct_attempts")
     assert mart == fact

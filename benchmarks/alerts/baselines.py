@@ -35,7 +35,7 @@ DAILY = """
             using (environment, data_mode, provider, model)
         where environment = 'prod' and data_mode = 'real'
     )
-    select event_date::timestamp as date, dimension, coalesce(value, '(unattributed)') as value, sum(usd) as usd
+    select event_date::timestamp as date, dimension, value, sum(usd) as usd
     from (
         select event_date, usd, unnest(
             [{'dimension': 'total', 'value': 'total'}, {'dimension': 'endpoint', 'value': endpoint_tag},

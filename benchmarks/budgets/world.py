@@ -34,8 +34,8 @@ TABLES = """
         select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
             0.001::double as exposure_usd_per_token;
     create or replace table marts.fct_attempts as
-        select coalesce(first_date, occurred_at::date) as event_date, occurred_at, environment, data_mode, null::varchar as endpoint_tag,
-            null::varchar as feature_tag, tenant as tenant_id, null::varchar as user_id, 'lab' as provider,
+        select coalesce(first_date, occurred_at::date) as event_date, occurred_at, environment, data_mode, '(unattributed)' as endpoint_tag,
+            '(unattributed)' as feature_tag, tenant as tenant_id, '(unattributed)' as user_id, 'lab' as provider,
             model, usd as cost_usd, 'provider' as usage_source,
             case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
             0 as output_tokens, occurred_at > $as_of as is_future

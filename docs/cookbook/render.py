@@ -1,4 +1,4 @@
-"""Puts every question of the cookbook, its SQL and its real output into docs/marts.md, between that question's markers.
+"""Puts every question of the cookbook, its SQL and its real output into docs/cookbook.md, between that question's markers.
 
 python docs/cookbook/render.py --data DIR      DIR is a data root with published marts, such as the demo's
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 COOKBOOK = Path(__file__).resolve().parent
-PAGE = COOKBOOK.parent / "marts.md"
+PAGE = COOKBOOK.with_suffix(".md")
 MAX_ROWS = 8
 MARKERS = re.compile(r"(<!-- begin (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end (?P=name) -->)", re.DOTALL)
 
@@ -50,7 +50,7 @@ def _rendered(match: re.Match, marts: duckdb.DuckDBPyConnection) -> str:
     rows = marts.execute(sql)
     columns = [column[0] for column in rows.description]
     table = _table(columns, rows.fetchall())
-    return f"{match[1]}\n#### {question}\n\n```sql\n{sql}\n```\n\n{table}\n\n{match[4]}"
+    return f"{match[1]}\n### {question}\n\n```sql\n{sql}\n```\n\n{table}\n\n{match[4]}"
 
 
 def _table(columns: list[str], rows: list[tuple]) -> str:

@@ -15,7 +15,7 @@ TOP = 5
 LATEST = 8  # alerts
 FINDINGS = 10
 WHERE_TO_GO = """Where to go next
-  {published}/tokentrail.duckdb     every mart, for any SQL tool (schema marts); docs/marts.md has questions to start from
+  {published}/tokentrail.duckdb     every mart, for any SQL tool (schema marts); docs/cookbook.md has questions to start from
   {published}/exports/              the last days and each month, Parquet and CSV
   {published}/weekly/               what each week cost, what came back and what is missing, to read or to print
   {published}/docs/dbt/index.html   every table and column explained

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.publishing.catalog import documentation_hash, write_catalog
 from orchestration.publishing.exports import exports_signature, write_exports
 from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.quality.data_docs import copy_site, site_of, what_it_shows
@@ -33,6 +34,7 @@ def publish(settings: Settings) -> Publication:
     signature, built = _mark_verified(settings)
     described = {
         "signature": signature,
+        "documentation": documentation_hash(),
         "exports": exports_signature(settings),
         "data_docs": what_it_shows(site_of(settings)),
     }
@@ -43,7 +45,7 @@ def publish(settings: Settings) -> Publication:
         database = folder / settings.published_marts.name
         for earlier in set(folder.glob("*.duckdb")) - {database}:  # an earlier release gave the file another name
             earlier.unlink()
-        if signature != before.get("signature") or not database.exists():
+        if not database.exists() or any(described[key] != before.get(key) for key in ("signature", "documentation")):
             _copy_marts(settings, database, signature)
         with open_marts(settings, database) as connection:
             exports_written = write_exports(connection, settings, folder / "exports", built, signature)
@@ -121,10 +123,7 @@ def read_marts_json(settings: Settings) -> dict:
 
 
 def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
-    """Copy the warehouse file and drop all but the marts: intermediate models are not an interface.
-
-    `marts.publication` says in the file itself which marts these are: people mail files.
-    """
+    """Copy the warehouse file and drop all but the marts: intermediate models are not an interface."""
     replace_file(target, settings.warehouse)
     with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
         schemas = connection.execute(
@@ -133,8 +132,5 @@ def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
         for (schema,) in schemas:
             if schema != "marts":
                 connection.execute(f'drop schema "{schema}" cascade')
-        connection.execute(
-            "create table marts.publication as select ?::varchar as signature, ?::timestamp as as_of",
-            [signature, settings.as_of.replace(tzinfo=None)],
-        )
+        write_catalog(connection, settings, signature)
         connection.execute("checkpoint")

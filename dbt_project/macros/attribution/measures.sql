@@ -2,9 +2,24 @@
     of 13 digits each. -#}
 {% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
 
+{#- The part of the cost that attempts of a kind have: 0 where there is none of the kind, unknown where none of them is priced. -#}
+{% macro part_of_cost(kind) -%}
+    cast(
+        case
+            when sum(case when {{ kind }} then 1 else 0 end) = 0 then 0 else sum(case when {{ kind }} then cost_usd end)
+        end as decimal(38, 12)
+    )
+{%- endmacro %}
+
+{#- Whether all of a date is expected to be there. -#}
+{% macro is_complete_day(date) -%}
+    {{ as_of() }} >= {{ dbt.dateadd("hour", 24 + lateness_hours(), date) }}
+{%- endmacro %}
+
 {#- What every cost mart measures, defined once. Sums over nothing priced stay NULL: an unknown cost is never zero. -#}
 {% macro cost_measures() %}
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
+    cast(sum(case when is_last_try and status = 'success' then 1 else 0 end) as bigint) as successful_requests,
     count(*) as attempts,
     cast(sum(case when status = 'success' then 1 else 0 end) as bigint) as successes,
     cast(sum(case when status = 'error' then 1 else 0 end) as bigint) as errors,
@@ -13,9 +28,9 @@
     {{ sum_of_counts("output_tokens") }} as output_tokens,
     {{ sum_of_counts("reasoning_tokens") }} as reasoning_tokens,
     cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
-    cast(sum(case when is_last_try then null else cost_usd end) as decimal(38, 12)) as retry_cost_usd,
-    cast(sum(case when usage_source = 'estimate' then cost_usd end) as decimal(38, 12)) as estimated_cost_usd,
-    cast(sum(case when is_approximate then cost_usd end) as decimal(38, 12)) as approximate_cost_usd,
+    {{ part_of_cost("not is_last_try") }} as retry_cost_usd,
+    {{ part_of_cost("usage_source = 'estimate'") }} as estimated_cost_usd,
+    {{ part_of_cost("is_approximate") }} as approximate_cost_usd,
     cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
     cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
     cast(sum(case when pricing_status = 'no_usage' then 1 else 0 end) as bigint) as no_usage_attempts,
@@ -23,32 +38,14 @@
     avg(latency_ms) as avg_latency_ms
 {% endmacro %}
 
-{#- One row per event date, environment, data mode and member of a dimension; what was not sent is counted under (unattributed). -#}
+{#- One row per event date, environment, data mode and member of a dimension, with sums and no ratio but the mean latency: over several
+    rows, a ratio is the ratio of the sums. -#}
 {% macro daily_cost_by(dimensions) %}
-    {%- set day_scope = "event_date, environment, data_mode" %}
-    with
-        attempts as (select * from {{ ref("fct_attempts") }} where {{ in_dates("event_date", dirty_dates()) }}),
-
-        measured as (
-            select
-                {{ day_scope }},
-                {%- for dimension in dimensions %}
-                    coalesce({{ dimension }}, '(unattributed)') as {{ dimension }},
-                {%- endfor %}
-                {{ cost_measures() }}
-            from attempts
-            group by
-                {{ day_scope }}
-                {% for dimension in dimensions %}, coalesce({{ dimension }}, '(unattributed)'){% endfor %}
-        )
-
-    select
-        *,
-        cast(cost_usd as double) / nullif(requests, 0) as cost_per_request_usd,
-        cast(successes as double) / attempts as success_ratio,
-        cast(cost_usd as double)
-        / nullif(cast(sum(cost_usd) over (partition by {{ day_scope }}) as double), 0) as share_of_cost
-    from measured
+    {%- set cell = ["event_date", "environment", "data_mode"] + dimensions %}
+    select {{ cell | join(", ") }}, {{ is_complete_day("event_date") }} as is_complete, {{ cost_measures() }}
+    from {{ ref("fct_attempts") }}
+    where {{ in_dates("event_date", dirty_dates()) }}
+    group by {{ cell | join(", ") }}
 {% endmacro %}
 
 {#- The figures of a dimension's members: when they were seen, and their usage and cost in real data, all

@@ -35,9 +35,7 @@ select
     || ' and data_mode = '
     || {{ literal.data_mode }}
     {%- for dimension in leaf_dimensions() %}
-        || coalesce(
-            ' and coalesce({{ dimension.column }}, ''(unattributed)'') = ' || {{ literal[dimension.column] }}, ''
-        )
+        || coalesce(' and {{ dimension.column }} = ' || {{ literal[dimension.column] }}, '')
     {%- endfor %}
     || ' order by cost_usd desc nulls first limit 50' as drill_query
 from {{ ref("int_alerts") }}

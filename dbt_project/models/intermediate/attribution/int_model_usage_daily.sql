@@ -5,7 +5,7 @@ select
     event_date,
     environment,
     data_mode,
-    coalesce(endpoint_tag, '(unattributed)') as endpoint_tag,
+    endpoint_tag,
     provider,
     model,
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
@@ -26,4 +26,4 @@ select
     ) as unpriced_reported_cost_usd
 from {{ ref("fct_attempts") }}
 where {{ in_dates("event_date", dirty_dates()) }}
-group by event_date, environment, data_mode, coalesce(endpoint_tag, '(unattributed)'), provider, model
+group by event_date, environment, data_mode, endpoint_tag, provider, model

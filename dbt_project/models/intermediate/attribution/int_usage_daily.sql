@@ -10,11 +10,8 @@ select
     event_date,
     environment,
     data_mode,
-    {% for dimension in leaf_dimensions() if dimension.name != "model" %}
-        coalesce({{ dimension.column }}, '(unattributed)') as {{ dimension.column }},
-    {% endfor %}
+    {% for dimension in leaf_dimensions() %} {{ dimension.column }}, {% endfor %}
     provider,
-    model,
     cast(sum(cast(is_first_try as integer)) as bigint) as requests,
     count(*) as attempts,
     -- a call without tokens, such as one that was refused, moves no dollars

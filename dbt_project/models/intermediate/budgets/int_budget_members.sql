@@ -29,16 +29,11 @@ with
                 budget_id,
                 local_date,
                 '{{ dimension.name }}' as dimension,
-                coalesce({{ dimension.column }}, '(unattributed)') as member,
+                {{ dimension.column }} as member,
                 sum(cost_usd) as cost_usd
             from spent
             where not is_one_{{ dimension.name }}
-            group by
-                event_date,
-                budget_id,
-                local_date,
-                coalesce({{ dimension.column }}, '(unattributed)')
-                {{ "union all" if not loop.last }}
+            group by event_date, budget_id, local_date, {{ dimension.column }} {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 

@@ -38,10 +38,7 @@ with
             event_date,
             environment,
             data_mode,
-            {% for dimension in leaf_dimensions() if dimension.name != "model" %}
-                coalesce({{ dimension.column }}, '(unattributed)') as {{ dimension.column }},
-            {% endfor %}
-            model,
+            {% for dimension in leaf_dimensions() %} {{ dimension.column }}, {% endfor %}
             occurred_at,
             cast(cost_usd as double) as cost_usd
         from {{ ref("fct_attempts") }}

@@ -36,9 +36,8 @@ select
     future_attempts,
     cast(0 as bigint) as rejected_rows,
     cast(0 as bigint) as negative_remainder_rows,
-    cast(unpriced_attempts as double) / nullif(priced_attempts + unpriced_attempts, 0) as unpriced_share,
     unpriced_attempts > 0 or missing_usage_attempts > 0 as is_understated,
-    {{ as_of() }} >= {{ dbt.dateadd("hour", 24 + lateness_hours(), "event_date") }} as is_complete,
+    {{ is_complete_day("event_date") }} as is_complete,
     cost_usd,
     reported_cost_usd
 from attempts
@@ -65,10 +64,9 @@ select
     0 as future_attempts,
     rejected_rows,
     negative_remainder_rows,
-    cast(null as double) as unpriced_share,
     -- a refused event of an incident is not a call: no cost is missing for it
     source in {{ usage_sources() }} as is_understated,
-    {{ as_of() }} >= {{ dbt.dateadd("hour", 24 + lateness_hours(), "event_date") }} as is_complete,
+    {{ is_complete_day("event_date") }} as is_complete,
     cast(null as decimal(38, 12)) as cost_usd,
     cast(null as decimal(38, 12)) as reported_cost_usd
 from rejects

@@ -1,1 +1,1 @@
-{{ kept_by_date("attempt_days") }} {{ daily_cost_by(["tenant_id", "user_id"]) }}
+{{ kept_by_date("complete_days") }} {{ daily_cost_by(["tenant_id", "user_id"]) }}

@@ -23,11 +23,18 @@ select
     -- dimensions
     environment,
     data_mode,
-    endpoint_tag,
-    prompt_version,
-    feature_tag,
-    tenant_id,
-    user_id,
+    -- what cost is attributed to, by one name in every mart where it was not sent; what
+    -- describes a call, such as its region or tier, is NULL then
+    {% for dimension in [
+        "endpoint_tag",
+        "prompt_version",
+        "feature_tag",
+        "tenant_id",
+        "user_id",
+        "billing_account_id",
+    ] %}
+        coalesce({{ dimension }}, '(unattributed)') as {{ dimension }},
+    {% endfor %}
     provider,
     model,
     status,
@@ -38,7 +45,6 @@ select
     requested_service_tier,
     region,
     price_context,
-    billing_account_id,
     sub_account_id,
     api_key_id,
     trace_id,

@@ -21,7 +21,7 @@ with
             {{ sum_of_counts("input_tokens") }} as input_tokens,
             {{ sum_of_counts("output_tokens") }} as output_tokens,
             cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
-            cast(sum(case when is_last_try then null else cost_usd end) as decimal(38, 12)) as retry_cost_usd,
+            {{ part_of_cost("not is_last_try") }} as retry_cost_usd,
             cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
             cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
             cast(sum(case when pricing_status = 'no_usage' then 1 else 0 end) as bigint) as no_usage_attempts,
@@ -56,7 +56,7 @@ select
     case when sums.attempts is null then last_try.input_tokens else sums.input_tokens end as input_tokens,
     case when sums.attempts is null then last_try.output_tokens else sums.output_tokens end as output_tokens,
     case when sums.attempts is null then last_try.cost_usd else sums.cost_usd end as cost_usd,
-    sums.retry_cost_usd,
+    case when sums.attempts is null then 0 else sums.retry_cost_usd end as retry_cost_usd,
     case
         when sums.attempts is null then last_try.reported_cost_usd else sums.reported_cost_usd
     end as reported_cost_usd,

@@ -64,7 +64,7 @@ take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
 incident: $(VENV)  ## record what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
 	@python -m orchestration.commands.incident
 
-ui: $(VENV)  ## Dagster's web UI, with its daemon for the schedule and the sensor
+ui: $(VENV)  ## Dagster's web UI; with TOKENTRAIL_SCHEDULES=on before it, schedules and the sensor for new files run too
 	@$(HOME_READY) && dg dev
 
 test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB

@@ -20,7 +20,7 @@ h6 { font-size: 1rem; margin: .6rem 0 .2rem; }
 table { border-collapse: collapse; margin: .4rem 0; }
 td, th { border: 1px solid #d5d9e0; padding: .25rem .6rem; text-align: left; vertical-align: top; font-size: .9rem;
   overflow-wrap: anywhere; }
-th { background: #f3f5f8; }
+th { background: #f3f5f8; overflow-wrap: normal; }
 section, .ge-section { border-top: 1px solid #d5d9e0; padding: .4rem 0 .8rem; }
 .passed, .text-success { color: #1a7a3c; }
 .warning, .text-warning { color: #8a5a00; }
@@ -33,8 +33,9 @@ ol.breadcrumb, ul.nav { list-style: none; padding: 0; display: flex; gap: .3rem 
 VERDICTS = {"none": "passed", "warning": "warning", "error": "error"}
 
 
-def standalone(page: str, suite: str) -> str:
-    """A page of Great Expectations that needs nothing from outside and links to the files of this site."""
+def standalone(page: str, definition: dict[str, Any], severity: str) -> str:
+    """A page of Great Expectations that needs nothing from outside, says what was found, and links to the files of this site."""
+    suite, title, about = (html.escape(definition[key]) for key in ("suite", "title", "about"))
     page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
     page = re.sub(r"<style\b.*?</style>", "", page, flags=re.DOTALL | re.IGNORECASE)
     page = re.sub(r"<link\b[^>]*>|<img\b[^>]*>", "", page, flags=re.IGNORECASE)
@@ -44,7 +45,13 @@ def standalone(page: str, suite: str) -> str:
     page = re.sub(r'<a data-toggle="collapse".*?</a>', "", page, flags=re.DOTALL)
     page = re.sub(r"<[^<>]*>[^<>]*<a href=\"https://greatexpectations\.io/newsletter.*?</p>", "", page, flags=re.DOTALL)
     page = re.sub(r'href="(?:\.\./)+index\.html"', 'href="index.html"', page)
-    page = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', f'href="{suite}.json"', page)
+    page = re.sub(r"<title>.*?</title>", f"<title>{title}</title>", page, count=1, flags=re.DOTALL)
+    page = re.sub(r'<ol class="ge-breadcrumbs.*?</ol>', '<a href="index.html">Data quality</a>', page, flags=re.DOTALL)
+    heading = (
+        f'<h1>{title}: {_verdict(severity)}</h1>\n<p>{about}</p>\n<p><a href="{suite}.json">The suite as a file</a></p>'
+    )
+    page = re.sub(r"<h4>Expectation Validation Result</h4>.*?</p>", lambda _: heading, page, flags=re.DOTALL)
+    page = page.replace("Table-Level Expectations", "Several columns, or the whole table")
     return page.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
 
 
@@ -68,10 +75,10 @@ def index_page(states: dict[str, dict[str, Any]]) -> str:
 
 
 def _section(suite: str, state: dict[str, Any]) -> str:
-    outcome, verdict = state["outcome"], VERDICTS[state["outcome"]["severity"]]
+    outcome = state["outcome"]
     sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in outcome["sentences"])
     return f"""<section>
-<h2>{html.escape(suite)}: <span class="{verdict}">{verdict}</span></h2>
+<h2>{html.escape(state["title"])}: {_verdict(outcome["severity"])}</h2>
 <p>{html.escape(state["about"])}</p>
 <ul>{sentences or "<li>Every expectation is met.</li>"}</ul>
 {_table(state["failing"])}
@@ -80,10 +87,15 @@ def _section(suite: str, state: dict[str, Any]) -> str:
 </section>"""
 
 
+def _verdict(severity: str) -> str:
+    return f'<span class="{VERDICTS[severity]}">{VERDICTS[severity]}</span>'
+
+
 def _table(failing: list[list[str]]) -> str:
     if len(failing) < 2:
         return ""
-    head, *rows = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in _tagged(failing))
+    named = [[column.replace("_", " ") for column in failing[0]], *failing[1:]]
+    head, *rows = ("".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) for tag, row in _tagged(named))
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(f"<tr>{row}</tr>" for row in rows)}</table></div>'
 
 

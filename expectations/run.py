@@ -41,9 +41,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Judgement:
-    """An outcome and what Data Docs show of it: what the suite is about, its failing rows under a header, the page."""
+    """An outcome and what Data Docs show of it: title and subject of the suite, its failing rows under a header, the page."""
 
     outcome: Outcome
+    title: str
     about: str
     failing: list[list[str]]
     page: str
@@ -74,7 +75,7 @@ def judge(suite: str, frame: pd.DataFrame, parameters: dict[str, Any], as_of: da
         rows=len(frame),
     )
     failing = [columns, *([plain(row[column]) for column in columns] for row in rows[:TABLE_ROWS])]
-    return Judgement(outcome, definition["about"], failing, verdict.page)
+    return Judgement(outcome, definition["title"], definition["about"], failing, verdict.page)
 
 
 def definition_of(suite: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str
     for position, expectation in enumerate(definition["expectations"]):
         if not by_position[position].success:
             _add_failure(verdict, expectation, by_position[position], records, parameters)
-    verdict.page = standalone(_gx_page(result), name)
+    verdict.page = standalone(_gx_page(result), definition, verdict.severity)
     return verdict
 
 
@@ -203,7 +204,12 @@ def _gx_page(result: Any) -> str:
             one.result.pop(every_value, None)
         one.result = _escaped(one.result)
         one.exception_info = _escaped(one.exception_info)
-    return DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
+    document = ValidationResultsPageRenderer().render(result)
+    overview = document.sections[0]
+    overview.content_blocks = overview.content_blocks[
+        1:2
+    ]  # the counts: before and after them is what a program asks for
+    return DefaultJinjaPageView().render(document)
 
 
 def _escaped(value: Any) -> Any:

@@ -104,6 +104,10 @@ class Settings:
     weekly_at: str = setting(
         "TOKENTRAIL_WEEKLY_AT", "06:00", "Local time of the weekly run on Monday, HH:MM; the week itself is UTC."
     )
+    # Off, so that who opens the UI to look around starts nothing.
+    schedules: bool = setting(
+        "TOKENTRAIL_SCHEDULES", "off", "on: schedules and the sensor for new files run while Dagster's daemon does."
+    )
     # A run takes up to 1.6 GB more: the processes themselves, and what DuckDB does not count. Measured: under 5 GB at 20 million events.
     memory_limit: str = setting("TOKENTRAIL_MEMORY_LIMIT", "3GB", "Memory DuckDB may use before it spills to disk.")
     threads: int = setting("TOKENTRAIL_THREADS", "0", "DuckDB threads; 0: one per core.")
@@ -165,7 +169,14 @@ def from_environment(environment: Mapping[str, str] | None = None, *, is_team_ne
     The team's folder may be missing where it is the default, or `is_team_new`.
     """
     environment = os.environ if environment is None else environment
-    readers: dict[Any, Callable[[str], object]] = {Path: _path, int: int, float: float, str: str, datetime: _instant}
+    readers: dict[Any, Callable[[str], object]] = {
+        Path: _path,
+        int: int,
+        float: float,
+        bool: _switch,
+        str: str,
+        datetime: _instant,
+    }
     values: dict[str, Any] = {}
     for item in fields(Settings):
         name, text = item.metadata["env"], environment.get(item.metadata["env"], "") or item.metadata["default"]
@@ -191,6 +202,12 @@ def _absolute(text: str) -> Path:
     if text == "~" or text.startswith("~/"):
         text = str(Path(text).expanduser())
     return PROJECT / text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("write on or off")
+    return text == "on"
 
 
 def _instant(text: str) -> datetime:

@@ -1,7 +1,9 @@
 """The code location as Dagster sees it: what is defined, the daily job over a small root, a backfill of a range, the sensor."""
 
+import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,6 +122,18 @@ def test_the_jobs_and_their_schedule_exist(location):
     assert schedule.job_name == "daily_attribution"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 7 * * *", TIME_ZONE)
     assert {sensor.name for sensor in repository.sensor_defs} >= {"new_landing_files", "record_run_failure"}
+    automation = [*repository.schedule_defs, *repository.sensor_defs]
+    assert [each.name for each in automation if not each.description] == []
+
+
+def test_only_what_starts_no_run_is_on_until_schedules_are_switched_on(location, monkeypatch):
+    repository = location.get_repository_def()
+    statuses = {each.name: each.default_status.value for each in [*repository.schedule_defs, *repository.sensor_defs]}
+    assert {name for name, status in statuses.items() if status == "RUNNING"} == {"dead_runs", "record_run_failure"}
+    monkeypatch.setenv("TOKENTRAIL_SCHEDULES", "on")
+    modules = [importlib.reload(sys.modules[f"orchestration.defs.{name}"]) for name in ("automation", "weekly")]
+    reloaded = {**vars(modules[0]), **vars(modules[1])}
+    assert {reloaded[name].default_status.value for name in statuses.keys() - {"record_run_failure"}} == {"RUNNING"}
 
 
 def test_the_weekly_report_comes_after_the_marts_and_before_the_messages(location):
@@ -161,6 +175,7 @@ def test_every_mart_has_a_freshness_policy_and_the_name_that_analysts_query(spec
     assert {"fct_attempts", "cost_by_endpoint_daily", "unpriced_models", "price_book"} <= marts.keys()
     for name, spec in marts.items():
         assert (name, spec.freshness_policy is not None) == (name, True)
+        assert spec.metadata["data_docs"].value.endswith("published/docs/data_docs/index.html")
     assert specs[dg.AssetKey("fct_attempts")].freshness_policy.fail_window.to_timedelta() == timedelta(hours=36)
 
 
@@ -170,7 +185,22 @@ def test_every_test_of_dbt_is_an_asset_check(location, root):
     checks = {key.name for key in location.resolve_asset_graph().asset_check_keys}
     assert len(tests) > 50
     assert tests - checks == set()
-    assert {"models_missing_from_the_pricing_map", "no_line_is_lost", "load_profile", "price_book"} <= checks
+    assert {"models_missing_from_the_pricing_map", "no_line_is_lost", "prices_are_plausible"} <= checks
+
+
+def test_every_asset_and_every_check_is_described_without_sql(location):
+    graph = location.resolve_asset_graph()
+    texts = {key.to_user_string(): graph.get(key).description for key in graph.get_all_asset_keys()}
+    texts |= {
+        f"{key.asset_key.to_user_string()}: {key.name}": graph.get_check_spec(key).description
+        for key in graph.asset_check_keys
+    }
+    assert len(texts) > 250
+    for name, text in texts.items():
+        assert text, f"{name} has no description"
+        assert not re.search(r"```|[{}]|\b(select|from|where|is not null|coalesce)\b.*[=(]|Raw SQL", text), (
+            f"{name}: {text}"
+        )
 
 
 def test_the_sensor_asks_for_one_run_for_one_set_of_files(ticks):
@@ -190,10 +220,28 @@ def test_the_daily_job_publishes(root, daily):
     assert (root.settings.published / "exports" / "manifest.json").exists()
 
 
-def test_the_daily_job_ends_by_sending_what_is_due(daily):
+def metadata_of(asset: str) -> dict[str, dg.MetadataValue]:
     with dg.DagsterInstance.get() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("notifications"))
-    metadata = event.asset_materialization.metadata
+        return instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization.metadata
+
+
+def test_published_marts_say_what_they_hold_and_where_it_is(root, daily):
+    shown = metadata_of("published_marts")
+    assert shown["dates"].value == f"{DAYS[0]} to {DAYS[-1]}"
+    assert shown["real_cost"].value == "$0.02"  # four calls of 0.006 USD, and one without a price
+    rows = {record.data["mart"]: record.data["rows"] for record in shown["rows_by_mart"].records}
+    assert (rows["fct_attempts"], rows["unpriced_models"], shown["rows"].value) == (5, 1, sum(rows.values()))
+    assert shown["changed"].value == "There is no earlier publication of this release to compare with."
+    for name in ("database", "exports", "data_docs"):
+        assert Path(shown[name].value).exists(), name
+    files = [record.data[suffix] for record in shown["export_files"].records for suffix in ("csv", "parquet")]
+    assert len(files) > 50
+    assert all(Path(file).is_file() for file in files)
+    assert metadata_of("fct_attempts")["dagster/row_count"].value == 5
+
+
+def test_the_daily_job_ends_by_sending_what_is_due(daily):
+    metadata = metadata_of("notifications")
     assert (metadata["sent"].value, metadata["given_up"].value) == (0, 0)
 
 
@@ -244,6 +292,9 @@ def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, 
         rebuilt = {day for name, day in after if name == model and after[name, day] != before_backfill[name, day]}
         assert (model, rebuilt) == (model, set(DAYS[1:3]))
     assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
+    assert metadata_of("published_marts")["changed"].value == (
+        "No day and no number of rows is different from the former publication."
+    )
 
 
 def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, backfill):

@@ -250,7 +250,7 @@ BROKEN_PRICES = [
         "twin",
         "price_row_key",
         "'sound'",
-        "2 prices share a key within a version of the price book: sound (openai/gpt-5, version v1); sound (openai/twin",
+        "2 prices share key and validity within a version of the price book: sound (openai/gpt-5, version v1); sound (openai/twin",
     ),
     ("silent", "resolution", "null", "1 price does not say where it comes from"),
     (
@@ -313,6 +313,7 @@ def test_what_is_just_allowed_passes(settings):
         ("open", "valid_from", "'2026-03-01'"),
         ("last second", "day_second_from, day_second_to", "86399, 86400"),
         ("newer", "price_book_version, price_row_key", "'v2', 'sound'"),
+        ("returned", "price_row_key, valid_from", "'sound', '2026-09-01'"),
     ]
     warehouse(settings, prices="".join(price(*each) for each in allowed))
     assert validate(settings, "price_book").sentences == ()
@@ -544,10 +545,13 @@ def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
         assert not re.findall(r"https?://|url\(", page), name
         for target in links.targets:
             assert target in links.anchors or (index.parent / target).is_file(), f"{name} points to {target}"
-    for verdict in ('load_profile: <span class="error">', 'price_book: <span class="passed">', "acme-7b"):
-        assert verdict in pages["index.html"]
+    assert 'Landed files and rejected lines: <span class="error">' in pages["index.html"]
+    assert 'Price book: <span class="passed">' in pages["index.html"]
+    assert "acme-7b" in pages["index.html"]
     assert "Every line of a landing file is loaded or rejected" in pages["load_profile.html"]
-    assert "Actions" not in pages["load_profile.html"], "filters that work by script"
+    assert '<h1>Landed files and rejected lines: <span class="error">' in pages["load_profile.html"]
+    for noise in ("Actions", "Batch", "Validations /", "Table-Level"):
+        assert noise not in pages["load_profile.html"], noise
 
 
 def test_data_docs_are_written_only_when_a_result_changed(settings):

@@ -7,19 +7,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from orchestration.dbt import run_dbt
 from orchestration.publishing import catalog
-from orchestration.publishing.exports import DAILY_MARTS
+from orchestration.publishing.changes import Changes, changes
+from orchestration.publishing.exports import BYTE_ORDER_MARK, DAILY_MARTS, TABLES, write_exports
 from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT
+from orchestration.warehouse import open_marts
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
@@ -33,6 +36,8 @@ FIRST = [
     event("in-dev", environment="dev"),
     event("unknown", **UNKNOWN),
     event("replay", dataMode="test"),
+    event("tiny", endpointTag="=1+1", inputTokens=1, outputTokens=0),  # 0.000003 USD for a request
+    *(event(f"the week before {number}", "2026-11-12T10:00:00Z") for number in range(20)),
 ]
 SECOND = [event(f"more-{number}") for number in range(50)]
 THIRD = [event("third", "2026-11-21T10:00:00Z")]
@@ -106,7 +111,7 @@ def read_meanwhile(first, idle) -> dict:
 
     A second name for the file that readers have open shows whether anybody wrote into it.
     """
-    pipeline = first.pipeline
+    pipeline, former = first.pipeline, first.pipeline.settings.published.resolve()
     held = pipeline.settings.data.parent / "held-open.duckdb"
     held.hardlink_to(pipeline.settings.published_marts)
     content = held.read_bytes()
@@ -121,6 +126,7 @@ def read_meanwhile(first, idle) -> dict:
         return seen | {
             "patient": (before, patient.execute(count).fetchall()),
             "untouched": held.read_bytes() == content,
+            "changes": changes(pipeline.settings, former),
         }
 
 
@@ -185,7 +191,8 @@ def published(pipeline: Pipeline) -> dict:
 
 def export_times(pipeline: Pipeline) -> dict[str, int]:
     folder = pipeline.settings.published / "exports"
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.glob("*/*.*")}
+    files = [path for path in folder.rglob("*.*") if path.name != "manifest.json"]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
 
 
 def exported(pipeline: Pipeline) -> list[tuple[Path, dict]]:
@@ -198,7 +205,7 @@ def exported(pipeline: Pipeline) -> list[tuple[Path, dict]]:
 def test_an_idle_publication_writes_nothing(first, idle):
     publication, before, after = idle
     assert not publication.written
-    assert publication.exports_written == 0
+    assert publication.exports_written == []
     assert before == after
     assert export_times(first.pipeline) == first.exports
 
@@ -269,36 +276,139 @@ def test_an_open_connection_keeps_the_snapshot_it_opened(read_meanwhile):
     assert read_meanwhile["untouched"]
 
 
+def test_a_publication_says_which_days_are_different_from_the_former_one_and_by_how_much(first, read_meanwhile):
+    changed = read_meanwhile["changes"]
+    assert [(str(day["event_date"]), day["data_mode"], day["change_usd"]) for day in changed.days] == [
+        ("2026-11-20", "real", len(SECOND) * Decimal("0.006"))
+    ]
+    assert {"fct_attempts", "fct_requests"} <= {mart["mart"] for mart in changed.marts}
+    assert changed.sentence().startswith("1 day changed: 2026-11-20 real +50 attempts, +$0.30. ")
+    assert changes(first.pipeline.settings, first.pipeline.settings.published) == Changes([], [])
+    assert not changes(first.pipeline.settings, None).comparable
+
+
 def test_only_exports_whose_rows_changed_are_written_again(first, read_meanwhile):
     now = export_times(first.pipeline)
     unchanged = {name for name, time in first.exports.items() if now[name] == time}
-    october = {name for name in now if "month=2026-10" in name}
+    october = {name for name in now if "/2026-10." in name}
     assert len(october) == 2 * len(DAILY_MARTS)
     assert october <= unchanged
-    cost_marts = {name for name in now if name.startswith("cost_by_")}
+    cost_marts = {name for name in now if "/cost_by_" in name}
     assert unchanged & cost_marts == october & cost_marts
 
 
 def test_each_export_ties_to_its_mart(first, read_meanwhile):
     exports = exported(first.pipeline)
-    assert {entry["mart"] for _, entry in exports} == set(DAILY_MARTS)
+    assert {entry["mart"] for _, entry in exports} == {*DAILY_MARTS, *TABLES}
     for path, entry in exports:
-        [(rows, cost)] = first.pipeline.ask(
-            f"select count(*), sum(cost_usd) from {entry['mart']} where event_date between ?::date and ?::date",
-            entry["event_date_from"],
-            entry["event_date_to"],
-        )
-        assert (entry["rows"], Decimal(entry["cost_usd"])) == (rows, cost)
-        [inside] = duckdb.sql(f"select count(*), sum(cost_usd) from '{path}.parquet'").fetchall()
-        assert inside == (rows, cost)
+        sums = ", ".join(["count(*)", *(f"sum({column})" for column in entry["totals"])])
+        dates = "where event_date between $from::date and $to::date" if "event_date_from" in entry else ""
+        asked = f"select {sums} from {entry['mart']} {dates}"
+        asked = asked.replace("$from", f"'{entry.get('event_date_from')}'")
+        [inside] = first.pipeline.ask(asked.replace("$to", f"'{entry.get('event_date_to')}'"))
+        said = [
+            total if total is None or isinstance(total, int) else Decimal(total) for total in entry["totals"].values()
+        ]
+        assert list(inside) == [entry["rows"], *said]
+        assert duckdb.sql(f"select {sums} from '{path}.parquet'").fetchall() == [inside]
         assert len(entry["price_book_versions"]) == 1
+    assert all(
+        {"cost_usd", "unpriced_attempts"} <= entry["totals"].keys() for _, entry in exports if "is_complete" in entry
+    )
+
+
+def test_a_folder_of_months_read_as_a_whole_sums_to_its_mart(first, read_meanwhile):
+    """As a tool of a finance team reads it, which opens every file of a folder."""
+    sums = "select count(*), sum(attempts), sum(cost_usd) from"
+    for mart in DAILY_MARTS:
+        folder = first.pipeline.settings.published / "exports" / "months" / mart
+        [(rows, attempts, cost)] = first.pipeline.ask(f"{sums} {mart}")
+        assert duckdb.sql(f"{sums} '{folder}/*.parquet'").fetchall() == [(rows, attempts, cost)]
+        parquet = pd.concat(map(pd.read_parquet, folder.glob("*.parquet")))
+        csv = pd.concat(pd.read_csv(path, dtype=str) for path in folder.glob("*.csv"))
+        assert (len(parquet), parquet.attempts.sum(), parquet.cost_usd.dropna().sum()) == (rows, attempts, cost)
+        assert (len(csv), csv.attempts.map(int).sum(), csv.cost_usd.dropna().map(Decimal).sum()) == (
+            rows,
+            attempts,
+            cost,
+        )
+
+
+def test_a_month_says_in_its_name_whether_it_is_complete_and_what_it_holds(first, read_meanwhile):
+    exports = dict(exported(first.pipeline))
+    folder = first.pipeline.settings.published / "exports" / "months" / "cost_by_tenant_daily"
+    assert {path.name for path in folder.iterdir()} == {
+        f"{month}.{suffix}" for month in ("2026-10", "2026-11_partial_to_2026-11-20") for suffix in ("csv", "parquet")
+    }
+    complete, partial = exports[folder / "2026-10"], exports[folder / "2026-11_partial_to_2026-11-20"]
+    assert (complete["event_date_to"], complete["is_complete"]) == ("2026-10-31", True)
+    assert (partial["event_date_from"], partial["event_date_to"]) == ("2026-11-01", "2026-11-30")
+    assert (partial["first_event_date"], partial["last_event_date"]) == ("2026-11-12", "2026-11-20")
+    assert (partial["is_complete"], partial["complete_through"]) == (False, "2026-11-22")
+
+
+def export_as_of(pipeline: Pipeline, at: str, folder: Path) -> dict[str, dict]:
+    """The exports that a run as of another instant would make of what is published; their manifest entries."""
+    settings = replace(pipeline.settings, as_of=datetime.fromisoformat(at).replace(tzinfo=UTC))
+    with open_marts(settings) as marts:
+        write_exports(marts, settings, folder, [], "signature")
+    return json.loads((folder / "manifest.json").read_text())["exports"]
+
+
+@pytest.mark.parametrize(
+    ("at", "november"), [("2026-12-01T05:59:59", "2026-11_partial_to_2026-11-20"), ("2026-12-01T06:00:00", "2026-11")]
+)
+def test_a_month_is_complete_when_its_last_day_is(first, read_meanwhile, tmp_path, at, november):
+    months = {name for name in export_as_of(first.pipeline, at, tmp_path) if name.startswith("months/cost_by_user")}
+    assert months == {f"months/cost_by_user_daily/{month}" for month in ("2026-10", november)}
+
+
+@pytest.mark.parametrize(
+    ("at", "missing"),
+    [("2026-12-04T23:59:59", 0), ("2026-12-05T00:00:00", 1), ("2026-12-16T23:59:59", 1), ("2026-12-17T00:00:00", 21)],
+)
+def test_the_rolling_days_end_with_the_day_of_the_run(first, read_meanwhile, tmp_path, at, missing):
+    entry = export_as_of(first.pipeline, at, tmp_path)["rolling/cost_by_model_daily"]
+    assert (entry["event_date_to"], entry["is_complete"]) == (at[:10], False)
+    assert entry["totals"]["attempts"] == len(FIRST) + len(SECOND) - missing
+
+
+def test_what_an_earlier_layout_left_is_not_exported_again(first, read_meanwhile, tmp_path):
+    (tmp_path / "cost_by_user_daily").mkdir()
+    (tmp_path / "cost_by_user_daily" / "month=2026-11.csv").write_text("the same rows once more")
+    (tmp_path / "manifest.json").write_text("{}")
+    entries = export_as_of(first.pipeline, "2026-11-23T12:00:00", tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert files == {f"{name}.{suffix}" for name in entries for suffix in ("csv", "parquet")} | {"manifest.json"}
+    assert not (tmp_path / "cost_by_user_daily").exists()
 
 
 def test_csv_and_parquet_hold_the_same_rows(first, read_meanwhile):
+    """But for the apostrophe before what a spreadsheet could run."""
     for path, _ in exported(first.pipeline):
-        csv = duckdb.sql(f"from read_csv('{path}.csv', all_varchar = true, header = true)").fetchall()
-        parquet = duckdb.sql(f"select columns(*)::varchar from '{path}.parquet'").fetchall()
-        assert csv == parquet
+        parquet = duckdb.sql(f"from '{path}.parquet'")
+        columns = dict(zip(parquet.columns, map(str, parquet.types), strict=True))
+        csv = duckdb.sql(f"from read_csv('{path}.csv', header = true, columns = {columns})")
+        assert csv.fetchall() == [tuple(map(as_a_spreadsheet_may_read_it, row)) for row in parquet.fetchall()], path
+
+
+def as_a_spreadsheet_may_read_it(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith("=") else value
+
+
+def test_a_spreadsheet_reads_the_csv_as_it_is_meant(first, read_meanwhile):
+    exports = first.pipeline.settings.published / "exports"
+    texts = {path: path.read_bytes().decode() for path in exports.rglob("*.csv")}
+    assert all(text.startswith(BYTE_ORDER_MARK) for text in texts.values())
+    endpoints = texts[exports / "rolling" / "cost_by_endpoint_daily.csv"]
+    assert endpoints.count('"\'=1+1"') == 1
+    tiny = next(line for line in endpoints.splitlines() if "=1+1" in line)
+    assert ",0.000003," in tiny, "3e-06 is a text to some programs"
+    weeks = texts[exports / "tables" / "weekly_summary.csv"]
+    assert re.search(r",-\d+\.\d+,", weeks), "a negative number is a number"
+    numbers = [cell for text in texts.values() for cell in re.split(r'"(?:[^"]|"")*"|[,\n]', text) if cell]
+    assert len(numbers) > 1000
+    assert not [cell for cell in numbers if re.fullmatch(r"-?[\d.]+e[-+]?\d+", cell)]
 
 
 def test_a_broken_promise_publishes_nothing(refused):

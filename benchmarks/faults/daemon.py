@@ -1,6 +1,6 @@
 """Runs that are killed under a daemon: how long until the next begins, and whether on-call hears. `python -m benchmarks.faults.daemon`
 
-Starts what `make ui` starts, with its schedules and sensors, over a root of its own. A run that the daemon launched is killed with -9,
+Starts what `make ui` starts, with its schedules and sensors on, over a root of its own. A run that the daemon launched is killed with -9,
 files land, and the next run is waited for; then the same with a run that a person launched. Takes some five minutes.
 """
 
@@ -27,6 +27,7 @@ def main() -> int:
     """Print a line for each kill; 1 when a run began too late or nobody was notified."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"TOKENTRAIL_DATA": str(Path(folder) / "data"), "PYTHONPATH": str(PROJECT)}
+        os.environ["TOKENTRAIL_SCHEDULES"] = "on"
         settings = from_environment()
         os.environ["DAGSTER_HOME"] = str(make_ready(settings))
         late = []

@@ -38,12 +38,12 @@ def _broken(folder: Path, files: tuple[tuple[str, int, int, int], ...]) -> list[
                 connection.read_parquet(f"{path}.parquet"),
                 connection.read_csv(f"{path}.csv", all_varchar=True, header=True),
             )
-            rows, cost = parquet.aggregate("count(*), sum(cost_usd)::varchar").fetchone()
-            if (rows, cost) != (entry["rows"], entry["cost_usd"]):
-                found.append(
-                    f"{path}.parquet has {rows} rows and {cost} USD, its manifest says {entry['rows']} and {entry['cost_usd']}."
-                )
-            lines = csv.aggregate("count(*)").fetchone()[0]
+            sums = ", ".join(["count(*)::varchar", *(f"sum({column})::varchar" for column in entry["totals"])])
+            holds = list(parquet.aggregate(sums).fetchone())
+            rows, *totals = [None if said is None else str(said) for said in (entry["rows"], *entry["totals"].values())]
+            if holds != [rows, *totals]:
+                found.append(f"{path}.parquet has rows and totals of {holds}, its manifest says {[rows, *totals]}.")
+            lines = csv.aggregate("count(*)::varchar").fetchone()[0]
             if lines != rows:
                 found.append(f"{path}.csv has {lines} rows, its twin {rows}.")
     signatures = {said["signature"], manifest["marts_signature"], inside}

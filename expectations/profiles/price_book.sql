@@ -25,6 +25,7 @@ select
     source,
     valid_from,
     valid_to,
+    coalesce(cast(valid_from as varchar), 'ever') as valid_since,
     day_second_from,
     day_second_to,
     input_tokens_from,

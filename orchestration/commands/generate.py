@@ -176,7 +176,8 @@ def _daily_costs() -> str:
 def _cost_identity(name: str = "cost_is_the_sum_of_its_parts") -> str:
     parts = " + ".join([*(leaf.cost_column for leaf in LEAVES), "other_cost_usd"])
     expression = f'{{expression: "cost_usd = {parts}"}}'
-    return f"      - identity: {{name: {name}, arguments: {expression}}}\n"
+    words = "The cost is the sum of the costs of its token kinds, to the last decimal."
+    return f'      - identity: {{name: {name}, description: "{words}", arguments: {expression}}}\n'
 
 
 def _daily_cost_identity() -> str:

@@ -1,4 +1,7 @@
-"""When things run: the daily job, backfills, and a sensor that runs it as soon as files land."""
+"""When things run: the daily job, backfills, and a sensor that runs it as soon as files land.
+
+What starts runs is off until TOKENTRAIL_SCHEDULES is on, or somebody switches it on in the UI: opening the UI starts nothing.
+"""
 
 import hashlib
 from datetime import date
@@ -13,6 +16,8 @@ from orchestration.settings import Settings, from_environment
 
 SETTINGS = from_environment()
 HOUR, MINUTE = SETTINGS.daily_at.split(":")
+SCHEDULES = dg.DefaultScheduleStatus.RUNNING if SETTINGS.schedules else dg.DefaultScheduleStatus.STOPPED
+SENSOR = dg.DefaultSensorStatus.RUNNING if SETTINGS.schedules else dg.DefaultSensorStatus.STOPPED
 
 daily_attribution = dg.define_asset_job(
     "daily_attribution",
@@ -88,7 +93,8 @@ hourly_schedule = dg.ScheduleDefinition(
     job=hourly_budget_watch,
     cron_schedule="5 * * * *",
     execution_timezone=SETTINGS.time_zone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=SCHEDULES,
+    description="Every hour at five past: load what landed, judge the budgets, send what is due. Publishes nothing.",
 )
 
 daily_schedule = dg.ScheduleDefinition(
@@ -96,11 +102,17 @@ daily_schedule = dg.ScheduleDefinition(
     job=daily_attribution,
     cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * *",
     execution_timezone=SETTINGS.time_zone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=SCHEDULES,
+    description=f"Every day at {SETTINGS.daily_at} ({SETTINGS.time_zone}): load what landed, price it, check, publish.",
 )
 
 
-@dg.sensor(job=daily_attribution, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=daily_attribution,
+    minimum_interval_seconds=60,
+    default_status=SENSOR,
+    description="Every minute: start the daily job when landing holds files that no run has loaded.",
+)
 def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
     """Run when landing holds files that no manifest knows: once for one set of files, and again an hour later if that run failed."""
     files = [file for source in SOURCES for file in new_files(settings, source)]
@@ -111,7 +123,11 @@ def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | d
     return dg.RunRequest(run_key=f"{hour}-{hashlib.sha256(names.encode()).hexdigest()}")
 
 
-@dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Every 15 seconds: mark runs whose process is gone as failed, so that the next may begin. Starts nothing.",
+)
 def dead_runs(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SkipReason:
     """Mark runs whose process is gone, so that the next may begin, and tell on-call."""
     found = mark_dead_runs(settings, context.instance)

@@ -10,13 +10,13 @@ from orchestration.settings import Settings
 
 SUITES = {
     "load_profile": dg.AssetCheckSpec(
-        "load_profile",
+        "rejects_are_few_and_explained",
         asset=raw_events,
         additional_deps=[raw_incidents],
         description="Each file's lines are accounted for, and rejects stay few.",
     ),
     "price_book": dg.AssetCheckSpec(
-        "price_book",
+        "prices_are_plausible",
         asset=dg.AssetKey("price_book"),
         description="Prices are sane, dated half-open, and never zero by accident.",
     ),
@@ -49,5 +49,10 @@ def expectations(settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheck
             passed=outcome.passed,
             severity=SEVERITY[outcome.severity],
             description=" ".join(outcome.sentences) or None,
-            metadata={"rows": outcome.rows, "failing": dg.MetadataValue.md(outcome.table), "unchanged": outcome.cached},
+            metadata={
+                "rows": outcome.rows,
+                "failing": dg.MetadataValue.md(outcome.table),
+                "unchanged": outcome.cached,
+                "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / f"{suite}.html"),
+            },
         )

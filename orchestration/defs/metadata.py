@@ -2,13 +2,15 @@
 
 import dagster as dg
 
+ROWS = 20  # of a table, so that a page of the UI stays readable
 
-def preview(rows: list[dict]) -> dg.TableMetadataValue | str:
+
+def preview(rows: list[dict], most: int = ROWS) -> dg.TableMetadataValue | str:
     """A small table for the metadata of an asset; a dash where there is nothing to show."""
     if not rows:
         return "-"
     return dg.MetadataValue.table(
-        [dg.TableRecord({key: _plain(value) for key, value in row.items()}) for row in rows[:20]]
+        [dg.TableRecord({key: _plain(value) for key, value in row.items()}) for row in rows[:most]]
     )
 
 

@@ -63,7 +63,11 @@ def every_message_is_delivered(settings: dg.ResourceParam[Settings]) -> dg.Asset
     )
 
 
-@dg.run_failure_sensor(monitor_all_code_locations=False, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    monitor_all_code_locations=False,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="After a failed run: write it down and tell on-call what failed, in the words of the error. Starts nothing.",
+)
 def record_run_failure(context: dg.RunFailureSensorContext) -> None:
     """Append the failure to ledger/run_failures.jsonl and tell on-call: what failed, in which run, in the words of the error."""
     settings = from_environment()

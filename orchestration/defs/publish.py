@@ -2,15 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from orchestration.defs.metadata import preview
 from orchestration.defs.transform import warehouse_models
+from orchestration.publishing.changes import changes, contents
 from orchestration.publishing.documentation import publish_dbt_docs
-from orchestration.publishing.publication import publish
+from orchestration.publishing.exports import FORMATS, read_exports
+from orchestration.publishing.publication import Publication, publish
 from orchestration.publishing.publications import PublicationError
 from orchestration.settings import Settings
+from orchestration.wording import UNKNOWN, usd
 
+MARTS_SHOWN = 60  # every mart
+FILES_SHOWN = 100
 MARTS = [key for key, spec in warehouse_models.specs_by_key.items() if spec.tags.get("layer") == "marts"]
 
 
@@ -33,16 +41,60 @@ def sentence_for_people() -> Iterator[None]:
 )
 def published_marts(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """tokentrail.duckdb (schema `marts`), exports and Data Docs, switched as a whole; nothing is written when nothing changed."""
+    former = settings.published.resolve() if settings.published.exists() else None
     with sentence_for_people():
         publication = publish(settings)
     return dg.MaterializeResult(
-        metadata={
-            "database": dg.MetadataValue.path(settings.published_marts),
-            "signature": publication.signature,
-            "written": publication.written,
-            "exports_written": publication.exports_written,
-        }
+        metadata=_what_is_there(settings)
+        | _what_changed(settings, publication, former)
+        | _where_it_is(settings, publication)
     )
+
+
+def _what_is_there(settings: Settings) -> dict[str, Any]:
+    holds = contents(settings)
+    real = [row for row in holds.totals if row["data_mode"] == "real"]
+    spent = [row["cost_usd"] for row in real if row["cost_usd"] is not None]
+    return {
+        "dates": f"{min(row['since'] for row in real)} to {max(row['until'] for row in real)}" if real else "-",
+        "real_cost": usd(sum(spent)) if spent else UNKNOWN,
+        "totals": preview(holds.totals),
+        "rows": sum(row["rows"] for row in holds.marts),
+        "rows_by_mart": preview(holds.marts, MARTS_SHOWN),
+    }
+
+
+def _what_changed(settings: Settings, publication: Publication, former: Path | None) -> dict[str, Any]:
+    changed = changes(settings, former)
+    return {
+        "changed": changed.sentence(),
+        "changed_days": preview(changed.days),
+        "changed_rows": preview(changed.marts, MARTS_SHOWN),
+        "written": publication.written,
+        "exports_written": len(publication.exports_written),
+    }
+
+
+def _where_it_is(settings: Settings, publication: Publication) -> dict[str, Any]:
+    """A path for each thing to open. Complete months that were not written now are next to those that are named."""
+    folder = settings.published / "exports"
+    files = [
+        {
+            "rows": entry["rows"],
+            "until": entry.get("last_event_date"),
+            "cost_usd": entry["totals"].get("cost_usd"),
+            **{suffix: str(folder / f"{name}.{suffix}") for suffix in FORMATS},
+        }
+        for name, entry in read_exports(folder).items()
+        if not entry.get("is_complete") or name in publication.exports_written
+    ]
+    return {
+        "database": dg.MetadataValue.path(settings.published_marts),
+        "exports": dg.MetadataValue.path(folder),
+        "export_files": preview(files, FILES_SHOWN),
+        "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / "index.html"),
+        "signature": publication.signature,
+    }
 
 
 @dg.asset(group_name="publishing", kinds={"html"}, owners=["team:data-platform"], deps=[published_marts])

@@ -12,6 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
+from orchestration.quality.promises import promise
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import warehouse
 
@@ -33,12 +34,23 @@ class Translator(DagsterDbtTranslator):
             return super().get_asset_key(dbt_resource_props)
         return dg.AssetKey(dbt_resource_props["name"])
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """What a row is, without the model's SQL, which dagster-dbt would add: the code is for those who open the code."""
+        return dbt_resource_props["description"]
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """The spec with what the test promises."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=promise(manifest["nodes"][unique_id]))
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """The subject, which is the folder below the layer."""
         return dbt_resource_props["fqn"][2]
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
-        """The spec with owner and, for marts, the freshness that readers are promised."""
+        """The spec with owner and, for marts, the freshness that readers are promised and what the expectations found."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         spec = spec.replace_attributes(owners=["team:data-platform"])
         if unique_id not in manifest["nodes"]:
@@ -47,11 +59,13 @@ class Translator(DagsterDbtTranslator):
         spec = spec.replace_attributes(tags={**spec.tags, "layer": layer})
         if layer != "marts":
             return spec
-        promise = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
-        return spec.replace_attributes(freshness_policy=promise)
+        fresh = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+        return spec.replace_attributes(freshness_policy=fresh, metadata={**spec.metadata, "data_docs": DATA_DOCS})
 
 
-PROJECT = dbt_project(from_environment())
+SETTINGS = from_environment()
+PROJECT = dbt_project(SETTINGS)
+DATA_DOCS = dg.MetadataValue.path(SETTINGS.published / "docs" / "data_docs" / "index.html")
 
 
 @dbt_assets(
@@ -99,7 +113,7 @@ def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:
         )
         dated = {model for (model,) in connection.execute("select distinct model from tokentrail.built").fetchall()}
         totals = connection.execute(TOTALS_SQL).fetchdf()
-    metadata = {name: {"rows": rows} for name, rows in tables}
+    metadata = {name: {ROW_COUNT: rows} for name, rows in tables}
     for name in dated & metadata.keys():
         dates = rebuilt.get(name, [])
         metadata[name] |= {"dates_rebuilt": len(dates), "rebuilt": ", ".join(dates[-10:]) or "-"}
@@ -109,6 +123,7 @@ def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:
     return metadata
 
 
+ROW_COUNT = "dagster/row_count"  # under this name Dagster shows it in its catalogue
 TOTALS_SQL = """
     select data_mode, environment, sum(attempts) as attempts, cast(sum(cost_usd) as varchar) as cost_usd,
         sum(unpriced_attempts) as unpriced_attempts,

@@ -83,5 +83,6 @@ weekly_schedule = dg.ScheduleDefinition(
     job=weekly_recurrence,
     cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * 1",
     execution_timezone=SETTINGS.time_zone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=dg.DefaultScheduleStatus.RUNNING if SETTINGS.schedules else dg.DefaultScheduleStatus.STOPPED,
+    description=f"Every Monday at {SETTINGS.weekly_at} ({SETTINGS.time_zone}): the daily job, and the report of the last complete week.",
 )

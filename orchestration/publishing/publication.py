@@ -18,11 +18,11 @@ from orchestration.warehouse import duckdb_config, open_marts, warehouse
 
 @dataclass(frozen=True)
 class Publication:
-    """What a publish did: the signature of the marts that readers see, and whether anything had to be written."""
+    """What a publish did: the signature of the marts that readers see, whether anything had to be written, and which exports."""
 
     signature: str
     written: bool
-    exports_written: int
+    exports_written: list[str]
 
 
 def publish(settings: Settings) -> Publication:
@@ -40,7 +40,7 @@ def publish(settings: Settings) -> Publication:
     }
     before = read_marts_json(settings)
     if described.items() <= before.items() and settings.published_marts.exists():
-        return Publication(signature, written=False, exports_written=0)
+        return Publication(signature, written=False, exports_written=[])
     with new_publication(settings) as folder:
         database = folder / settings.published_marts.name
         for earlier in set(folder.glob("*.duckdb")) - {database}:  # an earlier release gave the file another name

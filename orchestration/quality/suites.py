@@ -17,7 +17,7 @@ from orchestration.warehouse import duckdb_config, warehouse
 from orchestration.wording import minute
 
 WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
-STATE_KEYS = {"fingerprint", "about", "as_of", "outcome", "failing"}
+STATE_KEYS = {"fingerprint", "title", "about", "as_of", "outcome", "failing"}
 
 
 def profile(settings: Settings, suite: str) -> pd.DataFrame:
@@ -56,6 +56,7 @@ def validate(settings: Settings, suite: str) -> Outcome:
         judgement = judge(suite, frame, parameters, settings.as_of)
         state = {
             "fingerprint": judged_from,
+            "title": judgement.title,
             "about": judgement.about,
             "as_of": f"{minute(settings.as_of.astimezone(UTC))} UTC",
             "outcome": asdict(judgement.outcome),

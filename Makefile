@@ -8,15 +8,18 @@ export PYTHONPATH := $(CURDIR)
 VENV := .venv/.complete
 # What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
-ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE LINE ITEM REASON
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE ALL LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=
+# Whatever else was typed is a slip of the finger, which would run the command without it.
+UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(filter-out TOKENTRAIL_% PYTHONPATH,$(name))))
+$(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There are $(ARGUMENTS), and settings (TOKENTRAIL_...)))
 
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage init demo run weekly backfill explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -33,9 +36,14 @@ demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show w
 	@export TOKENTRAIL_TEAM="$${TOKENTRAIL_TEAM:-demo/team}" && $(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
 	$(MAKE) --no-print-directory run
 
-run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish
-	@$(HOME_READY) && dg launch --job daily_attribution
+run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish; ends with one screen
+	@$(HOME_READY) && python -m orchestration.commands.launch run
+
+report: $(VENV)  ## the tables behind that screen: totals, alerts, budgets, rejects, cost by endpoint, tenant and user, unpriced models
 	@python -m orchestration.commands.report
+
+check-events: $(VENV)  ## what a load would make of a file, and what it would cost, without loading it: FILE=any/path.jsonl
+	@python -m orchestration.commands.check_events
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
 	@$(HOME_READY) && python -m orchestration.commands.launch weekly

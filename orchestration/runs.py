@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
 from orchestration.notifications.failed_runs import FailedRun, tell_on_call
+from orchestration.run_failures import run_address
 from orchestration.settings import Settings
 from orchestration.storage import hold_for_life, is_held
 
@@ -55,7 +56,9 @@ def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
     ]
     killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
     # Dagster's own failure sensor does not see runs that a person started
-    not_notified = killed and tell_on_call(settings, [FailedRun(run.run_id, run.job_name, DIED) for run in killed])
+    not_notified = killed and tell_on_call(
+        settings, [FailedRun(run.run_id, run.job_name, None, DIED, run_address(settings, run.run_id)) for run in killed]
+    )
     return [*sentences, not_notified] if not_notified else sentences
 
 

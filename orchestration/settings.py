@@ -1,6 +1,7 @@
 """Every setting of Tokentrail, read once from the environment; docs/operate.md lists them for people."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 PROJECT = Path(__file__).resolve().parents[1]
 # Globs, templates, escapes and fragments of addresses (dbt takes the name of a database from an address), quotes of SQL and shells
 UNUSABLE = frozenset("*?[]{}%#$`'\"\\|<>")
+MEMORY = re.compile(r"\d+(\.\d+)?\s*[kmgt]i?b", re.IGNORECASE)
 CODE = (
     "orchestration",
     "dbt_project",
@@ -98,6 +100,11 @@ class Settings:
         "http://localhost:8080",
         "Where readers open drill-down links: the base of every `drill_url`.",
     )
+    ui_url: str = setting(
+        "TOKENTRAIL_UI_URL",
+        "",
+        "Where people open Dagster's web UI; messages about a run link there. Empty: `make ui`.",
+    )
     export_days: int = setting("TOKENTRAIL_EXPORT_DAYS", "35", "Days in the rolling exports.")
     time_zone: str = setting("TOKENTRAIL_TIME_ZONE", "UTC", "IANA zone in which schedules tick.")
     daily_at: str = setting("TOKENTRAIL_DAILY_AT", "06:15", "Local time of the daily run, HH:MM.")
@@ -171,8 +178,8 @@ def from_environment(environment: Mapping[str, str] | None = None, *, is_team_ne
     environment = os.environ if environment is None else environment
     readers: dict[Any, Callable[[str], object]] = {
         Path: _path,
-        int: int,
-        float: float,
+        int: _whole,
+        float: _number,
         bool: _switch,
         str: str,
         datetime: _instant,
@@ -210,10 +217,27 @@ def _switch(text: str) -> bool:
     return text == "on"
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("it is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("it is not a number") from None
+
+
 def _instant(text: str) -> datetime:
     if not text:
         return datetime.now(UTC)
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it is not an instant such as 2026-11-20T07:00:00Z") from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
@@ -229,6 +253,8 @@ def _checked(settings: Settings) -> Settings:
         hour, _, minute = text.partition(":")
         if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
             raise ValueError(f"{name} is {text!r}: give a local time as HH:MM.")
+    if not MEMORY.fullmatch(settings.memory_limit):
+        raise ValueError(f"TOKENTRAIL_MEMORY_LIMIT is {settings.memory_limit!r}: give a size such as 3GB or 800MB.")
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
     if settings.max_expansion < 1 or settings.give_up_rejects < 0:

@@ -1,5 +1,6 @@
 """The private warehouse: one process writes it, and nobody reads it but the pipeline (readers open what is published)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,14 +24,24 @@ def warehouse(settings: Settings, read_only: bool = True) -> Iterator[duckdb.Duc
     except duckdb.IOException as error:
         if "lock" not in str(error):
             raise
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+        who = f"process {holder[2]} ({holder[1]})" if holder else "another process"
         raise WarehouseBusyError(
-            f"{settings.warehouse} is open in another process: let that run finish, or end it, and run again. ({error})"
+            f"{settings.warehouse} is open in {who}: let it finish, or end it, and run again. Queries belong to "
+            f"{settings.published_marts}, which nobody waits for."
         ) from None
     try:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()
+
+
+def check_not_busy(settings: Settings) -> None:
+    """Raises WarehouseBusyError while another process has the warehouse open, before dbt says so in hundreds of lines."""
+    if settings.warehouse.exists():
+        with warehouse(settings, read_only=False):
+            pass
 
 
 @contextmanager

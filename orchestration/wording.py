@@ -3,6 +3,7 @@
 Unknown is never zero: it is a word, or a dash in a table.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -161,6 +162,13 @@ def first_line(error: object) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     messages = [line for line in lines if not line.startswith(HEADINGS)] or lines
     return (messages or [type(error).__name__])[0][:LINE_CHARACTERS].rstrip(".")
+
+
+def innermost(text: str) -> str:
+    """The last error that a long text names, which is what caused the others; its last line where none is named."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b:? ", line)]
+    return (errors or lines or [""])[-1][:LINE_CHARACTERS]
 
 
 def _parsed(value: str) -> datetime:

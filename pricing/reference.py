@@ -46,10 +46,14 @@ def price(
     Raises ValueError when parts of a count exceed it.
     """
     key = PriceKey(provider, model, processing, service_tier, region, canonical_context(price_context))
-    row = row_at(compile_key(key, overrides), at, usage.total_input_tokens or 0, tenant)
-    leaves = {
-        leaf.name: (count, row[leaf.price_column]) for leaf in LEAVES for count in (leaves_from(usage)[leaf.name],)
-    }
+    return price_by(compile_key(key, overrides), usage, at, tenant)
+
+
+def price_by(rows: list[Row], usage: Usage, at: datetime, tenant: str | None = None) -> Priced:
+    """The same from the rows of the attempt's price key, compiled once for many attempts."""
+    row = row_at(rows, at, usage.total_input_tokens or 0, tenant)
+    counts = leaves_from(usage)
+    leaves = {leaf.name: (counts[leaf.name], row[leaf.price_column]) for leaf in LEAVES}
     other_prices = json.loads(row["other_prices"] or "{}")
     others = {unit: (count, other_prices.get(unit)) for unit, count in other_from(usage).items()}
     used = {**leaves, **others}

@@ -54,7 +54,7 @@ class Leaf:
         """The fact's column with the disjoint count."""
         return self.name if self.kind == "fee" else f"{self.name}_tokens"
 
-    @property
+    @cached_property
     def price_column(self) -> str:
         """USD per unit, in the price book."""
         return f"{self.name}_price_usd"
@@ -64,7 +64,7 @@ class Leaf:
         """USD, on the fact."""
         return f"{self.name}_cost_usd"
 
-    @property
+    @cached_property
     def counted(self) -> str:
         """The registry unit of the reported count: the leaf's own, or a wider one that it is the remainder of."""
         return self.column if self.column and self.column in REGISTRY.units else self.unit
@@ -108,7 +108,7 @@ class Leaf:
         dimensions = {name: value for name, value in self.dimensions.items() if name not in CACHE_DIMENSIONS}
         return next(leaf for leaf in LEAVES if leaf.dimensions == dimensions)
 
-    @property
+    @cached_property
     def is_what_is_left(self) -> bool:
         """Whether it is unknown where its count is, rather than 0: what is left of all input, or of all output."""
         return self.kind == "tokens" and self.whole is self
@@ -329,8 +329,16 @@ def leaves_from(usage: Usage) -> dict[str, Count | None]:
 
 def other_from(usage: Usage) -> dict[str, Count]:
     """Disjoint counts of the other units, by registry name; a unit the registry does not know is kept as it came."""
-    cells = _cells(usage)
+    cells = _cells(usage) if usage.other else {}
     return {name: cells.get(name, count) for name, count in usage.other.items() if name not in _NOT_COUNTED}
+
+
+def inclusive_from(cells: Mapping[str, Count]) -> dict[str, Count]:
+    """Counts of other units as they were reported, from disjoint ones: each includes its parts again."""
+    parts_of = {
+        unit: [part for part in cells if part in REGISTRY.units and unit in _ancestors(part)] for unit in cells
+    }
+    return {unit: count + sum(cells[part] for part in parts_of[unit]) for unit, count in cells.items()}
 
 
 _NOT_COUNTED = RESTATED | SUMS | {leaf.unit for leaf in LEAVES}

@@ -74,7 +74,15 @@ def ticks(root, location) -> dict[str, list]:
 
 @pytest.fixture(scope="module")
 def daily(root, ticks) -> subprocess.CompletedProcess:
-    return launch(root, "daily_attribution")
+    """As `make run` starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.commands.launch", "run"],
+        cwd=PROJECT,
+        env=os.environ | environment(root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -245,12 +253,30 @@ def test_the_daily_job_ends_by_sending_what_is_due(daily):
     assert (metadata["sent"].value, metadata["given_up"].value) == (0, 0)
 
 
+def test_a_run_ends_with_one_screen_and_says_its_steps_on_the_way(root, daily):
+    lines = daily.stdout.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 110
+    assert re.match(r"daily_attribution succeeded after .* Readers see the publication of ", lines[0])
+    assert [line for line in lines if line.isupper()] == ["CAME IN", "COST", "STANDS OUT", "BUDGETS", "MISSING"]
+    assert "  2 files, 5 lines: 5 loaded, 0 rejected. Event dates 2026-11-18 to 2026-11-21." in lines
+    assert any(line.startswith("prod") and "$0.01" in line for line in lines)
+    assert any(line.startswith("  No price: selfhosted/acme-internal-7b, 1 call") for line in lines)
+    steps = daily.stderr.splitlines()
+    [log] = (root.settings.state / "logs").glob("*-daily_attribution.log")
+    assert steps[0] == f"daily_attribution: {log} has the full log."
+    assert re.match(r"  raw_events +\d+ s  2 files, 5 lines, 0 rejected$", steps[1])
+    assert any(line.startswith("  models_missing_from_the_pricing_map warns: ") for line in steps)
+    assert max(map(len, steps[1:])) <= 160
+    assert "Running dbt command" in log.read_text()
+
+
 def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):
     monkeypatch.delenv("TOKENTRAIL_CHANNEL_ONCALL", raising=False)
 
     @dg.op
     def breaks():
-        raise RuntimeError("the disk is full")
+        raise RuntimeError("The disk of the ledger is full: make space.")
 
     @dg.job
     def doomed():
@@ -266,9 +292,17 @@ def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, 
         ).for_run_failure()
         for _ in range(2):
             location.resolve_sensor_def("record_run_failure")(context)
-    assert (root.settings.ledger / "run_failures.jsonl").read_text().count(result.run_id) == 2
+    recorded = [json.loads(line) for line in (root.settings.ledger / "run_failures.jsonl").read_text().splitlines()]
+    assert [(failed["step"], failed["error"]) for failed in recorded] == [
+        ("breaks", "The disk of the ledger is full: make space.")
+    ] * 2
+    assert {failed["address"].rpartition("/")[2] for failed in recorded} == {result.run_id}
     [message] = [row for row in read_outbox(root.settings) if row["kind"] == "run"]
-    assert (message["topic"], message["title"], message["channel"]) == ("run/doomed", "doomed failed", "oncall")
+    assert (message["topic"], message["title"], message["channel"]) == (
+        "run/doomed",
+        "doomed failed in breaks",
+        "oncall",
+    )
     assert (message["status"], message["reason"]) == (
         "waiting",
         "oncall has no address: set TOKENTRAIL_CHANNEL_ONCALL.",

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from orchestration.commands.explain import explain, main
 from orchestration.commands.launch import backfill_config, weekly_config
-from orchestration.commands.report import print_report, print_table
+from orchestration.commands.report import print_report
+from orchestration.commands.screen import print_screen
 from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, for_chat, for_title, plain_console, visible
 from orchestration.settings import PROJECT
+from orchestration.tables import print_table
 from orchestration.warehouse import open_marts
 from orchestration.weekly import WeekError
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -73,6 +75,13 @@ def test_the_report_prints_names_that_are_markup_or_control_codes(published):
     assert not OBEYED.search(text)
     for shown in ("[link=http://evil.example]acme[/link]", "[2J\\x1b[31mred", ":bomb:"):
         assert shown in text, shown
+
+
+def test_the_screen_prints_them_too(published):
+    console = plain_console(110, StringIO())
+    print_screen(published.settings, console)
+    assert not OBEYED.search(console.file.getvalue())
+    assert len(console.file.getvalue().splitlines()) <= 45
 
 
 def test_a_table_needs_no_console_that_was_set_up_for_it():

@@ -1,14 +1,16 @@
-"""The jobs that `make weekly` and `make backfill` start, once their arguments are valid.
+"""The jobs behind `make run`, `make weekly` and `make backfill`, started once their arguments are valid.
 
 Their arguments are in the environment (WEEK; FROM, TO, FULL_REFRESH), where no shell reads it.
 """
 
-import json
 import os
 import sys
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from orchestration.plain import ArgumentError, visible
+from orchestration.commands.screen import SCREEN_WIDTH, print_screen
+from orchestration.launching import run_job
+from orchestration.plain import ArgumentError, plain_console, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, week_start
 from orchestration.wording import minute
@@ -51,18 +53,27 @@ def _event_date(name: str, text: str) -> date:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Starts a job and becomes it; 2 with a sentence on stderr when it cannot be started."""
+    """Runs a job and says how it ended: 1 where it failed, 2 with a sentence on stderr where it could not be started."""
     [command] = sys.argv[1:] if arguments is None else arguments
     given = {name: os.environ.get(name, "").strip() for name in ("WEEK", "FROM", "TO", "FULL_REFRESH")}
     try:
-        if command == "weekly":
-            job, config = "weekly_recurrence", weekly_config(from_environment(), given["WEEK"])
-        else:
-            job, config = "backfill", backfill_config(given["FROM"], given["TO"], given["FULL_REFRESH"])
+        settings = from_environment()
+        job, config = _job(settings, command, given)
     except (ArgumentError, WeekError, ValueError) as problem:  # ValueError: a setting, with its sentence
         print(visible(problem), file=sys.stderr)
         return 2
-    return os.execvp("dg", ["dg", "launch", "--job", job, "--config-json", json.dumps(config)])  # noqa: S606 - no shell
+    outcome = run_job(settings, job, config)
+    print_screen(settings, plain_console(SCREEN_WIDTH), outcome)
+    return 1 if outcome.failed else 0
+
+
+def _job(settings: Settings, command: str, given: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """The job of a command and its configuration."""
+    if command == "run":
+        return "daily_attribution", {}
+    if command == "weekly":
+        return "weekly_recurrence", weekly_config(settings, given["WEEK"])
+    return "backfill", backfill_config(given["FROM"], given["TO"], given["FULL_REFRESH"])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ import sys
 
 from rich.console import Console
 
-from orchestration.commands.report import print_table
 from orchestration.notifications.outbox import acknowledge, read_outbox
 from orchestration.plain import Arguments, argument, plain_console, readable, visible
 from orchestration.settings import Settings, from_environment
+from orchestration.tables import print_table
 from orchestration.wording import minute
 
 LATEST = 40  # a screen; the log has them all

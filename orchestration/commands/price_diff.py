@@ -87,13 +87,12 @@ def _day(instant: datetime | None) -> str:
 
 
 def main() -> int:
-    """Print the difference; 1 and a sentence where there is none to be had."""
-    console = plain_console()
+    """Print the difference; 2 with a sentence on stderr where there is none to be had."""
     try:
-        print_price_diff(price_diff(from_environment()), console)
-    except PROBLEMS as error:
-        console.print(visible(error, keep="\n"))
-        return 1
+        print_price_diff(price_diff(from_environment()), plain_console())
+    except (*PROBLEMS, ValueError) as error:  # ValueError: a setting
+        print(visible(error, keep="\n"), file=sys.stderr)
+        return 2
     return 0
 
 

@@ -1,15 +1,12 @@
-"""What a person wants to see after a run, read from what was published: `python -m orchestration.commands.report`."""
-
-from decimal import Decimal
+"""`make report`: the tables behind the screen of a run, read from what was published."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestration.plain import plain_console, visible
 from orchestration.settings import Settings, from_environment
+from orchestration.tables import print_table
 from orchestration.warehouse import open_marts
-from orchestration.wording import cell
 
 TOP = 5
 LATEST = 8  # alerts
@@ -147,20 +144,6 @@ REPORTED = """
     from fct_attempts where data_mode = 'real' group by provider, model having count(reported_cost_usd) > 0
     order by abs(coalesce(reported_minus_ours, reported_usd)) desc, provider, model limit 15
 """
-
-
-def print_table(console: Console, title: str, columns: list[str], rows: list[tuple]) -> None:
-    """A titled table, numbers to the right; with no rows, a line that says so. Cells are shown as they are, whatever the console."""
-    if not rows:
-        console.print(Text(f"{title}: none\n"))
-        return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
-    for index, column in enumerate(columns):
-        number = isinstance(next((row[index] for row in rows if row[index] is not None), None), int | float | Decimal)
-        table.add_column(column.replace("_", " "), justify="right" if number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(visible(cell(column, value))) for column, value in zip(columns, row, strict=True)))
-    console.print(table, "")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 
+from orchestration.landing import LoadStopped
 from orchestration.landing.set_aside import NoSuchLineError, decide
 from orchestration.plain import ArgumentError, Arguments, argument, visible
 from orchestration.settings import from_environment
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         line_number, item = _whole("LINE", os.environ.get("LINE", "")), _whole("ITEM", os.environ.get("ITEM") or "1")
         words = {"actor": chosen.by, "reason": os.environ.get("REASON", "").strip() or NO_REASON}
         sentence = decide(from_environment(), ACTIONS[chosen.command], file, line_number, item=item, **words)
-    except (NoSuchLineError, LockHeldError, ArgumentError, ValueError) as problem:  # ValueError: a setting
+    except (NoSuchLineError, LockHeldError, LoadStopped, ArgumentError, ValueError) as problem:  # ValueError: a setting
         print(visible(problem), file=sys.stderr)
         return 2
     print(visible(sentence))

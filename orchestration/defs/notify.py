@@ -1,15 +1,13 @@
 """Notifications: the outbox goes out at the end of a run, and a failed run is reported at once."""
 
-import json
-from dataclasses import asdict
-
 import dagster as dg
 
 from orchestration.budgets.announcements import announce, why_nothing_is_announced
 from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
-from orchestration.notifications.failed_runs import FailedRun, tell_on_call
+from orchestration.notifications.failed_runs import record, tell_on_call
+from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
 
 
@@ -69,17 +67,11 @@ def every_message_is_delivered(settings: dg.ResourceParam[Settings]) -> dg.Asset
     description="After a failed run: write it down and tell on-call what failed, in the words of the error. Starts nothing.",
 )
 def record_run_failure(context: dg.RunFailureSensorContext) -> None:
-    """Append the failure to ledger/run_failures.jsonl and tell on-call: what failed, in which run, in the words of the error."""
+    """Append the failure to ledger/run_failures.jsonl and tell on-call: which step failed and why, and where the run can be looked at."""
     settings = from_environment()
     run = context.dagster_run
-    failed = FailedRun(run.run_id, run.job_name, context.failure_event.message or "")
-    _append(settings, failed)
-    context.log.error(f"{failed.job} failed: {failed.error}")
+    failed = why_it_failed(settings, context.instance, run.run_id, run.job_name)
+    record(settings, failed)
+    context.log.error(f"{failed.title}: {failed.error}")
     if not_notified := tell_on_call(settings, [failed]):
         context.log.error(not_notified)
-
-
-def _append(settings: Settings, failed: FailedRun) -> None:
-    settings.ledger.mkdir(parents=True, exist_ok=True)
-    with (settings.ledger / "run_failures.jsonl").open("a") as ledger:
-        ledger.write(json.dumps(asdict(failed)) + "\n")

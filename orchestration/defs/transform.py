@@ -14,7 +14,8 @@ from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.quality.promises import promise
 from orchestration.settings import Settings, from_environment
-from orchestration.warehouse import warehouse
+from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
+from orchestration.wording import innermost
 
 
 class Rebuild(dg.Config):
@@ -79,6 +80,10 @@ def warehouse_models(
     context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[Any]:
     """Models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
+    try:
+        check_not_busy(settings)
+    except WarehouseBusyError as busy:
+        raise dg.Failure(str(busy)) from None
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
@@ -89,7 +94,7 @@ def warehouse_models(
         events = list(invocation.stream())
     if not invocation.is_successful():
         yield from events
-        why = why_the_build_failed(settings, started_at) or invocation.get_error() or ""
+        why = why_the_build_failed(settings, started_at) or innermost(str(invocation.get_error() or ""))
         raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
     metadata = _what_tables_hold(settings, started_at)
     for event in events:

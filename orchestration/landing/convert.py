@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -119,7 +120,8 @@ KEYS = f"""
         bool_or(case when keys is null then {IS_HALF} end) as is_half,
         bool_or({IS_NAN}) as is_nan,
         not bool_or(contains(line, '\\')) as is_plain,
-        max(strlen(line)) as longest
+        max(strlen(line)) as longest,
+        count(*) as rows
     from (select line, try(json_keys(line)) as keys from (select {{event}} as line from lines))
     group by keys::varchar
 """  # noqa: S608
@@ -200,9 +202,31 @@ def convert(
     all other trouble of the machine, the duckdb.Error is raised. Of a file that is refused nearly whole (`give_up`:
     more than so many lines of a batch, and this share of it), the first lines stand for the others.
     """
-    arguments = (name_part, load_id, secret, give_up)
+
+    def take(there: set[str], _: list[dict]) -> Converted:
+        dates, parts = _dates(database, there), {}
+        for day in sorted({day for _, day in dates}):
+            parts[day] = [name_part(day)]
+            _write(database, there, day, parts[day][0], load_id)
+        return Converted(dates, parts, *_rejects(database, *give_up))
+
+    return judge(database, lines, secret, take)
+
+
+def judge(
+    database: duckdb.DuckDBPyConnection,
+    lines: pa.Table,
+    secret: str,
+    take: Callable[[set[str], list[dict]], Converted],
+    with_all_reasons: bool = False,
+) -> Converted:
+    """Types and judges a batch, whole or in halves, into the table `typed`; `take` says what became of it.
+
+    `take` gets the columns of that table and the key lists of the batch, each with its number of `rows`. A refused row has a
+    `reason` (its code, a tab and the detail) and, where they are asked for, `reasons`: all of them.
+    """
     try:
-        return _convert(database, lines, *arguments)
+        return _judged_whole(database, lines, secret, take, with_all_reasons)
     except duckdb.Error as error:
         alone = lines.num_rows == 1
         if not (is_of_data(error) or (isinstance(error, duckdb.OutOfMemoryException) and not alone)):
@@ -216,8 +240,8 @@ def convert(
             )
             return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, line)])
     middle = lines.num_rows // 2
-    first = convert(database, lines.slice(0, middle), *arguments)
-    return joined(first, convert(database, lines.slice(middle), *arguments))
+    first = judge(database, lines.slice(0, middle), secret, take, with_all_reasons)
+    return joined(first, judge(database, lines.slice(middle), secret, take, with_all_reasons))
 
 
 def joined(one: Converted, other: Converted) -> Converted:
@@ -232,24 +256,18 @@ def joined(one: Converted, other: Converted) -> Converted:
     return one
 
 
-def _convert(database, lines, name_part, load_id, secret, give_up) -> Converted:
+def _judged_whole(database, lines, secret, take, with_all_reasons) -> Converted:
     database.register("lines", lines)
     if "line" in lines.column_names:
         keys, event, types = *_of_lines(database, lines), None
     else:
         keys, event, types = _of_fields(lines)
-    statement, parameters = rows_sql(keys, secret, event, types)
+    statement, parameters = rows_sql(keys, secret, event, types, with_all_reasons)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
-    there = {column[0] for column in database.execute("from typed limit 0").description}
-    dates = _dates(database, there)
-    parts = {}
-    for day in sorted({day for _, day in dates}):
-        parts[day] = [name_part(day)]
-        _write(database, there, day, parts[day][0], load_id)
-    rejects, passed_over = _rejects(database, *give_up)
+    taken = take({column[0] for column in database.execute("from typed limit 0").description}, keys)
     database.execute("drop table typed")
     database.unregister("lines")
-    return Converted(dates, parts, rejects, passed_over)
+    return taken
 
 
 def _of_lines(database, lines: pa.Table) -> tuple[list[dict], str]:
@@ -279,7 +297,8 @@ def _of_fields(lines: pa.Table) -> tuple[list[dict], str, dict[str, pa.DataType]
         if name in STRINGS and pa.types.is_string(types[name])
     ]
     longest = max((length for length in texts if length is not None), default=0)
-    keys = [{"keys": json.loads(found), "is_plain": True, "longest": longest} for found in names]
+    rows = {found["values"]: found["counts"] for found in pc.value_counts(lines["names"]).to_pylist()}
+    keys = [{"keys": json.loads(found), "is_plain": True, "longest": longest, "rows": rows[found]} for found in names]
     cases = []
     for found in names:
         pairs = ", ".join(f"'{quoted(name)}', {_column(name)}" for name in json.loads(found))
@@ -322,7 +341,7 @@ def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, 
 def _keys(database, event: str) -> list[dict]:
     """The key lists that occur in a batch, each with what its lines may have that SQL cannot read."""
     found = database.execute(KEYS.format(event=event)).fetchall()
-    return [dict(zip(("keys", *ODD, "is_plain", "longest"), values, strict=True)) for values in found]
+    return [dict(zip(("keys", *ODD, "is_plain", "longest", "rows"), values, strict=True)) for values in found]
 
 
 def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
@@ -371,11 +390,17 @@ def quoted(path: Path | str) -> str:
     return str(path).replace("'", "''")
 
 
-def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.DataType] | None) -> tuple[str, list]:
+def rows_sql(
+    keys: list[dict],
+    secret: str,
+    event: str,
+    types: dict[str, pa.DataType] | None,
+    with_all_reasons: bool = False,
+) -> tuple[str, list]:
     """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
 
     `keys` are the key lists that occur in the batch, `event` the expression of the event as JSON, and `types` those of the
-    fields where each is a column (None: they are read from the event).
+    fields where each is a column (None: they are read from the event). With `with_all_reasons`, refused rows have `reasons`.
     """
     present = {name for found in keys for name in found["keys"] or ()}
     all_objects = all(found["keys"] for found in keys)
@@ -406,6 +431,10 @@ def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.Data
     filled |= {"tenant_id"} if "metadata" in present else set()
     filled |= {"processing"} if "serviceTier" in present else set()
     there = ", ".join(filled)
+    rules = _rules(text, present, numbers, limited, all_objects)
+    all_reasons = (
+        f", case when reason is not null then {rules.all_reasons()} end as reasons" if with_all_reasons else ""
+    )
     pads = list(hmac_pads(secret)) if secret and present.intersection(ID_FIELDS) else []
     statement = f"""
     with parsed as ({parsed}),
@@ -414,10 +443,11 @@ def rows_sql(keys: list[dict], secret: str, event: str, types: dict[str, pa.Data
     from parsed{", (select ?::blob as inner_pad, ?::blob as outer_pad)" if pads else ""}),
     counted as (select * {_replaced(present)} from valued),
     judged as (
-        select *, occurred_at::date as event_date, {_reason(text, present, numbers, limited, all_objects)} as reason
+        select *, occurred_at::date as event_date, {rules.first_reason()} as reason
         from counted
     )
     select content_hash, line_number, event_date, {there}, reason, case when reason is not null then {line} end as line
+        {all_reasons}
     from judged
     """  # noqa: S608
     return statement, pads
@@ -531,39 +561,73 @@ def _metadata(metadata: str | None, extras: dict[str, str], secret: str) -> str:
     )
 
 
-def _reason(
+class Rule(NamedTuple):
+    """What refuses a row, in SQL: the condition, and its reason code, a tab and the detail."""
+
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules in their order. What is no object has no values to judge, and parts are judged once every value can be read."""
+
+    shape: list[Rule]
+    values: list[Rule]
+    parts: list[Rule]
+
+    def first_reason(self) -> str:
+        """The reason of the first rule a row breaks; NULL for a row that breaks none."""
+        return _first([*self.shape, *self.values, *self.parts])
+
+    def all_reasons(self) -> str:
+        """The list of the reasons of all rules a refused row breaks."""
+        shape, values, parts = f"[{_first(self.shape)}]", _all(self.values), _all(self.parts)
+        return f"case when {shape}[1] is not null then {shape} when len({values}) > 0 then {values} else {parts} end"
+
+
+def _first(rules: list[Rule]) -> str:
+    cases = "\n    ".join(f"when {rule.condition} then {rule.reason}" for rule in rules)
+    return f"case\n    {cases}\n    end" if rules else "null::varchar"
+
+
+def _all(rules: list[Rule]) -> str:
+    reasons = ", ".join(f"case when {rule.condition} then {rule.reason} end" for rule in rules)
+    return f"list_filter([{reasons}]::varchar[], lambda reason: reason is not null)"
+
+
+def _rules(
     text: dict[str, str], present: set[str], numbers: set[str], limited: Iterable[str], all_objects: bool
-) -> str:
-    """The reason code, a tab and the detail of the first rule a row breaks; NULL for a row that breaks none.
+) -> Rules:
+    """What refuses a row of a batch.
 
     `numbers` are the fields that came as the numbers they are, `limited` the texts that may be too long in this batch.
     """
-    rules = []
+    shape, values = [], []
     if not all_objects:
-        rules.append(_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'"))
-        rules.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
+        shape.append(_refuse("f is null and json_valid(event)", "not_an_object", "'it is JSON but no object'"))
+        shape.append(_refuse("f is null", "invalid_json", "'it is not JSON'"))
     time = occurred_text(text, present)
     for name in REQUIRED:
         value = time if name == "occurredAt" else snake_case(name)
-        rules.append(_refuse(f"{value} is null", "missing_field", f"'{name} is missing'"))
+        values.append(_refuse(f"{value} is null", "missing_field", f"'{name} is missing'"))
     for name in (name for name in limited if name in present):
         most, code = (LONGEST_ID, "id_too_long") if name in APART else (LONGEST_TEXT, "bad_value")
         length, limit = f"length({snake_case(name)})", "" if code == "id_too_long" else f", more than {most}"
-        rules.append(_refuse(f"{length} > {most}", code, f"'{name} has ' || {length} || ' characters{limit}'"))
-    rules.append(_refuse("occurred_at is null", "bad_timestamp", f"found('occurredAt', {time})"))
+        values.append(_refuse(f"{length} > {most}", code, f"'{name} has ' || {length} || ' characters{limit}'"))
+    values.append(_refuse("occurred_at is null", "bad_timestamp", f"found('occurredAt', {time})"))
     out_of_range = "year(occurred_at) not between 2015 and 2100"
-    rules.append(_refuse(out_of_range, "date_out_of_range", f"found('occurredAt', {time})"))
-    rules.append(_refuse("status not in ('success', 'error')", "bad_status", "found('status', status)"))
-    rules.extend(_value_rules(text, present, numbers))
-    rules.extend(_part_rules(present))
-    return "case\n    " + "\n    ".join(rules) + "\n    end"
+    values.append(_refuse(out_of_range, "date_out_of_range", f"found('occurredAt', {time})"))
+    values.append(_refuse("status not in ('success', 'error')", "bad_status", "found('status', status)"))
+    values.extend(_value_rules(text, present, numbers))
+    return Rules(shape, values, _part_rules(present))
 
 
-def _refuse(condition: str, reason_code: str, detail: str) -> str:
-    return f"when {condition} then '{reason_code}' || chr(9) || {detail}"
+def _refuse(condition: str, reason_code: str, detail: str) -> Rule:
+    return Rule(condition, f"'{reason_code}' || chr(9) || {detail}")
 
 
-def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> list[str]:
+def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> list[Rule]:
     """Words, numbers and objects that cannot be read as what their field holds."""
     rules = []
 
@@ -580,10 +644,8 @@ def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> 
         )
     for name in (name for name in WHOLE if name in present):
         least, most = WHOLE[name]
-        rules.append(
-            f"when {is_wrong(name, snake_case(name), least, most)} "
-            f"then whole_problem('{name}', {text[name]}, {snake_case(name)}, {least}, {most})"
-        )
+        problem = f"whole_problem('{name}', {text[name]}, {snake_case(name)}, {least}, {most})"
+        rules.append(Rule(is_wrong(name, snake_case(name), least, most), problem))
     for name in {"priceContext", "usage"} & present:
         column = snake_case(name)
         rules.append(_refuse(f"starts_with({column}, '!!')", "parts_exceed_total", f"{column}[3:]"))
@@ -601,7 +663,7 @@ def _value_rules(text: dict[str, str], present: set[str], numbers: set[str]) -> 
     return rules
 
 
-def _part_rules(present: set[str]) -> list[str]:
+def _part_rules(present: set[str]) -> list[Rule]:
     """The token leaves of the contract are remainders: none may be negative. Absent parts count 0."""
 
     def signed(columns: Mapping[str, int]) -> str:

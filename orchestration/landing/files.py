@@ -59,7 +59,7 @@ def find_files(landing: str, source: str) -> tuple[list[LandingFile], list[str]]
     unread: list[str] = []
     folder = local_folder(landing)
     found = _local_files(folder, source, unread) if folder else _remote_files(landing, source)
-    return sorted((_judged(file) for file in found), key=lambda file: file.path), unread
+    return sorted((judged(file) for file in found), key=lambda file: file.path), unread
 
 
 def local_folder(landing: str) -> Path | None:
@@ -69,7 +69,8 @@ def local_folder(landing: str) -> Path | None:
     return None if "://" in landing else Path(landing)
 
 
-def _judged(file: LandingFile) -> LandingFile:
+def judged(file: LandingFile) -> LandingFile:
+    """The file with the problem that keeps it from being read, if its name or its size is one."""
     if file.problem is None and (file.arrival_date is None or not file.extension):
         return LandingFile(file.path, file.size_bytes, file.modified_at, "bad_file_name")
     if file.problem is None and file.size_bytes == 0:

@@ -281,7 +281,7 @@ class Loader:
                     loading.status = "loaded"
                 loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
-                    table = _table(loading.fetched[1], block)
+                    table = table_of(loading.fetched[1], block)
                     if not batch.fits(table):
                         yield chain, batch.whole()
                         batch, is_cut = Batch(), True
@@ -313,11 +313,8 @@ class Loader:
             raise Spoiled(loading.file, None if gone else str(error)) from error
 
     def _is_hopeless(self, loading: Loading) -> bool:
-        """Whether nearly all of the lines whose fate is known are refused, and they are many."""
         refused = loading.rejects.total() + loading.passed_over
-        taken = sum(rows.rows for rows in loading.dates.values())
-        settings = self.settings
-        return refused > settings.give_up_rejects and refused >= settings.give_up_share * (refused + taken)
+        return is_hopeless(refused, sum(rows.rows for rows in loading.dates.values()), self.settings)
 
     def _given_up(self, loading: Loading) -> str:
         refused = loading.rejects.total() + loading.passed_over
@@ -463,7 +460,13 @@ class Loader:
         )
 
 
-def _table(content_hash: str, block) -> pa.Table:
+def is_hopeless(refused: int, taken: int, settings: Settings) -> bool:
+    """Whether nearly all of the lines whose fate is known are refused, and they are many: then a file is given up."""
+    return refused > settings.give_up_rejects and refused >= settings.give_up_share * (refused + taken)
+
+
+def table_of(content_hash: str, block: Block) -> pa.Table:
+    """The lines of a block, or the fields in place of them, as `convert` takes them."""
     hashes = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [content_hash])
     same = pa.table({"content_hash": hashes, "line_number": block.numbers})
     if block.fields is None:

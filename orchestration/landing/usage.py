@@ -119,15 +119,8 @@ def disjoint_usage(usage: str, counts: str) -> str:
 
     `counts` is the event's own counts by column name, with its token convention.
     """
-    fields = json.loads(counts)
-    for column, parts in PARTS_OF_SUMS.items():
-        known = [fields[part] for part in parts if fields[part] is not None]
-        if fields[column] is None and known:
-            fields[column] = sum(known)
-    if fields.pop("token_convention") == "exclusive" and fields["input_tokens"] is not None:
-        fields["input_tokens"] += (fields["cache_read_tokens"] or 0) + (fields["cache_write_tokens"] or 0)
     other = {unit: round(count, 3) for unit, count in json.loads(usage, parse_float=Decimal).items()}
-    reported = Usage(**{name: fields[name] for name in COUNTS}, other=other)
+    reported = reported_usage(json.loads(counts), other)
     try:
         leaves_from(reported)
     except ValueError as error:
@@ -138,6 +131,19 @@ def disjoint_usage(usage: str, counts: str) -> str:
         if cells
         else ""
     )
+
+
+def reported_usage(counts: Mapping, other: Mapping) -> Usage:
+    """The inclusive counts of an event, from its own by column name and their convention: sums and caches are made up for."""
+    given = dict(counts)
+    for column, parts in PARTS_OF_SUMS.items():
+        known = [given[part] for part in parts if given[part] is not None]
+        if given[column] is None and known:
+            given[column] = sum(known)
+    is_exclusive = given["token_convention"] == "exclusive"  # noqa: S105 - no secret
+    if is_exclusive and given["input_tokens"] is not None:
+        given["input_tokens"] += (given["cache_read_tokens"] or 0) + (given["cache_write_tokens"] or 0)
+    return Usage(**{name: given[name] for name in COUNTS}, other=other)
 
 
 def json_object(text: str) -> dict | None:

@@ -1,11 +1,13 @@
 """A run that failed, as a message to on-call, whoever finds it: the sensor of failed runs, or the search for dead ones."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from orchestration.notifications.delivery import deliver
 from orchestration.notifications.outbox import Event, enqueue
 from orchestration.plain import for_chat
+from orchestration.publishing.publications import what_readers_see
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError
 from orchestration.team.rows import TeamFileError
@@ -15,11 +17,25 @@ ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the led
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed, and the error that it ended with."""
+    """A run that failed: why, in sentences, in which step (None: between steps), and where it is looked at."""
 
     run_id: str
     job: str
+    step: str | None
     error: str
+    address: str
+
+    @property
+    def title(self) -> str:
+        """The job, and the step in it."""
+        return f"{self.job} failed in {self.step}" if self.step else f"{self.job} failed"
+
+
+def record(settings: Settings, failed: FailedRun) -> None:
+    """Appends a failed run to ledger/run_failures.jsonl."""
+    settings.ledger.mkdir(parents=True, exist_ok=True)
+    with (settings.ledger / "run_failures.jsonl").open("a") as ledger:
+        ledger.write(json.dumps(asdict(failed)) + "\n")
 
 
 def tell_on_call(settings: Settings, failed: Iterable[FailedRun]) -> str | None:
@@ -43,9 +59,8 @@ def _event(settings: Settings, run: FailedRun) -> Event:
         topic=f"run/{run.job}",
         kind="run",
         severity="warning",
-        title=f"{run.job} failed",
-        body=f"{error}\n\nRun {run.run_id}. "
-        "What readers see stays as the last good run left it; docs/operate.md says what to do.",
+        title=run.title,
+        body=f"{error}\n\nRun: {run.address}\n{what_readers_see(settings)} docs/operate.md#when-a-run-fails says what to do.",
         drill_url="",
         occurred_at=settings.as_of,
         channels=("oncall",),

@@ -335,9 +335,7 @@ def other_from(usage: Usage) -> dict[str, Count]:
 
 def inclusive_from(cells: Mapping[str, Count]) -> dict[str, Count]:
     """Counts of other units as they were reported, from disjoint ones: each includes its parts again."""
-    parts_of = {
-        unit: [part for part in cells if part in REGISTRY.units and unit in _ancestors(part)] for unit in cells
-    }
+    parts_of = {unit: [part for part in cells if part in REGISTRY.units and unit in _ancestors(part)] for unit in cells}
     return {unit: count + sum(cells[part] for part in parts_of[unit]) for unit, count in cells.items()}
 
 

@@ -151,9 +151,9 @@ def test_every_format_that_lands_can_be_checked(root, tmp_path, capsys):
     text = "".join(json.dumps(line) + "\n" for line in lines)
     names = list(lines[0])
     table = ",".join(names) + "\n" + "".join(",".join(str(line[name]) for name in names) + "\n" for line in lines)
-    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     (tmp_path / "b.csv").write_text(table)
-    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(table.encode()))
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(table.encode(), mtime=0))
     pq.write_table(pa.Table.from_pylist(lines), tmp_path / "d.parquet")
     for name in ("a.jsonl.gz", "b.csv", "c.csv.gz", "d.parquet"):
         assert main([str(tmp_path / name)]) == 0
@@ -172,7 +172,7 @@ def test_every_format_that_lands_can_be_checked(root, tmp_path, capsys):
             "the file would be rejected, bad_file_name: its folder or its ending is none that is read.",
         ),
         ("own.jsonl", b"", "the file would be rejected, empty_file: it has no bytes."),
-        ("own.jsonl.gz", gzip.compress(b"{}\n" * 1000)[:-8], "truncated_gzip: the gzip data breaks off"),
+        ("own.jsonl.gz", gzip.compress(b"{}\n" * 1000, mtime=0)[:-8], "truncated_gzip: the gzip data breaks off"),
         ("own.parquet", b"PAR1 nothing", "the file would be rejected, unreadable_file: it is no readable Parquet"),
     ],
 )

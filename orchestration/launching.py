@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from orchestration.ending import log_file
 from orchestration.notifications.failed_runs import FailedRun, record
@@ -22,9 +22,6 @@ from orchestration.plain import visible
 from orchestration.sentences import sentence_of
 from orchestration.settings import Settings
 from orchestration.wording import first_line, many
-
-if TYPE_CHECKING:
-    from dagster import AssetMaterialization, DagsterEvent, EventLogEntry
 
 STEP_WIDTH = 28
 LINE_CHARACTERS = 160  # the log and the UI have the rest
@@ -106,10 +103,10 @@ class Progress:
 
     terminal: TextIO
     began: dict[str, float] = field(default_factory=dict)
-    made: dict[str, list["AssetMaterialization"]] = field(default_factory=dict)
+    made: dict[str, list[Any]] = field(default_factory=dict)
     checks: dict[str, int] = field(default_factory=dict)
 
-    def tell(self, entry: "EventLogEntry") -> None:
+    def tell(self, entry: Any) -> None:
         """Takes one event, or one message of a step."""
         if entry.dagster_event is None:
             is_progress = entry.level == logging.INFO and "rows/s" in entry.user_message
@@ -118,7 +115,7 @@ class Progress:
             return
         self._tell_event(entry.dagster_event)
 
-    def _tell_event(self, event: "DagsterEvent") -> None:
+    def _tell_event(self, event: Any) -> None:
         kind, step = event.event_type_value, event.step_key or ""
         if kind == "STEP_START":
             self.began[step] = time.monotonic()
@@ -137,7 +134,7 @@ class Progress:
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
             self._tell_end(step, "" if kind == "STEP_SUCCESS" else "FAILED")
 
-    def _tell_check(self, step: str, event: "DagsterEvent") -> None:
+    def _tell_check(self, step: str, event: Any) -> None:
         self.checks[step] = self.checks.get(step, 0) + 1
         found = event.asset_check_evaluation_data
         if not found.passed:
@@ -156,7 +153,7 @@ class Progress:
         self.terminal.write(f"{ERASE if self.terminal.isatty() else ''}{shown}\n")
 
 
-def _what_was_made(made: list["AssetMaterialization"], checks: int) -> str:
+def _what_was_made(made: list[Any], checks: int) -> str:
     """A few words on what a step did, from the metadata of its assets."""
     if len(made) > 1:
         return f"{many(len(made), 'table')}, {many(checks, 'check')}"

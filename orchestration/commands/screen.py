@@ -297,7 +297,7 @@ def _missing(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"{many(models[0]['models'] - len(models), 'more model')} without a price: make report"
     if models:
         yield "  unpriced_models has an override to paste for each (docs/pricing.md#overrides)."
-    [(as_of,)] = marts.execute("select as_of from published.tokentrail.publication").fetchall()
+    [(as_of,)] = marts.execute("select as_of from publication").fetchall()
     [seen] = _rows(marts, WITHOUT_DATA)
     if seen["last_date"] is None:
         yield "No call of real data has arrived yet."

@@ -570,7 +570,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules in their order. What is no object has no values to judge, and parts are judged once every value can be read."""
+    """Rules in their order: values are judged where a line is an object, and parts once every value can be read."""
 
     shape: list[Rule]
     values: list[Rule]

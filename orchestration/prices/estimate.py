@@ -54,7 +54,7 @@ class ModelCost:
 
 
 def costs_by_model(calls: Iterable[Call], overrides: Overrides) -> list[ModelCost]:
-    """Every (provider, model), the dearest first, models without any known cost last. Each call is priced at its own time."""
+    """Every (provider, model), the largest cost first, models without any known cost last. Each call is priced at its own time."""
     rows_of = cache(lambda key: compile_key(key, overrides))
     found: dict[tuple[str, str], ModelCost] = {}
     for call in calls:

@@ -42,6 +42,7 @@ def test_a_limit_may_follow_another(tmp_path):
         ([{"time_zone": "Berlin"}], "budgets.csv line 2: time_zone: 'Berlin' is not an IANA time zone such as Europe/Berlin."),
         ([{"limit_usd": "-1"}], "budgets.csv line 2: limit_usd: Input should be greater than or equal to 0 (found '-1')."),
         ([{"limit_usd": "1.123456789"}], "line 2: limit_usd: Decimal input should have no more than 8 decimal places"),
+        ([{"quiet_hours": "1e999"}], "line 2: quiet_hours: Input should be less than or equal to 100000000"),
         ([{"warning_ratio": "80"}], "line 2: warning_ratio: Input should be less than or equal to 1 (found '80')."),
         ([{"environments": "prod,staging"}], "line 2: environments: String should match pattern"),
         ([{"data_modes": "live"}], "line 2: data_modes: String should match pattern"),

@@ -87,7 +87,7 @@ def test_what_was_edited_in_an_older_checkout_is_moved_and_nothing_else(init, ch
     (checkout / "pricing" / "overrides" / "acme.yml").write_text("prices: []\n")
     code, said = init(checkout)
     assert code == 0
-    assert "budgets.csv: 1 rows moved; 3 left out, which are shipped or the demo's." in said
+    assert "budgets.csv: 1 row moved; 3 left out, which are shipped or the demo's." in said
     assert "containment_map.csv: nothing to move; 8 left out" in said
     own = {
         name: [each.row for each in found if not each.is_shipped]
@@ -109,7 +109,7 @@ def test_moving_replaces_a_starter_that_nobody_touched_and_no_file_of_the_team(i
     (init.team / "endpoint_owners.csv").write_text(f"{own}\nours,us,,,\n")
     code, said = init(checkout)
     assert code == 0
-    assert "budgets.csv: 1 rows moved" in said
+    assert "budgets.csv: 1 row moved" in said
     assert f"endpoint_owners.csv: is there already; 4 rows of {checkout}" in said
     assert (init.team / "endpoint_owners.csv").read_text() == f"{own}\nours,us,,,\n"
 

@@ -60,10 +60,12 @@ def _a_quarter_hour(value: datetime | None) -> datetime | None:
 
 IsoDate, IsoInstant, Number, YesOrNo = map(BeforeValidator, (_iso_date, _iso_instant, _number, _yes_or_no))
 Blank = BeforeValidator(lambda value: None if value == "" else value)
+MOST = 100_000_000  # of any threshold; four times as many quarter-hours are still an integer
 Share = Annotated[Annotated[float, Field(ge=0, le=1), Number] | None, Blank]
-Positive = Annotated[Annotated[float, Field(gt=0), Number] | None, Blank]
-NotNegative = Annotated[Annotated[float, Field(ge=0), Number] | None, Blank]
-Ratio = Annotated[Annotated[float, Field(ge=1), Number] | None, Blank]
+Positive = Annotated[Annotated[float, Field(gt=0, le=MOST), Number] | None, Blank]
+NotNegative = Annotated[Annotated[float, Field(ge=0, le=MOST), Number] | None, Blank]
+Ratio = Annotated[Annotated[float, Field(ge=1, le=MOST), Number] | None, Blank]
+Whole = Annotated[int, Field(ge=-(2**31), lt=2**31), Number]
 Day = Annotated[Annotated[date, IsoDate] | None, Blank]
 Switch = Annotated[Annotated[bool, YesOrNo] | None, Blank]
 Word = Annotated[str, AfterValidator(_named)]

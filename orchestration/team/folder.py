@@ -26,16 +26,8 @@ TEAM_FILES: tuple[TeamFile[Any], ...] = (
     NOTIFICATION_CHANNELS,
 )
 PRICES = "prices"  # the folder of overrides, which pricing/ reads
-DATA = {
-    ".csv",
-    ".tsv",
-    ".xls",
-    ".xlsx",
-    ".ods",
-    ".yml",
-    ".yaml",
-    ".json",
-}  # what somebody may take for a file that is read
+# What somebody may take for a file that is read.
+DATA = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".yml", ".yaml", ".json"}
 
 
 def read_folder(folder: Path) -> dict[str, list[Found[Any]]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from orchestration.team.columns import Blank, Day, Number, Text, TimeZone
+from orchestration.team.columns import Blank, Day, Text, TimeZone, Whole
 from orchestration.team.rows import Found, TeamFile, read_rows
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -45,8 +45,8 @@ class NotificationChannel(BaseModel):
     digest_at: Annotated[time | None, BeforeValidator(_time_of_day)]
     digest_weekday: Annotated[Weekday | None, Blank]
     time_zone: TimeZone
-    cooldown_minutes: Annotated[int, Field(ge=0), Number]
-    escalate_after_minutes: Annotated[Annotated[int, Field(gt=0), Number] | None, Blank]
+    cooldown_minutes: Annotated[Whole, Field(ge=0)]
+    escalate_after_minutes: Annotated[Annotated[Whole, Field(gt=0)] | None, Blank]
     escalate_to: Annotated[str | None, Blank]
     muted_from: Day
     muted_until: Day

@@ -63,13 +63,17 @@ def _move_rows(table: Table, source: Path, target: Path) -> str:
     if not edited:
         return f"nothing to move; {left_out}."
     if target.exists() and target.read_bytes() != (STARTER / source.name).read_bytes():
-        return f"is there already; {len(edited)} rows of {source} are not moved."
+        return f"is there already; {_rows_of(edited)} of {source} not moved."
     content = io.StringIO()
     writer = csv.DictWriter(content, table.columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(edited)
     write_whole(target, content.getvalue())
-    return f"{len(edited)} rows moved; {left_out}."
+    return f"{_rows_of(edited)} moved; {left_out}."
+
+
+def _rows_of(rows: list[Fields]) -> str:
+    return "1 row" if len(rows) == 1 else f"{len(rows)} rows"
 
 
 def _rows(path: Path) -> Iterator[Fields]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from orchestration.team.columns import MaybeText, Number, Text
+from orchestration.team.columns import MaybeText, Text, Whole
 from orchestration.team.rows import Found, Name, TeamFile
 
 
@@ -36,7 +36,7 @@ class SourcePrecedence(BaseModel):
 
     source: Text
     identity_scope: Text
-    precedence: Annotated[int, Number]
+    precedence: Whole
     reason: MaybeText
 
 

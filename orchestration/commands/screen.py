@@ -27,7 +27,7 @@ from orchestration.wording import count, day, many, percent, stamp, usd
 
 SCREEN_WIDTH = 110
 NAME = 48  # characters of a name: the screen is for reading, `make report` has names whole
-REASONS, ENVIRONMENTS, ALERTS, BUDGETS, MODELS = 4, 5, 3, 4, 3  # shown; what is more is counted
+REASONS, ENVIRONMENTS, ALERTS, BUDGETS, MODELS, NAMES = 4, 5, 3, 4, 3, 3  # shown; what is more is counted
 WEEKS = 4  # that make what is usual, of the same weekdays
 Days = dict[date, tuple[Decimal | None, int, int]]  # cost, calls, calls without a price
 
@@ -276,6 +276,9 @@ UNPRICED = """
     from unpriced_models where data_mode = 'real' and status = 'open'
     group by provider, model order by exposure_usd desc nulls last, attempts desc, provider, model limit ?
 """
+UNSEEN = """
+    select sentence, count(*) over () as names from unseen_names order by file, line_number, column_name, name limit ?
+"""
 WITHOUT_DATA = """
     select max(event_date) filter (where attempts > 0) as last_date,
         max(event_date) filter (where attempts > 0 and is_complete) as last_complete_date
@@ -284,7 +287,7 @@ WITHOUT_DATA = """
 
 
 def _missing(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """What no figure above has: models without a price, days that are not over, days on which nothing came."""
+    """What no figure above has: models without a price, names that no call has, days that are not over, or on which nothing came."""
     models = _rows(marts, UNPRICED, MODELS)
     for model in models:
         late = f", for longer than {model['sla_days']} days" if model["is_over_sla"] else ""
@@ -297,6 +300,10 @@ def _missing(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"{many(models[0]['models'] - len(models), 'more model')} without a price: make report"
     if models:
         yield "  unpriced_models has an override to paste for each (docs/pricing.md#overrides)."
+    names = _rows(marts, UNSEEN, NAMES)
+    yield from (name["sentence"] for name in names)
+    if names and names[0]["names"] > len(names):
+        yield f"{many(names[0]['names'] - len(names), 'more name')} in the team's files that no call has: make report"
     [(as_of,)] = marts.execute("select as_of from publication").fetchall()
     [seen] = _rows(marts, WITHOUT_DATA)
     if seen["last_date"] is None:

@@ -136,12 +136,15 @@ def test_the_jobs_and_their_schedule_exist(location):
 
 def test_only_what_starts_no_run_is_on_until_schedules_are_switched_on(location, monkeypatch):
     repository = location.get_repository_def()
-    statuses = {each.name: each.default_status.value for each in [*repository.schedule_defs, *repository.sensor_defs]}
-    assert {name for name, status in statuses.items() if status == "RUNNING"} == {"dead_runs", "record_run_failure"}
+    automation = [*repository.schedule_defs, *repository.sensor_defs]
+    off = {each.name for each in automation if each.default_status.value == "STOPPED"}
+    assert {each.name for each in automation} - off == {"dead_runs", "record_run_failure"}
     monkeypatch.setenv("TOKENTRAIL_SCHEDULES", "on")
     modules = [importlib.reload(sys.modules[f"orchestration.defs.{name}"]) for name in ("automation", "weekly")]
-    reloaded = {**vars(modules[0]), **vars(modules[1])}
-    assert {reloaded[name].default_status.value for name in statuses.keys() - {"record_run_failure"}} == {"RUNNING"}
+    found = [each for module in modules for each in vars(module).values()]
+    kinds = (dg.ScheduleDefinition, dg.SensorDefinition)
+    on = {each.name for each in found if isinstance(each, kinds) and each.default_status.value == "RUNNING"}
+    assert off <= on
 
 
 def test_the_weekly_report_comes_after_the_marts_and_before_the_messages(location):
@@ -206,9 +209,7 @@ def test_every_asset_and_every_check_is_described_without_sql(location):
     assert len(texts) > 250
     for name, text in texts.items():
         assert text, f"{name} has no description"
-        assert not re.search(r"```|[{}]|\b(select|from|where|is not null|coalesce)\b.*[=(]|Raw SQL", text), (
-            f"{name}: {text}"
-        )
+        assert not re.search(r"```|[{}]|Raw SQL|\bselect\b|\bis (not )?null\b|coalesce", text), f"{name}: {text}"
 
 
 def test_the_sensor_asks_for_one_run_for_one_set_of_files(ticks):
@@ -239,11 +240,11 @@ def test_published_marts_say_what_they_hold_and_where_it_is(root, daily):
     assert shown["real_cost"].value == "$0.02"  # four calls of 0.006 USD, and one without a price
     rows = {record.data["mart"]: record.data["rows"] for record in shown["rows_by_mart"].records}
     assert (rows["fct_attempts"], rows["unpriced_models"], shown["rows"].value) == (5, 1, sum(rows.values()))
-    assert shown["changed"].value == "There is no earlier publication of this release to compare with."
+    assert shown["changed"].value == "no earlier publication to compare with"
     for name in ("database", "exports", "data_docs"):
         assert Path(shown[name].value).exists(), name
     files = [record.data[suffix] for record in shown["export_files"].records for suffix in ("csv", "parquet")]
-    assert len(files) > 50
+    assert len(files) > 40
     assert all(Path(file).is_file() for file in files)
     assert metadata_of("fct_attempts")["dagster/row_count"].value == 5
 
@@ -326,9 +327,7 @@ def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, 
         rebuilt = {day for name, day in after if name == model and after[name, day] != before_backfill[name, day]}
         assert (model, rebuilt) == (model, set(DAYS[1:3]))
     assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
-    assert metadata_of("published_marts")["changed"].value == (
-        "No day and no number of rows is different from the former publication."
-    )
+    assert metadata_of("published_marts")["changed_days"].value == "-"
 
 
 def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, backfill):

@@ -281,8 +281,7 @@ def test_a_publication_says_which_days_are_different_from_the_former_one_and_by_
     assert [(str(day["event_date"]), day["data_mode"], day["change_usd"]) for day in changed.days] == [
         ("2026-11-20", "real", len(SECOND) * Decimal("0.006"))
     ]
-    assert {"fct_attempts", "fct_requests"} <= {mart["mart"] for mart in changed.marts}
-    assert changed.sentence().startswith("1 day changed: 2026-11-20 real +50 attempts, +$0.30. ")
+    assert changed.sentence() == "1 day (+50 attempts, +$0.30) and rows of 2 marts"
     assert changes(first.pipeline.settings, first.pipeline.settings.published) == Changes([], [])
     assert not changes(first.pipeline.settings, None).comparable
 

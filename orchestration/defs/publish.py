@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs.metadata import preview
 from orchestration.defs.transform import warehouse_models
-from orchestration.publishing.changes import changes, contents
+from orchestration.publishing.changes import Changes, changes, contents
 from orchestration.publishing.documentation import publish_dbt_docs
-from orchestration.publishing.exports import FORMATS, read_exports
+from orchestration.publishing.exports import read_exports
 from orchestration.publishing.publication import Publication, publish
 from orchestration.publishing.publications import PublicationError
 from orchestration.settings import Settings
@@ -44,57 +43,47 @@ def published_marts(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResul
     former = settings.published.resolve() if settings.published.exists() else None
     with sentence_for_people():
         publication = publish(settings)
-    return dg.MaterializeResult(
-        metadata=_what_is_there(settings)
-        | _what_changed(settings, publication, former)
-        | _where_it_is(settings, publication)
-    )
+    return dg.MaterializeResult(metadata=_what_is_published(settings, publication, changes(settings, former)))
 
 
-def _what_is_there(settings: Settings) -> dict[str, Any]:
+def _what_is_published(settings: Settings, publication: Publication, changed: Changes) -> dict[str, Any]:
+    """In the order in which people ask: what is new, how much it is, where it is; then the tables, which the UI shows in full."""
     holds = contents(settings)
     real = [row for row in holds.totals if row["data_mode"] == "real"]
     spent = [row["cost_usd"] for row in real if row["cost_usd"] is not None]
     return {
+        "changed": changed.sentence(),
         "dates": f"{min(row['since'] for row in real)} to {max(row['until'] for row in real)}" if real else "-",
         "real_cost": usd(sum(spent)) if spent else UNKNOWN,
-        "totals": preview(holds.totals),
         "rows": sum(row["rows"] for row in holds.marts),
+        "written": publication.written,
+        "exports_written": len(publication.exports_written),
+        "database": dg.MetadataValue.path(settings.published_marts),
+        "exports": dg.MetadataValue.path(settings.published / "exports"),
+        "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / "index.html"),
+        "signature": publication.signature,
+        "totals": preview(holds.totals),
+        "changed_days": preview(changed.days),
+        "changed_rows": preview(changed.marts, MARTS_SHOWN),
+        "export_files": preview(_export_files(settings, publication), FILES_SHOWN),
         "rows_by_mart": preview(holds.marts, MARTS_SHOWN),
     }
 
 
-def _what_changed(settings: Settings, publication: Publication, former: Path | None) -> dict[str, Any]:
-    changed = changes(settings, former)
-    return {
-        "changed": changed.sentence(),
-        "changed_days": preview(changed.days),
-        "changed_rows": preview(changed.marts, MARTS_SHOWN),
-        "written": publication.written,
-        "exports_written": len(publication.exports_written),
-    }
-
-
-def _where_it_is(settings: Settings, publication: Publication) -> dict[str, Any]:
-    """A path for each thing to open. Complete months that were not written now are next to those that are named."""
+def _export_files(settings: Settings, publication: Publication) -> list[dict[str, Any]]:
+    """A row per export. Complete months that were not written now are left out: they are next to those that are named."""
     folder = settings.published / "exports"
-    files = [
+    return [
         {
             "rows": entry["rows"],
             "until": entry.get("last_event_date"),
             "cost_usd": entry["totals"].get("cost_usd"),
-            **{suffix: str(folder / f"{name}.{suffix}") for suffix in FORMATS},
+            "csv": str(folder / f"{name}.csv"),
+            "parquet": str(folder / f"{name}.parquet"),
         }
         for name, entry in read_exports(folder).items()
         if not entry.get("is_complete") or name in publication.exports_written
     ]
-    return {
-        "database": dg.MetadataValue.path(settings.published_marts),
-        "exports": dg.MetadataValue.path(folder),
-        "export_files": preview(files, FILES_SHOWN),
-        "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / "index.html"),
-        "signature": publication.signature,
-    }
 
 
 @dg.asset(group_name="publishing", kinds={"html"}, owners=["team:data-platform"], deps=[published_marts])

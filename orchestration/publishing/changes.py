@@ -8,9 +8,7 @@ import duckdb
 
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
-from orchestration.wording import change, count, many
-
-NAMED = 5  # days in the sentence: the table has the others
+from orchestration.wording import change, listed, many
 
 Rows = list[dict[str, Any]]
 
@@ -35,21 +33,16 @@ class Changes:
     comparable: bool = True
 
     def sentence(self) -> str:
-        """The same in a line."""
+        """The same in a line that fits into a narrow column."""
         if not self.comparable:
-            return "There is no earlier publication of this release to compare with."
+            return "no earlier publication to compare with"
         if not self.days and not self.marts:
-            return "No day and no number of rows is different from the former publication."
-        named = [f"{day['event_date']} {day['data_mode']} {_by_how_much(day)}" for day in self.days[:NAMED]]
-        more = [f"{len(self.days) - NAMED:,} more"] if len(self.days) > NAMED else []
-        days = f"{many(len(self.days), 'day')} changed: {'; '.join(named + more)}. " if self.days else ""
-        return f"{days}{many(len(self.marts), 'mart has', 'marts have')} another number of rows."
-
-
-def _by_how_much(day: dict[str, Any]) -> str:
-    attempts = day["attempts"] - day["attempts_before"]
-    usd = "cost unknown" if day["change_usd"] is None else change(day["change_usd"])
-    return f"{'+' if attempts > 0 else ''}{count(attempts)} attempts, {usd}"
+            return "no day and no number of rows"
+        attempts = sum(day["attempts"] - day["attempts_before"] for day in self.days)
+        known = [day["change_usd"] for day in self.days if day["change_usd"] is not None]
+        cost = change(sum(known)) if known else "cost unknown"
+        days = [f"{many(len(self.days), 'day')} ({attempts:+,} attempts, {cost})"] if self.days else []
+        return listed([*days, *([f"rows of {many(len(self.marts), 'mart')}"] if self.marts else [])])
 
 
 def contents(settings: Settings) -> Contents:
@@ -83,9 +76,8 @@ def _rows(marts: duckdb.DuckDBPyConnection, sql: str) -> Rows:
 
 
 TOTALS = """
-    select data_mode, environment, min(event_date) as since, max(event_date) as until,
-        cast(sum(requests) as bigint) as requests, cast(sum(attempts) as bigint) as attempts, sum(cost_usd) as cost_usd,
-        cast(sum(unpriced_attempts) as bigint) as unpriced_attempts
+    select data_mode, environment, cast(sum(attempts) as bigint) as attempts, sum(cost_usd) as cost_usd,
+        cast(sum(unpriced_attempts) as bigint) as unpriced_attempts, min(event_date) as since, max(event_date) as until
     from data_quality_daily where attempts > 0
     group by data_mode, environment
     order by data_mode = 'real' desc, attempts desc, environment

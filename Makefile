@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults
+.PHONY: help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults bench-silence
 
 $(VENV): requirements.lock
 	python3 -m venv .venv
@@ -104,6 +104,9 @@ bench-alerts: $(VENV)  ## alerts on simulated worlds with known incidents: recal
 
 bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, and how often in error
 	python -m benchmarks.budgets
+
+bench-silence: $(VENV)  ## silent senders among simulated ones: how soon, and how often in error
+	python -m benchmarks.silence
 
 bench-faults: $(VENV)  ## no space, I/O errors and kills at every kind of call of a run, and killed runs under a daemon
 	python -m benchmarks.faults

@@ -23,6 +23,9 @@ class Drawn:
     zone: str
     limit: Decimal
     spend: dict[datetime, Decimal]
+    seen_until: datetime = datetime.max.replace(
+        tzinfo=UTC
+    )  # the quarter-hour from which on a silent sender's usage is missing
     warning_ratio: Decimal = Decimal("0.8")
     min_elapsed: float = 0.25
     min_spent: float = 0.05
@@ -41,7 +44,7 @@ def changes(drawn: Drawn, first: date, as_of: datetime) -> list[tuple[datetime, 
         if state != "ok":
             found.append((instant(drawn, start), state, "ok"))
         state = "ok"
-        for quarter, then in states(drawn, start, end, as_of):
+        for quarter, then, _ in states(drawn, start, end, as_of):
             if then != state:
                 found.append((quarter, state, then))
             state = then
@@ -71,8 +74,8 @@ def instant(drawn: Drawn, day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(drawn.zone)).astimezone(UTC)
 
 
-def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tuple[datetime, str]]:
-    """The state at the end of each quarter-hour of a period, as far as it has begun."""
+def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tuple[datetime, str, float | None]]:
+    """The state and the projection at the end of each quarter-hour of a period, as far as it has begun."""
     quarters = []
     at = instant(drawn, start)
     while at < instant(drawn, end):
@@ -85,6 +88,7 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tu
     limit = float(drawn.limit)
     running, running_usual = [Decimal(0)], [0.0]
     last_hot = alerted = None
+    seen, before = 0, total if known else None  # quarter-hours with all usage, and the projection of the last of them
     for number, quarter in enumerate(quarters, start=1):
         if quarter >= as_of:
             return
@@ -99,10 +103,17 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tu
 
         pace = (spent + drawn.prior * total) / (so_far + drawn.prior * total)
         projection = spent + (total - so_far) * pace if known else spent * len(quarters) / number
+        is_seen = quarter < drawn.seen_until
+        if is_seen:
+            seen, before = number, projection
+        else:  # as it was, unless what is spent all the same gives more
+            candidates = [usd for usd in (projection if spent > 0 else None, before) if usd is not None]
+            projection = max(candidates, default=None)
         usd, usual_usd, even = window(recent)
         raised = (
             so_far >= drawn.min_elapsed * total
             and spent >= drawn.min_spent * limit
+            and projection is not None
             and projection >= limit
             and usd >= (min(drawn.burn_ratio * usual_usd, even) if known else even)
         )
@@ -110,18 +121,18 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[tu
             usd >= drawn.fast_burn * max(even, usual_usd if known else 0)
             for usd, usual_usd, even in (window(short), window(long))
         )
-        if last_hot is not None and number - last_hot > quiet:
+        if last_hot is not None and seen - last_hot > quiet:
             last_hot = alerted = None
-        if raised or fast or projection >= drawn.lower * limit:
-            last_hot = number
+        if raised or fast or (projection is not None and projection >= drawn.lower * limit):
+            last_hot = seen
             alerted = alerted or raised or fast
-        alerting = bool(alerted) and number - last_hot < quiet
+        alerting = bool(alerted) and seen - last_hot < quiet
         if running[-1] > drawn.limit:
-            yield quarter, "exceeded"
+            yield quarter, "exceeded", projection
         elif alerting:
-            yield quarter, "spend_alert"
+            yield quarter, "spend_alert", projection
         else:
-            yield quarter, "warning" if running[-1] >= drawn.limit * drawn.warning_ratio else "ok"
+            yield quarter, "warning" if running[-1] >= drawn.limit * drawn.warning_ratio else "ok", projection
 
 
 def usual_spend(drawn: Drawn, start: date, quarters: list[datetime]) -> list[float] | None:

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.budgets.world import Spend, World, budget, world_at
 from orchestration.dbt import run_dbt
 from tests.parsed import lend
-from tests.reference_budgets import Drawn, changes
+from tests.reference_budgets import QUARTER, Drawn, changes, instant, periods, states
 
 FIRST, LAST = date(2026, 9, 20), "2026-11-10T15:30:00"
 SEVERITY = ("ok", "warning", "spend_alert", "exceeded")
@@ -49,7 +49,22 @@ def drawn_budget(number: int) -> Drawn:
         day += timedelta(days=1)
     length = {"day": 1, "week": 7, "month": 30, "quarter": 91}[period]
     limit = round(Decimal(level * 6 * length * dice.choice([0.5, 0.8, 1, 1.2, 1.6, 3])), 4)
-    return Drawn(f"drawn-{number}", period, zone, limit, spend)
+    drawn = Drawn(f"drawn-{number}", period, zone, limit, spend)
+    return silenced(drawn, dice) if number % 3 == 0 else drawn
+
+
+def silenced(drawn: Drawn, dice: random.Random) -> Drawn:
+    """One of which all calls end in the last ten days, or only those of one of its two senders, who share the hours."""
+    two_senders = dice.random() < 0.4
+    until = datetime(2026, 11, 10, tzinfo=UTC) - timedelta(days=dice.randrange(10))
+    last = max(at for at in drawn.spend if at < until and at.hour % (1 + two_senders) == 0)
+    spend = {at: usd for at, usd in drawn.spend.items() if at <= last or (two_senders and at.hour % 2)}
+    return replace(drawn, spend=spend, seen_until=last)
+
+
+def sender(drawn: Drawn, at: datetime) -> str:
+    """Who makes the calls of an instant."""
+    return f"{drawn.name} {'b' if at.hour % 2 and max(drawn.spend) > drawn.seen_until else 'a'}"
 
 
 DRAWN = [drawn_budget(number) for number in range(sum(count for _, count in PERIODS.values()))]
@@ -61,8 +76,11 @@ def drawn_world(root, drawn: list[Drawn]) -> World:
     for each in drawn:
         start = PERIODS[each.period][0]
         world.spend[each.name] = [
-            Spend((at + timedelta(seconds=7)).isoformat()[:19], usd) for at, usd in each.spend.items()
+            Spend((at + timedelta(seconds=7)).isoformat()[:19], usd, source=sender(each, at))
+            for at, usd in each.spend.items()
         ]
+        if each.seen_until in each.spend:
+            world.silent[f"{each.name} a"] = (each.seen_until + timedelta(seconds=7)).isoformat()[:19]
         world.budgets.append(
             budget(
                 each.name,
@@ -99,6 +117,28 @@ def test_the_states_are_those_of_the_definitions(world):
         seen |= {(before, after) for _, before, after in expected}
     assert {after for _, after in seen} == set(SEVERITY), "the draw reaches every state"
     assert ("spend_alert", "ok") in seen, "and some alerts end quietly"
+
+
+def test_the_projections_are_those_of_the_definitions(world):
+    """At the end of each period or at the instant of the run; with a silent sender they stop at its last whole quarter-hour."""
+    as_of, stopped = datetime.fromisoformat(LAST + "+00:00"), 0
+    for each in DRAWN:
+        rows = world.ask(
+            "select period_start, projection_usd, projection_as_of, silent_senders from budget_status where budget_id = ?",
+            each.name,
+        )
+        found = {start: row for start, *row in rows}
+        for start, end in periods(each, date.fromisoformat(PERIODS[each.period][0]), as_of):
+            usd, until, silent = found[start]
+            *_, (last, _, expected) = states(each, start, end, as_of)
+            is_whole = each.seen_until >= instant(each, end)
+            stopped += not is_whole
+            assert (usd is None) == (expected is None)
+            assert usd is None or float(usd) == pytest.approx(expected, abs=1e-4), (each.name, start)
+            assert silent == (None if is_whole else f"{each.name} a in prod")
+            whole = max(each.seen_until, instant(each, start))
+            assert until.replace(tzinfo=UTC) == (min(last + QUARTER, as_of) if is_whole else whole)
+    assert stopped > 10
 
 
 def test_transitions_replayed_give_the_states(world):

@@ -22,10 +22,11 @@ NEVER_NULL = frozenset(
         r"\w+",
         """
     alert_id alert_type arrival_date attempt_label attempt_occurred_at budget_id candidate_id content_hash cuboid data_mode
-    day_number day_second_from dimension driver_dimension effect environment event_date event_type filename incident_id
+    day_number day_second_from dimension driver_dimension effect environment event_date event_type filename hour_number hour_of_pause
+    incident_id
     input_fingerprint instant landing_file line_number measure member model nearness neighbour_model neighbour_provider number
     occurred_at period_start place price_row_key provider quarter_at rank recorded_at round scope_dimension scope_value sentence
-    sequence signal_id source started_at valid_from version_sequence week_start words
+    sender sequence signal_id slot source started_at valid_from version_sequence week_start words
     """,
     )
 )

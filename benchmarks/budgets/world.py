@@ -34,8 +34,9 @@ TABLES = """
         select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
             0.001::double as exposure_usd_per_token;
     create or replace table marts.fct_attempts as
-        select coalesce(first_date, occurred_at::date) as event_date, occurred_at, environment, data_mode, '(unattributed)' as endpoint_tag,
-            '(unattributed)' as feature_tag, tenant as tenant_id, '(unattributed)' as user_id, 'lab' as provider,
+        select coalesce(first_date, occurred_at::date) as event_date, occurred_at, source, environment, data_mode,
+            '(unattributed)' as endpoint_tag, '(unattributed)' as feature_tag, tenant as tenant_id, '(unattributed)' as user_id,
+            'lab' as provider,
             model, usd as cost_usd, 'provider' as usage_source,
             case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
             0 as output_tokens, occurred_at > $as_of as is_future
@@ -44,10 +45,13 @@ TABLES = """
         select event_date, md5(string_agg(concat_ws(' ', occurred_at, tenant_id, cost_usd, input_tokens, is_future), ','
             order by occurred_at, tenant_id, cost_usd, input_tokens)) as input_fingerprint
         from marts.fct_attempts group by event_date;
+    create or replace table intermediate.int_source_freshness as
+        select source, 'prod' as environment, 'real' as data_mode, true as is_silent, last_event_at::timestamp as last_event_at
+        from silences;
 """
 SPEND = """
     create or replace table spend as
-    select occurred_at::timestamp as occurred_at, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
+    select occurred_at::timestamp as occurred_at, source, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
         tokens::bigint as tokens, model, first_date::date as first_date
     from landed
 """
@@ -64,16 +68,18 @@ class Spend:
     environment: str = "prod"
     is_valued: bool = True
     first_date: str | None = None  # of its first delivery, where that is before the date of the instant
+    source: str = "events"
 
 
 @dataclass
 class World:
-    """Spend by tenant, budgets by id; a budget's id is its tenant unless its row says otherwise."""
+    """Spend by tenant, budgets by id; a budget's id is its tenant unless its row says otherwise. Sources that are silent, since when."""
 
     settings: Settings
     spend: dict[str, list[Spend]] = field(default_factory=dict)
     budgets: list[dict] = field(default_factory=list)
     adjustments: list[dict] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
 
     def build(self, as_of: str, *arguments: str) -> "World":
         """Build the budget lineage at an instant."""
@@ -81,6 +87,7 @@ class World:
         (settings.state / "spill").mkdir(parents=True, exist_ok=True)
         with duckdb.connect(str(settings.warehouse)) as warehouse:
             warehouse.register("landed", self._landed())
+            warehouse.register("silences", _table(("source", "last_event_at"), list(self.silent.items())))
             warehouse.execute(SPEND)
             for statement in filter(str.strip, TABLES.split(";")):
                 warehouse.execute(statement, {"as_of": as_of} if "$as_of" in statement else None)
@@ -105,18 +112,23 @@ class World:
                 str(each.tokens),
                 "known" if each.usd is not None else "unknown" if each.is_valued else "unheard-of",
                 each.first_date,
+                each.source,
             )
             for tenant, spend in self.spend.items()
             for each in spend
         ]
-        names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens", "model", "first_date")
-        return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})
+        names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens", "model", "first_date", "source")
+        return _table(names, rows)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:
         """Rows of the warehouse, schema marts first."""
         with duckdb.connect(str(self.settings.warehouse), read_only=True) as warehouse:
             warehouse.execute("use marts")
             return warehouse.execute(sql, list(parameters)).fetchall()
+
+
+def _table(names: tuple[str, ...], rows: list[tuple]) -> pa.Table:
+    return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)})
 
 
 def world_at(root: Path) -> World:

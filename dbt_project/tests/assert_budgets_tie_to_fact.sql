@@ -62,8 +62,13 @@ with
             from {{ ref("int_budget_usage") }} as usage
             inner join budgets on usage.budget_id = budgets.budget_id and budgets.{{ dimension.column }} is null
             where {{ in_dates("usage.event_date", dates) }}
-            group by usage.budget_id, usage.event_date {{ "union all" if not loop.last }}
+            group by usage.budget_id, usage.event_date
+            union all
         {% endfor %}
+        select budget_id, event_date, 'sender' as dimension, sum(cost_usd) as expected_usd
+        from {{ ref("int_budget_usage") }}
+        where {{ in_dates("event_date", dates) }}
+        group by budget_id, event_date
     ),
 
     counted as (

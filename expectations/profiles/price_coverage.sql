@@ -2,7 +2,9 @@
 -- recent days that were priced.
 with
     days as (
-        select event_date from marts.data_quality_daily where data_mode = 'real' and event_date <= cast($as_of as date)
+        select event_date
+        from marts.data_quality_daily
+        where data_mode = 'real' and attempts > 0 and event_date <= cast($as_of as date)
     ),
 
     recent as (

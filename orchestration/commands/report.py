@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestration.plain import plain_console, visible
+from orchestration.quality.silences import silent_senders
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts
@@ -27,6 +28,8 @@ def print_report(settings: Settings, console: Console) -> None:
         console.print(Text(f"Nothing is published yet under {visible(settings.published)}: `make run` says why."))
         return
     with open_marts(settings) as marts:
+        for silent in silent_senders(marts):
+            console.print(Text(visible(silent), style="bold red"))
         for title, sql, parameters in _sections():
             rows = marts.execute(sql, parameters)
             columns = [column[0] for column in rows.description]

@@ -20,6 +20,7 @@ from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
 from orchestration.plain import plain_console, visible
 from orchestration.publishing.publications import what_readers_see
+from orchestration.quality.silences import silent_senders
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts
@@ -48,6 +49,8 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
         return
     _say(console, _headline(settings, outcome), "")
     with open_marts(settings) as marts:
+        for silent in silent_senders(marts):
+            console.print(Text(visible(silent), style="bold red"), "")
         for title, lines in (
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
@@ -304,14 +307,10 @@ def _missing(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield from (name["sentence"] for name in names)
     if names and names[0]["names"] > len(names):
         yield f"{many(names[0]['names'] - len(names), 'more name')} in the team's files that no call has: make report"
-    [(as_of,)] = marts.execute("select as_of from publication").fetchall()
     [seen] = _rows(marts, WITHOUT_DATA)
     if seen["last_date"] is None:
         yield "No call of real data has arrived yet."
         return
-    silent = (as_of.date() - seen["last_date"]).days
-    if silent > 1:
-        yield f"No call since {day(str(seen['last_date']))}, {silent} days before this run: see whether the senders work."
     if seen["last_complete_date"] != seen["last_date"]:
         yield f"{day(str(seen['last_date']))} is not complete yet: its figures will rise."
 

@@ -68,7 +68,7 @@ def _and_upstream(*models: str) -> set[dg.AssetKey]:
     return keys
 
 
-BUDGETS = _and_upstream("budget_status", "budget_transitions")
+BUDGETS = _and_upstream("budget_status", "budget_transitions", "source_freshness", "source_silences")
 # Left to the daily run: tests that compare with marts which the hour does not build, and Great Expectations, which takes
 # longer to load than budgets to be judged.
 LATER = [
@@ -82,10 +82,12 @@ LATER = [
 
 hourly_budget_watch = dg.define_asset_job(
     "hourly_budget_watch",
-    selection=(dg.AssetSelection.assets(*BUDGETS, "budget_announcements_ledger", "notifications"))
+    selection=(
+        dg.AssetSelection.assets(*BUDGETS, "budget_announcements_ledger", "source_silences_ledger", "notifications")
+    )
     - dg.AssetSelection.checks(*LATER),
     executor_def=dg.in_process_executor,
-    description="Load what landed, judge the budgets, announce what changed. Publishes nothing: the daily run does.",
+    description="Load what landed, judge the budgets, announce what changed and who fell silent. Publishes nothing: the daily run does.",
 )
 
 hourly_schedule = dg.ScheduleDefinition(

@@ -1,12 +1,18 @@
-"""Great Expectations suites as asset checks over small profiles that SQL computed: loud, but coverage never stops a publication."""
+"""Coverage as asset checks: Great Expectations suites over small profiles that SQL computed, and senders that fell silent.
+
+Loud, but coverage never stops a publication.
+"""
 
 from collections.abc import Iterator
+from datetime import UTC
 
 import dagster as dg
 
 from orchestration.defs.raw import raw_events, raw_incidents
+from orchestration.quality.silences import real_senders, sentence
 from orchestration.quality.suites import validate
 from orchestration.settings import Settings
+from orchestration.warehouse import warehouse
 
 SUITES = {
     "load_profile": dg.AssetCheckSpec(
@@ -56,3 +62,24 @@ def expectations(settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheck
                 "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / f"{suite}.html"),
             },
         )
+
+
+@dg.asset_check(asset=dg.AssetKey("source_freshness"))
+def no_sender_is_silent(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Each sender of real data makes the calls that it usually makes: this is how fresh the data are, whenever a run was."""
+    with warehouse(settings) as connection:
+        connection.execute("use marts")
+        senders = real_senders(connection)
+    silent = [sentence(row) for row in senders if row["status"] == "silent"]
+    fresh_until = [row["silent_from"].replace(tzinfo=UTC) for row in senders if row["silent_from"]]
+    last = [row["last_event_at"].replace(tzinfo=UTC) for row in senders]
+    return dg.AssetCheckResult(
+        passed=not silent,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="\n".join(silent) or "Every sender makes its usual calls.",
+        metadata={
+            "silent": silent,
+            **({"dagster/last_updated_timestamp": dg.MetadataValue.timestamp(max(last))} if last else {}),
+            **({"dagster/fresh_until_timestamp": dg.MetadataValue.timestamp(min(fresh_until))} if fresh_until else {}),
+        },
+    )

@@ -7,6 +7,7 @@ from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
 from orchestration.notifications.failed_runs import record, tell_on_call
+from orchestration.quality.silences import announce_silences
 from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
 
@@ -27,10 +28,22 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
 
 
 @dg.asset(
+    group_name="notifications",
+    kinds={"json"},
+    owners=["team:data-platform"],
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    deps=[dg.AssetKey("source_freshness"), dg.AssetKey("source_silences"), dg.AssetKey("budget_status")],
+)
+def source_silences_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per sender that fell silent, came back or counts as ended, as it became known; their messages go into the outbox."""
+    return dg.MaterializeResult(metadata=dict(announce_silences(settings)))
+
+
+@dg.asset(
     group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
-    deps=[published_marts, budget_announcements_ledger, weekly_report],
+    deps=[published_marts, budget_announcements_ledger, source_silences_ledger, weekly_report],
 )
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""

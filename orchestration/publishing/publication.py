@@ -100,6 +100,10 @@ SIGNATURE_SQL = f"""
             from marts.rejected_events),
         (select md5(string_agg(concat_ws(' ', event_date, source, environment, data_mode, is_complete),
             ',' order by event_date, source, environment, data_mode)) from marts.data_quality_daily),
+        (select md5(string_agg(concat_ws(' ', source, environment, data_mode, status, last_event_at),
+            ',' order by source, environment, data_mode)) from marts.source_freshness),
+        (select md5(string_agg(concat_ws(' ', source, environment, data_mode, silent_since, returned_at, status),
+            ',' order by source, environment, data_mode, silent_since)) from marts.source_silences),
         (select md5(string_agg(concat_ws(' ', endpoint_tag, owner, runbook_url, escalation_channel, runbook_reviewed_at,
             is_runbook_stale), ',' order by endpoint_tag)) from marts.dim_endpoints),
         -- time alone moves a projection; that is not worth another file

@@ -38,6 +38,7 @@
     select
         event_date,
         {{ quarter_hour("occurred_at") }} as quarter_at,
+        source,
         environment,
         data_mode,
         {{ budget_scope_columns() | join(", ") }},

@@ -1,8 +1,30 @@
 {{ config(materialized="view") }}
 -- An alert as it is published.
+{#- A day whose calls are missing is over, but nobody knows whether it was quiet. -#}
 {%- set is_quiet -%}
-    {{ dbt.datediff("opened.last_date", "opened.last_complete_date", "day") }} >= {{ alert_parameter("quiet_days") }}
+    {{ dbt.datediff("opened.last_date", "opened.last_complete_date", "day") }} - coalesce(silent.days, 0)
+    >= {{ alert_parameter("quiet_days") }}
 {%- endset %}
+{%- set is_over -%}
+    {{ dbt.datediff("opened.last_date", "greatest(opened.last_complete_date, silent.last_date)", "day") }}
+    >= {{ alert_parameter("quiet_days") }}
+{%- endset %}
+with
+    silent as (
+        select
+            opened.alert_id,
+            count(distinct case when days.event_date <= opened.last_complete_date then days.event_date end) as days,
+            max(days.event_date) as last_date
+        from {{ ref("int_alerts") }} as opened
+        inner join
+            {{ ref("int_source_silent_days") }} as days
+            on opened.environment = days.environment
+            and opened.data_mode = days.data_mode
+            and opened.last_date < days.event_date
+        where {{ as_of() }} >= {{ dbt.dateadd("hour", 24 + lateness_hours(), "days.event_date") }}
+        group by opened.alert_id
+    )
+
 select
     opened.alert_id,
     opened.problem_id,
@@ -29,14 +51,19 @@ select
     case
         when opened.is_muted
         then 'muted'
-        when opened.level_shift_date is not null or {{ is_quiet }}
+        when opened.level_shift_date is not null or {{ is_over }}
         then 'closed'
         when opened.days > 1
         then 'extended'
         else 'open'
     end as status,
     case
-        when opened.level_shift_date is not null then 'level_shift' when {{ is_quiet }} then 'quiet'
+        when opened.level_shift_date is not null
+        then 'level_shift'
+        when {{ is_quiet }}
+        then 'quiet'
+        when {{ is_over }}
+        then 'data_ended'
     end as close_reason,
     opened.alert_date,
     opened.onset_date,
@@ -94,6 +121,7 @@ select
     links.drill_query,
     days.input_fingerprint
 from {{ ref("int_alerts") }} as opened
+left join silent on opened.alert_id = silent.alert_id
 left join {{ ref("int_alert_links") }} as links on opened.alert_id = links.alert_id
 left join {{ ref("stg_containment_map") }} as containment on opened.spike_type = containment.spike_type
 left join

@@ -1,19 +1,28 @@
 -- The input of the periods that begin on a local date: the usage of their dates, of
--- those before that show what is usual or may be carried over, and the instant of the
--- run while a period lasts. An attempt's date is that of its first delivery, so what
--- happened on a date may be counted under an earlier one.
+-- those before that show what is usual or may be carried over, the instant of the run
+-- while a period lasts, and from when on a silent sender's usage is missing. An
+-- attempt's date is that of its first delivery, so what happened on a date may be
+-- counted under an earlier one.
 with
     days as (select * from {{ ref("costed_usage_days") }}),
 
     reads as (
         select
-            period_start as event_date,
-            max(cast(ends_at as date)) as last_read,
+            periods.period_start as event_date,
+            max(cast(periods.ends_at as date)) as last_read,
             string_agg(
-                concat_ws(' ', budget_id, least(ends_at, {{ as_of() }})), ',' order by budget_id
+                concat_ws(
+                    ' ',
+                    periods.budget_id,
+                    least(periods.ends_at, {{ as_of() }}),
+                    case when silences.data_until < periods.ends_at then silences.data_until end
+                ),
+                ','
+                order by periods.budget_id
             ) as period_fingerprint
-        from {{ ref("int_budget_periods") }}
-        group by period_start
+        from {{ ref("int_budget_periods") }} as periods
+        left join {{ ref("int_budget_silences") }} as silences on periods.budget_id = silences.budget_id
+        group by periods.period_start
     )
 
 select

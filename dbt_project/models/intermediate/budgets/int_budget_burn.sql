@@ -8,7 +8,8 @@ with
             *,
             sum(quarter_usd) over period_so_far as spent_usd,
             sum(usual_usd) over period_so_far as usual_so_far_usd,
-            sum(usual_usd) over (partition by budget_id, event_date) as usual_period_usd
+            sum(usual_usd) over (partition by budget_id, event_date) as usual_period_usd,
+            sum(case when is_seen then 1 else 0 end) over (partition by budget_id, event_date) as seen_quarters
         from {{ ref("int_budget_quarters") }}
         window period_so_far as (partition by budget_id, event_date order by number)
     ),
@@ -54,6 +55,32 @@ with
         from windows
     ),
 
+    -- while a sender is silent, a projection is that of the last quarter-hour in which
+    -- its usage was there, unless what the others spend since gives a higher one; in a
+    -- period that has none, it is what is usual
+    projections as (
+        select
+            * exclude (naive_projection_usd, projection_usd),
+            {% for projection, without in [
+                ("naive_projection_usd", "null"),
+                ("projection_usd", "case when is_usual_known then round(usual_period_usd, 6) end"),
+            ] %}
+                case
+                    when is_seen
+                    then {{ projection }}
+                    else
+                        greatest(
+                            case when spent > 0 then {{ projection }} end,
+                            max(case when number = seen_quarters then {{ projection }} end) over (
+                                partition by budget_id, event_date
+                            ),
+                            case when seen_quarters = 0 then {{ without }} end
+                        )
+                end as {{ projection }} {{- "," if not loop.last }}
+            {% endfor %}
+        from rates
+    ),
+
     signals as (
         select
             *,
@@ -61,7 +88,7 @@ with
             and budget > 0
             and usual_so_far_usd >= min_elapsed_share * usual_period_usd
             and spent >= min_spent_share * budget
-            and projection_usd >= budget
+            and coalesce(projection_usd >= budget, false)
             -- more than usual, or, where the usual is already too much, more than would
             -- last
             and recent_usd
@@ -72,7 +99,7 @@ with
                 >= fast_burn_ratio
                 * greatest({{ window }}_even_usd, case when is_usual_known then {{ window }}_usual_usd else 0 end)
             {% endfor %} as is_burning_fast
-        from rates
+        from projections
     )
 
 select
@@ -80,5 +107,5 @@ select
     -- an alert lasts from a signal until nothing was hot for the quiet time
     is_on_course
     or is_burning_fast
-    or (is_spend_alert_on and budget > 0 and projection_usd >= lower_ratio * budget) as is_hot
+    or (is_spend_alert_on and budget > 0 and coalesce(projection_usd >= lower_ratio * budget, false)) as is_hot
 from signals

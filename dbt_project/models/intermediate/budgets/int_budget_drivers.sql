@@ -5,7 +5,7 @@
 {%- set days = budget_history_days() %}
 with
     periods as (
-        select periods.*, states.number / 96.0 as days_so_far
+        select periods.*, states.seen_quarters / 96.0 as days_so_far
         from {{ ref("int_budget_periods") }} as periods
         inner join
             {{ ref("int_budget_states") }} as states
@@ -61,7 +61,7 @@ with
             ) as usual_usd
         from members
         inner join past using (budget_id, period_start)
-        where member not in ('(other)', '(unattributed)')
+        where dimension <> 'sender' and member not in ('(other)', '(unattributed)')
         group by budget_id, period_start, dimension, member
     ),
 

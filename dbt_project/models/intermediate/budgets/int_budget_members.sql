@@ -33,8 +33,13 @@ with
                 sum(cost_usd) as cost_usd
             from spent
             where not is_one_{{ dimension.name }}
-            group by event_date, budget_id, local_date, {{ dimension.column }} {{ "union all" if not loop.last }}
+            group by event_date, budget_id, local_date, {{ dimension.column }}
+            union all
         {% endfor %}
+        -- who sends a budget's usage: what the budget waits for when one falls silent
+        select event_date, budget_id, local_date, 'sender' as dimension, {{ sender_name() }} as member, sum(cost_usd)
+        from spent
+        group by event_date, budget_id, local_date, {{ sender_name() }}
     ),
 
     sized as (

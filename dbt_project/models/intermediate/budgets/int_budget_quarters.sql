@@ -1,6 +1,6 @@
 {{ kept_by_date("budget_period_days") }}
--- Every quarter-hour of a period: what was spent in it, what the scope usually spends
--- in it, and the limit that holds.
+-- Every quarter-hour of a period: what was spent in it, whether all of that has
+-- arrived, what the scope usually spends in it, and the limit that holds.
 {%- set dates = dirty_dates() %}
 with
     periods as (select * from {{ ref("int_budget_periods") }} where {{ in_dates("period_start", dates) }}),
@@ -68,6 +68,7 @@ select
     coalesce(spending.unpriced_attempts, 0) as unpriced_attempts,
     coalesce(spending.unvalued_attempts, 0) as unvalued_attempts,
     coalesce(spending.exposure_usd, 0) as exposure_usd,
+    coalesce(clocked.quarter_at < silences.data_until, true) as is_seen,
     usual.usual_usd is not null as is_usual_known,
     -- without a past, a period is expected to be spent evenly
     coalesce(usual.usual_usd, 1) as usual_usd,
@@ -98,3 +99,4 @@ left join
     and clocked.quarter_at >= limits.valid_from_at
     and coalesce(clocked.quarter_at < limits.valid_to_at, true)
 left join carried on clocked.budget_id = carried.budget_id and clocked.period_start = carried.period_start
+left join {{ ref("int_budget_silences") }} as silences on clocked.budget_id = silences.budget_id

@@ -5,7 +5,13 @@
 {%- set period_so_far = "partition by budget_id, event_date order by number" %}
 with
     hot as (
-        select *
+        select
+            *,
+            -- what is quiet because a sender is silent does not count as quiet
+            sum(case when is_seen then 1 else 0 end) over ({{ period_so_far }}) as clock,
+            max(case when is_seen or attempts > 0 then number else 0 end) over (
+                {{ period_so_far }}
+            ) as seen_quarters_so_far
         from {{ ref("int_budget_burn") }}
         where {{ in_dates("event_date", dirty_dates()) }} and quarter_at < {{ as_of() }} and limit_usd is not null
     ),
@@ -13,8 +19,8 @@ with
     spells as (
         select
             *,
-            max(case when is_hot then number end) over ({{ period_so_far }}) as last_hot,
-            max(case when is_hot then number end) over (
+            max(case when is_hot then clock end) over ({{ period_so_far }}) as last_hot,
+            max(case when is_hot then clock end) over (
                 {{ period_so_far }} rows between unbounded preceding and 1 preceding
             ) as hot_before
         from hot
@@ -23,7 +29,7 @@ with
     numbered as (
         select
             *,
-            sum(case when is_hot and coalesce(number - hot_before > quiet_quarters, true) then 1 else 0 end) over (
+            sum(case when is_hot and coalesce(clock - hot_before > quiet_quarters, true) then 1 else 0 end) over (
                 {{ period_so_far }}
             ) as spell
         from spells
@@ -36,7 +42,7 @@ with
                 bool_or(is_on_course or is_burning_fast) over (
                     partition by budget_id, event_date, spell order by number
                 )
-                and number - last_hot < quiet_quarters,
+                and clock - last_hot < quiet_quarters,
                 false
             ) as is_alerting
         from numbered
@@ -77,6 +83,7 @@ select
     local_at,
     number,
     quarters_in_period,
+    seen_quarters_so_far as seen_quarters,
     state,
     from_state,
     state <> from_state as is_change,
@@ -97,8 +104,9 @@ select
     warning_usd,
     projection_usd,
     naive_projection_usd,
-    round(recent_usd / nullif(recent_even_usd, 0), 6) as burn_rate,
-    round(case when is_usual_known then recent_usd / nullif(recent_usual_usd, 0) end, 6) as burn_to_usual,
+    -- what burns while a sender is silent is unknown
+    round(case when is_seen then recent_usd / nullif(recent_even_usd, 0) end, 6) as burn_rate,
+    round(case when is_seen and is_usual_known then recent_usd / nullif(recent_usual_usd, 0) end, 6) as burn_to_usual,
     is_usual_known,
     cast(attempts_so_far as bigint) as attempts,
     cast(estimated_cost_usd_so_far as decimal(38, 12)) as estimated_cost_usd,

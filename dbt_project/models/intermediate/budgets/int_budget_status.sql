@@ -46,6 +46,8 @@ with
             limits.limit_usd as own_limit_usd,
             coalesce(latest.changed_at, periods.starts_at) as state_since,
             coalesce(latest.transitions, 0) as transitions,
+            case when silences.data_until < periods.ends_at then silences.data_until end as data_until,
+            case when silences.data_until < periods.ends_at then silences.silent_senders end as silent_senders,
             {{ budget_state_of_spend("states.spent_usd + states.exposure_usd", "states") }} as state_with_exposure,
             drivers.driver_1,
             drivers.driver_2,
@@ -59,6 +61,7 @@ with
             and coalesce(states.quarter_at < limits.valid_to_at, true)
         left join latest on states.budget_id = latest.budget_id and states.event_date = latest.period_start
         left join drivers on states.budget_id = drivers.budget_id and states.event_date = drivers.event_date
+        left join {{ ref("int_budget_silences") }} as silences on states.budget_id = silences.budget_id
     )
 
 select
@@ -88,6 +91,12 @@ select
     cast(projection_usd as decimal(38, 12)) as projection_usd,
     cast(naive_projection_usd as decimal(38, 12)) as naive_projection_usd,
     is_usual_known as is_projection_seasonal,
+    case
+        when data_until is null
+        then least(quarter_at + interval 15 minute, {{ as_of() }})
+        else greatest(data_until, starts_at)
+    end as projection_as_of,
+    silent_senders,
     burn_rate,
     burn_to_usual,
     is_burning_fast,
@@ -100,7 +109,9 @@ select
     case when unvalued_attempts = 0 then exposure_usd end as exposure_usd,
     state <> 'exceeded'
     and (
-        unvalued_attempts > 0 or {{ budget_severity("state_with_exposure") }} > {{ budget_severity("state") }}
+        silent_senders is not null
+        or unvalued_attempts > 0
+        or {{ budget_severity("state_with_exposure") }} > {{ budget_severity("state") }}
     ) as is_understated,
     estimated_cost_usd,
     cast(estimated_cost_usd as double) / nullif(spent_usd, 0) as estimated_share,

@@ -1,6 +1,53 @@
 {{ config(materialized="view") }}
+{%- set counts = [
+    "requests",
+    "attempts",
+    "duplicate_deliveries",
+    "conflicting_deliveries",
+    "priced_attempts",
+    "unpriced_attempts",
+    "no_usage_attempts",
+    "unpriced_requests",
+    "standard_rate_attempts",
+    "other_tier_attempts",
+    "estimated_attempts",
+    "missing_usage_attempts",
+    "future_attempts",
+] %}
 with
     attempts as (select * from {{ ref("int_quality_daily") }}),
+
+    -- each sender's days from its first to that of the run: one without a call is a row
+    -- of zeros
+    senders as (
+        select {{ sender_columns() }}, min(event_date) as first_date
+        from attempts
+        where event_date <= cast({{ as_of() }} as date)
+        group by {{ sender_columns() }}
+    ),
+
+    calendar as (
+        select
+            {{ sender_columns() }},
+            cast(unnest(generate_series(first_date, cast({{ as_of() }} as date), interval 1 day)) as date) as event_date
+        from senders
+    ),
+
+    days as (
+        select event_date, {{ sender_columns() }}
+        from calendar
+        union
+        select event_date, {{ sender_columns() }}
+        from attempts
+    ),
+
+    counted as (select * from days left join attempts using (event_date, {{ sender_columns() }})),
+
+    silent_days as (
+        select event_date, {{ sender_columns() }}, sum(missing_calls) as missing_calls, true as is_silent
+        from {{ ref("int_source_silent_days") }}
+        group by event_date, {{ sender_columns() }}
+    ),
 
     -- a rejected line has no date, environment or data mode to be trusted: it is
     -- counted on the day it arrived
@@ -21,26 +68,18 @@ select
     source,
     environment,
     data_mode,
-    requests,
-    attempts,
-    duplicate_deliveries,
-    conflicting_deliveries,
-    priced_attempts,
-    unpriced_attempts,
-    no_usage_attempts,
-    unpriced_requests,
-    standard_rate_attempts,
-    other_tier_attempts,
-    estimated_attempts,
-    missing_usage_attempts,
-    future_attempts,
+    {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
     cast(0 as bigint) as rejected_rows,
     cast(0 as bigint) as negative_remainder_rows,
-    unpriced_attempts > 0 or missing_usage_attempts > 0 as is_understated,
+    coalesce(is_silent, false) as is_silent,
+    missing_calls,
+    coalesce(unpriced_attempts > 0 or missing_usage_attempts > 0, false)
+    or coalesce(is_silent, false) as is_understated,
     {{ is_complete_day("event_date") }} as is_complete,
     cost_usd,
     reported_cost_usd
-from attempts
+from counted
+left join silent_days using (event_date, {{ sender_columns() }})
 
 union all
 
@@ -49,21 +88,11 @@ select
     source,
     '(unattributed)' as environment,
     '(unattributed)' as data_mode,
-    0 as requests,
-    0 as attempts,
-    0 as duplicate_deliveries,
-    0 as conflicting_deliveries,
-    0 as priced_attempts,
-    0 as unpriced_attempts,
-    0 as no_usage_attempts,
-    0 as unpriced_requests,
-    0 as standard_rate_attempts,
-    0 as other_tier_attempts,
-    0 as estimated_attempts,
-    0 as missing_usage_attempts,
-    0 as future_attempts,
+    {% for count in counts %} 0 as {{ count }}, {% endfor %}
     rejected_rows,
     negative_remainder_rows,
+    false as is_silent,
+    cast(null as double) as missing_calls,
     -- a refused event of an incident is not a call: no cost is missing for it
     source in {{ usage_sources() }} as is_understated,
     {{ is_complete_day("event_date") }} as is_complete,

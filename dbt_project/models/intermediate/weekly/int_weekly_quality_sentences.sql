@@ -1,5 +1,44 @@
 {{ config(materialized="view") }}
--- What limits the trust in a week's figures, in sentences.
+-- What limits the trust in a week's figures, in sentences; that usage is missing comes
+-- first, because it qualifies all others.
+with
+    silences as (
+        select
+            {{ monday_of("event_date") }} as week_start,
+            environment,
+            data_mode,
+            source,
+            min(event_date) as first_date,
+            max(event_date) as last_date,
+            sum(missing_calls) as missing_calls
+        from {{ ref("int_source_silent_days") }}
+        group by {{ monday_of("event_date") }}, environment, data_mode, source
+    )
+
+select
+    week_start,
+    environment,
+    data_mode,
+    0 as place,
+    'silence' as kind,
+    'warning' as severity,
+    cast(null as decimal(38, 12)) as amount_usd,
+    'Usage is missing: '
+    || source
+    || ' was silent '
+    || case
+        when first_date = last_date
+        then 'on ' || cast(first_date as string)
+        else 'from ' || cast(first_date as string) || ' to ' || cast(last_date as string)
+    end
+    || coalesce(
+        ', and usually makes ' || cast({{ nearest_integer("missing_calls") }} as string) || ' calls in those hours', ''
+    )
+    || '.' as sentence
+from silences
+
+union all
+
 select
     week_start,
     environment,

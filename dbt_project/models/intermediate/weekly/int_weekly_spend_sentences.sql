@@ -33,6 +33,8 @@ select
     'info' as severity,
     spend_usd as amount_usd,
     case
+        when attempts = 0
+        then 'No call arrived: what was spent is unknown.'
         when spend_usd is null
         then 'Nothing that was used has a price: the spend is unknown.'
         when not is_complete

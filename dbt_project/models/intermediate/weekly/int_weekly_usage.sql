@@ -1,7 +1,17 @@
 -- Usage and cost of each week, and how far they can be trusted.
 {%- set effects = ["volume", "mix", "retry", "token", "price"] %}
+{%- set counts = [
+    "days_with_usage",
+    "requests",
+    "attempts",
+    "unpriced_attempts",
+    "no_usage_attempts",
+    "duplicate_deliveries",
+    "conflicting_deliveries",
+    "missing_usage_attempts",
+] %}
 with
-    costs as (
+    used as (
         select
             {{ monday_of("event_date") }} as week_start,
             environment,
@@ -19,6 +29,28 @@ with
             cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
         from {{ ref("int_quality_daily") }}
         group by {{ monday_of("event_date") }}, environment, data_mode
+    ),
+
+    -- a week that lies in a silence is a week, whose spend is unknown
+    weeks_with_senders as (
+        select week_start, environment, data_mode
+        from used
+        union
+        select {{ monday_of("event_date") }} as week_start, environment, data_mode
+        from {{ ref("int_source_silent_days") }}
+    ),
+
+    costs as (
+        select
+            week_start,
+            environment,
+            data_mode,
+            {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
+            spend_usd,
+            estimated_cost_usd,
+            reported_cost_usd
+        from weeks_with_senders
+        left join used using (week_start, environment, data_mode)
     ),
 
     exposures as (

@@ -1,0 +1,174 @@
+"""Six silent days, end to end: what budgets, alerts, the weekly report and people see of them, and what happens when the data return."""
+
+# ruff: noqa: DTZ001 - the warehouse has UTC without a zone
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from orchestration.commands.report import print_report
+from orchestration.notifications import read_outbox
+from orchestration.quality.silences import announce_silences
+from orchestration.settings import Settings
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+
+FIRST, LAST = date(2026, 10, 12), date(2026, 11, 16)  # a Monday, and a Monday five weeks later
+HOURS = range(7, 19)
+LONGER = LAST - timedelta(days=1)  # from then on prompts are three times as long: an alert
+STEPS = {
+    "before": "2026-11-16T18:45:00+00:00",
+    "silent": "2026-11-23T06:15:00+00:00",
+    "again": "2026-11-23T07:15:00+00:00",
+    "returned": "2026-11-23T12:05:00+00:00",
+}
+BUDGET = "spent_usd, projection_usd, projection_as_of, silent_senders, is_understated, burn_rate"
+
+
+def day_of_calls(day: date, environment: str = "prod", hours: range = HOURS) -> list[dict]:
+    """Two calls an hour, at ten to and at the hour."""
+    tokens = 300_000 if day >= LONGER and environment == "prod" else 100_000
+    return [
+        event(
+            f"{environment}-{day}-{hour}-{minute}",
+            f"{day}T{hour:02}:{minute:02}:00Z",
+            environment=environment,
+            inputTokens=tokens if environment == "prod" else 10,
+        )
+        for hour in hours
+        for minute in (0, 50)
+    ]
+
+
+@dataclass
+class Seen:
+    """What there was at each step."""
+
+    budget: dict[str, tuple] = field(default_factory=dict)
+    alert: dict[str, tuple] = field(default_factory=dict)
+    queued: dict[str, dict] = field(default_factory=dict)
+    report: str = ""
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> tuple[Pipeline, Seen]:
+    """prod falls silent on 16 November, staging goes on; on the 23rd two of the days arrive, and new calls."""
+    pipeline, seen = pipeline_at(tmp_path_factory.mktemp("silence") / "data"), Seen()
+    for place in range((LAST - FIRST).days + 1):
+        day = FIRST + timedelta(days=place)
+        pipeline.land("app.jsonl", day_of_calls(day), str(day))
+    for place in range(42):
+        day = FIRST + timedelta(days=place)
+        pipeline.land("staging.jsonl", day_of_calls(day, "staging"), str(day))
+    for step, as_of in STEPS.items():
+        if step == "returned":
+            late = [call for place in (1, 2) for call in day_of_calls(LAST + timedelta(days=place))]
+            pipeline.land("late.jsonl", late, "2026-11-23")
+            pipeline.land("app.jsonl", day_of_calls(date(2026, 11, 23), hours=range(7, 12)), "2026-11-23")
+        pipeline = replace(pipeline, settings=replace(pipeline.settings, as_of=datetime.fromisoformat(as_of)))
+        take(pipeline, step, seen)
+    return pipeline, seen
+
+
+def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
+    """A run, as far as it is about silence."""
+    if step == "before":
+        pipeline.build(*WITHOUT_TESTS, "--select", "+budget_status", "+alerts", "+source_silences")
+    elif step == "silent":
+        pipeline.run()
+        seen.report = printed(pipeline.settings)
+    elif step == "returned":
+        pipeline.build(
+            *WITHOUT_TESTS,
+            "--select",
+            "+weekly_findings",
+            "+budget_status",
+            "+alerts",
+            "+data_quality_daily",
+            "+source_freshness",
+            "+source_silences",
+        )
+    [seen.budget[step]] = pipeline.inside(
+        f"select {BUDGET} from marts.budget_status where budget_id = 'workspace-month' and is_open"
+    )
+    [seen.alert[step]] = pipeline.inside(
+        "select status, close_reason, last_date from marts.alerts where environment = 'prod' and data_mode = 'real'"
+    )
+    seen.queued[step] = announce_silences(pipeline.settings)
+
+
+def printed(settings: Settings) -> str:
+    console = Console(width=200, force_terminal=False, record=True)
+    with console.capture() as capture:
+        print_report(settings, console)
+    return capture.get()
+
+
+def test_a_projection_stops_at_the_last_whole_quarter_hour(story):
+    """As it was at 18:45 on the 16th, to the last digit, and not what six days without calls would make of it."""
+    _, seen = story
+    spent, projection, at, senders, understated, rate = seen.budget["silent"]
+    assert seen.budget["before"][1:4] == (projection, datetime(2026, 11, 16, 18, 45), None)
+    assert (at, senders, understated, rate) == (datetime(2026, 11, 16, 18, 45), "events in prod", True, None)
+    assert spent > seen.budget["before"][0]  # the last call, at 18:50
+    after = seen.budget["returned"]
+    assert (after[2], after[3]) == (datetime(2026, 11, 23, 12, 5), None)
+    assert after[1] != projection
+
+
+def test_an_alert_does_not_stay_open_when_its_data_end(story):
+    _, seen = story
+    assert seen.alert == {
+        "before": ("open", None, LONGER),
+        "silent": ("closed", "data_ended", LAST),
+        "again": ("closed", "data_ended", LAST),
+        "returned": ("closed", "data_ended", LAST + timedelta(days=2)),
+    }
+
+
+def test_days_without_calls_are_rows(story):
+    pipeline, _ = story
+    columns = "event_date, environment, attempts, cost_usd, is_silent, missing_calls"
+    rows = pipeline.inside(f"select {columns} from marts.data_quality_daily order by all")
+    assert len(rows) == 2 * 43
+    assert [row for row in rows if not row[2] or row[4]] == [
+        *((date(2026, 11, day), "prod", 0, None, True, 24.0) for day in range(19, 23)),
+        (date(2026, 11, 23), "staging", 0, None, False, None),
+    ]
+
+
+def test_one_message_for_a_silence_and_one_for_its_end(story):
+    pipeline, seen = story
+    assert [seen.queued[step] for step in STEPS] == [
+        {},
+        {"silent": 1, "waiting": 1},
+        {"known": 1},
+        {"returned": 1, "known": 1, "waiting": 1},
+    ]
+    first, second = [row for row in read_outbox(pipeline.settings) if row["kind"] == "silence"]
+    assert (first["title"], first["severity"], first["channel"]) == ("events in prod fell silent", "warning", "oncall")
+    assert first["body"].splitlines() == [
+        "events in prod is silent: no call since 2026-11-16 18:50 UTC (6 days), about 130 calls are missing.",
+        "Projections wait for it: workspace-month.",
+        "The last file with calls is landing/events/dt=2026-11-22/staging.jsonl, of 2026-11-22. docs/operate.md says what to check.",
+    ]
+    assert second["title"] == "events in prod is back"
+
+
+def test_the_report_begins_with_who_is_silent(story):
+    _, seen = story
+    assert seen.report.startswith("events in prod is silent: no call since 2026-11-16 18:50 UTC (6 days)")
+
+
+def test_the_weekly_report_says_what_is_missing(story):
+    pipeline, _ = story
+    findings = (
+        "select sentence, severity from {} where iso_week = '2026-W47' and environment = 'prod' and kind = 'silence'"
+    )
+    six_days, four_days = (
+        f"Usage is missing: events was silent from 2026-11-{first} to 2026-11-22, and usually makes {calls} calls in those hours."
+        for first, calls in ((17, 144), (19, 96))
+    )
+    assert pipeline.ask(findings.format("weekly_findings")) == [(six_days, "warning")]
+    assert pipeline.inside(findings.format("marts.weekly_findings")) == [(four_days, "warning")]

@@ -182,7 +182,7 @@ def test_a_setting_that_cannot_be_read_is_explained(name, value, sentence):
     assert str(raised.value).startswith(sentence)
 
 
-def test_of_a_long_text_the_last_error_is_told():
+def test_of_a_long_text_the_last_error_is_quoted():
     text = "Encountered an error:\nTraceback (most recent call last):\n  File x\nOSError: [Errno 28] No space left on device\n"
     assert innermost(text) == "OSError: [Errno 28] No space left on device"
     assert in_words("RuntimeError", text).startswith(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestration.commands.report import print_report
 from orchestration.notifications import read_outbox
-from orchestration.quality.silences import announce_silences
+from orchestration.notifications.silences import announce_silences
 from orchestration.settings import Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 

@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.text import Text
 
+from orchestration.notifications.silences import silent_senders
 from orchestration.plain import plain_console, visible
-from orchestration.quality.silences import silent_senders
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts

@@ -18,9 +18,9 @@ from orchestration.landing.manifests import manifest_files, manifest_rows_sql
 from orchestration.landing.trouble import LoadStopped
 from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
+from orchestration.notifications.silences import silent_senders
 from orchestration.plain import plain_console, visible
 from orchestration.publishing.publications import what_readers_see
-from orchestration.quality.silences import silent_senders
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts

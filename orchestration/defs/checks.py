@@ -9,7 +9,7 @@ from datetime import UTC
 import dagster as dg
 
 from orchestration.defs.raw import raw_events, raw_incidents
-from orchestration.quality.silences import real_senders, sentence
+from orchestration.notifications.silences import real_senders, sentence
 from orchestration.quality.suites import validate
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse

@@ -7,7 +7,7 @@ from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
 from orchestration.notifications.failed_runs import record, tell_on_call
-from orchestration.quality.silences import announce_silences
+from orchestration.notifications.silences import announce_silences
 from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
 

@@ -15,7 +15,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Contents:
-    """What is published: totals by environment and data mode, and rows by mart."""
+    """What is published: totals by environment and data mode, and rows and dates of each mart."""
 
     totals: Rows
     marts: Rows
@@ -48,7 +48,7 @@ class Changes:
 def contents(settings: Settings) -> Contents:
     """What readers see now."""
     with open_marts(settings) as marts:
-        return Contents(totals=_rows(marts, TOTALS), marts=_rows(marts, ROWS.format(catalogue="published")))
+        return Contents(totals=_rows(marts, TOTALS), marts=_rows(marts, ROWS.format(publication="published")))
 
 
 def changes(settings: Settings, former: Path | None) -> Changes:
@@ -62,7 +62,7 @@ def changes(settings: Settings, former: Path | None) -> Changes:
     with open_marts(settings) as marts:
         address = str(database.resolve()).replace("'", "''")
         marts.execute(f"attach '{address}' as former (read_only)")
-        before, now = ROWS.format(catalogue="former"), ROWS.format(catalogue="published")
+        before, now = ROWS.format(publication="former"), ROWS.format(publication="published")
         try:
             return Changes(_rows(marts, DAYS), _rows(marts, CHANGED_ROWS.format(before=before, now=now)))
         except (duckdb.BinderException, duckdb.CatalogException):  # a release with other columns or marts made it
@@ -82,11 +82,7 @@ TOTALS = """
     group by data_mode, environment
     order by data_mode = 'real' desc, attempts desc, environment
 """
-# After the checkpoint of a publication the estimate is the number of rows.
-ROWS = """
-    select table_name as mart, estimated_size as rows from duckdb_tables()
-    where database_name = '{catalogue}' and schema_name = 'marts' order by mart
-"""
+ROWS = "select mart, rows, since, until from {publication}.marts.catalog order by mart"
 CHANGED_ROWS = """
     select mart, before.rows as rows_before, now.rows as rows
     from ({now}) as now full join ({before}) as before using (mart)

@@ -40,7 +40,11 @@ def _unique_key(arguments: Mapping[str, Any]) -> str:
 
 
 def _never_null(arguments: Mapping[str, Any]) -> str:
-    return f"Every row has {_columns(arguments['columns'])}: none of them is unknown."
+    return f"Every row has {_columns(arguments['columns'])}: never unknown."
+
+
+def _not_null(arguments: Mapping[str, Any]) -> str:
+    return _never_null({"columns": [arguments["column_name"]]})
 
 
 def _accepted_values(arguments: Mapping[str, Any]) -> str:
@@ -59,6 +63,7 @@ def _disjoint_intervals(arguments: Mapping[str, Any]) -> str:
 GENERIC: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "unique_key": _unique_key,
     "never_null": _never_null,
+    "not_null": _not_null,
     "accepted_values": _accepted_values,
     "disjoint_intervals": _disjoint_intervals,
 }

@@ -87,8 +87,8 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
                 sla_days integer default 3
             );
             create table marts.data_quality_daily
-                (event_date date, data_mode varchar, requests bigint, unpriced_requests bigint);
-            insert into marts.data_quality_daily
+                (event_date date, data_mode varchar, requests bigint, unpriced_requests bigint, attempts bigint default 1);
+            insert into marts.data_quality_daily (event_date, data_mode, requests, unpriced_requests)
                 values {days or "('2026-11-21', 'real', 60, 0), ('2026-11-22', 'real', 40, 0)"};
             create table marts.fct_attempts (
                 event_date date default '2026-11-22', data_mode varchar default 'real', provider varchar default 'openai',

@@ -217,10 +217,10 @@ def test_a_killed_load_leaves_nothing_and_the_next_is_whole(settings, tmp_path):
     load_new_files(undisturbed)
     script = "\n".join(
         (
-            "import sys; from orchestration.landing import load, load_new_files",
+            "import sys; from pathlib import Path; from orchestration.landing import load, load_new_files",
             "from tests.pipeline import pipeline_at",
             "load.BATCH_BYTES = 200_000  # many small batches: the kill falls among them",
-            "load_new_files(pipeline_at(sys.argv[1], threads=2).settings)",
+            "load_new_files(pipeline_at(Path(sys.argv[1]), threads=2).settings)",
         )
     )
     child = subprocess.Popen([sys.executable, "-c", script, str(settings.data)], cwd=Path(__file__).parents[1])

@@ -331,11 +331,13 @@ def test_what_caching_saved_is_counted_at_the_uncached_rate(story, usd):
 
 def test_the_exposure_of_a_model_is_split_among_the_rows_of_its_calls(story, usd):
     """The one model with a price at this endpoint takes $3 and $15: the call with 45 times the output has its share of that."""
-    exposures = "exposure_usd_low, exposure_usd, exposure_usd_high"
-    split = story.ask(f"select region, {exposures} from cost_daily where unpriced_attempts > 0 order by region")
+    exposures, seven = "exposure_usd_low, exposure_usd, exposure_usd_high", "model = 'acme-internal-7b'"
+    split = story.ask(
+        f"select region, {exposures} from cost_daily where {seven} and unpriced_attempts > 0 order by region"
+    )
     large, small = usd(1000, per_million=3) + usd(9_000, per_million=15), PLAIN_COST
     assert split == [("(unattributed)", *[small] * 3), ("eu", *[large] * 3)]
-    assert story.ask(f"select {exposures} from unpriced_models") == [(small + large,) * 3]
+    assert story.ask(f"select {exposures} from unpriced_models where {seven}") == [(small + large,) * 3]
     assert story.ask("select distinct exposure_usd from cost_daily where unpriced_attempts = 0") == [(Decimal(0),)]
 
 

@@ -6,7 +6,7 @@ EVENTS = 60_000
 
 
 def test_a_build_that_spills_is_published(tmp_path):
-    pipeline = pipeline_at(tmp_path / "data", memory_limit="130MB", threads=1)
+    pipeline = pipeline_at(tmp_path / "data", memory_limit="170MB", threads=1)
     pipeline.land("a.jsonl", [event(f"r-{number}", userId=f"u-{number}") for number in range(EVENTS)])
     spilled = _watched(pipeline)
     pipeline.run("--exclude-resource-type", "test")

@@ -34,7 +34,8 @@ init: $(VENV)  ## begin your team folder (budgets, channels, owners ...); FROM=<
 
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found
 	@export TOKENTRAIL_TEAM="$${TOKENTRAIL_TEAM:-demo/team}" && $(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}"
-	$(MAKE) --no-print-directory run
+	@# the morning after its last day: seen from today, its senders would be silent
+	@TOKENTRAIL_AS_OF="$${TOKENTRAIL_AS_OF:-2026-11-23T07:00:00Z}" $(MAKE) --no-print-directory run
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish; ends with one screen
 	@$(HOME_READY) && python -m orchestration.commands.launch run

@@ -49,9 +49,8 @@ def run_job(settings: Settings, job: str, config: Mapping[str, Any] | None = Non
         terminal.write(f"{job}: {log} has the full log.\n")
         try:
             failed = _run(settings, job, config, run_id, terminal)
-        except (
-            Exception
-        ) as error:  # definitions that cannot be loaded, or a disk that is too full for Dagster's own records
+        # definitions that cannot be loaded, or a disk that is too full for Dagster's own records
+        except Exception as error:
             traceback.print_exc()
             failed = FailedRun(run_id, job, None, sentence_of(error, settings.data), f"it has no page, see {log}")
     if failed:

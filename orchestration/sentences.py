@@ -28,15 +28,8 @@ MACHINE = (
 MISSING_PACKAGE = re.compile(r"No module named '?([\w]+)")
 # Of what libraries raise, hardly anything reads like this; of what Tokentrail raises, everything does.
 SENTENCE = re.compile(r"(\S+ ){3,}\S.*\.\s*\Z", re.DOTALL)
-OF_CODE = (
-    "SyntaxError",
-    "TypeError",
-    "AttributeError",
-    "NameError",
-    "KeyError",
-    "OSError",
-    "OperationalError",
-)  # never for people
+# Never for people.
+OF_CODE = ("SyntaxError", "TypeError", "AttributeError", "NameError", "KeyError", "OSError", "OperationalError")
 OURS = ("orchestration", "pricing", "demo")
 
 

@@ -7,7 +7,6 @@ import sys
 
 from orchestration.ending import end_with_a_sentence
 
-if (
-    sys.argv[0] == "-m"
-):  # `python -m orchestration.commands.<name>` is about to import it; tests and others keep their hook
+# `python -m orchestration.commands.<name>` is about to import it; tests and others keep their hook
+if sys.argv[0] == "-m":
     sys.excepthook = end_with_a_sentence

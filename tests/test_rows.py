@@ -345,7 +345,7 @@ def test_a_date_is_rebuilt_when_it_is_complete_and_every_date_for_another_owner(
     def build(at: str, *models: str) -> set[str]:
         before = story.built()
         settings = replace(story.settings, as_of=datetime.fromisoformat(at).replace(tzinfo=UTC))
-        Pipeline(settings).build(*WITHOUT_TESTS, "--select", "cost_days", *models)
+        Pipeline(settings).build(*WITHOUT_TESTS, "--select", "complete_days", "cost_days", *models)
         return {day for (model, day), found in story.built().items() if before[model, day] != found}
 
     incomplete = "select distinct cast(event_date as varchar) from marts.cost_daily where not is_complete"

@@ -10,3 +10,26 @@
     from {{ usage }} as usage
     left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
 {% endmacro %}
+
+{#- CTEs `unpriced` and `rates` of a model that fingerprints dates: by date, a hash of the rates at which the exposure of its unpriced
+    models is counted. `usage` has their attempts, `rate` is a column of int_exposure. -#}
+{% macro rates_by_date(usage, rate) %}
+    unpriced as (
+        select distinct event_date, environment, data_mode, provider, model from {{ usage }} where unpriced_attempts > 0
+    ),
+
+    rates as (
+        select
+            unpriced.event_date,
+            md5(
+                string_agg(
+                    concat_ws('|', environment, data_mode, provider, model, exposure.{{ rate }}),
+                    ','
+                    order by environment, data_mode, provider, model
+                )
+            ) as rates_fingerprint
+        from unpriced
+        left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+        group by unpriced.event_date
+    )
+{% endmacro %}

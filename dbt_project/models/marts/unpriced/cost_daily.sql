@@ -1,21 +1,23 @@
 {{ kept_by_date("cost_days") }}
 -- Every measure by every dimension but the user. The exposure is that of
 -- `unpriced_models`, at the same rates, split by row.
-{%- set optional = [
+{%- set described = ["region", "processing", "service_tier"] %}
+{%- set cell = [
+    "event_date",
+    "environment",
+    "data_mode",
+    "provider",
+    "model",
     "endpoint_tag",
     "prompt_version",
     "feature_tag",
     "tenant_id",
-    "region",
-    "processing",
-    "service_tier",
     "billing_account_id",
-] %}
-{%- set cell = ["event_date", "environment", "data_mode", "provider", "model"] + optional %}
+] + described %}
 {%- set attempts %}
     select
-        * exclude ({{ optional | join(", ") }}),
-        {% for column in optional %} coalesce({{ column }}, '(unattributed)') as {{ column }}, {% endfor %}
+        * exclude ({{ described | join(", ") }}),
+        {% for column in described %} coalesce({{ column }}, '(unattributed)') as {{ column }}, {% endfor %}
         pricing_status = 'priced' as is_priced
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dirty_dates()) }}
@@ -80,9 +82,10 @@ select
     -- dimensions
     {% for column in cell %} measured.{{ column }}, {% endfor %}
     coalesce(owners.owner, '(unattributed)') as owner,
-    days.is_complete,
+    {{ is_complete_day("measured.event_date") }} as is_complete,
     -- quantities
     measured.requests,
+    measured.successful_requests,
     measured.attempts,
     measured.successes,
     measured.errors,
@@ -111,5 +114,4 @@ select
     {% endfor %}
 from measured
 left join exposed using ({{ cell | join(", ") }})
-left join {{ ref("cost_days") }} as days on measured.event_date = days.event_date
 left join {{ ref("stg_endpoint_owners") }} as owners on measured.endpoint_tag = owners.endpoint_tag

@@ -10,15 +10,23 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from demo.world import MODELS
+from orchestration.settings import PROJECT
+
+TEAM = PROJECT / "demo" / "team"
+
 # The number of each question in the project's list -> the file of the cookbook that answers it.
 QUESTIONS = {
     1: "tenants-this-month",
     2: "deploys-before-and-after",
     3: "ten-largest-users",
     4: "requests-above-a-dollar",
+    5: "cache-savings",
     6: "request-cost-percentiles",
     7: "retry-cost-by-endpoint",
+    8: "feature-of-a-tenant-in-staging",
     9: "weekday-pattern",
+    11: "provider-region-account",
     12: "cost-per-thousand-requests",
     13: "changed-since-last-week",
     14: "tenant-cohorts",
@@ -26,26 +34,36 @@ QUESTIONS = {
     16: "model-shares-by-week",
     17: "hours-of-the-day",
     18: "failed-calls",
+    20: "spend-by-team",
     21: "another-model",
+    23: "unpriced-share",
+    25: "chargeback",
 }
 COLUMNS = (
     "source, environment, data_mode, request_id, request_date, event_date, occurred_at, endpoint_tag, prompt_version, feature_tag, "
     "tenant_id, user_id, provider, model, status, error_code, processing, service_tier, is_first_try, is_last_try, pricing_status, "
-    "input_tokens, output_tokens, cached_input_tokens, web_searches, price_tier_from_tokens, cost_usd"
+    "input_tokens, output_tokens, cache_read_tokens, cached_input_tokens, web_searches, price_tier_from_tokens, region, "
+    "billing_account_id, cost_usd, cached_input_cost_usd, cache_write_5m_cost_usd, cache_write_1h_cost_usd"
 )
 ANSWERS: dict[str, Callable[["World"], pd.DataFrame]] = {}
 
 
 @dataclass(frozen=True)
 class World:
-    """Real production calls, one row each, and the last day of which all are expected."""
+    """The fact's rows, those of real production, and the last day of which all are expected."""
 
+    every: pd.DataFrame
     calls: pd.DataFrame
     last_day: date
 
     def last(self, days: int) -> pd.DataFrame:
         """The calls of the last complete days."""
         return self.calls[self.calls.event_date.between(self.last_day - timedelta(days=days - 1), self.last_day)]
+
+    def last_month(self) -> pd.DataFrame:
+        """The calls of the month before the one of the last complete day, or of that one where the day is its last."""
+        end = (self.last_day + timedelta(days=1)).replace(day=1) - timedelta(days=1)
+        return self.calls[self.calls.event_date.between(end.replace(day=1), end)]
 
     @property
     def requests(self) -> pd.DataFrame:
@@ -240,8 +258,7 @@ def failed_calls(world: World) -> pd.DataFrame:
 @answers("another-model")
 def another_model(world: World) -> pd.DataFrame:
     """21. What last month would have cost if one model had been another: at gpt-5-mini's list prices, USD per million tokens."""
-    calls, last = world.calls, world.last_day.replace(day=1) - timedelta(days=1)
-    calls = calls[calls.event_date.between(last.replace(day=1), last)]
+    calls = world.last_month()
     calls = calls[(calls.model == "gpt-5.2") & (calls.pricing_status == "priced")]
     cached = calls.cached_input_tokens.sum()
     usd = (calls.input_tokens.sum() - cached) * 0.25 + cached * 0.025 + calls.output_tokens.sum() * 2
@@ -249,8 +266,84 @@ def another_model(world: World) -> pd.DataFrame:
     return pd.DataFrame({"calls": [len(calls)], "cost_usd": calls.cost_usd.sum(), "other_model_usd": usd / 1_000_000})
 
 
+def owner_of(calls: pd.DataFrame) -> pd.Series:
+    """The team of each call's endpoint, from the file of the demo's company."""
+    owners = pd.read_csv(TEAM / "endpoint_owners.csv").set_index("endpoint_tag").owner
+    return calls.endpoint_tag.map(owners).fillna("(unattributed)").rename("owner")
+
+
+@answers("cache-savings")
+def cache_savings(world: World) -> pd.DataFrame:
+    """5. What caching saved by endpoint, and what cache writes cost on top: by the ratios of the list prices.
+
+    A read costs `cached_rate` where the same tokens would have cost `input_rate`; a write costs 1.25 times that, or twice for an hour.
+    """
+    calls = world.last(28)
+    ratio = calls.model.map({model.name: model.input_rate / model.cached_rate for model in MODELS})
+    premium = calls.cache_write_5m_cost_usd * 0.2 + calls.cache_write_1h_cost_usd * 0.5
+    figures = pd.DataFrame(
+        {
+            "saved_by_reads_usd": (calls.cached_input_cost_usd * (ratio - 1)).where(calls.pricing_status == "priced"),
+            "premium_for_writes_usd": premium.where(calls.pricing_status == "priced"),
+            "cost_usd": calls.cost_usd,
+            "cache_read_tokens": calls.cache_read_tokens,
+        }
+    )
+    table = figures.groupby(calls.endpoint_tag).sum()
+    table = table[table.pop("cache_read_tokens") > 0]
+    return table.assign(saved_usd=table.saved_by_reads_usd - table.premium_for_writes_usd)
+
+
+@answers("feature-of-a-tenant-in-staging")
+def feature_of_a_tenant_in_staging(world: World) -> pd.DataFrame:
+    """8. Feature X for tenant Y in staging, by week."""
+    calls = world.every[(world.every.environment == "staging") & (world.every.data_mode == "real")]
+    calls = calls[(calls.feature_tag == "assistant") & (calls.tenant_id == "acme")]
+    weeks = calls.groupby(monday(calls.event_date).rename("week_from"))
+    return pd.DataFrame({"requests": weeks.is_first_try.sum(), "cost_usd": weeks.cost_usd.sum(min_count=1)})
+
+
+@answers("provider-region-account")
+def provider_region_account(world: World) -> pd.DataFrame:
+    """11. Spend by provider, region and billing account."""
+    calls = world.calls[world.calls.event_date.between(world.last_day.replace(day=1), world.last_day)]
+    accounts = calls.fillna({"region": "(unattributed)"}).groupby(["provider", "region", "billing_account_id"])
+    return pd.DataFrame({"attempts": accounts.size(), "cost_usd": accounts.cost_usd.sum(min_count=1)})
+
+
+@answers("spend-by-team")
+def spend_by_team(world: World) -> pd.DataFrame:
+    """20. Spend by owning team, with what nobody owns."""
+    calls = world.last(28)
+    teams = calls.groupby(owner_of(calls))
+    table = pd.DataFrame({"endpoints": teams.endpoint_tag.nunique(), "cost_usd": teams.cost_usd.sum()})
+    return table.assign(share=table.cost_usd / table.cost_usd.sum())
+
+
+@answers("unpriced-share")
+def unpriced_share(world: World) -> pd.DataFrame:
+    """23. Share of unpriced calls; what they may have cost is an estimate of the product's own."""
+    calls = world.calls.assign(month=world.calls.event_date.map(lambda day: f"{day:%Y-%m}"))
+    with_usage = calls[calls.pricing_status != "no_usage"]
+    months = with_usage.groupby("month")
+    table = pd.DataFrame({"calls_with_usage": months.size(), "cost_usd": months.cost_usd.sum()})
+    table["unpriced"] = with_usage[with_usage.pricing_status == "unpriced"].groupby("month").size()
+    return table.assign(unpriced_share=table.unpriced / table.calls_with_usage)
+
+
+@answers("chargeback")
+def chargeback(world: World) -> pd.DataFrame:
+    """25. A chargeback for a month: tenant by team, summing to the month's total."""
+    calls = world.last_month()
+    parts = calls.groupby(["tenant_id", owner_of(calls)]).cost_usd.sum(min_count=1)
+    parts["(all)", "(all)"] = calls.cost_usd.sum()
+    return parts.to_frame()
+
+
 def world_of(calls: pd.DataFrame, last_day: date) -> World:
     """Real production calls of the fact's rows; dates as dates, so that they compare with those of SQL."""
     for column in ("event_date", "request_date"):
         calls[column] = calls[column].dt.date
-    return World(calls[(calls.environment == "prod") & (calls.data_mode == "real")].reset_index(drop=True), last_day)
+    return World(
+        calls, calls[(calls.environment == "prod") & (calls.data_mode == "real")].reset_index(drop=True), last_day
+    )

@@ -5,6 +5,9 @@ union all
 select 'fct_requests', sum(attempts), sum(cost_usd)
 from marts.fct_requests
 union all
+select 'cost_daily', sum(attempts), sum(cost_usd)
+from marts.cost_daily
+union all
 select 'cost_by_endpoint_daily', sum(attempts), sum(cost_usd)
 from marts.cost_by_endpoint_daily
 union all

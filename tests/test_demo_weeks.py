@@ -112,7 +112,7 @@ def test_a_question_has_the_answer_that_counting_rows_gives(demo, world, number)
     assert len(found) == len(answered) > 0
     assert answered.keys() == counted.keys()
     for column in expected.columns:
-        step = max(_places(row[column]) for row in found)
+        step = min(9, max(_places(row[column]) for row in found))  # floats hold no more of a large sum
         for key, row in counted.items():
             value = answered[key][column]
             assert (value is None) == pd.isna(row[column]), (key, column, value, row[column])

@@ -6,7 +6,7 @@ is about them, prices, owners and arrivals), and figures that are not rounded. T
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 
@@ -26,6 +26,7 @@ QUESTIONS = {
     7: "retry-cost-by-endpoint",
     8: "feature-of-a-tenant-in-staging",
     9: "weekday-pattern",
+    10: "budgets-now",
     11: "provider-region-account",
     12: "cost-per-thousand-requests",
     13: "changed-since-last-week",
@@ -34,26 +35,31 @@ QUESTIONS = {
     16: "model-shares-by-week",
     17: "hours-of-the-day",
     18: "failed-calls",
+    19: "long-context",
     20: "spend-by-team",
     21: "another-model",
+    22: "freshness",
     23: "unpriced-share",
+    24: "batch-against-real-time",
     25: "chargeback",
 }
 COLUMNS = (
     "source, environment, data_mode, request_id, request_date, event_date, occurred_at, endpoint_tag, prompt_version, feature_tag, "
     "tenant_id, user_id, provider, model, status, error_code, processing, service_tier, is_first_try, is_last_try, pricing_status, "
     "input_tokens, output_tokens, cache_read_tokens, cached_input_tokens, web_searches, price_tier_from_tokens, region, "
-    "billing_account_id, cost_usd, cached_input_cost_usd, cache_write_5m_cost_usd, cache_write_1h_cost_usd"
+    "billing_account_id, cost_usd, cached_input_cost_usd, cache_write_5m_cost_usd, cache_write_1h_cost_usd, "
+    "text_output_cost_usd, reasoning_cost_usd, price_variant"
 )
 ANSWERS: dict[str, Callable[["World"], pd.DataFrame]] = {}
 
 
 @dataclass(frozen=True)
 class World:
-    """The fact's rows, those of real production, and the last day of which all are expected."""
+    """The fact's rows, those of real production, the instant of the run, and the last day that was complete then."""
 
     every: pd.DataFrame
     calls: pd.DataFrame
+    as_of: datetime
     last_day: date
 
     def last(self, days: int) -> pd.DataFrame:
@@ -266,6 +272,75 @@ def another_model(world: World) -> pd.DataFrame:
     return pd.DataFrame({"calls": [len(calls)], "cost_usd": calls.cost_usd.sum(), "other_model_usd": usd / 1_000_000})
 
 
+@answers("budgets-now")
+def budgets_now(world: World) -> pd.DataFrame:
+    """10. Where the month will end, by budget: the formula of docs/budgets.md."""
+    rows = []
+    for budget in pd.read_csv(TEAM / "budgets.csv").to_dict("records"):
+        calls = world.every[
+            world.every.environment.isin(budget["environments"].split()) & (world.every.data_mode == "real")
+        ]
+        for column in ("endpoint_tag", "feature_tag", "tenant_id", "user_id", "provider", "model"):
+            if isinstance(budget[column], str):
+                calls = calls[calls[column] == budget[column]]
+        calls = calls.assign(at=calls.occurred_at.dt.tz_localize("UTC").dt.tz_convert(budget["time_zone"]))
+        now = pd.Timestamp(world.as_of).tz_convert(budget["time_zone"])
+        day = now.normalize()
+        first = day.replace(day=1) if budget["period"] == "month" else day - pd.Timedelta(days=day.weekday())
+        end = first + (pd.offsets.MonthBegin() if budget["period"] == "month" else pd.DateOffset(days=7))
+        spent = calls[(calls["at"] >= first) & (calls["at"] < now)].cost_usd.sum()
+        quarters = pd.date_range(first, end, freq="15min", inclusive="left")
+        usual = _usual_by_quarter(
+            calls[(calls["at"] >= first - pd.DateOffset(days=28)) & (calls["at"] < first)], first, quarters
+        )
+        so_far, whole = usual[quarters < now].sum(), usual.sum()
+        projection = spent + (whole - so_far) * (spent + 0.1 * whole) / (so_far + 0.1 * whole)
+        rows.append({"budget_id": budget["budget_id"], "spent_usd": spent, "projection_usd": projection})
+    return pd.DataFrame(rows).set_index("budget_id")
+
+
+def _usual_by_quarter(past: pd.DataFrame, first: pd.Timestamp, quarters: pd.DatetimeIndex) -> pd.Series:
+    """What is usual in each quarter-hour: the median of its weekday by the share of its hour, and a tenth of the mean spread evenly."""
+    days = pd.Series(0.0, pd.date_range(first - pd.DateOffset(days=28), first, inclusive="left"))
+    days = days.add(past.groupby(past["at"].dt.normalize()).cost_usd.sum(), fill_value=0)
+    weekdays = days.groupby(days.index.day_of_week).median()
+    hours = past.groupby(past["at"].dt.hour).cost_usd.sum() / past.cost_usd.sum()
+    of_hour = pd.Series(quarters.day_of_week).map(weekdays) * pd.Series(quarters.hour).map(hours).fillna(0) / 4
+    return 0.9 * of_hour + 0.1 * weekdays.mean() / 96
+
+
+@answers("long-context")
+def long_context(world: World) -> pd.DataFrame:
+    """19. What long-context prices cost beyond the standard rate: twice the input, half as much again for the output."""
+    calls = world.calls[world.calls.price_tier_from_tokens > 0]
+    output = calls.text_output_cost_usd + calls.reasoning_cost_usd
+    premium = (calls.cost_usd - output) * (1 - 1 / 2) + output * (1 - 1 / 1.5)
+    return premium.groupby([calls.provider, calls.model, calls.endpoint_tag]).sum().rename("premium_usd").to_frame()
+
+
+@answers("freshness")
+def freshness(world: World) -> pd.DataFrame:
+    """22. Is the data fresh, by source, and what is still on its way."""
+    calls = world.every[
+        (world.every.data_mode == "real") & (world.every.occurred_at <= world.as_of.replace(tzinfo=None))
+    ]
+    last = calls.groupby(["source", "environment"]).occurred_at.max().rename("last_event_at").reset_index()
+    since = (world.as_of.replace(tzinfo=None) - last.last_event_at).dt.total_seconds() / 3600
+    return last.assign(hours_since_last_event=since).set_index(["source", "environment", "last_event_at"])
+
+
+@answers("batch-against-real-time")
+def batch_against_real_time(world: World) -> pd.DataFrame:
+    """24. Batch against real time: calls, cost, what batch saved. A batch price is half; where none is known, it saved nothing."""
+    calls = world.last(28)
+    processed = (calls.processing == "batch").map({True: "batch", False: "real time"}).rename("processed")
+    saved = calls.cost_usd.where(calls.price_variant.fillna("").str.contains("processing=batch"), 0)
+    table = pd.DataFrame(
+        {"calls": calls.groupby(processed).size(), "cost_usd": calls.groupby(processed).cost_usd.sum()}
+    )
+    return table.assign(batch_saved_usd=saved.where(calls.pricing_status == "priced").groupby(processed).sum())
+
+
 def owner_of(calls: pd.DataFrame) -> pd.Series:
     """The team of each call's endpoint, from the file of the demo's company."""
     owners = pd.read_csv(TEAM / "endpoint_owners.csv").set_index("endpoint_tag").owner
@@ -340,10 +415,9 @@ def chargeback(world: World) -> pd.DataFrame:
     return parts.to_frame()
 
 
-def world_of(calls: pd.DataFrame, last_day: date) -> World:
-    """Real production calls of the fact's rows; dates as dates, so that they compare with those of SQL."""
+def world_of(every: pd.DataFrame, as_of: datetime) -> World:
+    """The world of the fact's rows; dates as dates, so that they compare with those of SQL. A day is complete six hours after its end."""
     for column in ("event_date", "request_date"):
-        calls[column] = calls[column].dt.date
-    return World(
-        calls, calls[(calls.environment == "prod") & (calls.data_mode == "real")].reset_index(drop=True), last_day
-    )
+        every[column] = every[column].dt.date
+    calls = every[(every.environment == "prod") & (every.data_mode == "real")].reset_index(drop=True)
+    return World(every, calls, as_of, (as_of - timedelta(hours=6)).date() - timedelta(days=1))

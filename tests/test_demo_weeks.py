@@ -1,7 +1,6 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
-from datetime import date
 from decimal import Decimal
 
 import duckdb
@@ -11,9 +10,8 @@ import pytest
 from demo.__main__ import main
 from docs.cookbook.render import question_and_sql, questions
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
-from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
+from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, pipeline_at
 
-LAST_DAY = date(2026, 11, 22)
 COOKBOOK = {path.stem.partition("-")[2]: path for path in questions()}
 
 
@@ -28,7 +26,7 @@ def demo(tmp_path_factory) -> Pipeline:
 @pytest.fixture(scope="module")
 def world(demo) -> World:
     with client(demo) as marts:
-        return world_of(marts.execute(f"select {COLUMNS} from marts.fct_attempts").df(), LAST_DAY)
+        return world_of(marts.execute(f"select {COLUMNS} from marts.fct_attempts").df(), AS_OF)
 
 
 def client(demo: Pipeline) -> duckdb.DuckDBPyConnection:

@@ -86,6 +86,8 @@ FIRST_FILE = [
     event("billed-to-another", attempt=1, billingAccountId="org-acme"),
     event("billed-to-another", attempt=1, billingAccountId="org-other"),
     event("unknown-elsewhere", provider="selfhosted", model="acme-internal-7b", outputTokens=9_000, region="eu"),
+    event("in-a-batch", processing="batch"),
+    event("long-input", inputTokens=300_000),
     event("unpriced-retry", attempt=1, status="error", model="acme-internal-9b", endpointTag="retry.unpriced"),
     event("unpriced-retry", "2026-11-20T10:00:05Z", attempt=2, endpointTag="retry.unpriced"),
     event("unpriced-estimate", model="acme-internal-9b", usageSource="estimate", endpointTag="retry.none"),
@@ -327,6 +329,23 @@ def test_what_caching_saved_is_counted_at_the_uncached_rate(story, usd):
     reads = 2 * usd(12_304, per_million="0.3") + usd(900, per_million="0.3")
     for mart in ("cost_daily", "fct_attempts"):
         assert story.ask(f"select {sums} from {mart}") == [(reads, saved, usd(100, per_million="0.75"))]
+
+
+def test_what_a_batch_saved_and_a_long_input_cost_is_counted_at_the_other_rate(story, usd):
+    """A batch takes half of $3 and $15 per million, an input above 200,000 tokens $6 and $22.50; most calls took neither."""
+    long = usd(300_000, per_million=6) + usd(200, per_million="22.5")
+    short = usd(300_000, per_million=3) + usd(200, per_million=15)
+    paid = "select sum(cost_usd) from fct_attempts where request_id = ?"
+    assert story.ask(paid, "in-a-batch") == [(PLAIN_COST / 2,)]
+    assert story.ask(paid, "long-input") == [(long,)]
+    sums = "sum(batch_savings_usd), sum(long_input_premium_usd)"
+    assert story.ask(f"select {sums} from cost_daily") == [(PLAIN_COST / 2, long - short)]
+    assert story.ask(f"select {sums} from cost_daily where processing = 'batch'") == [(PLAIN_COST / 2, 0)]
+    unpriced = "batch_savings_usd is null and long_input_premium_usd is null"
+    assert story.ask(f"select distinct cost_usd is null, {unpriced} from cost_daily order by 1") == [
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_the_exposure_of_a_model_is_split_among_the_rows_of_its_calls(story, usd):

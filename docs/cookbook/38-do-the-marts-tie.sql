@@ -25,6 +25,3 @@ from marts.cost_by_model_daily
 union all
 select 'cost_by_feature_daily', sum(attempts), sum(cost_usd)
 from marts.cost_by_feature_daily
-union all
-select 'cost_daily', sum(attempts), sum(cost_usd)
-from marts.cost_daily

@@ -23,6 +23,7 @@ FILES = (
     "dbt_project/macros/core/token_kinds.sql",
     "dbt_project/models/staging/sources.yml",
     "dbt_project/models/intermediate/prices/int_priced_attempts.yml",
+    "dbt_project/models/intermediate/attribution/int_other_rates.yml",
     "dbt_project/models/marts/attribution/fct_attempts.yml",
     "dbt_project/models/marts/prices/price_book.yml",
     "dbt_project/models/marts/unpriced/cost_daily.yml",

@@ -54,7 +54,10 @@ class PriceBook:
 
 
 def seen_price_keys(settings: Settings) -> list[PriceKey]:
-    """The distinct price keys of all loads, sorted; loads that a compaction repeats are read there."""
+    """The distinct price keys of all loads, sorted; loads that a compaction repeats are read there.
+
+    With a key of a batch comes the same in real time, which tells what the batch saved.
+    """
     manifests = [str(path) for path in sorted((settings.raw / "_loads").glob("*.parquet"))]
     if not manifests:
         return []
@@ -73,6 +76,7 @@ def seen_price_keys(settings: Settings) -> list[PriceKey]:
         )
         columns = [column[0] for column in keys.description]
         found = {PriceKey(**dict(zip(columns, row, strict=True))) for row in keys.fetchall()}
+    found |= {key._replace(processing=None) for key in found if key.processing == "batch"}
     return sorted(found, key=_with_nulls_first)
 
 

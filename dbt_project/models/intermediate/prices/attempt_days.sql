@@ -59,9 +59,19 @@ with
         where attempt_date <> event_date
     ),
 
+    -- what calls of a batch are compared with counts as seen
+    keys_priced as (
+        select *
+        from keys_seen
+        union
+        select * replace (cast(null as string) as processing)
+        from keys_seen
+        where processing = 'batch'
+    ),
+
     prices_by_day as (
         select
-            keys_seen.event_date,
+            keys_priced.event_date,
             md5(
                 string_agg(
                     -- a price that begins or ends within the day: the instant counts,
@@ -70,20 +80,20 @@ with
                         '|',
                         prices.price_row_key,
                         prices.price_book_version,
-                        greatest(prices.valid_from, keys_seen.event_date),
-                        least(prices.valid_to, keys_seen.event_date + 1)
+                        greatest(prices.valid_from, keys_priced.event_date),
+                        least(prices.valid_to, keys_priced.event_date + 1)
                     ),
                     ','
                     order by prices.price_row_key, prices.valid_from
                 )
             ) as price_fingerprint
-        from keys_seen
+        from keys_priced
         inner join
             prices
-            on {{ same_price_key("keys_seen", "prices") }}
-            and coalesce(prices.valid_from < keys_seen.event_date + 1, true)
-            and coalesce(prices.valid_to > keys_seen.event_date, true)
-        group by keys_seen.event_date
+            on {{ same_price_key("keys_priced", "prices") }}
+            and coalesce(prices.valid_from < keys_priced.event_date + 1, true)
+            and coalesce(prices.valid_to > keys_priced.event_date, true)
+        group by keys_priced.event_date
     )
 
 select

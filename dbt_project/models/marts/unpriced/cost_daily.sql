@@ -26,6 +26,8 @@
 with
     attempts as ({{ attempts }}),
 
+    other_rates as (select * from {{ ref("int_other_rates") }} where {{ in_dates("event_date", dirty_dates()) }}),
+
     measured as (
         select
             {{ cell | join(", ") }},
@@ -41,8 +43,18 @@ with
                 cast(sum(case when is_priced then {{ column }} end) as decimal(38, 12)) as {{ column }},
             {%- endfor %}
             cast(sum(cache_savings_usd) as decimal(38, 12)) as cache_savings_usd,
-            cast(sum(cache_write_premium_usd) as decimal(38, 12)) as cache_write_premium_usd
+            cast(sum(cache_write_premium_usd) as decimal(38, 12)) as cache_write_premium_usd,
+            -- 0 for calls that paid the usual rate, unknown where the other one is
+            cast(
+                sum(case when is_priced and processing <> 'batch' then 0 else batch_savings_usd end) as decimal(38, 12)
+            ) as batch_savings_usd,
+            cast(
+                sum(
+                    case when is_priced and price_tier_from_tokens = 0 then 0 else long_input_premium_usd end
+                ) as decimal(38, 12)
+            ) as long_input_premium_usd
         from attempts
+        left join other_rates using (event_date, source, environment, data_mode, attempt_key)
         group by {{ cell | join(", ") }}
     ),
 
@@ -107,6 +119,8 @@ select
     measured.reported_cost_usd,
     measured.cache_savings_usd,
     measured.cache_write_premium_usd,
+    measured.batch_savings_usd,
+    measured.long_input_premium_usd,
     {% for suffix in quantiles %}
         case
             when measured.unpriced_attempts = 0 then cast(0 as decimal(38, 12)) else exposed.exposure_usd{{ suffix }}

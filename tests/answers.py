@@ -50,6 +50,7 @@ COLUMNS = (
     "billing_account_id, cost_usd, cached_input_cost_usd, cache_write_5m_cost_usd, cache_write_1h_cost_usd, "
     "text_output_cost_usd, reasoning_cost_usd, price_variant"
 )
+UNKNOWN = -1.0  # the cost of calls of which none has a price, until it becomes NULL
 ANSWERS: dict[str, Callable[["World"], pd.DataFrame]] = {}
 
 
@@ -65,6 +66,10 @@ class World:
     def last(self, days: int) -> pd.DataFrame:
         """The calls of the last complete days."""
         return self.calls[self.calls.event_date.between(self.last_day - timedelta(days=days - 1), self.last_day)]
+
+    def are_over(self, mondays: pd.Index) -> list[bool]:
+        """Whether the weeks that begin then have ended."""
+        return [monday + timedelta(days=6) <= self.last_day for monday in mondays]
 
     def last_month(self) -> pd.DataFrame:
         """The calls of the month before the one of the last complete day, or of that one where the day is its last."""
@@ -94,6 +99,11 @@ def answers(name: str) -> Callable:
         return function
 
     return register
+
+
+def unpriced(calls: pd.DataFrame) -> pd.Series:
+    """1 for each call without a price: of a sum that leaves it out, this is counted next to it."""
+    return (calls.pricing_status == "unpriced").astype(int)
 
 
 def monday(dates: pd.Series) -> pd.Series:
@@ -201,8 +211,8 @@ def changed_since_last_week(world: World) -> pd.DataFrame:
     sides = {}
     for name, day in (("cost_usd", world.last_day), ("cost_before_usd", world.last_day - timedelta(days=7))):
         calls = world.calls[world.calls.event_date == day]
-        sides[name] = calls.groupby(["endpoint_tag", "model"]).cost_usd.sum()
-    table = pd.DataFrame(sides).fillna(0)
+        sides[name] = calls.groupby(["endpoint_tag", "model"]).cost_usd.sum(min_count=1).fillna(UNKNOWN)
+    table = pd.DataFrame(sides).fillna(0).replace(UNKNOWN, float("nan"))  # 0 where there were no calls
     return table.assign(change_usd=table.cost_usd - table.cost_before_usd)
 
 
@@ -227,7 +237,8 @@ def new_users_by_week(world: World) -> pd.DataFrame:
     first = calls[calls.week == calls.week_from].groupby("week_from")
     users = calls.drop_duplicates(["tenant_id", "user_id"]).groupby("week_from").size()
     costs = calls.groupby("week_from").cost_usd.sum()
-    return pd.DataFrame({"new_users": users, "first_week_usd": first.cost_usd.sum(), "cost_usd": costs})
+    table = pd.DataFrame({"new_users": users, "first_week_usd": first.cost_usd.sum(), "cost_usd": costs})
+    return table.assign(is_over=world.are_over(table.index))
 
 
 @answers("model-shares-by-week")
@@ -239,6 +250,7 @@ def model_shares_by_week(world: World) -> pd.DataFrame:
     weeks = table.groupby("week_from")
     table["share_of_cost"] = table.cost_usd / weeks.cost_usd.transform("sum")
     table["share_of_requests"] = table.requests / weeks.requests.transform("sum")
+    table["is_over"] = world.are_over(table.index.get_level_values("week_from"))
     return table.drop(columns="requests")
 
 
@@ -326,7 +338,24 @@ def freshness(world: World) -> pd.DataFrame:
     ]
     last = calls.groupby(["source", "environment"]).occurred_at.max().rename("last_event_at").reset_index()
     since = (world.as_of.replace(tzinfo=None) - last.last_event_at).dt.total_seconds() / 3600
-    return last.assign(hours_since_last_event=since).set_index(["source", "environment", "last_event_at"])
+    usual = [_usual_calls(calls, world.as_of, *sender) for sender in zip(last.source, last.environment, strict=True)]
+    table = pd.concat([last.assign(hours_since_last_event=since), pd.DataFrame(usual)], axis="columns")
+    return table.set_index(["source", "environment", "last_event_at"])
+
+
+def _usual_calls(calls: pd.DataFrame, as_of: datetime, source: str, environment: str) -> dict[str, float]:
+    """Counted in the whole weeks before the last call, at most four: calls in an hour, and in the hours since, which may yet arrive.
+
+    The demo's files cover a day each, and a day is allowed six hours more: after 30 hours what is not there is missing.
+    """
+    hours = calls[(calls.source == source) & (calls.environment == environment)].occurred_at.dt.floor("h")
+    last, week = hours.max(), pd.Timedelta(weeks=1)
+    weeks = min((last + pd.Timedelta(hours=1) - hours.min()) // week, 4)
+    usual = hours[hours > last - weeks * week]
+    since = pd.date_range(last, pd.Timestamp(as_of).tz_localize(None), freq="h", inclusive="neither")
+    assert len(since) < 30, "nothing is missing yet"
+    expected = sum(usual.isin([hour - number * week for number in range(1, weeks + 1)]).sum() for hour in since) / weeks
+    return {"usual_calls_per_hour": len(usual) / weeks / 168, "calls_on_their_way": expected, "missing_calls": 0}
 
 
 @answers("batch-against-real-time")
@@ -375,7 +404,8 @@ def feature_of_a_tenant_in_staging(world: World) -> pd.DataFrame:
     calls = world.every[(world.every.environment == "staging") & (world.every.data_mode == "real")]
     calls = calls[(calls.feature_tag == "assistant") & (calls.tenant_id == "acme")]
     weeks = calls.groupby(monday(calls.event_date).rename("week_from"))
-    return pd.DataFrame({"requests": weeks.is_first_try.sum(), "cost_usd": weeks.cost_usd.sum(min_count=1)})
+    table = pd.DataFrame({"requests": weeks.is_first_try.sum(), "cost_usd": weeks.cost_usd.sum(min_count=1)})
+    return table.assign(is_over=world.are_over(table.index))
 
 
 @answers("provider-region-account")
@@ -402,7 +432,8 @@ def unpriced_share(world: World) -> pd.DataFrame:
     with_usage = calls[calls.pricing_status != "no_usage"]
     months = with_usage.groupby("month")
     table = pd.DataFrame({"calls_with_usage": months.size(), "cost_usd": months.cost_usd.sum()})
-    table["unpriced"] = with_usage[with_usage.pricing_status == "unpriced"].groupby("month").size()
+    table["unpriced"] = unpriced(with_usage).groupby(with_usage.month).sum()
+    table["complete_days"] = calls[calls.event_date <= world.last_day].groupby("month").event_date.nunique()
     return table.assign(unpriced_share=table.unpriced / table.calls_with_usage)
 
 

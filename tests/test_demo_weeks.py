@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from demo.__main__ import main
+from demo.world import MODELS
 from docs.cookbook.render import question_and_sql, questions
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, pipeline_at
@@ -95,6 +96,12 @@ def test_the_incidents_know_their_alerts(demo):
     assert all(row[1:] == (True, 1) for row in rows)
 
 
+def test_every_question_of_the_list_has_an_answer():
+    """Analysts ask 25 in their first week: each is a file of the cookbook, and counted here."""
+    assert sorted(QUESTIONS) == list(range(1, 26))
+    assert {*QUESTIONS.values()} == {*ANSWERS} <= {*COOKBOOK}
+
+
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
 def test_a_question_has_the_answer_that_counting_rows_gives(demo, world, number):
     """As many rows, of the same names, with every figure that the count has: off by what rounding takes at most."""
@@ -120,6 +127,24 @@ def test_a_question_has_the_answer_that_counting_rows_gives(demo, world, number)
                 value,
                 row[column],
             )
+
+
+def test_what_unpriced_calls_cost_lies_within_the_exposure(demo, world):
+    """Month by month: the simulator knows the rates of the models that no price book has."""
+    calls = world.calls[world.calls.pricing_status == "unpriced"]
+    rates = {model.name: model for model in MODELS}
+    costs = [
+        row.cached_input_tokens * rates[row.model].cached_rate
+        + (row.input_tokens - row.cached_input_tokens) * rates[row.model].input_rate
+        + row.output_tokens * rates[row.model].output_rate
+        for row in calls.itertuples()
+    ]
+    true = pd.Series(costs, calls.index).groupby(calls.event_date.map(lambda day: f"{day:%Y-%m}")).sum() / 1_000_000
+    with client(demo) as marts:
+        answer = marts.execute(question_and_sql(COOKBOOK["unpriced-share"])[1]).df().set_index("month")
+    assert list(answer.index) == list(true.index)
+    assert (answer.exposure_low_usd <= true).all()
+    assert (true <= answer.exposure_high_usd).all()
 
 
 def _places(value: Decimal | float | int | None) -> int:

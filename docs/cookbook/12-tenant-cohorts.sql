@@ -12,7 +12,8 @@ select
     date_diff('month', joined, event_date) as months_later,
     count(distinct tenant_id) as tenants,
     count(distinct event_date) as days,
-    round(sum(cost_usd), 2) as cost_usd
+    round(sum(cost_usd), 2) as cost_usd,
+    sum(unpriced_attempts) as unpriced
 from marts.cost_by_tenant_daily
 inner join tenants using (tenant_id)
 where environment = 'prod' and data_mode = 'real'

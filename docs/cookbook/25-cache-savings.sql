@@ -7,7 +7,8 @@ select
     round(sum(cache_savings_usd), 2) as saved_by_reads_usd,
     round(sum(cache_write_premium_usd), 2) as premium_for_writes_usd,
     round(sum(cache_savings_usd) - sum(cache_write_premium_usd), 2) as saved_usd,
-    round(sum(cost_usd), 2) as cost_usd
+    round(sum(cost_usd), 2) as cost_usd,
+    sum(unpriced_attempts) as unpriced
 from marts.cost_daily, last_day
 where event_date between day - 27 and day and environment = 'prod' and data_mode = 'real'
 group by endpoint_tag

@@ -1,6 +1,7 @@
 -- What share of the calls had no price, month by month, and what may they have cost?
 select
     strftime(event_date, '%Y-%m') as month,
+    count(distinct event_date) filter (where is_complete) as complete_days,
     sum(attempts) - sum(no_usage_attempts) as calls_with_usage,
     sum(unpriced_attempts) as unpriced,
     round(cast(unpriced as double) / calls_with_usage, 4) as unpriced_share,

@@ -1,4 +1,4 @@
--- What does each tenant owe each team for last month? The parts sum to the last row, the total of the month.
+-- What did each team spend for each tenant last month, with the total of the month in the last row?
 with
     last_month as (
         select date_trunc('month', max(event_date) + 1) - interval 1 day as last_day

@@ -31,6 +31,8 @@ RENAMED_FIELDS: dict[str, dict[str, str]] = {
         "minutes_to_acknowledge": "minutes_to_assign",
     },
 }
+# Files that models read as they are when they are asked: without a line at first, or a model would have been built without them.
+READ_BY_VIEWS = ("budget_announcements/log.jsonl", "outbox/messages.jsonl", "outbox/finished.jsonl")
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 
@@ -43,6 +45,14 @@ def one_writer(folder: Path) -> Iterator[Callable[[Iterable[Line]], None]]:
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder / "_lock", WRITER_WAIT_SECONDS):
         yield lambda lines: _append(log_file(folder), lines)
+
+
+def make_logs(ledger: Path) -> None:
+    """Makes the files that models read and nobody has written yet, empty."""
+    for name in READ_BY_VIEWS:
+        path = ledger / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
 
 
 def log_file(folder: Path) -> Path:

@@ -11,6 +11,7 @@ import duckdb
 from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import BUILD, run_dbt
 from orchestration.landing import SOURCES, load_new_files
+from orchestration.ledger import make_logs
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment
@@ -50,6 +51,7 @@ class Pipeline:
         for source in SOURCES:
             load_new_files(self.settings, source)
         update_price_book(self.settings)
+        make_logs(self.settings.ledger)
         run_dbt(self.settings, *BUILD, "--quiet", *arguments)
         keep(self.settings)
 

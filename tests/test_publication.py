@@ -16,14 +16,17 @@ import duckdb
 import pandas as pd
 import pytest
 
+from orchestration.budgets.announcements import announcements_folder
 from orchestration.dbt import run_dbt
+from orchestration.ledger import one_writer
+from orchestration.notifications import Event, enqueue
 from orchestration.publishing import catalog
 from orchestration.publishing.changes import Changes, changes
 from orchestration.publishing.exports import BYTE_ORDER_MARK, CSV_MACROS, DAILY_MARTS, TABLES, write_exports
 from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT
 from orchestration.warehouse import open_marts
-from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import AS_OF, COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 COST_MARTS = tuple(mart for mart in DAILY_MARTS if mart.startswith("cost_by_"))
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
@@ -472,3 +475,35 @@ def test_a_description_that_changed_is_published(healed, monkeypatch, tmp_path):
         ("One row per tenant, in other words.",)
     ]
     assert published(healed)["signature"] == before["signature"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tokentrail.duckdb", "marts.json", "exports/manifest.json", "exports/cost_by_tenant_daily/month=2026-10.csv"],
+)
+def test_a_file_that_was_deleted_is_published_again(healed, name):
+    file = healed.settings.published / name
+    kept = duckdb.sql(f"from read_csv('{file}', all_varchar = true)").fetchall() if file.suffix == ".csv" else None
+    file.unlink()
+    assert publish(healed.settings).written
+    assert file.exists()
+    if kept:
+        assert duckdb.sql(f"from read_csv('{file}', all_varchar = true)").fetchall() == kept
+    assert not publish(healed.settings).written
+
+
+def test_what_a_run_announced_and_queued_is_in_the_marts_that_it_publishes(healed):
+    line = {
+        "kind": "news",
+        "announcement_id": "a-1",
+        "budget_id": "b",
+        "to_state": "warning",
+        "known_at": "2026-11-23T12:00:00",
+    }
+    with one_writer(announcements_folder(healed.settings)) as append:
+        append([line, {"kind": "watched", "budget_id": "b", "known_at": "2026-11-23T12:00:00"}])
+    told = Event("run/1", "run/daily", "run", "warning", "It failed", "why", "", AS_OF, ("oncall",))
+    enqueue(healed.settings, [told])
+    assert publish(healed.settings).written
+    assert healed.ask("select announcement_id, to_state from budget_announcements") == [("a-1", "warning")]
+    assert healed.ask("select event_key, status from notification_outbox") == [("run/1", "waiting")]

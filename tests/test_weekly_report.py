@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -15,15 +15,17 @@ import pytest
 
 from orchestration.ledger import RENAMED_FIELDS, log_file
 from orchestration.notifications import read_outbox
+from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.warehouse import open_marts
-from orchestration.weekly import WeekError, report, spend_that_does_not_tie, week_start
+from orchestration.weekly import Outcome, WeekError, files_to_publish, spend_that_does_not_tie, week_start
+from orchestration.weekly import report as make_editions
 from orchestration.weekly.changes import changes
 from orchestration.weekly.editions import read_editions, reports_folder
 from orchestration.weekly.figures import iso_week, read_figures
 from orchestration.weekly.render import CHAT_CHARACTERS, EFFECTS
 from orchestration.wording import change, minutes, percent, short_usd, usd
-from tests.weekly_marts import WEEK, Marts, changed, made_up_week, publish, summary
+from tests.weekly_marts import WEEK, Marts, build, changed, made_up_week, summary
 
 MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 LOADS = {"src", "href", "srcset", "data", "poster", "background", "action", "xlink:href", "formaction", "cite"}
@@ -63,6 +65,26 @@ def at(settings: Settings, instant: datetime) -> Settings:
     return replace(settings, as_of=instant)
 
 
+@dataclass(frozen=True)
+class Reported:
+    """What a run reported, and the files that went into its publication."""
+
+    outcome: Outcome
+    files_written: list[str]
+
+    def __getattr__(self, name: str):
+        return getattr(self.outcome, name)
+
+
+def report(settings: Settings, week: str = "") -> Reported:
+    outcome, files = make_editions(settings, week), files_to_publish(settings)
+    if files:
+        with new_publication(settings) as folder:
+            for name, text in files.items():
+                replace_file(folder / "weekly" / name, text)
+    return Reported(outcome, list(files))
+
+
 def files(settings: Settings) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (settings.published / "weekly").iterdir()}
 
@@ -72,7 +94,7 @@ def page_of(settings: Settings, week: str = WEEK) -> str:
 
 
 def reported(settings: Settings, marts: Marts) -> Page:
-    publish(settings.data, marts)
+    build(settings.data, marts)
     report(settings)
     return Page(page_of(settings))
 
@@ -82,7 +104,7 @@ def in_prod(row: dict) -> bool:
 
 
 def test_a_repetition_writes_nothing_and_deleted_files_come_back_as_they_were(settings, marts):
-    publish(settings.data, marts)
+    build(settings.data, marts)
     first = report(settings)
     assert (first.week, first.new_editions) == (WEEK, [f"{WEEK} edition 1"])
     before, ledger = files(settings), log_file(reports_folder(settings)).read_bytes()
@@ -112,7 +134,7 @@ def test_a_run_as_of_an_earlier_instant_reports_nothing(settings, marts):
     reported(settings, marts)
     report(at(settings, MONDAY + timedelta(days=2)))  # finds nothing new, and has reported
     before, messages = files(settings), read_outbox(settings)
-    publish(settings.data, changed(marts, "weekly_summary", in_prod, spend_usd=Decimal(1)))
+    build(settings.data, changed(marts, "weekly_summary", in_prod, spend_usd=Decimal(1)))
     earlier = report(at(settings, MONDAY + timedelta(days=1)))
     assert (earlier.new_editions, earlier.files_written, earlier.queued) == ([], [], Counter())
     assert "weekly_reports in the ledger already has reports as of 2026-11-25" in earlier.sentence
@@ -121,7 +143,7 @@ def test_a_run_as_of_an_earlier_instant_reports_nothing(settings, marts):
 
 
 def test_the_spend_of_a_week_that_was_never_reported_is_not_compared(settings, marts):
-    publish(settings.data, marts)
+    build(settings.data, marts)
     assert spend_that_does_not_tie(settings) == []
 
 
@@ -131,7 +153,7 @@ def test_another_process_draws_the_same_bytes(settings, marts):
     for path in (settings.published / "weekly").iterdir():
         path.unlink()
     code = (
-        "from orchestration.settings import from_environment; from orchestration.weekly import report; "
+        "from orchestration.settings import from_environment; from tests.test_weekly_report import report; "
         "report(from_environment())"
     )
     environment = {
@@ -211,8 +233,8 @@ def test_a_change_is_named_by_what_it_is_about(settings, marts, table, where, va
 def figures(settings, marts, table, where, values) -> list[dict]:
     both = []
     for version in (marts, changed(marts, table, where, **values)):
-        publish(settings.data, version)
-        with open_marts(settings) as connection:
+        build(settings.data, version)
+        with open_marts(settings, settings.warehouse) as connection:
             both.append(read_figures(connection, WEEK))
     return both
 
@@ -223,18 +245,18 @@ def test_what_is_not_printed_makes_no_edition(settings, marts):
     same = changed(same, "weekly_summary", in_prod, change_ratio=0.21574500000001 + 1e-12, narrative="other words")
     ratio = next(row for row in marts["weekly_summary"] if in_prod(row))["change_ratio"]
     same = changed(same, "weekly_summary", in_prod, change_ratio=ratio + 1e-12)
-    publish(settings.data, same)
+    build(settings.data, same)
     assert report(settings).new_editions == []
 
 
 def test_a_kill_between_ledger_and_files_loses_nothing(settings, marts, monkeypatch):
-    publish(settings.data, marts)
+    build(settings.data, marts)
 
     def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("orchestration.weekly.editions.write_files", killed)
+        patch.setattr("orchestration.weekly.editions.enqueue", killed)
         with pytest.raises(KeyboardInterrupt):
             report(settings)
     assert not (settings.published / "weekly").exists()
@@ -391,19 +413,19 @@ def test_only_problems_of_the_last_eight_weeks_are_shown(settings, marts):
         assert (weeks, "an old problem" in grid) == (weeks, shown)
 
 
-def test_nothing_published_or_no_complete_week_is_not_a_failure(settings, marts):
+def test_nothing_built_or_no_complete_week_is_not_a_failure(settings, marts):
     assert report(settings).sentence == "Nothing to report yet: no ISO week with real usage is complete."
-    publish(settings.data, changed(marts, "weekly_summary", lambda _: True, is_complete=False))
+    build(settings.data, changed(marts, "weekly_summary", lambda _: True, is_complete=False))
     assert report(settings).week is None
-    publish(settings.data, changed(marts, "weekly_summary", lambda _: True, data_mode="test"))
+    build(settings.data, changed(marts, "weekly_summary", lambda _: True, data_mode="test"))
     assert report(settings).week is None
     assert not (settings.published / "weekly").exists()
     assert spend_that_does_not_tie(settings) == []
 
 
-def test_marts_that_were_published_before_there_were_weeks_are_not_a_failure(settings, marts, monkeypatch):
+def test_marts_that_were_built_before_there_were_weeks_are_not_a_failure(settings, marts, monkeypatch):
     monkeypatch.setattr("tests.weekly_marts.COLUMNS", {"cost_by_endpoint_daily": "event_date date"})
-    publish(settings.data, {})
+    build(settings.data, {})
     assert report(settings).week is None
 
 
@@ -423,15 +445,15 @@ def test_marts_that_were_published_before_there_were_weeks_are_not_a_failure(set
 )  # fmt: skip
 def test_a_week_that_cannot_be_reported_is_a_sentence(settings, marts, week, sentence):
     running = summary(week_start("2026-W48"), "prod", "3.5", is_complete=False, days_with_usage=1)
-    publish(settings.data, marts | {"weekly_summary": [*marts["weekly_summary"], running]})
+    build(settings.data, marts | {"weekly_summary": [*marts["weekly_summary"], running]})
     with pytest.raises(WeekError) as error:
         report(settings, week)
     assert str(error.value) == sentence
     assert report(settings).week == WEEK  # the running one is not looked at
 
 
-def test_a_named_week_before_anything_is_published_is_a_sentence(settings):
-    with pytest.raises(WeekError, match=r"nothing is published yet: `make run` says why\.$"):
+def test_a_named_week_before_anything_is_built_is_a_sentence(settings):
+    with pytest.raises(WeekError, match=r"nothing is built yet: `make run` says why\.$"):
         report(settings, WEEK)
 
 
@@ -441,7 +463,7 @@ def test_a_named_week_before_anything_is_published_is_a_sentence(settings):
     ("2026-W40", "28 September to 4 October 2026"),
 ])  # fmt: skip
 def test_weeks_across_the_end_of_a_year(settings, week, dates):
-    publish(settings.data, made_up_week(week))
+    build(settings.data, made_up_week(week))
     report(at(settings, datetime(2027, 1, 11, 6, tzinfo=UTC)))
     html = page_of(settings, week)
     assert f"<h1>{dates}</h1>" in html
@@ -454,15 +476,15 @@ def test_weeks_across_the_end_of_a_year(settings, week, dates):
 
 def test_an_older_week_is_corrected_when_its_figures_change_and_no_other_is_made_up(settings):
     before, this = made_up_week("2026-W46"), made_up_week()
-    publish(settings.data, before)
+    build(settings.data, before)
     report(at(settings, MONDAY - timedelta(weeks=1)))
     both = {name: before[name] + [row for row in this[name] if row.get("iso_week") == WEEK] for name in before}
-    publish(settings.data, both)
+    build(settings.data, both)
     assert report(settings).new_editions == [f"{WEEK} edition 1"]
     late = changed(
         both, "weekly_summary", lambda row: row["iso_week"] == "2026-W46" and row["environment"] == "prod", alerts=12
     )
-    publish(settings.data, late)
+    build(settings.data, late)
     assert report(settings).new_editions == ["2026-W46 edition 2"]
     assert report(settings, "2026-W44").new_editions == ["2026-W44 edition 1"]  # asked for by name
     assert report(settings).new_editions == []
@@ -498,7 +520,7 @@ def test_a_calm_week_is_an_info(settings, marts):
 def test_a_report_that_the_daily_marts_do_not_add_up_to_is_named(settings, marts):
     reported(settings, marts)
     assert spend_that_does_not_tie(settings) == []
-    publish(
+    build(
         settings.data,
         changed(marts, "cost_by_endpoint_daily", lambda row: row["environment"] == "dev", cost_usd=Decimal(61)),
     )
@@ -515,8 +537,8 @@ def test_an_edition_of_an_older_release_without_a_column_is_still_rendered(setti
         del row["escalation_channel"]
     del line["figures"]["environments"][0]["summary"]["problem_cost_usd"]
     log.write_text(json.dumps(line) + "\n")
-    settings.published_marts.unlink()
-    assert [path.suffix for path in report(settings).files_written] == [".html"]
+    settings.warehouse.unlink()
+    assert report(settings).files_written == [f"{WEEK}.html"]
     assert "Cost of problems, prod unknown" in Page(page_of(settings))
 
 

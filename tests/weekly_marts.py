@@ -1,4 +1,4 @@
-"""Published marts of a made-up company in one ISO week: three environments, eight problems, three incidents, twelve findings.
+"""Marts of a made-up company in one ISO week: three environments, eight problems, three incidents, twelve findings.
 
 The tables have the columns of the weekly marts that the report reads. A test changes rows before it writes them.
 """
@@ -55,21 +55,18 @@ COLUMNS = {
 EFFECTS = ("volume_usd", "mix_usd", "retry_usd", "token_usd", "price_usd")
 
 
-def publish(root: Path, marts: Marts) -> Path:
-    """Write published/tokentrail.duckdb anew, as a publication replaces it."""
-    path = root / "published" / "tokentrail.duckdb"
-    path.parent.mkdir(parents=True, exist_ok=True)
+def build(root: Path, marts: Marts) -> Path:
+    """Write the marts into a new warehouse."""
+    path = root / "warehouse.duckdb"
     path.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as published")
-        connection.execute("use published")
-        connection.execute("create schema published.marts")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts")
         for table, columns in COLUMNS.items():
-            connection.execute(f"create table published.marts.{table} ({columns})")
+            connection.execute(f"create table marts.{table} ({columns})")
             for row in marts.get(table, []):
                 names = ", ".join(row)
                 connection.execute(
-                    f"insert into published.marts.{table} ({names}) values ({', '.join('?' * len(row))})",
+                    f"insert into marts.{table} ({names}) values ({', '.join('?' * len(row))})",
                     [*row.values()],
                 )
     return path

@@ -1,9 +1,8 @@
-"""Notifications: the outbox goes out at the end of a run, and a failed run is reported at once."""
+"""Notifications: the outbox goes out before the marts are published, which list it; a failed run is reported at once."""
 
 import dagster as dg
 
 from orchestration.budgets.announcements import announce, why_nothing_is_announced
-from orchestration.defs.publish import published_marts
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
 from orchestration.notifications.failed_runs import record, tell_on_call
@@ -43,7 +42,7 @@ def source_silences_ledger(settings: dg.ResourceParam[Settings]) -> dg.Materiali
     group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
-    deps=[published_marts, budget_announcements_ledger, source_silences_ledger, weekly_report],
+    deps=[budget_announcements_ledger, source_silences_ledger, weekly_report],
 )
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.metadata import preview
-from orchestration.defs.transform import warehouse_models
+from orchestration.defs.transform import MARTS
+from orchestration.news import READ_BY_READERS, note
 from orchestration.publishing.changes import Changes, changes, contents
 from orchestration.publishing.documentation import publish_dbt_docs
 from orchestration.publishing.exports import read_exports
@@ -18,7 +19,6 @@ from orchestration.wording import UNKNOWN, usd
 
 MARTS_SHOWN = 60  # every mart
 FILES_SHOWN = 100
-MARTS = [key for key, spec in warehouse_models.specs_by_key.items() if spec.tags.get("layer") == "marts"]
 
 
 @contextmanager
@@ -35,11 +35,12 @@ def sentence_for_people() -> Iterator[None]:
     kinds={"duckdb", "csv", "parquet"},
     owners=["team:data-platform"],
     deps=MARTS,
-    op_tags={"dagster/priority": "-1"},  # after the expectations, whose Data Docs go with the marts
+    op_tags={"dagster/priority": "-1"},  # after the expectations and the messages: it has what they found and sent
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
 )
-def published_marts(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """tokentrail.duckdb (schema `marts`), exports and Data Docs, switched as a whole; nothing is written when nothing changed."""
+def published_marts(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """tokentrail.duckdb (schema `marts`), exports, weekly pages and Data Docs, switched as a whole, unless nothing changed."""
+    note(settings, context.run_id, READ_BY_READERS)
     former = settings.published.resolve() if settings.published.exists() else None
     with sentence_for_people():
         publication = publish(settings)

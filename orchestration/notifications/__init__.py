@@ -5,7 +5,17 @@ the rules and what the log (orchestration/ledger.py) adds up to, delivery.py one
 Channels are rows of the team's notification_channels.csv; docs/operate.md explains them to people.
 """
 
-from orchestration.notifications.delivery import Delivery, deliver, undelivered
-from orchestration.notifications.outbox import Event, acknowledge, enqueue, read_outbox
+from orchestration.notifications.delivery import Delivery, deliver, next_due, undelivered
+from orchestration.notifications.outbox import Event, acknowledge, enqueue, read_outbox, write_snapshot
 
-__all__ = ["Delivery", "Event", "acknowledge", "deliver", "enqueue", "read_outbox", "undelivered"]
+__all__ = [
+    "Delivery",
+    "Event",
+    "acknowledge",
+    "deliver",
+    "enqueue",
+    "next_due",
+    "read_outbox",
+    "undelivered",
+    "write_snapshot",
+]

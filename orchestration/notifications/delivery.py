@@ -146,24 +146,22 @@ def _prepare(settings: Settings, channels: Channels) -> dict[str, list[Parcel]]:
 def _escalations(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
     """A critical message that nobody acknowledged in time, or that its channel never took, goes to the next channel, once."""
     for message in list(outbox.messages.values()):
-        channel = channels.get(message.channel)
-        if not (channel and channel.escalate_to and channel.escalate_after_minutes and message.severity == "critical"):
+        escalation = _escalation(message, channels)
+        if escalation is None:
             continue
-        if message.escalates or message.escalated_at or message.acknowledged_at:
-            continue
-        patience = timedelta(minutes=channel.escalate_after_minutes)
+        to, patience = escalation
         is_unheard = message.sent_at and patience <= at - message.sent_at <= STALE_AFTER
         if not is_unheard and message.status != "given_up":
             continue
         why = f"sent to {message.channel} and not acknowledged" if is_unheard else f"not delivered to {message.channel}"
         event_key = f"{message.event_key}/escalated"
-        lacking = why_not_addressable(channel.escalate_to, channels[channel.escalate_to])
+        lacking = why_not_addressable(to, channels[to])
         yield new_message_line(
             replace(
                 message,
-                message_id=message_id(event_key, channel.escalate_to),
+                message_id=message_id(event_key, to),
                 event_key=event_key,
-                channel=channel.escalate_to,
+                channel=to,
                 title=f"escalated: {message.title}",
                 body=f"{message.body}\n\nEscalated: {why}.",
                 status="waiting" if lacking else "queued",
@@ -379,6 +377,58 @@ def _failed(parcel: Parcel, at: datetime, outcome: Outcome) -> Step:
 
 def _about(parcel: Parcel, at: datetime) -> Step:
     return {"at": utc_text(at), "message_ids": [message.message_id for message in parcel.messages]}
+
+
+def next_due(settings: Settings, channels: Channels | None = None) -> datetime | None:
+    """When `deliver` next has something to do, if nothing else happens; in the past for what could have been done before."""
+    channels = read_channels(settings.team) if channels is None else channels
+    outbox = load(settings)
+    at = outbox.not_before(settings.as_of)
+    instants = [
+        due
+        for message in outbox.messages.values()
+        for due in (_step_due(message, channels), _escalation_due(message, channels, at))
+        if due
+    ]
+    return min(instants, default=None)
+
+
+def _step_due(message: Message, channels: Channels) -> datetime | None:
+    """When an open message is sent, tried again or closed; None while it waits for an address, as it says itself."""
+    if not message.is_open:
+        return None
+    lacking = why_not_addressable(message.channel, channels.get(message.channel))
+    if lacking:
+        return None if (message.status, message.reason) == ("waiting", lacking) else message.queued_at
+    if message.status == "waiting" or (message.escalates and message.acknowledged_at):
+        return message.queued_at
+    due = message.digest_due_at if message.digest_due_at and not message.digest_id else message.queued_at
+    if not message.tries:
+        return due
+    given_up_at = max(message.queued_at, message.digest_due_at or message.queued_at) + STALE_AFTER
+    return min(message.next_try_at or due, given_up_at)
+
+
+def _escalation_due(message: Message, channels: Channels, at: datetime) -> datetime | None:
+    """When a message is escalated, unless somebody acknowledges it before."""
+    escalation = _escalation(message, channels)
+    if escalation is None:
+        return None
+    if message.status == "given_up":
+        return message.queued_at
+    if message.sent_at is None or at - message.sent_at > STALE_AFTER:
+        return None
+    return message.sent_at + escalation[1]
+
+
+def _escalation(message: Message, channels: Channels) -> tuple[str, timedelta] | None:
+    """To which channel a message goes that nobody acknowledges, and how long after it was sent; None for one that never does."""
+    channel = channels.get(message.channel)
+    if not (channel and channel.escalate_to and channel.escalate_after_minutes and message.severity == "critical"):
+        return None
+    if message.escalates or message.escalated_at or message.acknowledged_at:
+        return None
+    return channel.escalate_to, timedelta(minutes=channel.escalate_after_minutes)
 
 
 def undelivered(settings: Settings) -> list[str]:

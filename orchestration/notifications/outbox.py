@@ -223,7 +223,7 @@ def read_outbox(settings: Settings) -> list[dict]:
 
 
 def write_snapshot(settings: Settings) -> None:
-    """The current outbox, written next to its log, for the warehouse: `marts.notification_outbox` shows it from the next run on."""
+    """The current outbox, written next to its log, where `marts.notification_outbox` reads it when it is published."""
     write_whole(outbox_folder(settings) / "messages.jsonl", json_lines(read_outbox(settings)))
 
 

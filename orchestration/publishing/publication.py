@@ -1,12 +1,18 @@
-"""Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed."""
+"""Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed.
+
+Marts, exports, weekly pages and Data Docs are of the same run. What a run announced and sent is in the marts of that run: these two
+are views on the ledger in the warehouse, and become tables in the file that is published.
+"""
 
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from orchestration.notifications import write_snapshot
 from orchestration.publishing.catalog import documentation_hash, write_catalog
 from orchestration.publishing.exports import exports_signature, write_exports
 from orchestration.publishing.publications import new_publication, replace_file
@@ -14,6 +20,7 @@ from orchestration.quality.data_docs import copy_site, site_of, what_it_shows
 from orchestration.settings import Settings
 from orchestration.storage import make_private
 from orchestration.warehouse import duckdb_config, open_marts, warehouse
+from orchestration.weekly import files_to_publish
 
 
 @dataclass(frozen=True)
@@ -26,20 +33,22 @@ class Publication:
 
 
 def publish(settings: Settings) -> Publication:
-    """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, Data Docs and marts.json change together.
+    """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, weekly pages, Data Docs and marts.json
+    change together; a file that was deleted is made again.
 
     Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
     """
     make_private(settings)
+    write_snapshot(settings)
     signature, built = _mark_verified(settings)
-    described = {
+    described: dict[str, Any] = {
         "signature": signature,
         "documentation": documentation_hash(),
         "exports": exports_signature(settings),
         "data_docs": what_it_shows(site_of(settings)),
     }
-    before = read_marts_json(settings)
-    if described.items() <= before.items() and settings.published_marts.exists():
+    before, weekly = read_marts_json(settings), files_to_publish(settings)
+    if described.items() <= before.items() and not weekly and _is_whole(settings, before):
         return Publication(signature, written=False, exports_written=[])
     with new_publication(settings) as folder:
         database = folder / settings.published_marts.name
@@ -50,9 +59,23 @@ def publish(settings: Settings) -> Publication:
         with open_marts(settings, database) as connection:
             exports_written = write_exports(connection, settings, folder / "exports", built, signature)
         copy_site(site_of(settings), folder / "docs" / "data_docs")
+        for name, text in weekly.items():
+            replace_file(folder / "weekly" / name, text)
         described["published_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        described["files"] = _files(folder)
         replace_file(folder / "marts.json", json.dumps(described, indent=2))
     return Publication(signature, written=True, exports_written=exports_written)
+
+
+def _files(folder: Path) -> list[str]:
+    """What a publication holds besides its own description."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in files if name != "marts.json"]
+
+
+def _is_whole(settings: Settings, described: dict) -> bool:
+    """Whether readers have every file of the current publication."""
+    return "files" in described and all((settings.published / name).exists() for name in described["files"])
 
 
 def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]:
@@ -79,7 +102,7 @@ BUILT_SQL = """
 
 # Marts that are few rows and no clock: hashed whole.
 WHOLE = (
-    *("alerts", "budget_transitions", "incidents", "incident_events", "unseen_names"),
+    *("alerts", "unpriced_models", "budget_transitions", "incidents", "incident_events", "unseen_names"),
     *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
 )
 
@@ -129,6 +152,7 @@ def read_marts_json(settings: Settings) -> dict:
 def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
     """Copy the warehouse file and drop all but the marts: intermediate models are not an interface."""
     replace_file(target, settings.warehouse)
+    _make_tables_of_views(settings, target)
     with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
         schemas = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
@@ -138,3 +162,17 @@ def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
                 connection.execute(f'drop schema "{schema}" cascade')
         write_catalog(connection, settings, signature)
         connection.execute("checkpoint")
+
+
+def _make_tables_of_views(settings: Settings, target: Path) -> None:
+    """Marts that are views on the ledger, as they are now. They name the database that dbt built them in."""
+    address = str(target).replace("'", "''")
+    with duckdb.connect(config=duckdb_config(settings)) as connection:
+        connection.execute(f"set TimeZone = 'UTC'; attach '{address}' as warehouse; use warehouse.marts")
+        views = connection.execute(
+            "select view_name from duckdb_views() where database_name = 'warehouse' and schema_name = 'marts'"
+        ).fetchall()
+        for (view,) in views:
+            connection.execute(f'create table "{view} of now" as select * from "{view}"')  # noqa: S608 - ours
+            connection.execute(f'drop view "{view}"')
+            connection.execute(f'alter table "{view} of now" rename to "{view}"')

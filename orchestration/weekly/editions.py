@@ -1,7 +1,8 @@
 """What was reported of a week, and when: the first edition, and one more each time its figures changed.
 
-An edition is a line of the ledger with all the figures that it prints. Files are made of the ledger alone, so what readers have
-can be deleted, or lost to a kill, and the next run writes the same bytes.
+An edition is a line of the ledger with all the figures that it prints, read from the tables that are about to be published. Files
+are made of the ledger alone and go into the publication of these tables, so what readers have can be deleted, or lost to a kill,
+and the next run publishes the same bytes.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from orchestration.notifications import Event, enqueue
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
 from orchestration.weekly.figures import Edition, WeekError, check_week, complete_weeks, read_figures, week_start
-from orchestration.weekly.render import markdown, title, write_files
+from orchestration.weekly.render import markdown, outdated_files, title
 
 # Usage that arrives later than this is rare, and a correction of an older week helps nobody: `make weekly WEEK=...` does it.
 LOOKS_BACK_WEEKS = 4
@@ -29,15 +30,14 @@ class Outcome:
     week: str | None
     sentence: str
     new_editions: list[str]
-    files_written: list[Path]
     queued: Counter
 
 
 def report(settings: Settings, week: str = "") -> Outcome:
     """Reports a week, by default the last complete one, and looks again at those reported lately. Raises WeekError with a sentence.
 
-    Writes an edition only where figures are new, files only where they are not what the ledger says: a repetition writes nothing.
-    A run as of an earlier instant than another reports nothing, and says so.
+    Writes an edition only where figures are new: a repetition writes nothing. A run as of an earlier
+    instant than another reports nothing, and says so.
     """
     if week:
         week_start(week)
@@ -52,7 +52,6 @@ def report(settings: Settings, week: str = "") -> Outcome:
             editions.setdefault(line["iso_week"], []).append(line)
         if not silent:
             remember_instant(folder, lines, settings.as_of)
-    written = write_files(settings, editions)
     since = settings.as_of - NEWS_FOR
     recent = [
         _event(lines[: place + 1])
@@ -64,9 +63,12 @@ def report(settings: Settings, week: str = "") -> Outcome:
     queued = Counter() if silent else enqueue(settings, recent)
     names = [f"{line['iso_week']} edition {line['edition']}" for line in new]
     about = week or max(editions, default=None)
-    return Outcome(
-        week=about, sentence=silent or _sentence(about, names), new_editions=names, files_written=written, queued=queued
-    )
+    return Outcome(week=about, sentence=silent or _sentence(about, names), new_editions=names, queued=queued)
+
+
+def files_to_publish(settings: Settings) -> dict[str, str]:
+    """By name: the pages and texts of weeks that readers do not have as the ledger has them."""
+    return outdated_files(settings.published / "weekly", read_editions(settings))
 
 
 def reports_folder(settings: Settings) -> Path:
@@ -84,12 +86,12 @@ def read_editions(settings: Settings) -> dict[str, list[Edition]]:
 
 
 def spend_that_does_not_tie(settings: Settings) -> list[str]:
-    """A sentence for each spend of a week's last edition that is not what the published daily marts add up to."""
-    if not settings.published_marts.exists():
+    """A sentence for each spend of a week's last edition that is not what the daily marts add up to."""
+    if not settings.warehouse.exists():
         return []
     problems = []
     editions = read_editions(settings)
-    with open_marts(settings) as marts:
+    with open_marts(settings, settings.warehouse) as marts:
         for week in [name for name in complete_weeks(marts)[-LOOKS_BACK_WEEKS:] if name in editions]:
             figures = editions[week][-1]["figures"]
             daily: dict[str, str] = dict(
@@ -116,12 +118,12 @@ def _sentence(week: str | None, names: list[str]) -> str:
 
 def _new_editions(settings: Settings, editions: dict[str, list[Edition]], week: str) -> list[Edition]:
     """A line for each week whose figures are not those of its last edition."""
-    if not settings.published_marts.exists():
+    if not settings.warehouse.exists():
         if week:
-            raise WeekError(f"WEEK is {week!r}, and nothing is published yet: `make run` says why.")
+            raise WeekError(f"WEEK is {week!r}, and nothing is built yet: `make run` says why.")
         return []
     new: list[Edition] = []
-    with open_marts(settings) as marts:
+    with open_marts(settings, settings.warehouse) as marts:
         complete = complete_weeks(marts)
         if week and week not in complete:
             check_week(marts, settings, week)

@@ -16,8 +16,6 @@ from markupsafe import Markup
 
 from orchestration import plain, wording
 from orchestration.plain import for_chat, visible
-from orchestration.publishing.publications import new_publication, replace_file
-from orchestration.settings import Settings
 from orchestration.weekly import charts
 from orchestration.weekly.changes import changes
 from orchestration.weekly.figures import (
@@ -95,24 +93,17 @@ def markdown(editions: list[Edition], is_file: bool = True) -> str:
     return text
 
 
-def write_files(settings: Settings, editions: dict[str, list[Edition]]) -> list[Path]:
-    """Publishes weekly/<iso_week>.html and .md where they are not what the ledger's editions give; returns what it wrote.
-
-    All of them go into one publication, with everything else that is published. Raises PublicationError.
-    """
-    weekly, pages = settings.published / "weekly", {}
+def outdated_files(folder: Path, editions: dict[str, list[Edition]]) -> dict[str, str]:
+    """By name: <iso_week>.html and .md that are not in the folder as the ledger's editions give them."""
+    files = {}
     for week, lines in sorted(editions.items()):
-        page = weekly / f"{week}.html"
+        page = folder / f"{week}.html"
         if not page.exists() or stamp_of(lines) not in page.read_text(encoding="utf-8")[:1000]:
-            pages[page.name] = html(lines)
+            files[page.name] = html(lines)
         text, chat = markdown(lines), page.with_suffix(".md")
         if not chat.exists() or chat.read_text(encoding="utf-8") != text:
-            pages[chat.name] = text
-    if pages:
-        with new_publication(settings) as folder:
-            for name, text in pages.items():
-                replace_file(folder / "weekly" / name, text)
-    return [weekly / name for name in pages]
+            files[chat.name] = text
+    return files
 
 
 def stamp_of(editions: list[Edition]) -> str:

@@ -90,8 +90,8 @@
     {{ return(files[-1:] if last_only else files | unique | list) }}
 {% endmacro %}
 
-{#- A JSONL file of the ledger with declared columns; before its first line an empty relation. What a run writes at its end
-    is read by the next. -#}
+{#- A JSONL file of the ledger with declared columns; where it does not exist, an empty
+    relation. -#}
 {% macro ledger_lines(file, columns) %}
     {%- if ledger_has(file) -%} {{ return(json_lines(data_root() ~ "/ledger/" ~ file, columns)) }} {%- endif -%}
     (

@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 -- What was announced about budgets, and when it was known; the ledger's internal lines
 -- are left out.
 select

@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 select
     message_id,
     event_key,

@@ -155,7 +155,8 @@ class Progress:
 def _what_was_made(made: list[Any], checks: int) -> str:
     """A few words on what a step did, from the metadata of its assets."""
     if len(made) > 1:
-        return f"{many(len(made), 'table')}, {many(checks, 'check')}"
+        built = sum("built" not in each.metadata or each.metadata["built"].value is True for each in made)
+        return f"{many(built, 'table')}, {many(checks, 'check')}"
     found: dict[str, Any] = {name: value.value for each in made for name, value in each.metadata.items()}
     if found.get("files") == 0:
         return "nothing new"

@@ -7,19 +7,22 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from orchestration.notifications import read_outbox
+from orchestration.news import news
+from orchestration.notifications import Event, enqueue, read_outbox
 from orchestration.settings import PROJECT
 from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
 GROUPS = ["landing", *SUBJECTS, "publishing"]
+LATER = AS_OF + timedelta(minutes=20)
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
 
@@ -32,11 +35,11 @@ def root(tmp_path_factory) -> Pipeline:
     return pipeline
 
 
-def environment(root: Pipeline) -> dict[str, str]:
+def environment(root: Pipeline, as_of: datetime = AS_OF) -> dict[str, str]:
     """What a user exports: the code location reads it when it is loaded, and again for every run."""
     return {
         "TOKENTRAIL_DATA": str(root.settings.data),
-        "TOKENTRAIL_AS_OF": AS_OF.isoformat(),
+        "TOKENTRAIL_AS_OF": as_of.isoformat(),
         "TOKENTRAIL_DAILY_AT": DAILY_AT,
         "TOKENTRAIL_WEEKLY_AT": WEEKLY_AT,
         "TOKENTRAIL_TIME_ZONE": TIME_ZONE,
@@ -74,19 +77,26 @@ def ticks(root, location) -> dict[str, list]:
 
 @pytest.fixture(scope="module")
 def daily(root, ticks) -> subprocess.CompletedProcess:
-    """As `make run` starts it."""
-    return subprocess.run(
-        [sys.executable, "-m", "orchestration.commands.launch", "run"],
-        cwd=PROJECT,
-        env=os.environ | environment(root),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return make_run(root)
 
 
 @pytest.fixture(scope="module")
-def before_backfill(root, daily) -> dict:
+def idle(root, daily) -> tuple[subprocess.CompletedProcess, dict[Path, int], dict[Path, int]]:
+    """The same again at once, and all files of the data root with their times, before and after it."""
+    before = times(root)
+    return make_run(root), before, times(root)
+
+
+@pytest.fixture(scope="module")
+def by_the_clock(root, idle) -> tuple[subprocess.CompletedProcess, dict, dict]:
+    """A quarter-hour later, with a message that was queued meanwhile; and what was built by date, before and after it."""
+    enqueue(root.settings, [Event("run/1", "run/daily", "run", "warning", "It failed", "why", "", AS_OF, ("oncall",))])
+    before = root.built_at()
+    return make_run(root, LATER), before, root.built_at()
+
+
+@pytest.fixture(scope="module")
+def before_backfill(root, daily, by_the_clock) -> dict:
     assert daily.returncode == 0, daily.stderr[-3000:]
     return root.built_at()
 
@@ -96,13 +106,29 @@ def backfill(root, before_backfill) -> subprocess.CompletedProcess:
     return launch(root, "backfill", "--config-json", json.dumps({"from": DAYS[1], "to": DAYS[2]}))
 
 
+def make_run(root: Pipeline, as_of: datetime = AS_OF) -> subprocess.CompletedProcess:
+    """As `make run` starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.commands.launch", "run"],
+        cwd=PROJECT,
+        env=os.environ | environment(root, as_of),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def times(root: Pipeline) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in root.settings.data.rglob("*")}
+
+
 def launch(root: Pipeline, job: str, *arguments: str) -> subprocess.CompletedProcess:
-    """`dg launch`, as the Makefile calls it."""
+    """A job, as whoever has Dagster's command line starts it."""
     dagster = Path(sys.executable).with_name("dg")
     return subprocess.run(
         [dagster, "launch", "--job", job, *arguments],
         cwd=PROJECT,
-        env=os.environ | environment(root),
+        env=os.environ | environment(root, LATER),
         capture_output=True,
         text=True,
         check=False,
@@ -147,10 +173,10 @@ def test_only_what_starts_no_run_is_on_until_schedules_are_switched_on(location,
     assert off <= on
 
 
-def test_the_weekly_report_comes_after_the_marts_and_before_the_messages(location):
+def test_the_weekly_report_comes_after_its_marts_and_before_the_messages(location):
     graph = location.resolve_asset_graph()
     report = graph.get(dg.AssetKey("weekly_report"))
-    assert dg.AssetKey("published_marts") in report.parent_keys
+    assert {dg.AssetKey("weekly_summary"), dg.AssetKey("weekly_findings")} <= report.parent_keys
     assert dg.AssetKey("notifications") in report.child_keys
 
 
@@ -271,11 +297,54 @@ def test_a_run_ends_with_one_screen_and_says_its_steps_on_the_way(root, daily):
     assert any(line.startswith("  No price: selfhosted/acme-internal-7b, 1 call") for line in lines)
     steps = daily.stderr.splitlines()
     [log] = (root.settings.state / "logs").glob("*-daily_attribution.log")
-    assert steps[0] == f"daily_attribution: {log} has the full log."
-    assert re.match(r"  raw_events +\d+ s  2 files, 5 lines, 0 rejected$", steps[1])
+    assert steps[0] == "No run that succeeded over the same is remembered: everything is looked at."
+    assert steps[1] == f"daily_attribution: {log} has the full log."
+    assert re.match(r"  raw_events +\d+ s  2 files, 5 lines, 0 rejected$", steps[2])
     assert any(line.startswith("  models_missing_from_the_pricing_map warns: ") for line in steps)
-    assert max(map(len, steps[1:])) <= 160
+    assert max(map(len, steps[2:])) <= 160
     assert "Running dbt command" in log.read_text()
+
+
+def test_a_run_with_nothing_new_says_so_and_writes_nothing(root, idle):
+    run, before, after = idle
+    assert run.returncode == 0, run.stderr[-3000:]
+    said, *screen = run.stdout.splitlines()
+    assert said == (
+        "Nothing is new since the run as of 2026-11-23 12:00 UTC, so nothing was built, published or sent. "
+        "The clock alone changes something at 2026-11-23 12:00 UTC."
+    )
+    assert [line for line in screen if line.isupper()] == ["CAME IN", "COST", "STANDS OUT", "BUDGETS", "MISSING"]
+    assert run.stderr == ""
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "name", ["daily_attribution_schedule", "weekly_recurrence_schedule", "hourly_budget_watch_schedule"]
+)
+def test_a_schedule_with_nothing_new_skips_its_tick(root, location, idle, name):
+    def ask(as_of: datetime) -> dg.RunRequest | dg.SkipReason:
+        settings = replace(root.settings, as_of=as_of)
+        return location.resolve_schedule_def(name)(dg.build_schedule_context(resources={"settings": settings}))
+
+    skipped = ask(AS_OF)
+    assert isinstance(skipped, dg.SkipReason)
+    assert skipped.skip_message.startswith("Nothing is new since the run as of 2026-11-23 12:00 UTC")
+    assert isinstance(ask(LATER), dg.RunRequest)
+
+
+def test_a_run_by_the_clock_builds_what_the_clock_reaches_and_publishes(root, by_the_clock):
+    run, before, after = by_the_clock
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (
+        "New since the run as of 2026-11-23 12:00 UTC: messages, the clock (budget_period_days, int_bud" in run.stderr
+    )
+    assert {model for (model, day), at in after.items() if before[model, day] != at} <= {"int_budget_states"}
+    built = {
+        name: metadata_of(name)["built"].value for name in ("budget_status", "weekly_summary", "fct_attempts", "alerts")
+    }
+    assert built == {"budget_status": True, "weekly_summary": True, "fct_attempts": False, "alerts": False}
+    assert root.ask("select event_key, status from notification_outbox") == [("run/1", "waiting")]
+    assert not news(replace(root.settings, as_of=LATER))
 
 
 def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):
@@ -304,7 +373,7 @@ def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, 
         ("breaks", "The disk of the ledger is full: make space.")
     ] * 2
     assert {failed["address"].rpartition("/")[2] for failed in recorded} == {result.run_id}
-    [message] = [row for row in read_outbox(root.settings) if row["kind"] == "run"]
+    [message] = [row for row in read_outbox(root.settings) if row["topic"] == "run/doomed"]
     assert (message["topic"], message["title"], message["channel"]) == (
         "run/doomed",
         "doomed failed in breaks",

@@ -1,6 +1,7 @@
 -- One row per load, landing file and event date with its counts, and one more per
 -- reject reason with the number of lines. Reads manifests only, so it works while dbt
--- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC.
+-- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC, of which
+-- the day counts.
 with
     every_manifest as (select * from read_parquet($manifests, union_by_name = true)),
 
@@ -40,7 +41,7 @@ with
             case
                 when
                     source <> 'incidents'
-                    and loaded_at >= cast($as_of as timestamp) - interval 7 days
+                    and loaded_at >= cast($as_of as date) - interval 7 days
                     and row_number() over (
                         partition by load_id, landing_file, content_hash order by event_date nulls first
                     )

@@ -1,10 +1,9 @@
-"""The data root prepared: `python -m orchestration.commands.home` comes before every run and prints where Dagster keeps its state.
+"""The data root prepared, as every run finds it; `python -m orchestration.commands.home` does it and prints where Dagster keeps its state.
 
 Folders are there and private, Dagster has its configuration, and runs that were killed no longer count as running.
 """
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -21,30 +20,35 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except OSError as error:
-        sys.stderr.write(
-            f"The data root cannot be prepared: {error.filename}: {error.strerror}. Set TOKENTRAIL_DATA to a folder that you can write.\n"
-        )
-        return 2
-    for sentence in _dead_runs(settings, home):
+    for sentence in dead_runs(settings, home):
         sys.stderr.write(f"{sentence}\n")
     print(home)
     return 0
 
 
 def make_ready(settings: Settings) -> Path:
-    """Make the folders and hand Dagster its configuration; returns DAGSTER_HOME."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    make_private(settings)
-    remember_team(settings)
-    home = settings.state / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT / "orchestration" / "dagster.yaml", home / "dagster.yaml")
+    """Makes the folders and hands Dagster its configuration; returns DAGSTER_HOME. Raises ValueError where that is impossible."""
+    home, configuration = settings.state / "dagster", (PROJECT / "orchestration" / "dagster.yaml").read_text()
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        make_private(settings)
+        remember_team(settings)
+        home.mkdir(parents=True, exist_ok=True)
+        there = home / "dagster.yaml"
+        if not there.exists() or there.read_text() != configuration:
+            there.write_text(configuration)
+    except OSError as error:
+        raise ValueError(
+            f"The data root cannot be prepared: {error.filename}: {error.strerror}. Set TOKENTRAIL_DATA to a folder that you can write."
+        ) from None
     return home
 
 
-def _dead_runs(settings: Settings, home: Path) -> list[str]:
+def dead_runs(settings: Settings, home: Path) -> list[str]:
+    """Marks runs that were killed; a sentence for each. The import of Dagster is for roots that have run."""
     os.environ["DAGSTER_HOME"] = str(home)
+    if not (home / "history").exists():
+        return []
     from dagster import DagsterInstance
 
     from orchestration.runs import mark_dead_runs

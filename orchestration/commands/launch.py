@@ -8,8 +8,10 @@ import sys
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from orchestration.commands.home import dead_runs, make_ready
 from orchestration.commands.screen import SCREEN_WIDTH, print_screen
 from orchestration.launching import run_job
+from orchestration.news import news
 from orchestration.plain import ArgumentError, plain_console, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, week_start
@@ -53,15 +55,27 @@ def _event_date(name: str, text: str) -> date:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a job and says how it ended: 1 where it failed, 2 with a sentence on stderr where it could not be started."""
+    """Runs a job and says how it ended: 1 where it failed, 2 with a sentence on stderr where it could not be started.
+
+    Where nothing is new, it says so and starts nothing; a week or dates that are asked for by name are always new.
+    """
     [command] = sys.argv[1:] if arguments is None else arguments
     given = {name: os.environ.get(name, "").strip() for name in ("WEEK", "FROM", "TO", "FULL_REFRESH")}
     try:
         settings = from_environment()
         job, config = _job(settings, command, given)
+        home = make_ready(settings)
     except (ArgumentError, WeekError, ValueError) as problem:  # ValueError: a setting, with its sentence
         print(visible(problem), file=sys.stderr)
         return 2
+    if command == "run" or (command == "weekly" and not given["WEEK"]):
+        found = news(settings)
+        print(found.sentence, file=sys.stderr if found else sys.stdout)
+        if not found:
+            print_screen(settings, plain_console(SCREEN_WIDTH))
+            return 0
+    for sentence in dead_runs(settings, home):
+        print(sentence, file=sys.stderr)
     outcome = run_job(settings, job, config)
     print_screen(settings, plain_console(SCREEN_WIDTH), outcome)
     return 1 if outcome.failed else 0

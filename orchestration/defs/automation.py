@@ -3,14 +3,14 @@
 What starts runs is off until TOKENTRAIL_SCHEDULES is on, or somebody switches it on in the UI: opening the UI starts nothing.
 """
 
-import hashlib
 from datetime import date
 
 import dagster as dg
 
 from orchestration.defs.checks import SUITES
+from orchestration.defs.coverage import BUDGET_MODELS, run_if_new
 from orchestration.defs.transform import warehouse_models
-from orchestration.landing import SOURCES, new_files
+from orchestration.news import BUDGETS, EVERYTHING, KINDS, news
 from orchestration.runs import mark_dead_runs
 from orchestration.settings import Settings, from_environment
 
@@ -61,14 +61,6 @@ backfill = dg.define_asset_job(
 )
 
 
-def _and_upstream(*models: str) -> set[dg.AssetKey]:
-    keys = {dg.AssetKey(model) for model in models}
-    while more := {dep for key in keys for dep in warehouse_models.asset_deps.get(key, ())} - keys:
-        keys |= more
-    return keys
-
-
-BUDGETS = _and_upstream("budget_status", "budget_transitions", "source_freshness", "source_silences")
 # Left to the daily run: tests that compare with marts which the hour does not build, and Great Expectations, which takes
 # longer to load than budgets to be judged.
 LATER = [
@@ -76,53 +68,57 @@ LATER = [
     *(
         spec.key
         for spec in warehouse_models.check_specs
-        if any(dep.asset_key not in BUDGETS for dep in spec.additional_deps)
+        if any(dep.asset_key not in BUDGET_MODELS for dep in spec.additional_deps)
     ),
 ]
 
 hourly_budget_watch = dg.define_asset_job(
     "hourly_budget_watch",
-    selection=(
-        dg.AssetSelection.assets(*BUDGETS, "budget_announcements_ledger", "source_silences_ledger", "notifications")
+    selection=dg.AssetSelection.assets(
+        *BUDGET_MODELS, "budget_announcements_ledger", "source_silences_ledger", "notifications", "run_record"
     )
     - dg.AssetSelection.checks(*LATER),
     executor_def=dg.in_process_executor,
     description="Load what landed, judge the budgets, announce what changed and who fell silent. Publishes nothing: the daily run does.",
 )
 
-hourly_schedule = dg.ScheduleDefinition(
-    name="hourly_budget_watch_schedule",
+
+@dg.schedule(
     job=hourly_budget_watch,
     cron_schedule="5 * * * *",
     execution_timezone=SETTINGS.time_zone,
     default_status=SCHEDULES,
-    description="Every hour at five past: load what landed, judge the budgets, send what is due. Publishes nothing.",
+    description="Every hour at five past: load what landed, judge the budgets, send what is due, if anything is new. Publishes nothing.",
 )
+def hourly_budget_watch_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    """Run unless nothing is new to the budgets."""
+    return run_if_new(settings, BUDGETS)
 
-daily_schedule = dg.ScheduleDefinition(
-    name="daily_attribution_schedule",
+
+@dg.schedule(
     job=daily_attribution,
     cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * *",
     execution_timezone=SETTINGS.time_zone,
     default_status=SCHEDULES,
-    description=f"Every day at {SETTINGS.daily_at} ({SETTINGS.time_zone}): load what landed, price it, check, publish.",
+    description=f"Every day at {SETTINGS.daily_at} ({SETTINGS.time_zone}): load what landed, price it, check, publish, if anything is new.",
 )
+def daily_attribution_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    """Run unless nothing is new."""
+    return run_if_new(settings, EVERYTHING)
 
 
 @dg.sensor(
     job=daily_attribution,
     minimum_interval_seconds=60,
     default_status=SENSOR,
-    description="Every minute: start the daily job when landing holds files that no run has loaded.",
+    description="Every minute: start the daily job when landing is not as the last run found it.",
 )
 def new_landing_files(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-    """Run when landing holds files that no manifest knows: once for one set of files, and again an hour later if that run failed."""
-    files = [file for source in SOURCES for file in new_files(settings, source)]
-    if not files:
+    """Run when landing is not as the last run found it: once for one set of files, and again an hour later if that run failed."""
+    found = news(settings)
+    if not {"landing", "first"}.intersection(found.changed):
         return dg.SkipReason("Every landing file is known.")
-    names = "\n".join(sorted(map(str, files)))
-    hour = settings.as_of.strftime("%Y-%m-%dT%H")
-    return dg.RunRequest(run_key=f"{hour}-{hashlib.sha256(names.encode()).hexdigest()}")
+    return dg.RunRequest(run_key=f"{settings.as_of:%Y-%m-%dT%H}-{KINDS['landing'](settings)}")
 
 
 @dg.sensor(

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
+from orchestration.news import note
 from orchestration.settings import Settings
 
 RAW: dict[str, Any] = {
@@ -23,6 +24,8 @@ def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) ->
         raise dg.Failure(str(trouble), allow_retries=True) from None
     for sentence in load.unread:
         context.log.warning(sentence)
+    if load.unread:
+        note(settings, context.run_id, unreadable=["landing"])
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
     return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
 

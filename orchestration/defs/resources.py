@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.dbt import DBT, InstalledDbt, dbt_project
+from orchestration.news import begin
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
 from orchestration.storage import make_private
@@ -16,6 +17,7 @@ def _settings(context: dg.InitResourceContext) -> Settings:
         if context.instance is None:
             raise RuntimeError(f"Run {context.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
         live(settings, context.run_id, context.instance)
+        begin(settings, context.run_id)
     return settings
 
 

@@ -1,17 +1,28 @@
 """The dbt project: from raw events and prices to marts. Every dbt test is an asset check; a broken promise stops the publication."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
+    DbtCliResource,
+    dbt_assets,
+)
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+from dagster_dbt.dbt_manifest import validate_manifest
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
+from orchestration.ledger import make_logs
+from orchestration.news import BUDGETS, EVERYTHING, models_to_build
 from orchestration.quality.promises import promise
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
@@ -70,19 +81,27 @@ class Translator(DagsterDbtTranslator):
 SETTINGS = from_environment()
 PROJECT = dbt_project(SETTINGS)
 DATA_DOCS = dg.MetadataValue.path(SETTINGS.published / "docs" / "data_docs" / "index.html")
+# one asset makes all tables of the team
+TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+# What a job covers (orchestration/news). Any other run is somebody's own selection of assets, and builds what was selected.
+COVERS = {
+    "daily_attribution": EVERYTHING,
+    "weekly_recurrence": EVERYTHING,
+    "backfill": EVERYTHING,
+    "hourly_budget_watch": BUDGETS,
+}
 
 
 @dbt_assets(
     manifest=PROJECT.manifest_path,
     project=PROJECT,
-    # one asset makes all tables of the team
-    dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)),
+    dagster_dbt_translator=TRANSLATOR,
     name="warehouse_models",
 )
 def warehouse_models(
     context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
 ) -> Iterator[Any]:
-    """Models and tests, in dependency order; only dates whose input fingerprint differs are rebuilt."""
+    """Models that what is new reaches, and their tests, in dependency order; of these, dates whose input fingerprint differs."""
     try:
         check_not_busy(settings)
     except WarehouseBusyError as busy:
@@ -90,20 +109,102 @@ def warehouse_models(
     started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
-    arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
-    with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
-        invocation = dbt.cli(arguments, context=context, target_path=settings.state / "dbt", raise_on_error=False)
-        # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
-        events = list(invocation.stream())
-    if not invocation.is_successful():
-        yield from events
-        why = why_the_build_failed(settings, started_at) or innermost(str(invocation.get_error() or ""))
-        raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
+    make_logs(settings.ledger)
+    models = _models_to_build(context, config, settings)
+    events = list[Any]()
+    if models is None or models:
+        with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
+            invocation = _dbt_build(context, config, dbt, settings, models)
+            # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
+            events = list(invocation.stream())
+        if not invocation.is_successful():
+            yield from events
+            why = why_the_build_failed(settings, started_at) or innermost(str(invocation.get_error() or ""))
+            raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
+    outputs = {event.output_name: event for event in events if isinstance(event, dg.Output)}
     metadata = _what_tables_hold(settings, started_at)
-    for event in events:
-        if isinstance(event, dg.Output):
-            context.add_output_metadata(metadata.get(event.output_name, {}), output_name=event.output_name)
-        yield event
+    for name in _built_and_marts(context, outputs.keys()):
+        context.add_output_metadata(metadata.get(name, {}) | {"built": name in outputs}, output_name=name)
+        yield outputs.get(name) or dg.Output(None, output_name=name)
+    checks = [event for event in events if not isinstance(event, dg.Output)]
+    yield from [*checks, *_checks_that_hold(context, checks)]
+
+
+def _models_to_build(context: dg.AssetExecutionContext, config: Rebuild, settings: Settings) -> set[str] | None:
+    """Names of the models that the run has to build; None for all that it was asked for."""
+    covers = COVERS.get(context.job_name)
+    if covers is None or config.full_refresh or config.rebuild_from:
+        return None
+    selected = {key.to_user_string() for key in context.selected_asset_keys}
+    models = models_to_build(settings, context.run_id, covers, _manifest(), selected)
+    if models is not None:
+        context.log.info(f"{len(models)} of {len(selected)} models read something new, themselves or through others.")
+    return models
+
+
+def _dbt_build(
+    context: dg.AssetExecutionContext,
+    config: Rebuild,
+    dbt: DbtCliResource,
+    settings: Settings,
+    models: Collection[str] | None,
+) -> DbtCliInvocation:
+    """dbt at work on the models, with the tests that read at least one of them and belong to the run."""
+    arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
+    target = settings.state / "dbt"
+    if models is None:
+        return dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
+    # dagster-dbt adds to a selection, and copies the project where it is long: here it is complete
+    selection = [*models, *_tests_of(context, models)]
+    arguments += ["--indirect-selection", "empty", "--select", " ".join(selection)]
+    invocation = dbt.cli(
+        arguments,
+        manifest=PROJECT.manifest_path,
+        dagster_dbt_translator=TRANSLATOR,
+        target_path=target,
+        raise_on_error=False,
+    )
+    invocation.context = context
+    return invocation
+
+
+def _tests_of(context: dg.AssetExecutionContext, models: Collection[str]) -> Iterator[str]:
+    manifest = _manifest()
+    ids = {f"model.{manifest['metadata']['project_name']}.{name}" for name in models}
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] == "test" and ids.intersection(node["depends_on"]["nodes"]):
+            check = get_asset_check_key_for_test(manifest, TRANSLATOR, unique_id, PROJECT)
+            if check in context.selected_asset_check_keys:
+                yield node["name"]
+
+
+def _built_and_marts(context: dg.AssetExecutionContext, built: Collection[str]) -> Iterator[str]:
+    """What was built, and the marts that were not, because nothing that they read is new: all of them are published. In their order."""
+    for key in TopologicalSorter(warehouse_models.asset_deps).static_order():
+        name = key.to_python_identifier()
+        is_mart = key in MARTS and key in context.selected_asset_keys
+        if name in built or is_mart:
+            yield name
+
+
+MARTS = [key for key, spec in warehouse_models.specs_by_key.items() if spec.tags.get("layer") == "marts"]
+
+
+def _checks_that_hold(context: dg.AssetExecutionContext, asked: Collection[Any]) -> Iterator[dg.AssetCheckResult]:
+    """Checks that were not asked because nothing that they read is new: they passed, or the run that built it would have failed."""
+    done = {(event.asset_key, event.check_name) for event in asked if isinstance(event, dg.AssetCheckResult)}
+    for spec in warehouse_models.check_specs:
+        if spec.blocking and spec.key in context.selected_asset_check_keys and (spec.asset_key, spec.name) not in done:
+            yield dg.AssetCheckResult(
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                passed=True,
+                description="Not asked again: nothing that it reads is new since it passed.",
+            )
+
+
+def _manifest() -> Mapping[str, Any]:
+    return validate_manifest(PROJECT.manifest_path)
 
 
 def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from orchestration.defs.publish import published_marts
-from orchestration.publishing.publications import PublicationError
+from orchestration.defs.coverage import run_if_new
+from orchestration.defs.transform import MARTS, warehouse_models
+from orchestration.news import EVERYTHING
 from orchestration.settings import Settings, from_environment
 from orchestration.weekly import WeekError, report, spend_that_does_not_tie, week_start
 
@@ -21,25 +22,22 @@ class Week(dg.Config):
     group_name="publishing",
     kinds={"html", "markdown"},
     owners=["team:finance"],
-    deps=[published_marts],
+    deps=[key for key in MARTS if warehouse_models.specs_by_key[key].group_name == "weekly"],
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
 )
 def weekly_report(config: Week, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One HTML page and one Markdown text per ISO week (published/weekly): spend, what moved it, what came back, what is missing."""
+    """One edition per ISO week and change of its figures, published as a page: spend, what moved it, what came back, what is missing."""
     try:
         outcome = report(settings, config.week)
     except WeekError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    except PublicationError as error:
-        raise dg.Failure(str(error)) from None
     page = settings.published / "weekly" / f"{outcome.week}.html"
     return dg.MaterializeResult(
         metadata={
             "message": outcome.sentence,
             "week": outcome.week or "-",
-            "page": dg.MetadataValue.path(page) if page.exists() else "-",
+            "page": dg.MetadataValue.path(page) if outcome.week else "-",
             "new_editions": outcome.new_editions,
-            "files_written": [str(path) for path in outcome.files_written],
             "messages": dict(outcome.queued),
         }
     )
@@ -47,7 +45,7 @@ def weekly_report(config: Week, settings: dg.ResourceParam[Settings]) -> dg.Mate
 
 @dg.asset_check(asset=weekly_report)
 def reported_spend_ties_to_the_daily_marts(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """What the reports of the last weeks say was spent is what the published daily marts add up to: a warning, for people have read it."""
+    """What the reports of the last weeks say was spent is what the daily marts add up to: a warning, for people have read it."""
     problems = spend_that_does_not_tie(settings)
     return dg.AssetCheckResult(
         passed=not problems,
@@ -78,11 +76,14 @@ weekly_recurrence = dg.define_asset_job(
     description="Everything that the daily job does, and the report of a week: the last complete one, or one that is named.",
 )
 
-weekly_schedule = dg.ScheduleDefinition(
-    name="weekly_recurrence_schedule",
+
+@dg.schedule(
     job=weekly_recurrence,
     cron_schedule=f"{int(MINUTE)} {int(HOUR)} * * 1",
     execution_timezone=SETTINGS.time_zone,
     default_status=dg.DefaultScheduleStatus.RUNNING if SETTINGS.schedules else dg.DefaultScheduleStatus.STOPPED,
-    description=f"Every Monday at {SETTINGS.weekly_at} ({SETTINGS.time_zone}): the daily job, and the report of the last complete week.",
+    description=f"Every Monday at {SETTINGS.weekly_at} ({SETTINGS.time_zone}): the daily job and last week, if anything is new.",
 )
+def weekly_recurrence_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    """Run unless nothing is new."""
+    return run_if_new(settings, EVERYTHING)

@@ -9,6 +9,14 @@
     {{ return("timestamp " ~ text(instant | replace("+00:00", ""))) }}
 {% endmacro %}
 
+{#- The last quarter-hour that had begun before the instant of the run, which is as far as budgets are judged. -#}
+{% macro quarter_before_as_of() %}
+    {%- set instant = modules.datetime.datetime.fromisoformat(as_of().split("'")[1]) -%}
+    {%- set before = instant - modules.datetime.timedelta(microseconds=1) -%}
+    {%- set quarter = before.replace(minute=before.minute // 15 * 15, second=0, microsecond=0) -%}
+    {{ return("timestamp " ~ text(quarter)) }}
+{% endmacro %}
+
 {% macro identity_window_days() %} {{ return(setting("TOKENTRAIL_IDENTITY_WINDOW_DAYS", "1") | int) }} {% endmacro %}
 
 {#- A value as an SQL text literal. -#}

@@ -1,5 +1,5 @@
 -- The input of the periods that begin on a local date: the usage of their dates, of
--- those before that show what is usual or may be carried over, the instant of the run
+-- those before that show what is usual or may be carried over, how far it is judged
 -- while a period lasts, and from when on a silent sender's usage is missing. An
 -- attempt's date is that of its first delivery, so what happened on a date may be
 -- counted under an earlier one.
@@ -14,7 +14,7 @@ with
                 concat_ws(
                     ' ',
                     periods.budget_id,
-                    least(periods.ends_at, {{ as_of() }}),
+                    least(periods.ends_at, {{ quarter_before_as_of() }}),
                     case when silences.data_until < periods.ends_at then silences.data_until end
                 ),
                 ','

@@ -1,3 +1,4 @@
+-- depends_on: {{ source("ledger", "set_aside") }}
 with
     source as (
         select *

@@ -5,7 +5,7 @@ export DBT_PROFILES_DIR := $(CURDIR)/dbt_project
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
-VENV := .venv/.complete
+VENV := environment
 # What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
 ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE ALL LINE ITEM REASON
@@ -19,12 +19,10 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults bench-silence
+.PHONY: $(VENV) help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults bench-silence
 
-$(VENV): requirements.lock
-	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
-	touch $@
+$(VENV):
+	@.ci/environment
 
 help:  ## what can be typed after `make`
 	@awk -F ':[^#]*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,8 +35,8 @@ demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show w
 	@# the morning after its last day: seen from today, its senders would be silent
 	@TOKENTRAIL_AS_OF="$${TOKENTRAIL_AS_OF:-2026-11-23T07:00:00Z}" $(MAKE) --no-print-directory run
 
-run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish; ends with one screen
-	@$(HOME_READY) && python -m orchestration.commands.launch run
+run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish; ends with one screen; nothing, if nothing is new
+	@python -m orchestration.commands.launch run
 
 report: $(VENV)  ## the tables behind that screen: totals, alerts, budgets, rejects, cost by endpoint, tenant and user, unpriced models
 	@python -m orchestration.commands.report
@@ -47,10 +45,10 @@ check-events: $(VENV)  ## what a load would make of a file, and what it would co
 	@python -m orchestration.commands.check_events
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week
-	@$(HOME_READY) && python -m orchestration.commands.launch weekly
+	@python -m orchestration.commands.launch weekly
 
 backfill: $(VENV)  ## rebuild FROM=... TO=... (event dates), or everything with FULL_REFRESH=true
-	@$(HOME_READY) && python -m orchestration.commands.launch backfill
+	@python -m orchestration.commands.launch backfill
 
 explain: $(VENV)  ## the arithmetic of one request: REQUEST=<request id>
 	@python -m orchestration.commands.explain

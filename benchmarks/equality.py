@@ -16,7 +16,7 @@ To compare a checkout with a commit (`-o`: make installs nothing, since both use
     for release in ../before .; do
         root=/tmp/world/$(git -C "$release" rev-parse --short HEAD)
         mkdir "$root" && cp -rl /tmp/world/landing "$root"
-        TOKENTRAIL_DATA=$root TOKENTRAIL_AS_OF=2026-11-23T12:00:00Z make -C "$release" -o .venv/.complete weekly
+        TOKENTRAIL_DATA=$root TOKENTRAIL_AS_OF=2026-11-23T12:00:00Z make -C "$release" -o .venv/.complete -o environment weekly
     done
     python -m benchmarks.equality /tmp/world/<commit> /tmp/world/<commit of the checkout>
 

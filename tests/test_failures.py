@@ -157,7 +157,7 @@ def test_a_damaged_publication_ends_a_command_in_one_line(tmp_path):
 )
 def test_a_misspelt_argument_of_make_is_not_ignored(arguments, sentence):
     done = subprocess.run(
-        ["make", "-C", str(PROJECT), "-o", ".venv/.complete", *arguments], capture_output=True, text=True, check=False
+        ["make", "-C", str(PROJECT), "-o", "environment", *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert sentence in done.stderr

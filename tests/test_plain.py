@@ -112,7 +112,7 @@ def test_make_hands_an_id_on_as_it_stands(published, tmp_path, text):
 def make(target: str, folder: Path, **variables: str) -> subprocess.CompletedProcess:
     """`make` as a person types it, with the virtual environment taken as complete."""
     typed = [f"{name}={value}" for name, value in variables.items()]
-    command = ["make", "-C", str(PROJECT), "-o", ".venv/.complete", "--no-print-directory", target, *typed]
+    command = ["make", "-C", str(PROJECT), "-o", "environment", "--no-print-directory", target, *typed]
     environment = os.environ | {"TMPDIR": str(folder)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
 

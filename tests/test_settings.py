@@ -132,7 +132,7 @@ def test_a_tilde_is_home_and_a_relative_root_is_taken_from_the_checkout(tmp_path
 def test_make_says_so_before_anything_is_written(tmp_path):
     root = f"{tmp_path}/50% off"
     said = subprocess.run(
-        ["make", "-o", ".venv/.complete", "run"],
+        ["make", "-o", "environment", "run"],
         cwd=PROJECT,
         env=os.environ | {"TOKENTRAIL_DATA": root},
         capture_output=True,

@@ -137,7 +137,8 @@ class Progress:
         self.checks[step] = self.checks.get(step, 0) + 1
         found = event.asset_check_evaluation_data
         if not found.passed:
-            self._line(f"  {found.check_name} warns: {first_line(found.description or 'it failed')}.")
+            said = "fails" if found.severity.value == "ERROR" else "warns"
+            self._line(f"  {found.check_name} {said}: {first_line(found.description or 'it failed')}.")
 
     def _tell_end(self, step: str, said: str) -> None:
         seconds = time.monotonic() - self.began.get(step, time.monotonic())

@@ -26,7 +26,7 @@ from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
-from orchestration.wording import cents, minute
+from orchestration.wording import cents, listed, many, minute
 
 NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, announces the last two days only
 SEVERITY = {"ok": "info", "warning": "warning", "spend_alert": "warning", "exceeded": "critical"}
@@ -174,6 +174,14 @@ def announce(settings: Settings) -> Counter:
     ]
     queued = enqueue(settings, [_event(line, facts) for line in loud])
     return Counter(line["kind"] for line in new) + queued
+
+
+def what_was_announced(counts: Counter) -> str:
+    """What `announce` counted, in words."""
+    changes, corrections = counts["news"], counts["added"] + counts["moved"] + counts["withdrawn"]
+    said = [many(changes, "change of state", "changes of state")] if changes else []
+    said += [many(corrections, "correction")] if corrections else []
+    return f"{listed(said)} announced" if said else "no budget changed its state"
 
 
 def why_nothing_is_announced(settings: Settings) -> str | None:

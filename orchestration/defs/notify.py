@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from orchestration.budgets.announcements import announce, why_nothing_is_announced
+from orchestration.budgets.announcements import announce, what_was_announced, why_nothing_is_announced
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
 from orchestration.notifications.failed_runs import record, tell_on_call
-from orchestration.notifications.silences import announce_silences
+from orchestration.notifications.silences import announce_silences, what_became_of_senders
 from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
 
@@ -21,9 +21,8 @@ from orchestration.settings import Settings, from_environment
 def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
     counts = announce(settings)
-    return dg.MaterializeResult(
-        metadata=dict(counts) | {"message": why_nothing_is_announced(settings) or "What changed."}
-    )
+    message = why_nothing_is_announced(settings) or what_was_announced(counts)
+    return dg.MaterializeResult(metadata=dict(counts) | {"message": message})
 
 
 @dg.asset(
@@ -35,7 +34,8 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
 )
 def source_silences_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per sender that fell silent, came back or counts as ended, as it became known; their messages go into the outbox."""
-    return dg.MaterializeResult(metadata=dict(announce_silences(settings)))
+    counts = announce_silences(settings)
+    return dg.MaterializeResult(metadata=dict(counts) | {"message": what_became_of_senders(counts)})
 
 
 @dg.asset(

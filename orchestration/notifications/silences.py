@@ -94,6 +94,16 @@ def announce_silences(settings: Settings) -> Counter:
     return Counter(line["kind"] for line in new) + enqueue(settings, events)
 
 
+def what_became_of_senders(counts: Counter) -> str:
+    """What `announce_silences` counted, in words."""
+    said = [
+        f"{many(counts[kind], 'sender')} {words}"
+        for kind, words in (("silent", "fell silent"), ("returned", "came back"), ("ended", "ended"))
+        if counts[kind]
+    ]
+    return listed(said) or "no sender fell silent or came back"
+
+
 def silences_folder(settings: Settings) -> Path:
     """Where silences are kept: in the ledger, because what was announced cannot be computed again."""
     return settings.ledger / "source_silences"

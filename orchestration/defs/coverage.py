@@ -2,17 +2,18 @@
 
 import dagster as dg
 
+from orchestration.defs.raw import set_aside_ledger
 from orchestration.defs.transform import warehouse_models
 from orchestration.news import EVERYTHING, news
 from orchestration.settings import Settings
 
 
 def and_upstream(*models: str) -> set[dg.AssetKey]:
-    """Models, and everything that they are made of."""
+    """Models, and everything that a run can make of what they are made of."""
     keys = {dg.AssetKey(model) for model in models}
     while more := {dep for key in keys for dep in warehouse_models.asset_deps.get(key, ())} - keys:
         keys |= more
-    return keys
+    return keys - {set_aside_ledger.key}
 
 
 BUDGET_MODELS = and_upstream("budget_status", "budget_transitions", "source_freshness", "source_silences")

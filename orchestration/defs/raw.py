@@ -16,6 +16,14 @@ RAW: dict[str, Any] = {
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
 }
 
+# `make set-aside` and `make take-back` write it: no run makes it, and models read it.
+set_aside_ledger = dg.AssetSpec(
+    "set_aside_ledger",
+    group_name="landing",
+    owners=["team:data-platform"],
+    description="One row per decision to set a landed line aside, or to count it again.",
+)
+
 
 def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) -> dg.MaterializeResult:
     try:

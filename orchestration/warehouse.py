@@ -1,5 +1,6 @@
 """The private warehouse: one process writes it, and nobody reads it but the pipeline (readers open what is published)."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.settings import Settings
+from orchestration.wording import stamp
 
 DuckDBConfig = dict[str, str | bool | int | float | list[str]]
 
@@ -72,3 +74,12 @@ def duckdb_config(settings: Settings) -> DuckDBConfig:
     if settings.threads:
         config["threads"] = str(settings.threads)
     return config
+
+
+def what_readers_see(settings: Settings) -> str:
+    """A sentence on the current publication: when its marts last changed, or that there is none."""
+    try:
+        described = json.loads((settings.published / "marts.json").read_text())
+        return f"Readers see the publication of {stamp(described['published_at'])}."
+    except (OSError, ValueError, KeyError, TypeError):
+        return "Nothing is published yet." if not settings.published.exists() else "Readers see the last publication."

@@ -20,10 +20,9 @@ from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
 from orchestration.notifications.silences import silent_senders
 from orchestration.plain import plain_console, visible
-from orchestration.publishing.publications import what_readers_see
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
-from orchestration.warehouse import open_marts
+from orchestration.warehouse import open_marts, what_readers_see
 from orchestration.wording import count, day, many, percent, stamp, usd
 
 SCREEN_WIDTH = 110

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from orchestration.notifications.delivery import deliver
 from orchestration.notifications.outbox import Event, enqueue
 from orchestration.plain import for_chat
-from orchestration.publishing.publications import what_readers_see
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError
 from orchestration.team.rows import TeamFileError
+from orchestration.warehouse import what_readers_see
 
 ERROR_CHARACTERS = 1500  # of an error in a message: chat shows no more, the ledger has it whole
 

@@ -5,7 +5,6 @@ hard links to what is published now, so files that stay cost nothing; only when 
 written into a file of a publication: the former ones may share it.
 """
 
-import json
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ import duckdb
 
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held, partial_path, point_link, sync
-from orchestration.wording import first_line, stamp
+from orchestration.wording import first_line
 
 KEPT = 3  # the current one and two before it: whoever reads by the folder's own name finishes in peace
 WAIT_SECONDS = 600  # another run may be writing large exports
@@ -63,15 +62,6 @@ def new_publication(settings: Settings) -> Iterator[Path]:
             f"The publication could not be written under {settings.publications}: {first_line(error)}. "
             "Readers keep the former one. Make space or memory, or see what the disk says, and run again."
         ) from error
-
-
-def what_readers_see(settings: Settings) -> str:
-    """A sentence on the current publication: when its marts last changed, or that there is none."""
-    try:
-        described = json.loads((settings.published / "marts.json").read_text())
-        return f"Readers see the publication of {stamp(described['published_at'])}."
-    except (OSError, ValueError, KeyError, TypeError):
-        return "Nothing is published yet." if not settings.published.exists() else "Readers see the last publication."
 
 
 def replace_file(path: Path, content: str | bytes | Path) -> None:

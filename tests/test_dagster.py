@@ -16,12 +16,18 @@ import pytest
 
 from orchestration.news import news
 from orchestration.notifications import Event, enqueue, read_outbox
-from orchestration.settings import PROJECT
+from orchestration.settings import PROJECT, Settings
 from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
 GROUPS = ["landing", *SUBJECTS, "publishing"]
+OF_A_PERIOD = {f"int_budget_{name}" for name in ("usual", "quarters", "drivers", "states")}
+# What a run announces and sends is in what it publishes.
+IN_ORDER = (
+    *("warehouse_models", "budget_announcements_ledger", "source_silences_ledger", "weekly_report"),
+    *("notifications", "published_marts", "published_docs", "run_record"),
+)
 LATER = AS_OF + timedelta(minutes=20)
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
@@ -46,6 +52,11 @@ def environment(root: Pipeline, as_of: datetime = AS_OF) -> dict[str, str]:
         "DAGSTER_HOME": str(root.settings.state / "dagster"),
         "PYTHONPATH": str(PROJECT),
     }
+
+
+def settings_of(root: Pipeline, as_of: datetime) -> Settings:
+    """The settings that this makes."""
+    return replace(root.settings, as_of=as_of, daily_at=DAILY_AT, weekly_at=WEEKLY_AT, time_zone=TIME_ZONE)
 
 
 @pytest.fixture(scope="module")
@@ -296,11 +307,13 @@ def test_a_run_ends_with_one_screen_and_says_its_steps_on_the_way(root, daily):
     assert any(line.startswith("prod") and "$0.01" in line for line in lines)
     assert any(line.startswith("  No price: selfhosted/acme-internal-7b, 1 call") for line in lines)
     steps = daily.stderr.splitlines()
+    order = [name for line in steps for name in line.split()[:1] if name in IN_ORDER]
+    assert order == list(IN_ORDER)
     [log] = (root.settings.state / "logs").glob("*-daily_attribution.log")
-    assert steps[0] == "No run that succeeded over the same is remembered: everything is looked at."
+    assert steps[0] == "No earlier run that succeeded is remembered: everything is looked at."
     assert steps[1] == f"daily_attribution: {log} has the full log."
     assert re.match(r"  raw_events +\d+ s  2 files, 5 lines, 0 rejected$", steps[2])
-    assert any(line.startswith("  models_missing_from_the_pricing_map warns: ") for line in steps)
+    assert any(line.startswith("  models_missing_from_the_pricing_map fails: ") for line in steps)
     assert max(map(len, steps[2:])) <= 160
     assert "Running dbt command" in log.read_text()
 
@@ -311,7 +324,7 @@ def test_a_run_with_nothing_new_says_so_and_writes_nothing(root, idle):
     said, *screen = run.stdout.splitlines()
     assert said == (
         "Nothing is new since the run as of 2026-11-23 12:00 UTC, so nothing was built, published or sent. "
-        "The clock alone changes something at 2026-11-23 12:00 UTC."
+        "The clock alone changes something at 2026-11-23 12:01 UTC."
     )
     assert [line for line in screen if line.isupper()] == ["CAME IN", "COST", "STANDS OUT", "BUDGETS", "MISSING"]
     assert run.stderr == ""
@@ -323,7 +336,7 @@ def test_a_run_with_nothing_new_says_so_and_writes_nothing(root, idle):
 )
 def test_a_schedule_with_nothing_new_skips_its_tick(root, location, idle, name):
     def ask(as_of: datetime) -> dg.RunRequest | dg.SkipReason:
-        settings = replace(root.settings, as_of=as_of)
+        settings = settings_of(root, as_of)
         return location.resolve_schedule_def(name)(dg.build_schedule_context(resources={"settings": settings}))
 
     skipped = ask(AS_OF)
@@ -335,16 +348,15 @@ def test_a_schedule_with_nothing_new_skips_its_tick(root, location, idle, name):
 def test_a_run_by_the_clock_builds_what_the_clock_reaches_and_publishes(root, by_the_clock):
     run, before, after = by_the_clock
     assert run.returncode == 0, run.stderr[-3000:]
-    assert (
-        "New since the run as of 2026-11-23 12:00 UTC: messages, the clock (budget_period_days, int_bud" in run.stderr
-    )
-    assert {model for (model, day), at in after.items() if before[model, day] != at} <= {"int_budget_states"}
+    said = "New since the run as of 2026-11-23 12:00 UTC: messages, by the clock alone a quarter-hour of budgets."
+    assert said in run.stderr.splitlines()
+    assert {model for (model, day), at in after.items() if before[model, day] != at} <= OF_A_PERIOD
     built = {
         name: metadata_of(name)["built"].value for name in ("budget_status", "weekly_summary", "fct_attempts", "alerts")
     }
     assert built == {"budget_status": True, "weekly_summary": True, "fct_attempts": False, "alerts": False}
     assert root.ask("select event_key, status from notification_outbox") == [("run/1", "waiting")]
-    assert not news(replace(root.settings, as_of=LATER))
+    assert not news(settings_of(root, LATER))
 
 
 def test_a_failed_run_is_in_the_ledger_and_a_message_to_on_call(root, location, monkeypatch):

@@ -1,5 +1,6 @@
 """Whether anything is new: each kind of input, changed alone, makes a run, and what a run does not build is as it would be."""
 
+import ast
 import json
 import os
 import shutil
@@ -15,13 +16,14 @@ from orchestration.dbt import BUILD, dbt_project, run_dbt
 from orchestration.ledger import one_writer
 from orchestration.news import BUDGETS, EVERYTHING, READ_BY_READERS, begin, models_to_build, news, note, remember
 from orchestration.news import inputs as inputs_of_runs
-from orchestration.news.clock import NEXT, next_instants
+from orchestration.news.clock import MODULES, NEXT, next_day, next_instants
 from orchestration.news.inputs import KINDS, READ_BY_MODELS, TEAM_TABLES
 from orchestration.news.selection import SOURCES
 from orchestration.notifications import Event, acknowledge, deliver, enqueue
 from orchestration.notifications.outbox import outbox_folder
+from orchestration.publishing.exports import exports_signature
 from orchestration.publishing.publication import publish
-from orchestration.settings import Settings, from_environment
+from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.team.tables import write_team_tables
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -355,11 +357,41 @@ def test_every_model_that_reads_the_clock_says_when_it_changes(manifest):
     assert clocked == NEXT.keys()
 
 
+def test_every_module_that_reads_the_clock_says_what_becomes_of_it():
+    """A new one needs its line in MODULES, and what it makes an instant."""
+    reading = set()
+    for folder in ("orchestration", "expectations", "pricing"):
+        for path in (PROJECT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                is_read = isinstance(node, ast.Attribute) and node.attr == "as_of"
+                if is_read or (isinstance(node, ast.arg) and node.arg == "as_of"):
+                    reading.add(".".join(path.relative_to(PROJECT).with_suffix("").parts))
+    # settings make the instant, the ledger compares instants that it is handed
+    assert reading - {"orchestration.settings", "orchestration.ledger"} == MODULES.keys()
+
+
+def test_what_the_expectations_read_changes_with_the_day_alone():
+    for path in (PROJECT / "expectations" / "profiles").glob("*.sql"):
+        sql = "".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("--"))
+        assert sql.count("$as_of") == sql.count("cast($as_of as date)"), path.name
+
+
+def test_the_exports_are_due_when_a_day_begins_and_when_it_becomes_complete(root):
+    """Their own words for the days that they hold change at these instants and at no other."""
+    for lateness in (0, 6, 30):
+        at = replace(root, lateness_hours=lateness, as_of=datetime(2026, 11, 20, 3, 30, tzinfo=UTC))
+        for _ in range(4):
+            due = next_day(at)
+            before, then = (exports_signature(replace(at, as_of=due - timedelta(seconds=late))) for late in (1, 0))
+            assert exports_signature(at) == before != then
+            at = replace(at, as_of=due)
+
+
 def test_every_model_is_reached_from_a_source_or_reads_the_ledger_as_it_is(manifest):
     """What is read without a `source` would not be built when it changes."""
     named = {f"{each['source_name']}.{each['name']}" for each in manifest["sources"].values()}
     sources = {name for name in named if name in SOURCES.values() or name.partition(".")[0] in SOURCES.values()}
-    assert sources == named
+    assert named - sources == {"published.catalog", "published.publication"}  # they describe what publishing writes
     without = {name for name, key in models(manifest).items() if not manifest["nodes"][key]["depends_on"]["nodes"]}
     assert without == {"stg_notification_outbox", "stg_budget_announcements"}
     for name in without:
@@ -412,6 +444,7 @@ OPENED = {
     "occurredAt": "2026-11-23T08:10:00Z",
     "actor": "kim",
     "alertId": "a-1",
+    "problemId": "p-1",
 }
 ODD = [event("unknown", provider="selfhosted", model="acme-internal-7b"), event("ahead", "2026-11-23T07:03:00Z")]
 
@@ -453,15 +486,18 @@ def stepped(tmp_path_factory, manifest) -> tuple[Pipeline, list[set[str]]]:
     return pipeline, built
 
 
-def test_the_clock_reaches_what_it_changes(stepped):
-    _, (midnight, complete) = stepped
-    assert {"budget_status", "unpriced_models", "weekly_summary"} <= midnight
-    assert {"alerts", "data_quality_daily", "weekly_summary"} <= complete
-    for selected in (midnight, complete):
-        assert (
-            selected & {"fct_attempts", "fct_requests", "cost_by_endpoint_daily", "stg_events", "price_book"} == set()
-        )
-    assert "alerts" not in midnight
+def test_the_clock_reaches_what_it_changes(stepped, manifest):
+    pipeline, (midnight, complete) = stepped
+    quarter = replace(pipeline.settings, as_of=datetime(2026, 11, 23, 6, 15, tzinfo=UTC))
+    begin(quarter, "quarter")
+    selected = models_to_build(quarter, "quarter", EVERYTHING, manifest, models(manifest))
+    assert {"budget_status", "unpriced_models", "source_freshness", "weekly_summary"} <= midnight
+    assert {"alerts", "data_quality_daily", "cost_by_endpoint_daily", "cost_daily", "weekly_summary"} <= complete
+    assert {"budget_status", "budget_transitions"} <= selected
+    for each in (midnight, complete, selected):
+        assert each & {"fct_attempts", "fct_requests", "stg_events", "price_book"} == set()
+    assert midnight & {"cost_by_endpoint_daily", "cost_daily", "alert_days"} == set()
+    assert selected & {"alerts", "cost_daily", "source_freshness", "data_quality_daily", "unpriced_models"} == set()
 
 
 def test_the_next_instants_are_those_of_the_rows(stepped):
@@ -470,7 +506,9 @@ def test_the_next_instants_are_those_of_the_rows(stepped):
     assert due["int_incident_events"] == datetime(2026, 11, 23, 8, 10, tzinfo=UTC)
     assert due["fct_attempts"] == due["attempt_days"] == datetime(2026, 11, 23, 7, 3, tzinfo=UTC)
     assert due["int_budget_states"] == datetime(2026, 11, 23, 6, 15, tzinfo=UTC)
-    assert due["alert_days"] == due["int_data_quality_daily"] == datetime(2026, 11, 24, 6, tzinfo=UTC)
+    assert due["int_source_pauses"] == due["int_source_freshness"] == datetime(2026, 11, 23, 7, tzinfo=UTC)
+    assert due["int_data_quality_daily"] == datetime(2026, 11, 24, tzinfo=UTC)
+    assert due["alert_days"] == due["complete_days"] == due["cost_daily"] == datetime(2026, 11, 24, 6, tzinfo=UTC)
     assert due["int_unpriced_models"] == due["int_override_snippets"] == datetime(2026, 11, 24, tzinfo=UTC)
     assert due["int_weeks"] == datetime(2026, 11, 30, tzinfo=UTC)
 

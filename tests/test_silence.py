@@ -11,6 +11,7 @@ from rich.console import Console
 from orchestration.commands.report import print_report
 from orchestration.notifications import read_outbox
 from orchestration.notifications.silences import announce_silences
+from orchestration.publishing.publication import publish
 from orchestration.settings import Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
@@ -76,8 +77,7 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
     if step == "before":
         pipeline.build(*WITHOUT_TESTS, "--select", "+budget_status", "+alerts", "+source_silences")
     elif step == "silent":
-        pipeline.run()
-        seen.report = printed(pipeline.settings)
+        pipeline.build()
     elif step == "returned":
         pipeline.build(
             *WITHOUT_TESTS,
@@ -96,6 +96,9 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
         "select status, close_reason, last_date from marts.alerts where environment = 'prod' and data_mode = 'real'"
     )
     seen.queued[step] = announce_silences(pipeline.settings)
+    if step == "silent":
+        publish(pipeline.settings)
+        seen.report = printed(pipeline.settings)
 
 
 def printed(settings: Settings) -> str:
@@ -113,7 +116,7 @@ def test_a_projection_stops_at_the_last_whole_quarter_hour(story):
     assert (at, senders, understated, rate) == (datetime(2026, 11, 16, 18, 45), "events in prod", True, None)
     assert spent > seen.budget["before"][0]  # the last call, at 18:50
     after = seen.budget["returned"]
-    assert (after[2], after[3]) == (datetime(2026, 11, 23, 12, 5), None)
+    assert (after[2], after[3]) == (datetime(2026, 11, 23, 12), None)
     assert after[1] != projection
 
 
@@ -154,6 +157,16 @@ def test_one_message_for_a_silence_and_one_for_its_end(story):
         "The last file with calls is landing/events/dt=2026-11-22/staging.jsonl, of 2026-11-22. docs/operate.md says what to check.",
     ]
     assert second["title"] == "events in prod is back"
+
+
+def test_the_message_is_in_the_marts_that_show_the_silence(story):
+    """As they were published at the first run of the silence."""
+    pipeline, _ = story
+    messages = pipeline.ask("select event_key, title from notification_outbox where kind = 'silence'")
+    assert messages == [("silence/silent/events/prod/2026-11-16T18:50:00", "events in prod fell silent")]
+    assert pipeline.ask("select environment, status from source_silences where returned_at is null") == [
+        ("prod", "silent")
+    ]
 
 
 def test_the_report_begins_with_who_is_silent(story):

@@ -1,7 +1,7 @@
 -- One row per load, landing file and event date with its counts, and one more per
 -- reject reason with the number of lines. Reads manifests only, so it works while dbt
--- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC, of which
--- the day counts.
+-- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC, of
+-- which the day counts.
 with
     every_manifest as (select * from read_parquet($manifests, union_by_name = true)),
 

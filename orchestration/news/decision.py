@@ -9,11 +9,11 @@ that differs from what that run left behind is new too: a run that failed or was
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
-from orchestration.news.clock import EXPORTS, NEXT, OUTBOX, midnight_after, next_instants, whole_second
+from orchestration.news.clock import EXPORTS, NEXT, OUTBOX, WORDS, next_day, next_instants, whole_second
 from orchestration.news.inputs import IN_WORDS, KINDS, LEFT_BEHIND, READ_BY_MODELS, READ_BY_READERS, READ_FIRST
 from orchestration.notifications import next_due
 from orchestration.settings import Settings
@@ -23,6 +23,7 @@ from orchestration.wording import minute
 EVERYTHING, BUDGETS = "everything", "budgets"  # what a run covers
 # The hourly job publishes nothing and reads no message.
 COVERED = {EVERYTHING: tuple(KINDS), BUDGETS: tuple(KINDS.keys() - READ_BY_READERS.keys() - {"publication"})}
+LESS_THAN_A_MINUTE = timedelta(seconds=59)
 OF_MODELS = (*READ_FIRST, *READ_BY_MODELS)
 
 
@@ -58,7 +59,7 @@ def news(settings: Settings, covers: str = EVERYTHING, models: Collection[str] =
     """What a run would find new now. Of what reads the clock, only `models` count, and messages."""
     record = _record(settings, covers)
     if record is None:
-        return News(("first",), (), "No run that succeeded over the same is remembered: everything is looked at.")
+        return News(("first",), (), "No earlier run that succeeded is remembered: everything is looked at.")
     since, as_of = datetime.fromisoformat(record["as_of"]), whole_second(settings.as_of)
     if as_of < since:
         return News(("instant",), (), f"This run reports as of an earlier instant than the last one, {_at(since)}.")
@@ -97,7 +98,7 @@ def found_new(settings: Settings, run_id: str, covers: str, models: Collection[s
 def remember(settings: Settings, run_id: str, covers: str, models: Collection[str]) -> bool:
     """Makes the notes of a run that has succeeded the record; False where they lack something, as after a retry by hand.
 
-    `models` are those that it covers. A record of everything stays beside one of the budgets while it was made of the same.
+    `models` are those that it covers. A record of everything is kept after one of the budgets if both were made of the same.
     """
     if covers == BUDGETS:
         note(settings, run_id, ["warehouse"])
@@ -108,7 +109,7 @@ def remember(settings: Settings, run_id: str, covers: str, models: Collection[st
         return False
     due = {name: at.isoformat() for name, at in next_instants(settings, models).items()}
     if covers == EVERYTHING:
-        due[EXPORTS] = midnight_after(settings.as_of).isoformat()
+        due[EXPORTS] = next_day(settings).isoformat()
     record = Record(run_id=run_id, as_of=whole_second(settings.as_of).isoformat(), read=read, due=due)
     if covers == EVERYTHING:
         _path(settings, BUDGETS).unlink(missing_ok=True)
@@ -138,11 +139,14 @@ def _due(record: Record) -> dict[str, datetime]:
 
 def _sentence(since: datetime, changed: Collection[str], reached: Collection[str], due: dict[str, datetime]) -> str:
     if not changed and not reached:
-        following = f" The clock alone changes something at {_at(min(due.values()))}." if due else ""
+        # never earlier than it is: a second after a quarter-hour is within the next minute
+        following = (
+            f" The clock alone changes something at {_at(min(due.values()) + LESS_THAN_A_MINUTE)}." if due else ""
+        )
         return f"Nothing is new since the run as of {_at(since)}, so nothing was built, published or sent.{following}"
     parts = [IN_WORDS[kind] for kind in changed]
     if reached:
-        parts.append(f"the clock ({', '.join(reached)})")
+        parts.append(f"by the clock alone {', '.join(sorted({WORDS[name] for name in reached}))}")
     return f"New since the run as of {_at(since)}: {', '.join(parts)}."
 
 

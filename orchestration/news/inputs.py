@@ -93,11 +93,14 @@ def _price_book(settings: Settings) -> str:
 # By the moment at which a run reads it. It is hashed just before: what changes afterwards is new to the next run.
 Hash = Callable[[Settings], str | None]
 READ_FIRST: dict[str, Hash] = {"code": _code, "settings": _settings, "team": _team, "landing": _landing}
-TEAM_TABLES: dict[str, Hash] = {f"team.{file.name}": _team_table(file.name) for file in TEAM_FILES}
+NAMES = "names"  # in the team's files, which usage should have: a table of its own
+TEAM_TABLES: dict[str, Hash] = {
+    f"team.{name}": _team_table(name) for name in (*(file.name for file in TEAM_FILES), NAMES)
+}
 READ_BY_MODELS: dict[str, Hash] = TEAM_TABLES | {"raw": _raw, "price_book": _price_book, "set_aside": _log("set_aside")}
 READ_BY_READERS: dict[str, Hash] = {
     "messages": _log("outbox"),
-    "reports": _log("budget_announcements", "weekly_reports"),
+    "reports": _log("budget_announcements", "source_silences", "weekly_reports"),
 }
 LEFT_BEHIND: dict[str, Hash] = {
     "warehouse": _warehouse,
@@ -105,6 +108,7 @@ LEFT_BEHIND: dict[str, Hash] = {
 }  # by the run itself; nobody else writes there
 KINDS = READ_FIRST | READ_BY_MODELS | READ_BY_READERS | LEFT_BEHIND
 IN_WORDS = {f"team.{file.name}": f"the team's {file.name}" for file in TEAM_FILES} | {
+    f"team.{NAMES}": "names in the team's files",
     "code": "the code or its packages",
     "settings": "the settings",
     "team": "the team's files",

@@ -93,7 +93,7 @@ select
     is_usual_known as is_projection_seasonal,
     case
         when data_until is null
-        then least(quarter_at + interval 15 minute, {{ as_of() }})
+        then least(quarter_at + interval 15 minute, {{ quarter_hour(as_of()) }})
         else greatest(data_until, starts_at)
     end as projection_as_of,
     silent_senders,

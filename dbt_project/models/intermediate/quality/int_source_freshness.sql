@@ -27,7 +27,9 @@ select
     coalesce(is_overdue and not is_ended, false) as is_silent,
     first_event_at,
     last_event_at,
-    {{ dbt.datediff("last_event_at", as_of(), "minute") }} / 60.0 as hours_since_last_event,
+    -- up to a full hour, as pauses are counted: within it, time alone changes nothing
+    greatest({{ dbt.datediff("last_event_at", "date_trunc('hour', " ~ as_of() ~ ")", "minute") }}, 0)
+    / 60.0 as hours_since_last_event,
     expected_delay_hours,
     case
         when silent_after_hours is not null

@@ -479,7 +479,7 @@ def test_a_description_that_changed_is_published(healed, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["tokentrail.duckdb", "marts.json", "exports/manifest.json", "exports/cost_by_tenant_daily/month=2026-10.csv"],
+    ["tokentrail.duckdb", "marts.json", "exports/manifest.json", "exports/months/cost_by_tenant_daily/2026-10.csv"],
 )
 def test_a_file_that_was_deleted_is_published_again(healed, name):
     file = healed.settings.published / name

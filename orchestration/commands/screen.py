@@ -4,7 +4,6 @@
 """
 
 import sys
-import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +18,7 @@ from orchestration.landing.trouble import LoadStopped
 from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
 from orchestration.notifications.silences import silent_senders
-from orchestration.plain import plain_console, visible
+from orchestration.plain import plain_console, visible, wrapped
 from orchestration.publishing.publications import what_readers_see
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
@@ -55,7 +54,7 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
             ("BUDGETS", _budgets(marts)),
-            ("MISSING", _missing(marts)),
+            ("MISSING", list(_missing(marts)) or ["Every model has a price, and the last day is complete."]),
         ):
             _say(console, title, *(f"  {line}" for line in lines), "")
             if title == "CAME IN":
@@ -91,11 +90,7 @@ def _duration(seconds: float) -> str:
 def _say(console: Console, *lines: str) -> None:
     """Lines no wider than the screen, broken between words; a name that is wider stays whole."""
     for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        wrapped = textwrap.wrap(
-            visible(line), SCREEN_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-        for piece in wrapped or [""]:
+        for piece in wrapped(line, SCREEN_WIDTH):
             is_title = piece.isupper() and piece.isascii()
             console.print(Text(piece, style="bold" if is_title else ""), soft_wrap=True)
 

@@ -245,6 +245,7 @@ def test_the_screen_of_the_run_begins_with_who_is_silent(story):
     assert headline.startswith("daily_attribution succeeded after")
     assert banner.startswith("events in prod is silent: no call since 2026-11-16 18:50 UTC (6 days)")
     assert "in dev" not in seen.screen
+    assert "\nMISSING\n  The calls of the silent senders named above.\n" in seen.screen
 
 
 def test_only_the_projections_of_who_is_silent_stop(story):

@@ -29,6 +29,8 @@ SCREEN_WIDTH = 110
 NAME = 48  # characters of a name: the screen is for reading, `make report` has names whole
 REASONS, ENVIRONMENTS, ALERTS, BUDGETS, MODELS, NAMES = 4, 5, 3, 4, 3, 3  # shown; what is more is counted
 WEEKS = 4  # that make what is usual, of the same weekdays
+SILENT = "The calls of the silent senders named above."
+ALL_THERE = "Nothing: every model has a price, and the last day is complete."
 Days = dict[date, tuple[Decimal | None, int, int]]  # cost, calls, calls without a price
 
 
@@ -48,13 +50,14 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
         return
     _say(console, _headline(settings, outcome), "")
     with open_marts(settings) as marts:
-        for silent in silent_senders(marts):
-            console.print(Text(visible(silent), style="bold red"), "")
+        silent = list(silent_senders(marts))
+        for sentence in silent:
+            console.print(Text(visible(sentence), style="bold red"), "")
         for title, lines in (
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
             ("BUDGETS", _budgets(marts)),
-            ("MISSING", list(_missing(marts)) or ["Every model has a price, and the last day is complete."]),
+            ("MISSING", [*_missing(marts)] or [SILENT if silent else ALL_THERE]),
         ):
             _say(console, title, *(f"  {line}" for line in lines), "")
             if title == "CAME IN":

@@ -52,7 +52,7 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
     with open_marts(settings) as marts:
         silent = list(silent_senders(marts))
         for sentence in silent:
-            console.print(Text(visible(sentence), style="bold red"), "")
+            console.print(Text(visible(sentence), style="bold red"), "", sep="\n", soft_wrap=True)
         for title, lines in (
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
@@ -244,7 +244,8 @@ def _alerts(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 BUDGETS_NOW = """
-    select budget_id, state, spent_usd, limit_usd, utilisation, projection_usd, driver_1, owner, is_understated
+    select budget_id, state, spent_usd, limit_usd, utilisation, projection_usd, driver_1, owner, is_understated,
+        silent_senders, projection_as_of
     from budget_status where is_open
     order by state <> 'exceeded', state <> 'spend_alert', state <> 'warning', utilisation desc nulls last, budget_id
 """
@@ -269,6 +270,12 @@ def _budgets(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield "No budget is open: budgets.csv is where they are written (docs/budgets.md)."
     elif fine := len(budgets) - len(trouble):
         yield f"{many(fine, 'budget')} of {len(budgets)} ok."
+    waiting = [budget for budget in budgets if budget["silent_senders"]]
+    for budget in waiting[:BUDGETS]:
+        stopped = f"its projection is that of {stamp(budget['projection_as_of'].isoformat())}"
+        yield f"{_short(budget['budget_id'])} waits for {_short(budget['silent_senders'])}: {stopped}."
+    if len(waiting) > BUDGETS:
+        yield f"{many(len(waiting) - BUDGETS, 'more budget')} that wait: make report"
 
 
 UNPRICED = """

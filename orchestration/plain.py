@@ -5,6 +5,7 @@ A name is whatever a sender wrote: `[/x]` is markup to rich, an escape code clea
 
 import argparse
 import os
+import textwrap
 import unicodedata
 from typing import IO, TYPE_CHECKING
 
@@ -72,6 +73,15 @@ def _harmless(text: object, replaced: dict[str, str], most: int) -> str:
 def plain_console(width: int | None = None, file: IO[str] | None = None) -> Console:
     """A console that never reads text as markup, or `:bomb:` as a picture."""
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """The line in pieces no wider than that, broken between words and indented below its beginning; a wider name stays whole."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    pieces = textwrap.wrap(
+        visible(line), width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return pieces or [""]
 
 
 def argument(variable: str, example: str) -> str:

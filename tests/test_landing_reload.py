@@ -114,7 +114,8 @@ def test_what_cannot_be_judged_again_is_a_sentence(settings):
     path.write_bytes(path.read_bytes() + json.dumps(event("more")).encode())
     for name, sentence in (
         (MIXED, "has not been loaded yet, or has changed since"),
-        ("events/dt=2026-11-21/nothing.jsonl", "is not there any more"),
+        ("events/dt=2026-11-20/mixd.jsonl", f"no load has taken in a file of this name. Is it {MIXED}"),
+        ("events/dt=2026-11-20/mixed.jsonl.gz", f"Is it {MIXED}"),
         ("/etc/passwd", "is not a landing file: give its path under landing"),
         ("", "is not a landing file"),
     ):
@@ -147,7 +148,7 @@ def test_the_command_says_what_became_of_it(settings, monkeypatch, capsys):
     assert capsys.readouterr().out == (
         f"{MIXED}: 8 lines loaded, 1 refused (bad_status 1). make run rebuilds the dates it touches.\n"
     )
-    for name, sentence in (("events/dt=2026-11-21/gone.jsonl", "is not there any more"), ("", "FILE")):
+    for name, sentence in (("events/dt=2026-11-21/gone.jsonl", "Is it"), ("", "FILE")):
         monkeypatch.setenv("FILE", name)
         assert main() == 2
         assert sentence in capsys.readouterr().err

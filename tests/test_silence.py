@@ -1,18 +1,26 @@
-"""Six silent days, end to end: what budgets, alerts, the weekly report and people see of them, and what happens when the data return."""
+"""Six silent days, end to end: what Dagster, budgets, alerts, the weekly report and people see of them, and what comes after.
+
+Another sender, whose office is closed on weekends, is merely quiet in the same run: no message says otherwise.
+"""
 
 # ruff: noqa: DTZ001 - the warehouse has UTC without a zone
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+import dagster as dg
 import pytest
 from rich.console import Console
 
+from orchestration.commands.home import make_ready
 from orchestration.commands.report import print_report
+from orchestration.defs.checks import no_sender_is_silent
 from orchestration.notifications import read_outbox
 from orchestration.notifications.silences import announce_silences
-from orchestration.publishing.publication import publish
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT, Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 FIRST, LAST = date(2026, 10, 12), date(2026, 11, 16)  # a Monday, and a Monday five weeks later
@@ -49,12 +57,15 @@ class Seen:
     budget: dict[str, tuple] = field(default_factory=dict)
     alert: dict[str, tuple] = field(default_factory=dict)
     queued: dict[str, dict] = field(default_factory=dict)
+    checks: dict[str, dg.AssetCheckEvaluation] = field(default_factory=dict)
+    budgets: dict[str, tuple] = field(default_factory=dict)
+    screen: str = ""
     report: str = ""
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory) -> tuple[Pipeline, Seen]:
-    """prod falls silent on 16 November, staging goes on; on the 23rd two of the days arrive, and new calls."""
+    """prod falls silent on 16 November, staging goes on, dev never calls on weekends; on the 23rd two of the days arrive, and new calls."""
     pipeline, seen = pipeline_at(tmp_path_factory.mktemp("silence") / "data"), Seen()
     for place in range((LAST - FIRST).days + 1):
         day = FIRST + timedelta(days=place)
@@ -62,6 +73,8 @@ def story(tmp_path_factory) -> tuple[Pipeline, Seen]:
     for place in range(42):
         day = FIRST + timedelta(days=place)
         pipeline.land("staging.jsonl", day_of_calls(day, "staging"), str(day))
+        if day.weekday() < 5:
+            pipeline.land("dev.jsonl", day_of_calls(day, "dev"), str(day))
     for step, as_of in STEPS.items():
         if step == "returned":
             late = [call for place in (1, 2) for call in day_of_calls(LAST + timedelta(days=place))]
@@ -77,7 +90,11 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
     if step == "before":
         pipeline.build(*WITHOUT_TESTS, "--select", "+budget_status", "+alerts", "+source_silences")
     elif step == "silent":
-        pipeline.build()
+        seen.screen = run_under_dagster(pipeline.settings)
+        seen.report = printed(pipeline.settings)
+        seen.budgets = dict(
+            pipeline.ask("select budget_id, (projection_as_of, silent_senders) from budget_status where is_open")
+        )
     elif step == "returned":
         pipeline.build(
             *WITHOUT_TESTS,
@@ -95,10 +112,55 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
     [seen.alert[step]] = pipeline.inside(
         "select status, close_reason, last_date from marts.alerts where environment = 'prod' and data_mode = 'real'"
     )
+    if step != "again":
+        check = recorded_check if step == "silent" else check_alone
+        seen.checks[step] = check(pipeline.settings)
     seen.queued[step] = announce_silences(pipeline.settings)
-    if step == "silent":
-        publish(pipeline.settings)
-        seen.report = printed(pipeline.settings)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What who starts Dagster exports."""
+    return {
+        "TOKENTRAIL_DATA": str(settings.data),
+        "TOKENTRAIL_AS_OF": settings.as_of.isoformat(),
+        "DAGSTER_HOME": str(make_ready(settings)),
+        "PYTHONPATH": str(PROJECT),
+    }
+
+
+def run_under_dagster(settings: Settings) -> str:
+    """`make run`; returns its screen."""
+    run = subprocess.run(
+        [sys.executable, "-m", "orchestration.commands.launch", "run"],
+        cwd=PROJECT,
+        env=os.environ | environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
+
+
+def recorded_check(settings: Settings) -> dg.AssetCheckEvaluation:
+    """What the run found, from Dagster's event log."""
+    with dg.DagsterInstance.from_config(environment(settings)["DAGSTER_HOME"]) as instance:
+        [record] = instance.event_log_storage.get_asset_check_execution_history(no_sender_is_silent.check_key, limit=1)
+    return record.event.dagster_event.asset_check_evaluation_data
+
+
+def check_alone(settings: Settings) -> dg.AssetCheckEvaluation:
+    """The check as Dagster runs it, without the run around it."""
+    definitions = dg.Definitions(
+        asset_checks=[no_sender_is_silent],
+        jobs=[dg.define_asset_job("alone", dg.AssetSelection.checks(no_sender_is_silent))],
+        resources={"settings": settings},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        [found] = (
+            definitions.resolve_job_def("alone").execute_in_process(instance=instance).get_asset_check_evaluations()
+        )
+    return found
 
 
 def printed(settings: Settings) -> str:
@@ -134,18 +196,21 @@ def test_days_without_calls_are_rows(story):
     pipeline, _ = story
     columns = "event_date, environment, attempts, cost_usd, is_silent, missing_calls"
     rows = pipeline.inside(f"select {columns} from marts.data_quality_daily order by all")
-    assert len(rows) == 2 * 43
-    assert [row for row in rows if not row[2] or row[4]] == [
+    assert len(rows) == 3 * 43
+    assert [row for row in rows if row[1] != "dev" and (not row[2] or row[4])] == [
         *((date(2026, 11, day), "prod", 0, None, True, 24.0) for day in range(19, 23)),
         (date(2026, 11, 23), "staging", 0, None, False, None),
     ]
+    quiet = [row for row in rows if row[1] == "dev" and not row[2]]
+    assert {row[0].weekday() for row in quiet[:-1]} == {5, 6}
+    assert {row[3:] for row in quiet} == {(None, False, None)}
 
 
 def test_one_message_for_a_silence_and_one_for_its_end(story):
     pipeline, seen = story
     assert [seen.queued[step] for step in STEPS] == [
         {},
-        {"silent": 1, "waiting": 1},
+        {"known": 1},  # the run queued it
         {"known": 1},
         {"returned": 1, "known": 1, "waiting": 1},
     ]
@@ -167,6 +232,45 @@ def test_the_message_is_in_the_marts_that_show_the_silence(story):
     assert pipeline.ask("select environment, status from source_silences where returned_at is null") == [
         ("prod", "silent")
     ]
+
+
+def test_the_check_is_red_in_the_run_and_green_before_and_after(story):
+    """Named is who is silent, and not who is quiet on weekends."""
+    _, seen = story
+    red = seen.checks["silent"]
+    assert (red.passed, red.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert red.description == (
+        "events in prod is silent: no call since 2026-11-16 18:50 UTC (6 days), about 130 calls are missing."
+    )
+    for step in ("before", "returned"):
+        assert (seen.checks[step].passed, seen.checks[step].description) == (
+            True,
+            "Every sender makes its usual calls.",
+        )
+
+
+def test_the_screen_of_the_run_begins_with_who_is_silent(story):
+    _, seen = story
+    headline, _, banner, blank, *_ = seen.screen.splitlines()
+    assert headline.startswith("daily_attribution succeeded after")
+    assert banner.startswith("events in prod is silent: no call since 2026-11-16 18:50 UTC (6 days)")
+    assert "in dev" not in seen.screen
+    frozen = "workspace-month waits for events in prod: its projection is that of 16 Nov 2026, 18:45 UTC."
+    assert f"\n  {frozen}\n" in seen.screen
+    assert seen.screen.count(" waits for ") == 1
+    assert blank == ""
+
+
+def test_only_the_projections_of_who_is_silent_stop(story):
+    """The budget of staging and dev goes on to the instant of the run, two days after the last call of dev."""
+    pipeline, seen = story
+    now = datetime.fromisoformat(STEPS["silent"]).replace(tzinfo=None)
+    assert seen.budgets["staging-month"] == (now, None)
+    assert seen.budgets["workspace-month"] == (datetime(2026, 11, 16, 18, 45), "events in prod")
+    [quiet] = pipeline.ask("select status, last_event_at from source_freshness where environment = 'dev'")
+    assert quiet == ("fresh", datetime(2026, 11, 20, 18, 50))
+    about = {row["topic"] for row in read_outbox(pipeline.settings) if row["kind"] == "silence"}
+    assert about == {"silence/events/prod"}
 
 
 def test_the_report_begins_with_who_is_silent(story):

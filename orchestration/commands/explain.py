@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from orchestration.landing.text import tidy
-from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
+from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible, wrapped
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
 from orchestration.wording import all_digits, count, many, second
@@ -81,7 +81,7 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
     text = io.StringIO()
     console = plain_console(WIDTH, text)
     for part in _parts(attempts):
-        console.print(part)
+        console.print(part, soft_wrap=True)  # sentences are wrapped, and a row of the arithmetic is one line
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
@@ -139,7 +139,8 @@ def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
             f"cost {total}{understated}"
         )
         for attempt in tries:
-            yield Group("", *(visible(text) for text in _sentences(attempt, len(tries))), *_arithmetic(attempt))
+            sentences = (piece for text in _sentences(attempt, len(tries)) for piece in wrapped(text, WIDTH))
+            yield Group("", *sentences, *_arithmetic(attempt))
         yield ""
 
 

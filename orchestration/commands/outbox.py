@@ -46,7 +46,8 @@ def print_outbox(settings: Settings, console: Console) -> None:
         tuple(_cell(row, column) for column in COLUMNS)
         for row in sorted(rows, key=lambda row: row["queued_at"], reverse=True)[:LATEST]
     ]
-    title = f"Messages, the latest {LATEST} of {len(rows)} (docs/operate.md#notifications says what to do about them)"
+    shown = f", the latest {LATEST} of {len(rows)}" if len(rows) > LATEST else ""
+    title = f"Messages{shown} (docs/operate.md#notifications says what to do about them)"
     print_table(console, title, list(COLUMNS), latest)
 
 

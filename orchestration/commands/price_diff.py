@@ -15,6 +15,7 @@ from orchestration.wording import count, millionths, minute
 from pricing.rows import Row, price_name
 
 MILLION = 1_000_000
+WIDTH = 150  # characters
 
 
 def print_price_diff(diff: PriceDiff, console: Console) -> None:
@@ -89,7 +90,7 @@ def _day(instant: datetime | None) -> str:
 def main() -> int:
     """Print the difference; 2 with a sentence on stderr where there is none to be had."""
     try:
-        print_price_diff(price_diff(from_environment()), plain_console())
+        print_price_diff(price_diff(from_environment()), plain_console(WIDTH))
     except (*PROBLEMS, ValueError) as error:  # ValueError: a setting
         print(visible(error, keep="\n"), file=sys.stderr)
         return 2

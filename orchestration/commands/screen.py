@@ -4,7 +4,6 @@
 """
 
 import sys
-import textwrap
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +18,7 @@ from orchestration.landing.trouble import LoadStopped
 from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
 from orchestration.notifications.silences import silent_senders
-from orchestration.plain import plain_console, visible
+from orchestration.plain import plain_console, visible, wrapped
 from orchestration.settings import Settings, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts, what_readers_see
@@ -29,6 +28,8 @@ SCREEN_WIDTH = 110
 NAME = 48  # characters of a name: the screen is for reading, `make report` has names whole
 REASONS, ENVIRONMENTS, ALERTS, BUDGETS, MODELS, NAMES = 4, 5, 3, 4, 3, 3  # shown; what is more is counted
 WEEKS = 4  # that make what is usual, of the same weekdays
+SILENT = "The calls of the silent senders named above."
+ALL_THERE = "Nothing: every model has a price, and the last day is complete."
 Days = dict[date, tuple[Decimal | None, int, int]]  # cost, calls, calls without a price
 
 
@@ -48,13 +49,14 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
         return
     _say(console, _headline(settings, outcome), "")
     with open_marts(settings) as marts:
-        for silent in silent_senders(marts):
-            console.print(Text(visible(silent), style="bold red"), "")
+        silent = list(silent_senders(marts))
+        for sentence in silent:
+            console.print(Text(visible(sentence), style="bold red"), "", sep="\n", soft_wrap=True)
         for title, lines in (
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
             ("BUDGETS", _budgets(marts)),
-            ("MISSING", _missing(marts)),
+            ("MISSING", [*_missing(marts)] or [SILENT if silent else ALL_THERE]),
         ):
             _say(console, title, *(f"  {line}" for line in lines), "")
             if title == "CAME IN":
@@ -90,11 +92,7 @@ def _duration(seconds: float) -> str:
 def _say(console: Console, *lines: str) -> None:
     """Lines no wider than the screen, broken between words; a name that is wider stays whole."""
     for line in lines:
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        wrapped = textwrap.wrap(
-            visible(line), SCREEN_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-        for piece in wrapped or [""]:
+        for piece in wrapped(line, SCREEN_WIDTH):
             is_title = piece.isupper() and piece.isascii()
             console.print(Text(piece, style="bold" if is_title else ""), soft_wrap=True)
 
@@ -245,7 +243,8 @@ def _alerts(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 BUDGETS_NOW = """
-    select budget_id, state, spent_usd, limit_usd, utilisation, projection_usd, driver_1, owner, is_understated
+    select budget_id, state, spent_usd, limit_usd, utilisation, projection_usd, driver_1, owner, is_understated,
+        silent_senders, projection_as_of
     from budget_status where is_open
     order by state <> 'exceeded', state <> 'spend_alert', state <> 'warning', utilisation desc nulls last, budget_id
 """
@@ -270,6 +269,12 @@ def _budgets(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield "No budget is open: budgets.csv is where they are written (docs/budgets.md)."
     elif fine := len(budgets) - len(trouble):
         yield f"{many(fine, 'budget')} of {len(budgets)} ok."
+    waiting = [budget for budget in budgets if budget["silent_senders"]]
+    for budget in waiting[:BUDGETS]:
+        stopped = f"its projection is that of {stamp(budget['projection_as_of'].isoformat())}"
+        yield f"{_short(budget['budget_id'])} waits for {_short(budget['silent_senders'])}: {stopped}."
+    if len(waiting) > BUDGETS:
+        yield f"{many(len(waiting) - BUDGETS, 'more budget')} that wait: make report"
 
 
 UNPRICED = """

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from orchestration.landing.compaction import fold_manifests, manifests_of
@@ -18,6 +19,7 @@ from orchestration.landing.load import Load, Loader, Spoiled
 from orchestration.landing.manifests import (
     MANIFEST,
     manifest_files,
+    manifest_rows_sql,
     one_loader,
     remove_leftovers,
     spool,
@@ -26,6 +28,7 @@ from orchestration.landing.sources import SOURCES
 from orchestration.landing.trouble import UnreadableNow, trouble_in_a_sentence
 from orchestration.settings import Settings
 from orchestration.storage import sync
+from orchestration.warehouse import duckdb_config
 
 # Rows of the content that is judged again. Copies of it under other names (already_loaded) have none.
 JUDGED = "content_hash = $content_hash and file_status in ('loaded', 'rejected')"
@@ -70,12 +73,29 @@ def _landed(settings: Settings, source: str, path: str) -> LandingFile:
     found, unread = find_files(settings.landing, source)
     file = next((file for file in found if file.path == path), None)
     if file is None:
-        raise NotReloaded(unread[0] if unread else _gone(path))
+        raise NotReloaded(unread[0] if unread else _not_there(settings, path))
     if file.problem:
         raise NotReloaded(
             f"landing/{path} is refused before it is read ({file.problem}): there is no line to judge again."
         )
     return file
+
+
+def _not_there(settings: Settings, path: str) -> str:
+    """What to say of a file that is gone, and of a name that no file ever had."""
+    if not manifest_files(settings):
+        return f"landing/{path} is not there, and nothing was loaded yet: `make run` loads what landed."
+    with duckdb.connect(config=duckdb_config(settings)) as database:
+        known, nearest = database.execute(
+            f"""
+            select coalesce(bool_or(landing_file = $path), false), arg_min(landing_file, levenshtein(landing_file, $path))
+            from {manifest_rows_sql(settings)} where landing_file is not null
+            """,  # noqa: S608
+            {"path": path},
+        ).fetchall()[0]
+    if known or nearest is None:
+        return _gone(path)
+    return f"landing/{path}: no load has taken in a file of this name. Is it {nearest}?"
 
 
 def _gone(path: str) -> str:

@@ -144,8 +144,11 @@ def run_under_dagster(settings: Settings) -> str:
 
 def recorded_check(settings: Settings) -> dg.AssetCheckEvaluation:
     """What the run found, from Dagster's event log."""
-    with dg.DagsterInstance.from_config(environment(settings)["DAGSTER_HOME"]) as instance:
-        [record] = instance.event_log_storage.get_asset_check_execution_history(no_sender_is_silent.check_key, limit=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", environment(settings)["DAGSTER_HOME"])
+        with dg.DagsterInstance.get() as instance:
+            log = instance.event_log_storage
+            [record] = log.get_asset_check_execution_history(no_sender_is_silent.check_key, limit=1)
     return record.event.dagster_event.asset_check_evaluation_data
 
 

@@ -107,6 +107,35 @@ def plain(day: date, environment: str, dimension: str, value: str, usd: float) -
     return (day, environment, "real", dimension, value, *usage, calls, calls * log, calls * log * log)
 
 
+def without_a_price(day: date, dimension: str, value: str, usd: int) -> tuple:
+    """Ten calls of a model that no price is known for."""
+    environment, *usage = ("known", "real", dimension, value, 10, 10, 10, 10, 10_000, 10, Decimal(usd), Decimal(usd))
+    return (day, environment, *usage, usd * usd / 10, 0, 0.0, 0.0)
+
+
+def known_models() -> list[tuple]:
+    """An endpoint of 100 USD a day. A model without a price that it calls every day reaches another endpoint on the last day; a
+    second one is called for a day and, after 20 days, again; a third one is left out for two days.
+    """
+    rows, back = [], LAST - timedelta(days=3)
+    for place in range(DAYS):
+        day = FIRST + timedelta(days=place)
+        rows += [
+            plain(day, "known", dimension, value, 100) for dimension, value in (("total", "all"), ("endpoint", "old"))
+        ]
+        called = {
+            "stays": True,
+            "returns": day in (back, back - timedelta(days=20)),
+            "pauses": (back - day).days not in (1, 2),
+        }
+        for model in (model for model, is_called in called.items() if is_called):
+            rows += [
+                without_a_price(day, "model", model, 5),
+                without_a_price(day, "endpoint x model", f"old | {model}", 5),
+            ]
+    return [*rows, without_a_price(LAST, "endpoint x model", "new | stays", 5)]
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
     """A warehouse in which every day was judged in one run."""
@@ -120,7 +149,7 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.execute(TABLES)
         warehouse.executemany(
             f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})",
-            lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8),
+            lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8) + known_models(),
         )
     judge(settings)
     return settings
@@ -186,6 +215,17 @@ def test_a_series_with_weekdays_of_its_own_is_expected_by_them(settings):
             "select event_date from intermediate.int_judgements where scope_value = 'reports.mondays' and abs(z) >= 2"
         ).fetchall()
     assert {day for (day,) in days if (day - FIRST).days > 70} == {LAST}  # it did not rise with the rest
+
+
+def test_a_model_that_still_has_no_price_is_news_when_it_comes_back_and_where_it_arrives(settings):
+    """For a week; a pause of two days is none, and a model that was always there is not new where it was."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        found = warehouse.execute(
+            """select event_date - ?, scope_value from intermediate.int_newcomers
+            where environment = 'known' and alert_type = 'unknown_model' and event_date > ? order by all""",
+            [LAST, LAST - timedelta(days=20)],
+        ).fetchall()
+    assert found == [(-3, "old | returns"), (-3, "returns"), (0, "new | stays")]
 
 
 def test_a_day_is_judged_alone_as_it_was_among_others(settings):

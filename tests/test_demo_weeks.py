@@ -1,6 +1,7 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -68,6 +69,26 @@ def test_each_problem_is_in_each_week_what_it_is(demo, truth):
     ]
     assert of_prod(demo, truth, "status, occurrences, days") == sorted(rows)
     assert {status for _, _, status, _, _ in rows} == {"new", "recurring", "regressed", "quiet", "resolved"}
+
+
+def test_an_alert_says_in_which_hour_it_began_and_what_calls_fail_with(demo, truth):
+    """Ten incidents; those of few calls an hour may be off by some hours."""
+    rows = demo.ask(
+        """select problem_id, onset_date, started_at, top_error_code, top_http_status, top_error_share
+        from marts.alerts where environment = 'prod' and data_mode = 'real'"""
+    )
+    found = {(problem_id, f"{day}"): (at.replace(tzinfo=UTC), *error) for problem_id, day, at, *error in rows}
+    began = {
+        (each["problem_id"], each["onset_date"]): datetime.fromisoformat(each["start"]) for each in truth["incidents"]
+    }
+    off = [abs(found[key][0] - start) for key, start in began.items()]
+    assert len(off) == 10
+    assert sum(each <= timedelta(hours=1) for each in off) >= 7
+    [storm] = [each for each in truth["incidents"] if each["spike_type"] == "retry"]
+    started_at, code, http_status, share = found[storm["problem_id"], storm["onset_date"]]
+    assert (started_at, code, http_status) == (datetime.fromisoformat(storm["start"]), "schema_mismatch", 422)
+    assert 0.5 < share < 1
+    assert [code for _, code, *_ in found.values()].count(None) == len(found) - 1
 
 
 def test_what_it_cost_is_near_the_truth(demo, truth):

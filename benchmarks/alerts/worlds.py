@@ -185,6 +185,7 @@ TABLES = """
         model::varchar as model,
         case when error_code is null then 'success' else 'error' end as status,
         error_code::varchar as error_code,
+        null::integer as http_status,
         attempt::integer as try_number,
         attempt = 1 as is_first_try,
         attempt = last_attempt as is_last_try,

@@ -342,6 +342,16 @@
                     "unit": "times min_usd",
                     "why": "of the least that is worth a word nobody is called at night",
                 },
+                "smallest_start_ratio": {
+                    "value": 1.15,
+                    "unit": "ratio to what is usual in an hour",
+                    "why": "an hour that is up by less says nothing about when a problem began: min_ratio of the rules for cost",
+                },
+                "largest_start_ratio": {
+                    "value": 2,
+                    "unit": "ratio to what is usual in an hour",
+                    "why": "an hour at twice the usual is part of it, however far the day rose: of a user with one call a day, the hour of that call is no higher bar",
+                },
                 "focus_members": {
                     "value": 20,
                     "unit": "members",

@@ -69,6 +69,9 @@ select
     opened.onset_date,
     opened.last_date,
     opened.days,
+    -- a day that is not over may still show it, or show something else
+    opened.onset_date > opened.last_complete_date as is_provisional,
+    starts.started_at,
     cast(opened.onset_date as timestamp) as window_start,
     cast(opened.onset_date as timestamp) + interval 1 day as window_end,
     cast(opened.onset_date as timestamp) + opened.first_hour * interval 1 hour as burst_start,
@@ -76,13 +79,19 @@ select
     opened.baseline_from as baseline_start,
     opened.baseline_to as baseline_end,
     opened.current_usd as observed,
+    opened.current_exposure_usd as exposure_usd,
     cast(
         case when opened.measure = 'cost' then opened.expected_usd else opened.baseline_usd end as decimal(38, 12)
     ) as expected,
     opened.z,
     opened.threshold,
+    opened.baseline_usd,
     opened.delta_usd,
     opened.unpriced_attempts > 0 as delta_is_understated,
+    windows.window_observed_usd,
+    windows.window_baseline_usd,
+    windows.window_delta_usd,
+    windows.window_exposure_usd,
     opened.total_excess_usd,
     opened.spike_type,
     -- up to two other types that the evidence does not rule out, most likely first
@@ -112,6 +121,9 @@ select
     opened.top_driver_value,
     opened.confidence,
     opened.related,
+    errors.top_error_code,
+    errors.top_error_share,
+    errors.top_http_status,
     containment.containment_action,
     coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) as endpoint_tag,
     owners.owner,
@@ -122,6 +134,9 @@ select
     days.input_fingerprint
 from {{ ref("int_alerts") }} as opened
 left join silent on opened.alert_id = silent.alert_id
+left join {{ ref("int_alert_starts") }} as starts on opened.alert_id = starts.alert_id
+left join {{ ref("int_alert_windows") }} as windows on opened.alert_id = windows.alert_id
+left join {{ ref("int_top_errors") }} as errors on opened.alert_id = errors.alert_id
 left join {{ ref("int_alert_links") }} as links on opened.alert_id = links.alert_id
 left join {{ ref("stg_containment_map") }} as containment on opened.spike_type = containment.spike_type
 left join

@@ -1,7 +1,6 @@
 {{ kept_by_date("alert_signal_days") }}
 -- The two sides of every comparison: the day of a problem, and the same weekdays of the
--- four weeks before, averaged. Days that were alerted themselves are not part of the
--- baseline; a scope without such weekdays is compared with its other days.
+-- four weeks before (int_compared_days), averaged.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set problem_key = "event_date, environment, data_mode, round" %}
@@ -13,27 +12,7 @@ with
         where {{ in_dates("event_date", dates) }}
     ),
 
-    days as (
-        select
-            problems.*,
-            past.event_date as compared_date,
-            extract(dayofweek from past.event_date) = extract(dayofweek from problems.event_date) as is_same_weekday
-        from problems
-        inner join
-            {{ ref("int_watched_series") }} as past
-            on problems.environment = past.environment
-            and problems.data_mode = past.data_mode
-            and past.scope_dimension = 'total'
-            and past.event_date between problems.event_date - {{ usual_days }} and problems.event_date - 1
-        left join
-            {{ ref("int_masked_days") }} as masked
-            on past.environment = masked.environment
-            and past.data_mode = masked.data_mode
-            and past.event_date = masked.event_date
-            and problems.scope_dimension = masked.scope_dimension
-            and problems.scope_value = masked.scope_value
-        where masked.event_date is null
-    ),
+    days as (select * from {{ ref("int_compared_days") }} where {{ in_dates("event_date", dates) }}),
 
     baseline as (
         select *

@@ -1,2 +1,20 @@
-select alert_id, dimension, rank, member, current_requests, baseline_requests, current_usd, baseline_usd, delta_usd
+select
+    alert_id,
+    dimension,
+    rank,
+    member,
+    endpoint_tag,
+    prompt_version,
+    http_status,
+    current_requests,
+    baseline_requests,
+    current_errors,
+    baseline_errors,
+    current_cost_usd,
+    baseline_cost_usd,
+    current_exposure_usd,
+    baseline_exposure_usd,
+    current_usd,
+    baseline_usd,
+    delta_usd
 from {{ ref("int_alert_members") }}

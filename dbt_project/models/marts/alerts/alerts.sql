@@ -16,19 +16,29 @@ select
     onset_date,
     last_date,
     days,
+    started_at,
+    is_provisional,
     window_start,
     window_end,
     burst_start,
     burst_end,
     baseline_start,
     baseline_end,
-    -- how much, on the day of the alert
+    -- how much, on the day of the alert: observed - baseline_usd = delta_usd, and
+    -- observed against expected is what z measures
     observed,
+    exposure_usd,
     expected,
     z,
     threshold,
+    baseline_usd,
     delta_usd,
     delta_is_understated,
+    -- and over all its days so far
+    window_observed_usd,
+    window_exposure_usd,
+    window_baseline_usd,
+    window_delta_usd,
     total_excess_usd,
     -- why
     spike_type,
@@ -37,6 +47,9 @@ select
     top_driver_value,
     confidence,
     related,
+    top_error_code,
+    top_error_share,
+    top_http_status,
     -- what to do, and who
     containment_action,
     endpoint_tag,

@@ -225,7 +225,7 @@ def test_a_model_that_still_has_no_price_is_news_when_it_comes_back_and_where_it
             where environment = 'known' and alert_type = 'unknown_model' and event_date > ? order by all""",
             [LAST, LAST - timedelta(days=20)],
         ).fetchall()
-    assert found == [(-3, "old | returns"), (-3, "returns"), (0, "new | stays")]
+    assert found == [(-3, "returns"), (0, "new | stays")]
 
 
 def test_a_day_is_judged_alone_as_it_was_among_others(settings):

@@ -84,12 +84,19 @@ with
                     "day",
                 )
             }} < {{ alert_parameter("newcomer_days") }}
+    ),
+
+    -- where the model itself is new, its routes say nothing more
+    new_models as (
+        select environment, data_mode, event_date, scope_value as model
+        from newcomers
+        where scope_dimension = 'model' and is_unknown_model
     )
 
 select
-    event_date,
-    alert_type,
-    {{ series_key }},
+    newcomers.event_date,
+    newcomers.alert_type,
+    {% for column in series_key.split(", ") %} newcomers.{{ column }}, {% endfor %}
     usual_spend_usd,
     observed,
     cast(0 as double) as expected,
@@ -109,4 +116,11 @@ select
         6
     ) as z
 from newcomers
-where observed > 0 and usual_spend_usd > 0
+left join
+    new_models
+    on newcomers.environment = new_models.environment
+    and newcomers.data_mode = new_models.data_mode
+    and newcomers.event_date = new_models.event_date
+    and newcomers.scope_dimension = 'endpoint x model'
+    and split_part(newcomers.scope_value, ' | ', 2) = new_models.model
+where observed > 0 and usual_spend_usd > 0 and new_models.model is null

@@ -1,7 +1,7 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb

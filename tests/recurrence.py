@@ -115,6 +115,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    connection.execute("create table intermediate.int_alert_plans (alert_id varchar, plan_id varchar, kind varchar)")
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
     day_scope = "event_date date, environment varchar, data_mode varchar"
     connection.execute(

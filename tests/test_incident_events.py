@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
-from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
+from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, PLAN_TYPES, RAW_COLUMNS, Refused, judged
 from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
 from orchestration.team.incidents import SPIKE_TYPES
@@ -38,6 +38,16 @@ def incident(kind: str, **fields: object) -> dict:
     required = {name: values.get(name, f"the {name}") for name in EVENT_TYPES[kind][0]}
     same = {"incidentId": "inc-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim"}
     return same | required | fields
+
+
+def plan(kind: str = "planned", **fields: object) -> dict:
+    """A plan of two days for an endpoint, or with other fields."""
+    days = (
+        {"fromDate": "2026-11-20", "untilDate": "2026-11-22"} if kind != "plan_ended" else {"untilDate": "2026-11-21"}
+    )
+    scope = {} if kind == "plan_ended" or "problemId" in fields else {"endpointTag": "chat.reply"}
+    same = {"planId": "p-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim", "reason": "launch"}
+    return same | days | scope | fields
 
 
 def land(pipeline: Pipeline, name: str, events: list[dict] | str, day: str = "2026-11-21") -> Path:
@@ -100,13 +110,43 @@ def test_the_documented_types_are_those_that_are_taken():
     section = (PROJECT / "docs" / "sources.md").read_text().partition("## Incidents")[2]
     table = [line.split("|")[1:4] for line in section.partition("```")[0].splitlines() if line.startswith("| ")][1:]
     documented = {kind: (needed, maybe) for kinds, needed, maybe in table for kind in kinds.strip().split(", ")}
-    assert documented.keys() == EVENT_TYPES.keys()
-    for kind, (required, optional) in EVENT_TYPES.items():
+    types = EVENT_TYPES | PLAN_TYPES
+    assert documented.keys() == types.keys()
+    for kind, (required, optional) in types.items():
         for names, text in zip((required, optional), documented[kind], strict=True):
             assert [name for name in names if name not in text] == []
 
 
+@pytest.mark.parametrize("kind", PLAN_TYPES)
+def test_a_plan_says_what_when_who_and_why(kind):
+    row = judged(plan(kind))
+    assert (row["plan_id"], row["event_type"], row["incident_id"], row["reason"]) == ("p-1", kind, None, "launch")
+    for name in ("planId", "occurredAt", "actor", *PLAN_TYPES[kind][0]):
+        with pytest.raises(Refused, match=f"missing_field: {name} is missing"):
+            judged(plan(kind, **{name: " "}))
+
+
+def test_a_plan_is_about_a_problem_or_a_scope_of_prod_and_real_data_unless_it_says_so():
+    of_endpoint, of_problem = judged(plan()), judged(plan(problemId="f1"))
+    assert (of_endpoint["environment"], of_endpoint["data_mode"], of_endpoint["endpoint_tag"]) == (
+        "prod",
+        "real",
+        "chat.reply",
+    )
+    assert (of_problem["fingerprint"], of_problem["endpoint_tag"]) == ("f1", None)
+    assert judged(plan(endpointTag=None, environment="Staging"))["environment"] == "staging"
+    assert judged(plan(untilDate="2027-11-21"))["until_date"] == date(2027, 11, 21)  # 366 days
+
+
 REFUSALS = [
+    ("missing_field", plan(endpointTag=None), "every planned event names its scope: problemId, or one of environment"),
+    ("bad_value", plan(problemId="f1", tenantId="acme"), "problemId and tenantId name two scopes: give one of them"),
+    ("bad_value", plan(untilDate="2026-11-20"), "untilDate is 2026-11-20, not after fromDate 2026-11-20"),
+    ("bad_value", plan(untilDate="2027-11-22"), "2026-11-20 to 2027-11-22 is more than 366 days: write a rule"),
+    ("bad_timestamp", plan("muted", fromDate="20 November"), "fromDate is 20 November, no day such as 2026-11-22"),
+    ("bad_timestamp", plan(fromDate="2026-11-31"), "fromDate is 2026-11-31, no day such as"),
+    ("date_out_of_range", plan(fromDate="2014-12-31"), "fromDate is 2014-12-31"),
+    ("missing_field", plan("plan_ended", reason=None), "reason is missing; every plan_ended event has it"),
     ("bad_event_type", incident("closed", type="escalated"), "type is escalated. Write one of the types"),
     ("missing_field", incident("closed", type=None), "type is missing"),
     (

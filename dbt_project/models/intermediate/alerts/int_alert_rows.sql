@@ -49,6 +49,8 @@ select
         else 'warning'
     end as severity,
     case
+        when plans.kind is not null
+        then plans.kind
         when opened.is_muted
         then 'muted'
         when opened.level_shift_date is not null or {{ is_over }}
@@ -126,6 +128,7 @@ select
     owners.escalation_channel,
     links.drill_url,
     links.drill_query,
+    plans.plan_id,
     days.input_fingerprint
 from {{ ref("int_alerts") }} as opened
 left join silent on opened.alert_id = silent.alert_id
@@ -137,4 +140,5 @@ left join {{ ref("stg_containment_map") }} as containment on opened.spike_type =
 left join
     {{ ref("stg_endpoint_owners") }} as owners
     on coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) = owners.endpoint_tag
+left join {{ ref("int_alert_plans") }} as plans on opened.alert_id = plans.alert_id
 left join {{ ref("alert_signal_days") }} as days on opened.onset_date = days.event_date

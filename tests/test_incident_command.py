@@ -1,6 +1,7 @@
 """`python -m orchestration.commands.incident`: what it writes is what the loader takes, and what cannot be is a sentence."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES, PLAN_TYPES
 from orchestration.team.incidents import CONTAINMENT_MAP
 from orchestration.team.rows import read_rows
-from tests.pipeline import AS_OF, Pipeline
+from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline
 from tests.test_docs import land  # noqa: F401 - its alert is the one that becomes an incident here
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"
@@ -287,7 +288,7 @@ def test_questions_lead_from_an_alert_to_a_closed_incident(run, published):
         *("opened", "containment_applied", "owner_assigned", "channel_set", "spike_type_confirmed", "scope_documented"),
         *("root_cause_found", "guardrail_added", "runbook_updated", "closed"),
     ]
-    assert events[1]["containmentAction"] == containment("unknown_model", published)
+    assert events[1]["containmentAction"] == containment("unknown_model", published_calls)
     assert "closed" in printed
 
 
@@ -296,17 +297,17 @@ def test_questions_can_be_left_at_any_time_and_what_was_answered_stays(run):
     assert [row["type"] for row in landed(run)] == ["opened", "owner_assigned"]
 
 
-def test_a_form_writes_the_same_event_without_a_command_line(run, published, alert):
-    settings = replace(published.settings, landing_address=str(run.landing))
+def test_a_form_writes_the_same_event_without_a_command_line(run, published_calls, alert):
+    settings = replace(published_calls.settings, landing_address=str(run.landing))
     said = {"alertId": alert, "actor": "kim", "occurredAt": "2026-11-20T11:00:00Z"}
     write(settings, incident_event(settings, "opened", **said))
     write(settings, incident_event(settings, "containment_applied", incidentId=INCIDENT, actor="kim", note=None))
     assert [row["type"] for row in landed(run)] == ["opened", "containment_applied"]
-    assert landed(run)[1]["containmentAction"] == containment("unknown_model", published)
+    assert landed(run)[1]["containmentAction"] == containment("unknown_model", published_calls)
 
 
-def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published, alert):
-    [(problem_id, onset)] = published.ask("select problem_id, onset_date from alerts")
+def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published_calls, alert):
+    [(problem_id, onset)] = published_calls.ask("select problem_id, onset_date from alerts")
     assert run("mute", alert[:6], "--reason", "known, fixed on Monday")[0] == 0
     assert "Alerts without an incident: none" in run("list")[1]
     assert (
@@ -323,13 +324,15 @@ def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published, alert):
     assert "planned until 2026-12-08: delayed" in run("list")[1]
     assert run("end", "plan-2026", "--reason", "called off")[0] == 0
     assert "delayed" not in run("list")[1]
-    settings = replace(published.settings, data=run.landing.parent / "data", landing_address=str(run.landing))
+    settings = replace(published_calls.settings, data=run.landing.parent / "data", landing_address=str(run.landing))
     load = load_new_files(settings, "incidents")
     assert (load.rows_loaded, load.rows_rejected) == (4, 0)
 
 
-def test_a_muted_alert_is_there_with_its_mute_and_back_when_it_ends(published, alert):
-    """The last story: it lands in the data root that the others read."""
+def test_a_muted_alert_is_there_with_its_mute_and_back_when_it_ends(published_calls, alert, tmp_path):
+    """In a copy of the data root, which others read."""
+    shutil.copytree(published_calls.settings.data, tmp_path / "data", symlinks=True)
+    published = replace(published_calls, settings=replace(published_calls.settings, data=tmp_path / "data"))
     settings = published.settings
     scope = {"environment": "prod", "model": "acme-internal-7b", "fromDate": "2026-11-20", "untilDate": "2026-11-24"}
     plan = incident_event(

@@ -93,29 +93,19 @@ select
     windows.* exclude (alert_id),
     opened.total_excess_usd,
     opened.spike_type,
-    -- up to two other types that the evidence does not rule out, most likely first
-    nullif(
-        concat_ws(
-            ', ',
-            case
-                when opened.spike_type = 'deploy'
-                then 'token'
-                when opened.spike_type in ('abuse', 'concentration')
-                then 'volume'
-            end,
-            case
-                when opened.spike_type = 'price_mix' and opened.related like '%new_model%'
-                then 'new_model'
-                when opened.spike_type = 'unknown_model'
-                then 'price_mix'
-                when opened.spike_type = 'retry'
-                then 'volume'
-                when opened.spike_type = 'token'
-                then 'retry'
-            end
-        ),
-        ''
-    ) as alternate_spike_types,
+    -- another type that the evidence does not rule out
+    case
+        when opened.spike_type = 'deploy'
+        then 'token'
+        when opened.spike_type in ('abuse', 'concentration', 'retry')
+        then 'volume'
+        when opened.spike_type = 'token'
+        then 'retry'
+        when opened.spike_type = 'unknown_model'
+        then 'price_mix'
+        when opened.spike_type = 'price_mix' and opened.related like '%new_model%'
+        then 'new_model'
+    end as alternate_spike_types,
     opened.top_driver_dimension,
     opened.top_driver_value,
     opened.confidence,

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- An alert hour by hour, on each day on which it showed, with what is usual for the hour:
--- its mean over the days compared. Hours without calls are hours too.
+-- An alert hour by hour, on each day on which it showed, with what is usual for the
+-- hour: its mean over the days compared. Hours without calls are hours too.
 with
     hours as (select cast(unnest(generate_series(0, 23)) as integer) as hour_of_day),
 

@@ -13,7 +13,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,6 +100,13 @@ class LogReader:
 def json_lines(rows: Iterable[Line]) -> str:
     """Rows as a file has them, instants in ISO form."""
     return "".join(json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in rows)
+
+
+def as_text(value: object) -> object:
+    """A value of the warehouse as a line has it: dates in ISO form, money in all its digits."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def replace_log(path: Path, text: str) -> None:

@@ -79,16 +79,23 @@ def _hand_on(settings: Settings, told: Told) -> Counter:
 
 
 def _differences(told: Told, facts: Facts, as_of: datetime) -> Iterator[Line]:
-    """The lines that bring the ledger up to date with the facts."""
-    seen = set()
+    """The lines that bring the ledger up to date with the facts. Late data may move the first day of an alert, and with it its id."""
+    gone = {
+        line["alert_id"]: line
+        for line in told.alerts.values()
+        if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
+    }
+    of_problem = {line["alert"]["problem_id"]: line for line in gone.values()}
     for alert in facts.alerts.values():
-        before = told.alerts.get(alert["alert_id"]) or told.alerts.get(alert["supersedes_alert_id"] or "")
-        seen |= {alert["alert_id"], alert["supersedes_alert_id"]}
+        before = told.alerts.get(alert["alert_id"])
+        if before is None:
+            before = gone.get(alert["supersedes_alert_id"] or "") or of_problem.get(alert["problem_id"])
         if kind := _kind(alert, before, as_of):
             yield _line(kind, alert, before, facts, as_of)
-    for before in told.alerts.values():
-        if before["alert_id"] not in seen and before["kind"] not in ENDS:
-            yield _line("withdrawn", before["alert"], before, facts, as_of)
+        if before:
+            gone.pop(before["alert_id"], None)
+    for before in gone.values():
+        yield _line("withdrawn", before["alert"], before, facts, as_of)
 
 
 def _kind(alert: Alert, before: Line | None, as_of: datetime) -> Kind | None:
@@ -140,8 +147,9 @@ def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: da
     return {
         "kind": kind,
         "alert_id": alert_id,
+        "supersedes": before["alert_id"] if before and before["alert_id"] != alert_id else None,
         "event_key": "",
-        "topic": before["topic"] if before else f"alert/{alert['problem_id']}",
+        "topic": before["topic"] if before and kind != "new" else f"alert/{alert_id}",
         "cause": _cause(alert),
         "ends": False,
         "is_silent": False,

@@ -32,6 +32,7 @@ class Line(TypedDict):
 
     kind: Kind
     alert_id: str
+    supersedes: str | None  # the id under which the same alert was announced before
     event_key: str  # of the message that tells it
     topic: str
     cause: str  # what alerts of one cause have in common
@@ -57,7 +58,7 @@ class Told:
     def apply(self, line: Line) -> None:
         """Takes in the next line."""
         self.lines.append(line)
-        self.alerts.pop(line["alert"]["supersedes_alert_id"] or "", None)  # the same problem under another id
+        self.alerts.pop(line["supersedes"] or "", None)
         self.alerts[line["alert_id"]] = line
 
     def open_in(self, topic: str) -> list[Line]:

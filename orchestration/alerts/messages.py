@@ -14,11 +14,13 @@ from orchestration.alerts.ledger import Line
 from orchestration.notifications import Event
 from orchestration.plain import for_chat, for_title
 from orchestration.team.notifications import SEVERITIES, NotificationChannel
-from orchestration.wording import change, listed, many, percent, usd
+from orchestration.wording import CENT, change, listed, many, percent, usd
 
 ONCALL, DIGEST = "oncall", "everyone"  # shipped channels: at once, and once a day
+MANY_TIMES = Decimal(20)  # the usual: more says nothing that the dollars do not say
 LISTED = 10  # alerts of a message about many: what a phone shows without scrolling far
-# What a spike type looks like to whoever calls the API; {where} is an endpoint, {who} its driver.
+EFFECTS = 4  # of a message: those that are a twentieth of the delta or more
+# What a spike type looks like to whoever runs the endpoint; a driver that names the model of a price_mix is in it.
 WORDS = {
     "volume": "more requests at {where}",
     "token": "more tokens per call at {where}",
@@ -26,10 +28,10 @@ WORDS = {
     "output": "longer answers at {where}",
     "cache": "lost cache hits at {where}",
     "deploy": "costly version {version} at {where}",
-    "abuse": "user {user} at {where}",
-    "concentration": "tenant {tenant} at {where}",
+    "abuse": "heavy use of {where} by user {user}",
+    "concentration": "heavy use of {where} by tenant {tenant}",
     "retry": "retries at {where}",
-    "price_mix": "a dearer model at {where}",
+    "price_mix": "dearer model {model} at {where}",
     "unknown_model": "no price for model {model}",
 }
 FIRST_WORD = {"confirmed": "Confirmed", "changed": "Changed", "closed": "Over", "withdrawn": "Withdrawn"}
@@ -51,7 +53,7 @@ def event(lines: list[Line], of_topic: list[Line], channels: Mapping[str, Notifi
     ends, first = any(line["ends"] for line in lines), lines[0]
     worst = max((line["alert"]["severity"] for line in lines), key=SEVERITIES.index)
     is_past = first["kind"] == "past"
-    is_one = len(lines) == 1 and len({line["alert_id"] for line in of_topic}) == 1
+    is_one = len(lines) == 1 and not first["topic"].startswith(("alert/storm-", "alert/past"))
     title, body = _about_one(first) if is_one else _about_past(lines) if is_past else _about_many(lines, of_topic)
     return Event(
         event_key=first["event_key"],
@@ -83,69 +85,66 @@ def _channels(line: Line, channels: Mapping[str, NotificationChannel]) -> Iterat
 
 def _about_one(line: Line) -> tuple[str, str]:
     alert, kind = line["alert"], line["kind"]
+    is_over = kind in {"closed", "withdrawn"}
     parts = [
         *_what_changed(line),
-        _dollars(alert),
-        _error(alert),
+        *(() if is_over else (_dollars(alert), _error(alert))),
         *(_what_to_do(line) if kind in {"new", "worsened", "changed"} else ()),
     ]
     return f"{_opening(line)}: {headline(line)}", "\n".join(filter(None, parts))
 
 
 def _opening(line: Line) -> str:
-    severity = line["alert"]["severity"].capitalize()
     if line["kind"] == "worsened":
         return f"Worse, {line['alert']['severity']}"
-    return FIRST_WORD.get(line["kind"], severity)
+    return FIRST_WORD.get(line["kind"], line["alert"]["severity"].capitalize())
 
 
 def headline(line: Line) -> str:
-    """What, where, since when and how much, without severity: `retries at agent.act since 12 Nov 09:00, $8.76 instead of $4.02`."""
+    """What, where, since when and how much, without severity: `retries at agent.act since 12 Nov 09:00 UTC, $8.76 instead of $4.02`."""
     alert = line["alert"]
     place = "" if alert["environment"] == "prod" else f" in {alert['environment']}"
     mode = "" if alert["data_mode"] == "real" else f" ({alert['data_mode']} data)"
     if line["kind"] in {"closed", "past"}:
-        return f"{what(line)}{place}{mode}, {_days(alert)}, {_whole(alert)}"
+        return f"{what(line)}{place}{mode}, {_days(alert)}, {change(alert['total_excess_usd'])}"
     return f"{what(line)}{place}{mode} {_since(alert)}, {_instead(alert)}"
 
 
 def what(line: Line) -> str:
     """The kind of rise and its place, in words."""
     alert, driver = line["alert"], line["driver"]
-    names = dict(zip(alert["top_driver_dimension"].split(" x "), alert["top_driver_value"].split(" | "), strict=False))
-    where = alert["endpoint_tag"] or alert["scope_value"]
-    spike = (
-        alert["token_direction"] if alert["spike_type"] == "token" and alert["token_direction"] else alert["spike_type"]
-    )
+    spike = alert["spike_type"] if alert["spike_type"] != "token" else alert["token_direction"] or "token"
+    named = _named(alert)
     found = {
-        "where": where,
-        "version": (driver and driver["prompt_version"]) or names.get("prompt_version", ""),
-        "user": (driver and driver["user_id"]) or names.get("user", ""),
-        "tenant": (driver and driver["tenant_id"]) or names.get("tenant", ""),
-        "model": (driver and driver["model"]) or names.get("model", ""),
+        "where": alert["endpoint_tag"] or alert["scope_value"],
+        "version": named.get("prompt_version") or (driver and driver["prompt_version"]) or "",
+        "user": named.get("user") or (driver and driver["user_id"]) or "",
+        "tenant": named.get("tenant") or (driver and driver["tenant_id"]) or "",
+        "model": named.get("model") or (driver and driver["model"]) or "",
     }
-    return " ".join(WORDS.get(spike, spike + " at {where}").format(**found).split())
+    return " ".join(WORDS.get(spike, f"{spike} at {{where}}").format(**found).split())
+
+
+def _named(alert: Alert) -> dict[str, str]:
+    """The parts of the driver by dimension."""
+    return dict(zip(alert["top_driver_dimension"].split(" x "), alert["top_driver_value"].split(" | "), strict=False))
 
 
 def _instead(alert: Alert) -> str:
     usual = Decimal(alert["observed"]) - Decimal(alert["delta_usd"])
+    about = "about " if alert["spike_type"] == "unknown_model" else ""
     so_far = " so far" if alert["is_provisional"] else ""
-    return f"{usd(alert['observed'])}{so_far} instead of {usd(max(usual, Decimal(0)))}"
-
-
-def _whole(alert: Alert) -> str:
-    return f"{change(alert['total_excess_usd'])} in {many(alert['days'], 'day')}"
+    instead = "nothing" if usual <= 0 else "almost nothing" if usual < CENT else usd(usual)
+    return f"{about}{usd(alert['observed'])}{so_far} instead of {instead}"
 
 
 def _since(alert: Alert) -> str:
-    if alert["started_at"]:
-        return f"since {_hour(alert['started_at'])}"
-    return f"on {_date(alert['alert_date'])}"
+    return f"since {_hour(alert['started_at'])}" if alert["started_at"] else f"on {_date(alert['alert_date'])}"
 
 
 def _hour(text: str) -> str:
     at = datetime.fromisoformat(text)
-    return f"{at.day} {at:%b %H:%M}"
+    return f"{at.day} {at:%b %H:%M} UTC"
 
 
 def _date(text: str) -> str:
@@ -154,19 +153,22 @@ def _date(text: str) -> str:
 
 
 def _days(alert: Alert) -> str:
-    if alert["alert_date"] == alert["last_date"]:
-        return f"on {_date(alert['alert_date'])}"
-    return f"{_date(alert['alert_date'])} to {_date(alert['last_date'])}"
+    first, last = _date(alert["alert_date"]), _date(alert["last_date"])
+    if first == last:
+        return first
+    return f"{first.split()[0] if first.split()[1] == last.split()[1] else first} to {last}"
 
 
 def _dollars(alert: Alert) -> str:
-    """The figures of the first day, or of the open day so far, and what it has come to."""
+    """What it cost more on its first day, or on the open day so far, and what it has come to."""
     usual = Decimal(alert["observed"]) - Decimal(alert["delta_usd"])
-    times = f", {Decimal(alert['observed']) / usual:.1f} x" if usual >= Decimal("0.01") else ""
+    times = Decimal(alert["observed"]) / usual if usual >= CENT else MANY_TIMES
     so_far = " so far" if alert["is_provisional"] else ""
-    first = f"**{change(alert['delta_usd'])}**{so_far} on {_date(alert['alert_date'])} ({_instead(alert)}{times})."
-    whole = f" {_whole(alert)} above the forecast by {_date(alert['last_date'])}." if alert["days"] > 1 else ""
-    missing = " Calls without a price are in it by estimate." if alert["delta_is_understated"] else ""
+    first = f"**{change(alert['delta_usd'])}**{so_far} on {_date(alert['alert_date'])}"
+    first += f", {times:.1f} times the usual." if times < MANY_TIMES else "."
+    whole = f" {change(alert['total_excess_usd'])} in {many(alert['days'], 'day')}." if alert["days"] > 1 else ""
+    is_estimate = alert["delta_is_understated"] and alert["spike_type"] != "unknown_model"
+    missing = " Calls without a price are in it by estimate." if is_estimate else ""
     return first + whole + missing
 
 
@@ -182,8 +184,9 @@ def _error(alert: Alert) -> str | None:
 def _what_to_do(line: Line) -> Iterator[str]:
     alert = line["alert"]
     if alert["containment_action"]:
-        yield f"First: **{for_chat(alert['containment_action'])}**."
-    yield f"Driver: {for_chat(alert['top_driver_dimension'])} {for_chat(alert['top_driver_value'])}."
+        yield f"Do first: **{for_chat(alert['containment_action'])}**."
+    if any(part not in what(line) for part in _named(alert).values()):
+        yield f"Driver: {for_chat(_driver(alert))}."
     if effects := _effects(line):
         yield f"Why: {effects}."
     who = [for_chat(name) for name in (alert["owner"], alert["escalation_channel"]) if name]
@@ -194,14 +197,15 @@ def _what_to_do(line: Line) -> Iterator[str]:
     yield f'Incident: make incident DO="open --alert {alert["alert_id"]}"'
 
 
+def _driver(alert: Alert) -> str:
+    return ", ".join(f"{dimension.replace('_', ' ')} {value}" for dimension, value in _named(alert).items())
+
+
 def _effects(line: Line) -> str:
-    """Dollars by effect, the largest first; what rounds to nothing is left out."""
-    told = [
-        f"{name} {change(amount)}"
-        for name, amount in line["effects"].items()
-        if abs(Decimal(amount)) >= Decimal("0.005")
-    ]
-    return ", ".join(told)
+    """Dollars by effect, the largest first; small ones are left out."""
+    least = max(abs(Decimal(line["alert"]["delta_usd"])) / 20, CENT)
+    told = [f"{name} {change(amount)}" for name, amount in line["effects"].items() if abs(Decimal(amount)) >= least]
+    return ", ".join(told[:EFFECTS])
 
 
 def _what_changed(line: Line) -> Iterator[str]:
@@ -217,7 +221,7 @@ def _what_changed(line: Line) -> Iterator[str]:
         told = datetime.fromisoformat(line["before_at"])
         yield (
             f"Announced {told.day} {told:%b %H:%M} UTC as {before['severity']} {before['spike_type']}, "
-            f"{for_chat(before['top_driver_dimension'])} {for_chat(before['top_driver_value'])}, {change(before['delta_usd'])}."
+            f"{for_chat(_driver(before))}, {change(before['delta_usd'])}."
         )
 
 
@@ -228,20 +232,20 @@ def _about_many(lines: list[Line], of_topic: list[Line]) -> tuple[str, str]:
     if any(line["ends"] for line in lines):
         everything = {line["alert_id"] for line in of_topic}
         return f"Over: all {len(everything)} alerts, {_spikes(of_topic)}", _list(largest)
-    severities = Counter(line["alert"]["severity"] for line in lines)
-    worst = max(severities, key=SEVERITIES.index).capitalize()
+    worst = max((line["alert"]["severity"] for line in lines), key=SEVERITIES.index).capitalize()
     total = sum((Decimal(line["alert"]["delta_usd"]) for line in lines), Decimal(0))
     news = {"new", "worsened"} & counts.keys()
     opening = worst if news else listed([f"{count} {kind}" for kind, count in counts.items()]).capitalize()
     parts = [
         _error(largest[0]["alert"]) if len({line["cause"] for line in lines}) == 1 else None,
         _list(largest),
-        f"First: **{for_chat(action)}**." if news and (action := largest[0]["alert"]["containment_action"]) else None,
+        f"Do first: **{for_chat(action)}**."
+        if news and (action := largest[0]["alert"]["containment_action"])
+        else None,
         f"Acknowledge: make acknowledge TOPIC={lines[0]['topic']}" if news else None,
     ]
-    title = (
-        f"{opening}: {many(len(lines), 'alert')}, {_spikes(lines)}, {change(total)} {_since(_first(lines)['alert'])}"
-    )
+    first = min((line["alert"] for line in lines), key=_begins)
+    title = f"{opening}: {many(len(lines), 'alert')}, {_spikes(lines)}, {change(total)} {_since(first)}"
     return title, "\n".join(filter(None, parts))
 
 
@@ -263,10 +267,6 @@ def _list(lines: list[Line]) -> str:
 
 def _spikes(lines: list[Line]) -> str:
     return listed([spike for spike, _ in Counter(line["alert"]["spike_type"] for line in lines).most_common()])
-
-
-def _first(lines: list[Line]) -> Line:
-    return min(lines, key=lambda line: _begins(line["alert"]))
 
 
 def _begins(alert: Alert) -> datetime:

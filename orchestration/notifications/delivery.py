@@ -264,19 +264,26 @@ def _single(message: Message) -> Parcel:
 def _digest(digest_id: str, messages: list[Message]) -> Parcel:
     worst_first = sorted(messages, key=severity_rank, reverse=True)
     counts = Counter(message.severity for message in worst_first)
+    is_one = len(messages) == 1
     parts = [
-        f"**{message.severity}: {for_chat(message.title)}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
+        f"{'' if is_one else f'**{_headline(message)}**'}\n\n{message.body}\n\n{message.drill_url}".strip()
         for message in worst_first
     ]
+    counted = ", ".join(f"{count} {severity}" for severity, count in counts.items())
     return Parcel(
         key=digest_id,
         messages=worst_first,
-        title=f"Tokentrail digest: {', '.join(f'{count} {severity}' for severity, count in counts.items())}",
+        title=for_title(messages[0].title) if is_one else f"Tokentrail digest: {counted}",
         body="\n\n".join([*parts, f"Message {digest_id}"]),
         tries=max(message.tries for message in messages),
         reached=worst_first[0].reached,
         addresses=worst_first[0].addresses,
     )
+
+
+def _headline(message: Message) -> str:
+    """In a digest; the title of an alert begins with its severity, or with what became of it."""
+    return for_chat(message.title if message.kind == "alert" else f"{message.severity}: {message.title}")
 
 
 FOR_MACHINES = ("message_id", "event_key", "topic", "kind", "severity", "title", "drill_url", "ends", "alerts")

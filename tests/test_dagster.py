@@ -25,8 +25,8 @@ GROUPS = ["landing", *SUBJECTS, "publishing"]
 OF_A_PERIOD = {f"int_budget_{name}" for name in ("usual", "quarters", "drivers", "states")}
 # What a run announces and sends is in what it publishes.
 IN_ORDER = (
-    *("warehouse_models", "budget_announcements_ledger", "source_silences_ledger", "weekly_report"),
-    *("notifications", "published_marts", "published_docs", "run_record"),
+    *("warehouse_models", "alert_announcements_ledger", "budget_announcements_ledger", "source_silences_ledger"),
+    *("weekly_report", "notifications", "published_marts", "published_docs", "run_record"),
 )
 LATER = AS_OF + timedelta(minutes=20)
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"

@@ -1,6 +1,9 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,18 +14,50 @@ import pytest
 from demo.__main__ import main
 from demo.world import MODELS
 from docs.cookbook.render import question_and_sql, questions
+from orchestration.alerts.announcements import announce
+from orchestration.alerts.ledger import read_announcements
+from orchestration.notifications import deliver
+from orchestration.settings import Settings
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, pipeline_at
+from tests.receiver import Receiver, listening
 
+MORNING = datetime(2026, 11, 13, 6, 15, tzinfo=UTC)
 COOKBOOK = {path.stem.partition("-")[2]: path for path in questions()}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Pipeline:
+def receiver() -> Iterator[Receiver]:
+    """Where on-call and everybody read their messages."""
+    with listening() as server, pytest.MonkeyPatch.context() as patch:
+        for name in ("oncall", "everyone"):
+            patch.setenv(f"TOKENTRAIL_CHANNEL_{name.upper()}", server.address(name))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory, receiver) -> tuple[Pipeline, list[dict]]:
+    """The demo, and what on-call was told when the first run of all was that of the morning after the retries began."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data")
     assert main(["--data", str(pipeline.settings.data)]) == 0
+    first = replace(pipeline, settings=replace(pipeline.settings, as_of=MORNING))
+    first.build(*WITHOUT_TESTS, "--select", "+path:models/marts/alerts")
+    for minutes in range(11):
+        announce_and_deliver(first.settings, minutes=minutes)
+    told = [message for path, _, message in receiver.arrived if path == "oncall"]
     pipeline.run(*WITHOUT_TESTS)
-    return pipeline
+    return pipeline, told
+
+
+@pytest.fixture(scope="module")
+def demo(season) -> Pipeline:
+    return season[0]
+
+
+def announce_and_deliver(settings: Settings, **later: float) -> None:
+    settings = replace(settings, as_of=settings.as_of + timedelta(**later))
+    announce(settings)
+    deliver(settings)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +156,35 @@ def test_every_question_of_the_list_has_an_answer():
     """Analysts ask 25 in their first week: each is a file of the cookbook, and counted here."""
     assert sorted(QUESTIONS) == list(range(1, 26))
     assert {*QUESTIONS.values()} == {*ANSWERS} <= {*COOKBOOK}
+
+
+def test_on_call_reads_what_fails_since_when_and_what_to_do_once(season):
+    """The run of that morning was repeated ten times."""
+    _, told = season
+    [message] = [each for each in told if "agent.act" in each["title"]]
+    assert message["title"].startswith("Critical: retries at agent.act ")
+    assert message["title"].endswith(", $8.76 instead of $4.03")
+    [alert] = message["messages"][0]["alerts"]
+    assert f"&endpoint=agent.act&alert={alert['alert_id']}" in message["message"]
+    assert "Do first: **Add back-off and open the circuit breaker**." in message["message"]
+    assert sum(Decimal(amount) for amount in alert["effects_usd"].values()) == Decimal(alert["delta_usd"])
+    assert (
+        len({each["title"] for each in told}) == len(told) == 2
+    )  # and agent.browse, which has not been quiet for 3 days
+
+
+def test_a_first_run_over_sixty_days_sends_one_digest_of_what_is_over(demo, receiver, tmp_path):
+    settings = replace(demo.settings, data=tmp_path)
+    settings.warehouse.symlink_to(demo.settings.warehouse)
+    before = len(receiver.arrived)
+    for hours in (0, 1, 24, 25):
+        announce_and_deliver(settings, hours=hours)
+    arrived = [(path, message["title"]) for path, _, message in receiver.arrived[before:]]
+    assert Counter(path for path, _ in arrived) == {"oncall": 1, "everyone": 1}
+    assert arrived[0][1].startswith("Critical: costly version v14.1 at support.draft")  # it is open
+    kinds = Counter(line["kind"] for line in read_announcements(settings))
+    loud = demo.inside("select count(*) from marts.alerts where severity <> 'info'")
+    assert (kinds["new"], kinds["past"]) == (1, loud[0][0] - 1)
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))

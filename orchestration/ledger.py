@@ -103,9 +103,11 @@ def json_lines(rows: Iterable[Line]) -> str:
 
 
 def as_text(value: object) -> object:
-    """A value of the warehouse as a line has it: dates in ISO form, money in all its digits."""
+    """A value of the warehouse as a line has it: dates in ISO form, money in all its digits, ratios to six places."""
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:f}"
     return str(value) if isinstance(value, Decimal) else value
 
 

@@ -201,7 +201,7 @@ def test_the_first_line_names_the_kind_of_rise(marts, columns, says):
     assert f"Critical: {says}" in marts.to("oncall")[0]
 
 
-def test_a_name_is_no_markup_and_calls_nobody(marts):
+def test_a_name_is_neither_markup_nor_a_call_to_everyone(marts):
     marts.put(endpoint_tag="<!channel> [x](http://e.vil)", top_driver_value="@everyone `rm`", owner="*<@U1>*")
     marts.run()
     [message] = [row for row in marts.messages() if row["channel"] == "oncall"]
@@ -230,7 +230,7 @@ def test_critical_goes_out_at_once_and_a_warning_waits_for_the_digest(marts):
     assert severities(marts) == {"oncall": ["critical"], "everyone": ["critical", "warning"]}
 
 
-def test_an_owner_with_a_channel_hears_of_both_there(marts):
+def test_an_owner_with_a_channel_is_notified_of_both_there(marts):
     (marts.settings.team / "notification_channels.csv").write_text(
         "channel,address_variable,min_severity,digest,time_zone,cooldown_minutes,reason\n"
         "#oncall-agents,TOKENTRAIL_CHANNEL_AGENTS,warning,immediate,UTC,60,the team\n"

@@ -37,16 +37,16 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def season(tmp_path_factory, receiver) -> tuple[Pipeline, list[dict]]:
-    """The demo, and what on-call was told when the first run of all was that of the morning after the retries began."""
+    """The demo, and what on-call received when the first run of all was that of the morning after the retries began."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data")
     assert main(["--data", str(pipeline.settings.data)]) == 0
     first = replace(pipeline, settings=replace(pipeline.settings, as_of=MORNING))
     first.build(*WITHOUT_TESTS, "--select", "+path:models/marts/alerts")
     for minutes in range(11):
         announce_and_deliver(first.settings, minutes=minutes)
-    told = [message for path, _, message in receiver.arrived if path == "oncall"]
+    received = [message for path, _, message in receiver.arrived if path == "oncall"]
     pipeline.run(*WITHOUT_TESTS)
-    return pipeline, told
+    return pipeline, received
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,8 @@ def test_every_question_of_the_list_has_an_answer():
 
 def test_on_call_reads_what_fails_since_when_and_what_to_do_once(season):
     """The run of that morning was repeated ten times."""
-    _, told = season
-    [message] = [each for each in told if "agent.act" in each["title"]]
+    _, received = season
+    [message] = [each for each in received if "agent.act" in each["title"]]
     assert message["title"].startswith("Critical: retries at agent.act ")
     assert message["title"].endswith(", $8.76 instead of $4.03")
     [alert] = message["messages"][0]["alerts"]
@@ -169,7 +169,7 @@ def test_on_call_reads_what_fails_since_when_and_what_to_do_once(season):
     assert "Do first: **Add back-off and open the circuit breaker**." in message["message"]
     assert sum(Decimal(amount) for amount in alert["effects_usd"].values()) == Decimal(alert["delta_usd"])
     assert (
-        len({each["title"] for each in told}) == len(told) == 2
+        len({each["title"] for each in received}) == len(received) == 2
     )  # and agent.browse, which has not been quiet for 3 days
 
 

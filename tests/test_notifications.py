@@ -518,13 +518,13 @@ def test_pagerduty_opens_one_incident_for_a_topic_and_resolves_it(outbox, receiv
     monkeypatch.setitem(PAGERDUTY_API_LOOKUP, "us", f"http://127.0.0.1:{receiver.server_port}/pagerduty")
     monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", "pagerduty://integration-key@api-key")
     topic = "alert/p1"
-    told = [
+    sent = [
         event(1, topic=topic, kind="alert", title="Critical: retries", alerts=ALERTS),
         event(2, topic=topic, kind="alert", title="Confirmed: retries", follows=True),
         event(3, topic=topic, kind="alert", title="Over: retries", severity="info", follows=True, ends=True),
         event(4, title="Budget"),
     ]
-    for hours, each in enumerate(told):
+    for hours, each in enumerate(sent):
         enqueue(later(outbox, hours=hours), [each], ONCALL)
         deliver(later(outbox, hours=hours), channels=ONCALL)
     opened, confirmed, resolved, budget = (message for _, _, message in receiver.arrived)
@@ -535,7 +535,7 @@ def test_pagerduty_opens_one_incident_for_a_topic_and_resolves_it(outbox, receiv
         "trigger",
     ]
     assert {each["dedup_key"] for each in (opened, confirmed, resolved)} == {topic}
-    assert budget["dedup_key"] == message_id(told[3].event_key, "oncall")
+    assert budget["dedup_key"] == message_id(sent[3].event_key, "oncall")
     assert opened["payload"]["summary"] == "Critical: retries"
     assert (opened["payload"]["severity"], opened["links"]) == ("critical", [{"href": event().drill_url}])
     assert opened["payload"]["custom_details"].items() >= ALERTS[0].items()

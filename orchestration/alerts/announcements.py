@@ -1,4 +1,4 @@
-"""The difference between what people were told of alerts (ledger.py) and what the marts say now, and its messages.
+"""The difference between what was announced about alerts (ledger.py) and what the marts say now, and its messages.
 
 Alerts of one cause are one message: STORM or more that begin on one day with the same spike type and error share a topic from then on,
 as does what joins them later, and only the last one that is over ends it.
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import get_args
 
 from orchestration.alerts.facts import Alert, Facts
-from orchestration.alerts.ledger import ENDS, Kind, Line, Told, announcements_folder, read_announcements
+from orchestration.alerts.ledger import ENDS, Announced, Kind, Line, announcements_folder, read_announcements
 from orchestration.alerts.messages import event
 from orchestration.ledger import one_writer, remember_instant, why_too_early
 from orchestration.notifications import enqueue
@@ -37,20 +37,20 @@ def announce(settings: Settings) -> Counter:
 
     Nor does a run that reports as of an earlier instant than another did: `why_nothing_is_announced` is its sentence.
     """
-    folder, told = announcements_folder(settings), Told()
+    folder, announced = announcements_folder(settings), Announced()
     with one_writer(folder) as append:
         for line in read_announcements(settings):
-            told.apply(line)
-        if why_too_early(folder, told.lines, settings.as_of):
+            announced.apply(line)
+        if why_too_early(folder, announced.lines, settings.as_of):
             return Counter()
         with warehouse(settings) as connection:
             facts = Facts(connection)
-            new = _in_messages(list(_differences(told, facts, settings.as_of)), told)
+            new = _in_messages(list(_differences(announced, facts, settings.as_of)), announced)
         append(new)
-        remember_instant(folder, told.lines, settings.as_of)
+        remember_instant(folder, announced.lines, settings.as_of)
     for line in new:
-        told.apply(line)
-    return Counter(line["kind"] for line in new) + _hand_on(settings, told)
+        announced.apply(line)
+    return Counter(line["kind"] for line in new) + _hand_on(settings, announced)
 
 
 def what_was_announced(counts: Counter) -> str:
@@ -64,30 +64,30 @@ def why_nothing_is_announced(settings: Settings) -> str | None:
     return why_too_early(announcements_folder(settings), read_announcements(settings), settings.as_of)
 
 
-def _hand_on(settings: Settings, told: Told) -> Counter:
+def _hand_on(settings: Settings, announced: Announced) -> Counter:
     """Puts what was announced lately into the outbox, which knows what it has: what an earlier run wrote and could not hand on, too."""
     since, channels = settings.as_of - NEWS_FOR, read_channels(settings.team)
     messages: dict[str, list[Line]] = defaultdict(list)
-    for line in told.lines:
+    for line in announced.lines:
         if not line["is_silent"] and datetime.fromisoformat(line["known_at"]) >= since:
             messages[line["event_key"]].append(line)
     events = [
-        event(lines, [line for line in told.lines if line["topic"] == lines[0]["topic"]], channels)
+        event(lines, [line for line in announced.lines if line["topic"] == lines[0]["topic"]], channels)
         for lines in messages.values()
     ]
     return enqueue(settings, events, channels)
 
 
-def _differences(told: Told, facts: Facts, as_of: datetime) -> Iterator[Line]:
+def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterator[Line]:
     """The lines that bring the ledger up to date with the facts. Late data may move the first day of an alert, and with it its id."""
     gone = {
         line["alert_id"]: line
-        for line in told.alerts.values()
+        for line in announced.alerts.values()
         if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
     }
     of_problem = {line["alert"]["problem_id"]: line for line in gone.values()}
     for alert in facts.alerts.values():
-        before = told.alerts.get(alert["alert_id"])
+        before = announced.alerts.get(alert["alert_id"])
         if before is None:
             before = gone.get(alert["supersedes_alert_id"] or "") or of_problem.get(alert["problem_id"])
         if kind := _kind(alert, before, as_of):
@@ -99,7 +99,7 @@ def _differences(told: Told, facts: Facts, as_of: datetime) -> Iterator[Line]:
 
 
 def _kind(alert: Alert, before: Line | None, as_of: datetime) -> Kind | None:
-    """What is to be said about an alert, after what was said before; None for nothing."""
+    """What there is to announce of an alert, after what was announced before; None where it is the same."""
     is_withdrawn, is_over = alert["status"] == "withdrawn", alert["status"] in OVER
     if before is None or before["kind"] in ENDS:
         if _rank(alert) == 0 or alert["status"] in {"withdrawn", "muted", "planned"}:
@@ -177,28 +177,28 @@ def _cause(alert: Alert) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _in_messages(lines: list[Line], told: Told) -> list[Line]:
+def _in_messages(lines: list[Line], announced: Announced) -> list[Line]:
     """The lines of a run by topic: one message each, under a key that no other run gives."""
     of_topic: dict[str, list[Line]] = defaultdict(list)
-    for line in _in_topics(lines, told):
+    for line in _in_topics(lines, announced):
         of_topic[line["topic"]].append(line)
     for topic, together in of_topic.items():
         names = [f"{line['kind']} {line['alert_id']}" for line in together]
-        key = hashlib.sha256("\n".join([together[0]["known_at"], *names, str(len(told.lines))]).encode()).hexdigest()[
-            :12
-        ]
+        key = hashlib.sha256(
+            "\n".join([together[0]["known_at"], *names, str(len(announced.lines))]).encode()
+        ).hexdigest()[:12]
         for line in together:
             line["event_key"] = f"{topic}/{key}"
     return lines
 
 
-def _in_topics(lines: list[Line], told: Told) -> list[Line]:
+def _in_topics(lines: list[Line], announced: Announced) -> list[Line]:
     """The lines of a run, those of one cause under one topic, and none that says that a part of a topic is over."""
     begin = [line for line in lines if line["kind"] == "new"]
     of_cause = Counter(line["cause"] for line in begin)
     for line in begin:
         storm = f"alert/storm-{line['cause']}"
-        if of_cause[line["cause"]] >= STORM or told.open_in(storm):
+        if of_cause[line["cause"]] >= STORM or announced.open_in(storm):
             line["topic"] = storm
     if len({line["topic"] for line in begin}) > MOST_AT_ONCE:
         for line in begin:
@@ -206,7 +206,7 @@ def _in_topics(lines: list[Line], told: Told) -> list[Line]:
     for line in lines:
         if line["kind"] == "past":
             line["topic"] = "alert/past"
-    after = Told(list(told.lines), dict(told.alerts))
+    after = Announced(list(announced.lines), dict(announced.alerts))
     for line in lines:
         after.apply(line)
     for line in lines:

@@ -36,7 +36,7 @@ class Alert(TypedDict):
     top_driver_value: str
     token_direction: str | None
     top_error_code: str | None
-    top_error_share: float | None
+    top_error_share: str | None
     top_http_status: int | None
     containment_action: str | None
     endpoint_tag: str | None

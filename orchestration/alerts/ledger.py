@@ -1,17 +1,16 @@
-"""What was announced about alerts, and when: `marts.alerts` follows today's facts, this ledger keeps what people were told.
+"""What was announced about alerts, and when: `marts.alerts` follows today's facts, this ledger keeps what was announced.
 
 A run compares the two, and the difference is news. Lines are only ever appended. Their `kind`:
 
-  new         an alert that nobody was told of, or one that was over and is open again
+  new         an alert that nobody was notified of, or one that was over and is open again
   worsened    its severity rose, or a day of it costs at least PACE times as much as when it was last announced
   confirmed   the day on which it was announced is over, and says the same
   changed     the complete day, late data or new prices say something else: its severity fell, its driver or its dollars moved
   closed      it is over; or a rule mutes it, or it was planned, so that there is nothing more to say
   withdrawn   it does not stand out any more
-  past        it was over before anybody could be told of it, as after a backfill: one message in the digest tells of all of them
+  past        it was over before anybody could be notified, as after a backfill: one message in the digest lists all of them
 
-Of severity info, muted and planned nobody is told. Alerts of one cause are one message: STORM or more that begin on one day with the
-same spike type and error share a topic from then on, as does what joins them later, and only the last one that is over ends it.
+Nobody is notified of severity info, of muted and of planned alerts.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ Kind = Literal["new", "worsened", "confirmed", "changed", "closed", "withdrawn",
 
 
 class Line(TypedDict):
-    """A line of the ledger: an alert as people were told of it."""
+    """A line of the ledger: an alert as it was announced."""
 
     kind: Kind
     alert_id: str
@@ -49,7 +48,7 @@ class Line(TypedDict):
 
 
 @dataclass
-class Told:
+class Announced:
     """What the lines of the ledger add up to."""
 
     lines: list[Line] = field(default_factory=list)
@@ -67,7 +66,7 @@ class Told:
 
 
 def announcements_folder(settings: Settings) -> Path:
-    """Where announcements are kept: in the ledger, because what people were told cannot be computed again."""
+    """Where announcements are kept: in the ledger, because what was announced cannot be computed again."""
     return settings.ledger / "alert_announcements"
 
 

@@ -31,7 +31,7 @@ WORDS = {
     "abuse": "heavy use of {where} by user {user}",
     "concentration": "heavy use of {where} by tenant {tenant}",
     "retry": "retries at {where}",
-    "price_mix": "dearer model {model} at {where}",
+    "price_mix": "expensive model {model} at {where}",
     "unknown_model": "no price for model {model}",
 }
 FIRST_WORD = {"confirmed": "Confirmed", "changed": "Changed", "closed": "Over", "withdrawn": "Withdrawn"}
@@ -177,7 +177,7 @@ def _error(alert: Alert) -> str | None:
     if not alert["top_error_code"]:
         return None
     status = f" {alert['top_http_status']}" if alert["top_http_status"] else ""
-    share = f", {percent(str(alert['top_error_share']))} of failed calls" if alert["top_error_share"] else ""
+    share = f", {percent(alert['top_error_share'])} of failed calls" if alert["top_error_share"] else ""
     return f"Failing: **{for_chat(alert['top_error_code'])}{status}**{share}."
 
 
@@ -204,12 +204,12 @@ def _driver(alert: Alert) -> str:
 def _effects(line: Line) -> str:
     """Dollars by effect, the largest first; small ones are left out."""
     least = max(abs(Decimal(line["alert"]["delta_usd"])) / 20, CENT)
-    told = [f"{name} {change(amount)}" for name, amount in line["effects"].items() if abs(Decimal(amount)) >= least]
-    return ", ".join(told[:EFFECTS])
+    shown = [f"{name} {change(amount)}" for name, amount in line["effects"].items() if abs(Decimal(amount)) >= least]
+    return ", ".join(shown[:EFFECTS])
 
 
 def _what_changed(line: Line) -> Iterator[str]:
-    """What people were told before, and why it is no longer that."""
+    """What was announced before, and why that no longer holds."""
     alert, before = line["alert"], line["before"]
     if line["kind"] == "closed":
         yield WHY_CLOSED.get(alert["close_reason"] or alert["status"], "It is over.")
@@ -218,9 +218,9 @@ def _what_changed(line: Line) -> Iterator[str]:
     if line["kind"] == "confirmed":
         yield "The day is complete."
     if before and line["before_at"] and line["kind"] in {"worsened", "changed"}:
-        told = datetime.fromisoformat(line["before_at"])
+        at = datetime.fromisoformat(line["before_at"])
         yield (
-            f"Announced {told.day} {told:%b %H:%M} UTC as {before['severity']} {before['spike_type']}, "
+            f"Announced {at.day} {at:%b %H:%M} UTC as {before['severity']} {before['spike_type']}, "
             f"{for_chat(_driver(before))}, {change(before['delta_usd'])}."
         )
 
@@ -250,12 +250,12 @@ def _about_many(lines: list[Line], of_topic: list[Line]) -> tuple[str, str]:
 
 
 def _about_past(lines: list[Line]) -> tuple[str, str]:
-    """What was over before anybody could be told of it."""
+    """What was over before anybody could be notified."""
     days = sorted(line["alert"]["alert_date"] for line in lines)
     total = sum((Decimal(line["alert"]["total_excess_usd"]) for line in lines), Decimal(0))
     largest = sorted(lines, key=lambda line: -Decimal(line["alert"]["total_excess_usd"]))
     title = f"{many(len(lines), 'past alert')} of {_date(days[0])} to {_date(days[-1])}, {change(total)}, all over"
-    return title, f"Found in data that came late, or before anybody was told of alerts.\n{_list(largest)}"
+    return title, f"Found in data that came late, or before alerts were announced.\n{_list(largest)}"
 
 
 def _list(lines: list[Line]) -> str:

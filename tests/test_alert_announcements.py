@@ -374,15 +374,22 @@ def test_a_problem_that_comes_back_is_another_alert_of_its_topic(marts):
     assert marts.to("oncall") == ["Critical: retries at agent.act on 12 Nov, $8.76 instead of $4.02"]
 
 
-@pytest.mark.parametrize(("calls", "reason"), [(3, "The calls are the same"), (4, "Calls of that day arrived late")])
-def test_what_is_gone_is_withdrawn_with_the_reason(marts, calls, reason):
-    marts.put()
+@pytest.mark.parametrize(
+    ("calls", "is_provisional", "reason"),
+    [
+        (3, False, "The calls are the same"),
+        (4, False, "Calls of that day arrived late"),
+        (4, True, "It was announced while its day was open."),
+    ],
+)
+def test_what_is_gone_is_withdrawn_with_the_reason(marts, calls, is_provisional, reason):
+    marts.put(is_provisional=is_provisional)
     marts.run()
     marts.alerts.clear()
     marts.calls = calls
     marts.run(MORNING + timedelta(hours=1))
     assert kinds(marts) == ["new", "withdrawn"]
-    assert marts.to("oncall")[1] == "Withdrawn: retries at agent.act on 12 Nov, $8.76 instead of $4.02"
+    assert marts.to("oncall")[1].startswith("Withdrawn: retries at agent.act on 12 Nov, $8.76")
     assert marts.messages()[-1]["body"].startswith(reason)
     marts.put()
     assert marts.run(MORNING + timedelta(hours=2))["new"] == 1

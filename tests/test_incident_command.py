@@ -279,7 +279,7 @@ def test_closing_with_gaps_shows_them_and_asks_for_a_reason(run):
     assert run("close")[0] == 2  # none is open any more
 
 
-def test_questions_lead_from_an_alert_to_a_closed_incident(run, published):
+def test_questions_lead_from_an_alert_to_a_closed_incident(run, published_calls):
     answers = ["1", "", "kim", "#inc", "", "chat.reply", "none", "none", "a test key", "", "kim", "#help", "yes"]
     code, printed = run(answers=answers)
     assert code == 0

@@ -166,6 +166,8 @@ def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: da
 
 def _why_withdrawn(before: Line, facts: Facts) -> str:
     """Whether its day has other calls than when it was announced; else prices, rules, settings or the code are others."""
+    if before["alert"]["is_provisional"]:
+        return "later_hours"
     now = facts.attempts_now(before["alert"])
     return "rules" if now is None or now == before["attempts"] else "late_data"
 

@@ -37,7 +37,7 @@ class Line(TypedDict):
     cause: str  # what alerts of one cause have in common
     ends: bool  # with it all alerts of its topic are over
     is_silent: bool  # others of its topic are open: the last one says that all are over
-    reason: str | None  # why it was withdrawn: late_data or rules
+    reason: str | None  # why it was withdrawn: later_hours, late_data or rules
     known_at: str
     alert: Alert
     effects: dict[str, str]

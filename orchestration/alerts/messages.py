@@ -43,6 +43,7 @@ WHY_CLOSED = {
     "planned": "It is marked as planned.",
 }
 WHY_WITHDRAWN = {
+    "later_hours": "It was announced while its day was open. With the hours since then, it does not stand out any more.",
     "late_data": "Calls of that day arrived late or were withdrawn, and it does not stand out any more.",
     "rules": "The calls are the same: prices, rules, settings or its past are others, and it does not stand out any more.",
 }

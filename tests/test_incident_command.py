@@ -3,7 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import fsspec
@@ -306,7 +306,7 @@ def test_a_form_writes_the_same_event_without_a_command_line(run, published_call
     assert landed(run)[1]["containmentAction"] == containment("unknown_model", published_calls)
 
 
-def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published_calls, alert):
+def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published_calls, alert, monkeypatch):
     [(problem_id, onset)] = published_calls.ask("select problem_id, onset_date from alerts")
     assert run("mute", alert[:6], "--reason", "known, fixed on Monday")[0] == 0
     assert "Alerts without an incident: none" in run("list")[1]
@@ -320,8 +320,10 @@ def test_a_plan_or_mute_is_recorded_corrected_and_ended(run, published_calls, al
     assert planned["planId"] == "plan-2026-11-23-chat-reply"
     assert "plan-2026-11-23-chat-reply planned until 2026-12-01: launch (kim)" in run("list")[1]
     again = ("--id", planned["planId"], "--endpoint", "chat.reply", "--until", "2026-12-08", "--reason", "delayed")
+    monkeypatch.setenv("TOKENTRAIL_AS_OF", (AS_OF + timedelta(minutes=1)).isoformat())
     assert run("plan", *again)[0] == 0
     assert "planned until 2026-12-08: delayed" in run("list")[1]
+    monkeypatch.setenv("TOKENTRAIL_AS_OF", (AS_OF + timedelta(minutes=2)).isoformat())
     assert run("end", "plan-2026", "--reason", "called off")[0] == 0
     assert "delayed" not in run("list")[1]
     settings = replace(published_calls.settings, data=run.landing.parent / "data", landing_address=str(run.landing))

@@ -119,6 +119,7 @@ MODULES = {
     "orchestration.notifications.delivery": OUTBOX,
     "orchestration.notifications.outbox": OUTBOX,
     "orchestration.notifications.silences": "NEXT: what is announced are differences of source_freshness",
+    "orchestration.alerts.announcements": "NEXT: what is announced are differences of alerts",
     "orchestration.budgets.announcements": "NEXT: what is announced are differences of budget_transitions and budget_status",
     "orchestration.weekly.editions": "NEXT: a week is reported once int_weeks has it as complete",
     "orchestration.publishing.catalog": "a publication says as of when it is",

@@ -355,7 +355,7 @@
                 "largest_start_ratio": {
                     "value": 2,
                     "unit": "ratio to what is usual in an hour",
-                    "why": "an hour at twice the usual is part of it, however far the day rose: of a user with one call a day, the hour of that call is no higher bar",
+                    "why": "an hour at twice the usual is part of it, however far the day rose: of a user with one call a day, the hour of that call has the same bar",
                 },
                 "focus_members": {
                     "value": 20,

@@ -1,7 +1,7 @@
 {{ kept_by_date("alert_signal_days") }}
--- The calls in the scope of an alert, by hour and error: of each day on which it showed,
--- and of the days that this day is compared with. The scope and what is usual are those
--- of the alert's first day.
+-- The calls in the scope of an alert, by hour and error: of each day on which it
+-- showed, and of the days that this day is compared with. The scope and what is usual
+-- are those of the alert's first day.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set episode_key = "environment, data_mode, spike_type, anchor, onset_date" %}
 {%- set problem_key = "environment, data_mode, round, scope_dimension, scope_value" %}

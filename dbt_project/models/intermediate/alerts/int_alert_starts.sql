@@ -1,8 +1,8 @@
 {{ config(materialized="view") }}
 -- The hour from which an alert stays above its bar: of all hours of the first day, the
 -- one since which it exceeds the bar by the most. The bar of an hour lies halfway
--- between what is usual for it and what the day makes of that. Counted is what the spike
--- type moves: tries, requests or dollars.
+-- between what is usual for it and what the day makes of that. Counted is what the
+-- spike type moves: tries, requests or dollars.
 {%- set counted = {
     "tries": "greatest(hours.{side}_attempts - hours.{side}_requests, 0)",
     "requests": "hours.{side}_requests",

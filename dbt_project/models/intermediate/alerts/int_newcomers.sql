@@ -72,7 +72,7 @@ with
         where
             {{ in_dates("event_date", dates) }}
             and series.scope_value <> '(unattributed)'
-            -- a new route of a priced model is no newcomer
+            -- a new route of a priced model is not a newcomer
             and (series.scope_dimension <> 'endpoint x model' or series.is_unknown_model)
             -- where everything is new, nothing is
             and spend.total_days >= {{ alert_parameter("fewest_total_days") }}

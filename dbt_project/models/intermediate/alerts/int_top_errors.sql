@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- What calls fail with where they succeed less often than usual: the error that rose the
--- most.
+-- What calls fail with where they succeed less often than usual: the error that rose
+-- the most.
 with
     sides as (
         select

@@ -32,7 +32,7 @@ SECONDS = {
     "alerts": 35,
     "odd_events": 35,
     "real_data": 32,
-    "demo_weeks": 30,
+    "demo_weeks": 42,
     "accepted_builds": 25,
     "incident_events": 25,
     "spill": 25,

@@ -33,7 +33,7 @@ SECONDS = {
     "landing_bounds": 35,
     "alerts": 35,
     "real_data": 32,
-    "demo_weeks": 30,
+    "demo_weeks": 55,
     "spill": 25,
     "rows": 25,
     "docs": 20,

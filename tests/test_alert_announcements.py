@@ -48,15 +48,7 @@ ALERT = {
     "escalation_channel": "#oncall-agents",
     "drill_url": "http://localhost:8080/alert?from=2026-11-12&to=2026-11-13&alert=a1",
 }
-SOON = {
-    "started_at": "timestamp",
-    "is_provisional": "boolean",
-    "supersedes_alert_id": "string",
-    "token_direction": "string",
-    "top_error_code": "string",
-    "top_error_share": "double",
-    "top_http_status": "integer",
-}
+SOON = {"supersedes_alert_id": "string", "token_direction": "string"}
 EFFECTS = {"retry": "4.93", "volume": "0.12", "token": "-0.31", "mix": "0.001"}
 
 

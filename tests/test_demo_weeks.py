@@ -234,8 +234,8 @@ def test_on_call_reads_what_fails_since_when_and_what_to_do_once(season):
     """The run of that morning was repeated ten times."""
     _, received = season
     [message] = [each for each in received if "agent.act" in each["title"]]
-    assert message["title"].startswith("Critical: retries at agent.act ")
-    assert message["title"].endswith(", $8.76 instead of $4.03")
+    assert message["title"] == "Critical: retries at agent.act since 12 Nov 07:00 UTC, $8.76 instead of $4.03"
+    assert "Failing: **schema_mismatch 422**, " in message["message"]
     [alert] = message["messages"][0]["alerts"]
     assert f"&endpoint=agent.act&alert={alert['alert_id']}" in message["message"]
     assert "Do first: **Add back-off and open the circuit breaker**." in message["message"]

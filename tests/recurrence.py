@@ -30,7 +30,7 @@ MODELS = [
 EVENT_FIELDS = (
     *("event_id", "alert_id", "problem_id", "environment", "data_mode", "spike_type", "title", "note"),
     *("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model", "owner", "channel"),
-    *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel"),
+    *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel", "reason"),
 )
 
 

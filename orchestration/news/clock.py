@@ -100,6 +100,7 @@ WHEN = (
         IT_HAPPENS.format(events="intermediate.int_incident_events"),
         ("int_incident_events",),
     ),
+    ("the time of a plan's event", IT_HAPPENS.format(events="staging.stg_plan_events"), ("int_plans",)),
     ("a week", WEEK, ("int_weeks",)),
 )
 NEXT = {model: sql for _, sql, models in WHEN for model in models}
@@ -123,6 +124,11 @@ MODULES = {
     "orchestration.publishing.catalog": "a publication says as of when it is",
     "orchestration.notifications.failed_runs": "a message says when",
     "orchestration.incidents.events": "a command says when",
+    "orchestration.incidents.finding": "a command says when",
+    "orchestration.incidents.states": "a command says when",
+    "orchestration.incidents.view": "a command says when",
+    "orchestration.incidents.postmortem": "NEXT: a note is made of the marts that are published",
+    "orchestration.commands.incident": "a command says when",
     "orchestration.commands.launch": "a command compares what it was given",
     "orchestration.commands.check_events": "a command compares what it was given",
     "orchestration.landing.compaction": "small files of past days are put together when a load comes along",

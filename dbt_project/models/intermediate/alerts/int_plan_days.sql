@@ -1,8 +1,8 @@
 {{ config(materialized="view") }}
 -- Days of plans that later judgements leave out of the past: the first three weeks.
 -- What lasts longer is the new level, and with less past there would be nothing to
--- compare. A mute leaves out nothing, and neither does a plan of a problem: its days are
--- left out where they stand out, as always.
+-- compare. A mute leaves out nothing, and neither does a plan of a problem: its days
+-- are left out where they stand out, as always.
 with
     plans as (
         select *, least(until_date, from_date + {{ alert_parameter("most_planned_days") }}) as left_out_until

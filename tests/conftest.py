@@ -64,7 +64,7 @@ SECONDS = {
     "alert_history": 8,
     "alert_pauses": 8,
     "alert_decomposition": 8,
-    "incident_command": 4,
+    "incident_command": 20,
     "pricing_usage": 4,
     "explain": 2,
     "price_cases": 2,

@@ -85,12 +85,13 @@ select
     opened.unpriced_attempts > 0 as delta_is_understated,
     opened.total_excess_usd,
     opened.spike_type,
+    case when opened.spike_type = 'token' then opened.token_direction end as token_direction,
     -- up to two other types that the evidence does not rule out, most likely first
     nullif(
         concat_ws(
             ', ',
             case
-                when opened.spike_type = 'deploy'
+                when opened.spike_type in ('deploy', 'cache')
                 then 'token'
                 when opened.spike_type in ('abuse', 'concentration')
                 then 'volume'

@@ -10,13 +10,13 @@ import pytest
 from jinja2 import Environment
 from rich.console import Console
 
+from demo.incidents import SPIKE_TYPES
 from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
 from orchestration.publishing.catalog import documented_marts
 from orchestration.settings import PROJECT, Settings
 from orchestration.team.alerts import ALERT_RULES
-from orchestration.team.incidents import SPIKE_TYPES
 from orchestration.team.notifications import read_channels
 from orchestration.team.rows import SHIPPED, TeamFileError, read_rows
 from tests.pipeline import Pipeline, event

@@ -52,7 +52,7 @@ class Pipeline:
             load_new_files(self.settings, source)
         update_price_book(self.settings)
         make_logs(self.settings.ledger)
-        run_dbt(self.settings, *BUILD, "--quiet", *arguments)
+        run_dbt(self.settings, *BUILD, "--quiet", "--no-write-json", *arguments)  # nobody reads its manifest
         keep(self.settings)
 
     def price(self) -> None:

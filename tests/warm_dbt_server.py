@@ -18,6 +18,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli, dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import template_cache
+from dbt_common.events.base_types import BaseEvent, DebugLevel
+from dbt_common.events.event_manager_client import get_event_manager
 
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it
 # What dbt prints although it is to be quiet; at level `none` it formats no line, which it otherwise does for each of thousands.
@@ -70,10 +72,27 @@ def run_parsed(arguments: list[str], parsed: Manifest) -> int:
         if message.info.level == "error" or message.info.name in SHOWN:
             print(message.info.msg)
 
+    without_debug_events()
     done = dbtRunner(parsed, callbacks=[shown]).invoke(["--log-level", "none", *arguments])
     if done.exception:
         print(done.exception)
     return 0 if done.success else 2 if done.exception else 1
+
+
+def without_debug_events() -> None:
+    """dbt writes each of its thousands of events into a protobuf message, a seventh of its CPU time; nobody reads these."""
+    of_any_level, manager = BaseEvent.__init__, type(get_event_manager())
+    fire = manager.fire_event
+
+    def begin(event: BaseEvent, *arguments, **fields) -> None:
+        if not isinstance(event, DebugLevel):
+            of_any_level(event, *arguments, **fields)
+
+    def fire_others(self, event: BaseEvent, *arguments, **options) -> None:
+        if not isinstance(event, DebugLevel):
+            fire(self, event, *arguments, **options)
+
+    BaseEvent.__init__, manager.fire_event = begin, fire_others
 
 
 def prepared() -> Manifest:

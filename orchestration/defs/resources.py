@@ -1,8 +1,12 @@
 """What assets are handed: settings, read anew for every run so that `as_of` is the run's own instant, and dbt."""
 
-import dagster as dg
+from importlib.metadata import version
 
-from orchestration.dbt import DBT, InstalledDbt, dbt_project
+import dagster as dg
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
+
+from orchestration.dbt import DBT, dbt_project
 from orchestration.news import begin
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
@@ -19,6 +23,17 @@ def _settings(context: dg.InitResourceContext) -> Settings:
         live(settings, context.run_id, context.instance)
         begin(settings, context.run_id)
     return settings
+
+
+class InstalledDbt(DbtCliResource):
+    """dagster-dbt's resource without its two detours: `dbt --version` asks the network for news, and we need no adapter in here."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: object) -> None:
+        return None
 
 
 @dg.definitions

@@ -13,26 +13,16 @@ from orchestration.landing import load_new_files
 from orchestration.landing.incidents import EVENT_TYPES
 from orchestration.team.incidents import CONTAINMENT_MAP
 from orchestration.team.rows import read_rows
-from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import AS_OF, Pipeline
+from tests.test_docs import land  # noqa: F401 - its alert is the one that becomes an incident here
 
 INCIDENT = "inc-2026-11-20-unknown-model-acme-internal-7b"
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory) -> Pipeline:
-    """Marts with one alert: a model without a price."""
-    pipeline = pipeline_at(tmp_path_factory.mktemp("command") / "data")
-    events = [event(f"day-{day}", f"2026-11-{day:02}T10:00:00Z") for day in range(1, 20)]
-    unknown = event("unknown-model", provider="selfhosted", model="acme-internal-7b", inputTokens=1_000_000)
-    pipeline.land("events.jsonl", [*events, unknown])
-    pipeline.run(*WITHOUT_TESTS)
-    return pipeline
-
-
 @pytest.fixture
-def run(published, tmp_path, monkeypatch, capsys):
+def run(published_calls, tmp_path, monkeypatch, capsys):
     """Runs a command over a landing folder of its own; returns the exit code and what was printed, spaces folded."""
-    monkeypatch.setenv("TOKENTRAIL_DATA", str(published.settings.data))
+    monkeypatch.setenv("TOKENTRAIL_DATA", str(published_calls.settings.data))
     monkeypatch.setenv("TOKENTRAIL_LANDING", str(tmp_path / "landing"))
     monkeypatch.setenv("TOKENTRAIL_AS_OF", AS_OF.isoformat())
     monkeypatch.setenv("USER", "kim")
@@ -48,13 +38,13 @@ def run(published, tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def alert(published) -> str:
-    [(found,)] = published.ask("select alert_id from alerts")
+def alert(published_calls) -> str:
+    [(found,)] = published_calls.ask("select alert_id from alerts")
     return found
 
 
-def containment(spike_type: str, published: Pipeline) -> str:
-    rows = read_rows(published.settings.team, CONTAINMENT_MAP)
+def containment(spike_type: str, published_calls: Pipeline) -> str:
+    rows = read_rows(published_calls.settings.team, CONTAINMENT_MAP)
     return next(row.containment_action for row in rows if row.spike_type == spike_type)
 
 
@@ -65,9 +55,9 @@ def landed(run) -> list[dict]:
     ]
 
 
-def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, published, alert):
+def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, published_calls, alert):
     assert run("open", "--alert", alert, "--title", "The internal model")[0] == 0
-    [(problem_id, start)] = published.ask("select problem_id, coalesce(burst_start, window_start) from alerts")
+    [(problem_id, start)] = published_calls.ask("select problem_id, coalesce(burst_start, window_start) from alerts")
     assert landed(run) == [
         {
             "incidentId": INCIDENT,
@@ -93,7 +83,7 @@ def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, publis
     assert path.parent == run.landing / "incidents" / "dt=2026-11-23"
 
 
-def test_a_whole_life_is_taken_by_the_loader(run, published, alert):
+def test_a_whole_life_is_taken_by_the_loader(run, published_calls, alert):
     life = [
         ("open", "--alert", alert, "--incident", "inc-1", "--by", "lee", "--at", "2026-11-20T11:00:00+01:00"),
         ("owner", "inc-1", "kim"),
@@ -114,24 +104,24 @@ def test_a_whole_life_is_taken_by_the_loader(run, published, alert):
     events = landed(run)
     assert {row["type"] for row in events} == set(EVENT_TYPES)
     assert events[0]["occurredAt"] == "2026-11-20T11:00:00+01:00"
-    assert events[4]["containmentAction"] == containment("retry", published)
+    assert events[4]["containmentAction"] == containment("retry", published_calls)
     assert (events[6]["endpointTag"], events[6]["promptVersion"]) == (
         "chat.reply",
         events[0].get("promptVersion", "none"),
     )
     assert (events[8]["owner"], events[8]["escalationChannel"]) == ("team-assistant", "#help")
     assert events[8]["runbookUrl"].startswith("https://")
-    settings = replace(published.settings, data=run.landing.parent / "data", landing_address=str(run.landing))
+    settings = replace(published_calls.settings, data=run.landing.parent / "data", landing_address=str(run.landing))
     waiting = known_events(settings)["inc-1"]
     load = load_new_files(settings, "incidents")
     assert (load.rows_loaded, load.rows_rejected) == (len(life), 0)
     assert [row["event_type"] for row in known_events(settings)["inc-1"]] == [row["event_type"] for row in waiting]
 
 
-def test_containment_is_that_of_the_alert_until_a_type_is_confirmed(run, published, alert):
+def test_containment_is_that_of_the_alert_until_a_type_is_confirmed(run, published_calls, alert):
     run("open", "--alert", alert)
     assert run("contain", INCIDENT)[0] == 0
-    assert landed(run)[1]["containmentAction"] == containment("unknown_model", published)
+    assert landed(run)[1]["containmentAction"] == containment("unknown_model", published_calls)
     assert run("contain", INCIDENT, "Switched it off")[0] == 0
     assert landed(run)[2]["containmentAction"] == "Switched it off"
 
@@ -172,8 +162,8 @@ def test_before_the_first_publication_no_alert_is_known(run, tmp_path, monkeypat
     assert "tokentrail.duckdb does not exist, so no alert is known: run the pipeline first (make run)." in printed
 
 
-def test_an_incident_of_an_object_store_is_found_there(published, tmp_path):
-    settings = replace(published.settings, data=tmp_path, landing_address="memory://bucket/landing")
+def test_an_incident_of_an_object_store_is_found_there(published_calls, tmp_path):
+    settings = replace(published_calls.settings, data=tmp_path, landing_address="memory://bucket/landing")
     fields = {
         "incidentId": "inc/ä 1",
         "type": "opened",

@@ -17,8 +17,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # Files that build a world or take long for other reasons, and about how many seconds one of two cores needs for each. A file is
 # one worker's, so the longest come first: begun last, it would keep that worker busy long after the other one is done.
 SECONDS = {
-    "rebuild": 120,
     "dagster": 100,
+    "rebuild": 120,
     "verification": 70,
     "faults": 70,
     "price_changes": 65,
@@ -28,53 +28,52 @@ SECONDS = {
     "news": 45,
     "weekly_summary": 40,
     "bugs": 40,
-    "unpriced_models": 40,
+    "odd_events": 35,
     "second_company": 35,
     "landing_bounds": 35,
     "alerts": 35,
-    "odd_events": 35,
     "real_data": 32,
     "demo_weeks": 30,
-    "accepted_builds": 25,
-    "incident_events": 25,
     "spill": 25,
     "rows": 25,
-    "docs": 22,
+    "docs": 20,
     "publication_faults": 20,
     "notifications": 20,
     "alert_benchmark": 20,
     "demo": 20,
     "weekly_report": 20,
     "pricing_overrides": 20,
-    "whole_catalogue": 18,
+    "whole_catalogue": 20,
     "expectations": 18,
+    "unpriced_models": 15,
     "budget_announcements": 15,
     "recurrence": 15,
-    "runs": 15,
     "dbt_house": 15,
     "environment": 15,
-    "explain": 15,
-    "incident_command": 15,
     "plain": 15,
-    "pricing_corrections": 15,
     "landing_safety": 15,
     "landing_trouble": 15,
+    "runs": 15,
     "landing_reload": 12,
-    "price_cases": 12,
     "price_cases_litellm": 12,
-    "known_pricing_bugs": 12,
-    "pricing_usage": 12,
     "budget_states": 10,
-    "budget_docs": 8,
     "source_freshness": 10,
+    "incident_events": 25,
+    "pricing_corrections": 8,
+    "budget_docs": 8,
     "alert_history": 8,
     "alert_pauses": 8,
     "alert_decomposition": 8,
+    "incident_command": 4,
+    "pricing_usage": 4,
+    "explain": 2,
+    "price_cases": 2,
+    "accepted_builds": 25,
+    "known_pricing_bugs": 1,
 }
 # Worlds that several files read. A fixture of scope `session` builds each of what `land(pipeline)` of its files lands, and one
 # worker has all of these files.
 WORLDS = {
-    "accepted_events": ("odd_events", "accepted_builds"),
     "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
     "published_calls": ("docs", "explain", "incident_command"),
 }
@@ -131,14 +130,6 @@ def _warm_dbt(config: pytest.Config) -> Path:
 def pipeline(tmp_path: Path) -> Pipeline:
     """An empty data root at a pinned instant."""
     return pipeline_at(tmp_path / "data")
-
-
-@pytest.fixture(scope="session")
-def accepted_events(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """Odd events of two files of tests, built with every test of dbt, and published."""
-    pipeline = _landed("accepted_events", request, tmp_path_factory)
-    pipeline.run()
-    return pipeline
 
 
 @pytest.fixture(scope="session")

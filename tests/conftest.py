@@ -53,7 +53,7 @@ SECONDS = {
     "plain": 15,
     "landing_safety": 15,
     "landing_trouble": 15,
-    "runs": 15,
+    "runs": 12,
     "landing_reload": 12,
     "price_cases_litellm": 12,
     "budget_states": 10,

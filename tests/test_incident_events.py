@@ -14,7 +14,7 @@ from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUM
 from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
 from orchestration.team.incidents import SPIKE_TYPES
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event
+from tests.pipeline import Pipeline, event
 
 OPENED = {
     "incidentId": "inc-1",
@@ -189,40 +189,13 @@ def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):
     assert rows(secret)[0]["tenant_id"] == "acme"
 
 
-def test_incidents_are_not_taken_for_usage(pipeline):
-    """No event date, no dirty date, no price to look for and no attempt comes of them; what was refused is shown."""
-    pipeline.land("usage.jsonl", [event("r-1"), event("r-2", "2026-11-21T10:00:00Z")])
-    pipeline.run(*WITHOUT_TESTS)
-    before = pipeline.built_at()
-    about_incidents = ("incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings")
-    shows_rejects = ("rejected_events", "data_quality_daily")
-    tables = {name: rows for name, rows in pipeline.tables().items() if name not in (*about_incidents, *shows_rejects)}
-    land(
-        pipeline,
-        "a.jsonl",
-        [OPENED, incident("closed", occurredAt="2026-11-19T10:00:00Z"), incident("closed", actor="")],
-    )
+def test_incidents_have_no_price_to_look_for(pipeline):
+    """That no figure comes of them either is in test_rebuild.py."""
+    pipeline.land("usage.jsonl", [event("r-1")])
+    load_new_files(pipeline.settings)
+    land(pipeline, "a.jsonl", [OPENED, incident("closed")])
     load_new_files(pipeline.settings, "incidents")
     assert len(seen_price_keys(pipeline.settings)) == 1
-    pipeline.run(*WITHOUT_TESTS)
-    assert pipeline.built_at() == before
-    after = pipeline.tables()
-    assert {name: after[name] for name in tables} == tables
-    assert pipeline.inside("select min(event_date), max(event_date) from intermediate.event_days") == [
-        (date(2026, 11, 20), date(2026, 11, 21))
-    ]
-    assert pipeline.ask("select source, line_number, reason_code from rejected_events") == [
-        ("incidents", 3, "missing_field")
-    ]
-    assert pipeline.ask(
-        "select event_date, rejected_rows, is_understated from data_quality_daily where source = 'incidents'"
-    ) == [(date(2026, 11, 21), 1, False)]
-    arrived = (
-        "select event_type, landing_file, arrival_date from staging.stg_incident_events "
-        "inner join intermediate.int_arrivals using (content_hash) order by line_number"
-    )
-    path = "incidents/dt=2026-11-21/a.jsonl"
-    assert pipeline.inside(arrived) == [(kind, path, date(2026, 11, 21)) for kind in ("opened", "closed")]
 
 
 def test_before_the_first_incident_the_model_is_empty(pipeline):

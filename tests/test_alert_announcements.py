@@ -15,6 +15,7 @@ from orchestration.alerts.announcements import MOST_AT_ONCE, STORM, announce, wh
 from orchestration.alerts.ledger import announcements_folder, read_announcements
 from orchestration.ledger import log_file
 from orchestration.notifications import acknowledge, read_outbox
+from orchestration.notifications.outbox import load
 from orchestration.settings import PROJECT, Settings, from_environment
 
 MARTS = PROJECT / "dbt_project" / "models" / "marts"
@@ -49,7 +50,7 @@ ALERT = {
     "drill_url": "http://localhost:8080/alert?from=2026-11-12&to=2026-11-13&alert=a1",
 }
 SOON = {"supersedes_alert_id": "string", "token_direction": "string"}
-EFFECTS = {"retry": "4.93", "volume": "0.12", "token": "-0.31", "mix": "0.001"}
+EFFECTS = {"retry": "4.93", "volume": "0.12", "token": "-0.31", "mix": "0.001", "unpriced": "0"}
 
 
 @dataclass
@@ -164,6 +165,14 @@ def test_the_first_message_says_all_that_on_call_needs(marts):
     ]
     assert oncall["drill_url"] == ALERT["drill_url"]
     assert acknowledge(marts.settings, "alert/a1", "me") == 2
+
+
+def test_machines_get_dollars_in_plain_digits(marts):
+    marts.put(total_excess_usd=0)
+    marts.run()
+    [about, *_] = (about for message in load(marts.settings).messages.values() for about in message.alerts)
+    assert (about["effects_usd"]["unpriced"], about["total_excess_usd"]) == ("0.000000000000", "0.000000000000")
+    assert about["effects_usd"]["retry"] == "4.930000000000"
 
 
 @pytest.mark.parametrize(

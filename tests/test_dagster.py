@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,10 +137,11 @@ def times(root: Pipeline) -> dict[Path, int]:
 
 def launch(root: Pipeline, location: dg.Definitions, job: str, config: dict | None = None) -> dg.ExecuteInProcessResult:
     """A job as `orchestration.launching` runs it, in a process that has loaded the definitions already."""
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.get() as instance:
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.get() as instance, warnings.catch_warnings():
         for name, value in environment(root, LATER).items():
             patch.setenv(name, value)
         definition = location.resolve_job_def(job)
+        warnings.simplefilter("ignore", DeprecationWarning)  # dagster-dbt calls what Dagster has deprecated
         return definition.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
 
 

@@ -195,6 +195,8 @@ def test_a_postmortem_of_each_incident_says_what_the_truth_says(demo, truth):
             first, last = known["onset_date"], known["end_date"]
             assert f"{known['spike_type']}, driven by {driver}, from {first} to {last} (" in note
             assert re.search(rf"^\| {first}( \d\d:\d\d)? \| onset \|$", note, re.MULTILINE)
+            if known["spike_type"] == "retry":
+                assert re.search(r"^\| [^|]+ \| message sent to oncall: .*agent\.act", note, re.MULTILINE)
             sums = re.findall(
                 r"^\| [a-z]+ \|.*\| ([+−]?)\$([\d.]+) \|$",
                 note.partition("## Why")[2].partition("| **sum**")[0],

@@ -221,9 +221,10 @@ def wider_window(root, withdrawn_override) -> Pipeline:
     return pipeline
 
 
-def test_an_idle_run_touches_no_date(shuffled, idle):
-    assert idle.built == shuffled.built
-    assert idle.built_at == shuffled.built_at
+def test_a_run_without_new_calls_touches_no_date_of_calls(shuffled, idle):
+    """Incidents landed before it: their own models follow."""
+    for built, before in ((idle.built, shuffled.built), (idle.built_at, shuffled.built_at)):
+        assert {key: value for key, value in built.items() if not key[0].startswith("int_incident")} == before
 
 
 def test_no_figure_comes_of_incidents_and_what_was_refused_of_them_is_shown(root, shuffled, idle):

@@ -1,10 +1,10 @@
 """What the marts say about alerts now, read once per run, in the form of the ledger: dates and times as text, money in all its digits."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import duckdb
 
-from orchestration.ledger import as_text
+from orchestration.ledger import rows_as_text
 
 
 class Alert(TypedDict):
@@ -64,16 +64,17 @@ class Facts:
         self._connection = connection
         self.alerts: dict[str, Alert] = {
             row["alert_id"]: {name: row.get(name) for name in Alert.__annotations__}  # type: ignore[misc]
-            for row in self._rows("select * from marts.alerts")
+            for row in rows_as_text(connection, "select * from marts.alerts")
         }
-        self.drivers: dict[str, Driver] = {row["alert_id"]: row for row in self._rows(DRIVERS_SQL)}
+        self.drivers: dict[str, Driver] = {row["alert_id"]: row for row in rows_as_text(connection, DRIVERS_SQL)}
         self.effects: dict[str, dict[str, str]] = {}
-        for row in self._rows(EFFECTS_SQL):
+        for row in rows_as_text(connection, EFFECTS_SQL):
             self.effects.setdefault(row["alert_id"], {})[row["effect"]] = row["effect_usd"]
         self.attempts: dict[str, str] = {
             row["alert_id"]: row["attempts"]
-            for row in self._rows(
-                "select alert_id, cast(current as bigint)::text as attempts from marts.alert_compare where metric = 'attempts'"
+            for row in rows_as_text(
+                connection,
+                "select alert_id, cast(current as bigint)::text as attempts from marts.alert_compare where metric = 'attempts'",
             )
         }
 
@@ -88,11 +89,6 @@ class Facts:
         parameters = [alert["alert_date"], alert["environment"], alert["data_mode"], *members]
         [(attempts,)] = self._connection.execute(ATTEMPTS_SQL + where, parameters).fetchall()
         return str(attempts)
-
-    def _rows(self, sql: str) -> list[Any]:
-        found = self._connection.execute(sql)
-        names = [column[0] for column in found.description]
-        return [{name: as_text(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
 
 
 COLUMNS = {

@@ -17,6 +17,7 @@ from orchestration.team.notifications import SEVERITIES, NotificationChannel
 from orchestration.wording import CENT, change, listed, many, percent, usd
 
 ONCALL, DIGEST = "oncall", "everyone"  # shipped channels: at once, and once a day
+DOLLARS = {"observed", "delta_usd", "total_excess_usd"}  # columns of alerts
 MANY_TIMES = Decimal(20)  # the usual: more says nothing that the dollars do not say
 LISTED = 10  # alerts of a message about many: what a phone shows without scrolling far
 EFFECTS = 4  # of a message: those that are a twentieth of the delta or more
@@ -276,11 +277,18 @@ def _begins(alert: Alert) -> datetime:
 
 def for_machines(line: Line) -> dict[str, Any]:
     """An alert as a webhook gets it: what was announced, by the columns of alerts; dollars are text in all their digits."""
+    alert = line["alert"]
     driver = {name: value for name, value in (line["driver"] or {}).items() if name != "alert_id"}
     return {
         "change": line["kind"],
         "reason": line["reason"],
-        **line["alert"],
+        **alert,
+        **_plain({name: amount for name, amount in alert.items() if name in DOLLARS}),
         "driver": driver,
-        "effects_usd": line["effects"],
+        "effects_usd": _plain(line["effects"]),
     }
+
+
+def _plain(dollars: Mapping[str, Any]) -> dict[str, str]:
+    """Without an exponent, which a zero with twelve digits would have."""
+    return {name: f"{Decimal(amount):f}" for name, amount in dollars.items()}

@@ -20,7 +20,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import duckdb
 
-from orchestration.ledger import as_text, one_writer, read_log, remember_instant, why_too_early
+from orchestration.ledger import one_writer, read_log, remember_instant, rows_as_text, why_too_early
 from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
@@ -226,9 +226,7 @@ class _Facts:
         return rows[0] if rows else dict.fromkeys(EVIDENCE)
 
     def _rows(self, sql: str, **parameters: object) -> list[Any]:
-        found = self._connection.execute(sql, parameters)
-        names = [column[0] for column in found.description]
-        return [{name: as_text(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
+        return rows_as_text(self._connection, sql, parameters)
 
 
 EVIDENCE_SQL = """

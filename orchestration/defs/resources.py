@@ -17,11 +17,11 @@ def _settings(context: dg.InitResourceContext) -> Settings:
     """The settings of now. A run that asks for them is alive from here to the end of its process."""
     settings = from_environment()
     make_private(settings)
-    if context.run_id:
+    if run := context.run:
         if context.instance is None:
-            raise RuntimeError(f"Run {context.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
-        live(settings, context.run_id, context.instance)
-        begin(settings, context.run_id)
+            raise RuntimeError(f"Run {run.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
+        live(settings, run.run_id, context.instance)
+        begin(settings, run.run_id)
     return settings
 
 

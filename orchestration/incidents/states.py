@@ -1,7 +1,7 @@
 """What incidents and plans are now, by the events that have landed: on-call cannot wait for a run to know what a colleague did.
 
-The marts say the same after the next run (`int_incident_events`, `int_incidents`, `int_plans`); tests/test_incident_events.py holds
-one against the other.
+The marts say the same after the next run (`int_incident_events`, `int_incidents`, `int_plans`); tests/test_demo_weeks.py holds
+the incidents of one against the other.
 """
 
 from dataclasses import dataclass

@@ -389,12 +389,16 @@ def test_where_one_factor_moved_all_of_it_is_its_effect(explain, factor):
 @given(problems=PROBLEMS)
 @examples(max_examples=6, deadline=None)
 def test_drawn_problems_agree_with_the_definition(explain, problems):
-    """The average over all orders in which the factors could have moved, in doubles; one variant at each endpoint."""
+    """The average over all orders in which the factors could have moved, in doubles; one variant at each endpoint.
+
+    Where both sides have one price, what the rounding of each call's cost leaves is in the largest effect.
+    """
     plain = [[cell for cell in problem if cell.variant == "standard"] for problem in problems]
     for problem, found in zip(plain, explain(plain), strict=True):
+        rounding = 1e-12 * sum(cell.before.attempts + cell.now.attempts + 2 for cell in problem)
         for (kind, effect), usd in by_definition(problem).items():
             scale = sum(abs(float(each)) for (name, _), each in found.effects.items() if name == kind)
-            assert float(found.effects.get((kind, effect), 0)) == pytest.approx(usd, abs=1e-9 * scale + 1e-9)
+            assert float(found.effects.get((kind, effect), 0)) == pytest.approx(usd, abs=1e-9 * scale + 1e-9 + rounding)
 
 
 def by_definition(problem: Problem) -> dict[tuple[str, str], float]:

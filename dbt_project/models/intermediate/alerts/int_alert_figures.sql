@@ -95,22 +95,7 @@ with
         {% endfor %}
     ),
 
-    effects as (
-        select alerts.alert_id, effects.token_kind, effects.effect, effects.effect_usd
-        from {{ ref("int_problem_effects") }} as effects
-        inner join alerts on {{ same_day_scope("effects", "alerts") }} and effects.round = alerts.round
-    ),
-
-    -- of each kind, and of all of them
-    explained_usd as (
-        select alert_id, token_kind, effect, effect_usd
-        from effects
-        where token_kind is not null
-        union all
-        select alert_id, null, effect, cast(sum(effect_usd) as decimal(38, 12))
-        from effects
-        group by alert_id, effect
-    ),
+    effects as (select * from {{ ref("int_alert_effects") }}),
 
     explained as (
         select
@@ -139,10 +124,10 @@ select
     cast(explained.current - explained.baseline as decimal(38, 12)) as delta,
     cast(explained.current as double) / nullif(cast(explained.baseline as double), 0) as ratio,
     explained.effect,
-    coalesce(explained_usd.effect_usd, case when explained.effect is not null then 0 end) as effect_usd
+    coalesce(effects.effect_usd, case when explained.effect is not null then 0 end) as effect_usd
 from explained
 left join
-    explained_usd
-    on explained.alert_id = explained_usd.alert_id
-    and explained.effect = explained_usd.effect
-    and explained.token_kind is not distinct from explained_usd.token_kind
+    effects
+    on explained.alert_id = effects.alert_id
+    and explained.effect = effects.effect
+    and explained.token_kind is not distinct from effects.token_kind

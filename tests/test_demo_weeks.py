@@ -214,7 +214,7 @@ def test_a_postmortem_of_each_incident_says_what_the_truth_says(demo, truth):
     assert float(total) == pytest.approx(sum(known["extra_cost_usd"] for known in truth["incidents"]), rel=0.05)
 
 
-def test_a_postmortem_has_the_message_that_told_of_many_alerts(demo):
+def test_a_postmortem_has_messages_about_many_alerts(demo):
     [(title, alert_ids)] = demo.ask("select title, alert_ids from notification_outbox where topic = 'alert/past'")
     with open_marts(demo.settings) as marts:
         for alert_id in alert_ids.split():

@@ -27,7 +27,7 @@
     "acknowledged_by": "string",
     "escalated_at": "timestamp",
     "escalates": "string",
-    "alerts": "struct(alert_id varchar)[]",
+    "alerts": "struct(alert_id string)[]",
 } %}
 
 with

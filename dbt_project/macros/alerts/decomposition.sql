@@ -286,8 +286,7 @@
         select
             *,
             {% for side, _ in sides %}
-                -- one price is that of both sides together, because of a few tokens it is
-                -- mostly rounding
+                -- that of both sides together: of a few tokens it is mostly rounding
                 case
                     when is_one_price
                     then cast(c_baseline + c_current as double) / cast(u_baseline + u_current as double)

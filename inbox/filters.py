@@ -7,6 +7,7 @@ environment is prod, an absent data mode real, `*` is all and a comma separates 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 # Word of the address -> column of the marts.
@@ -57,10 +58,10 @@ class Filters:
     model: str | None = None
     alert: str | None = None
 
-    def address(self, page: str, anchor: str = "", **changes: object) -> str:
+    def address(self, page: str, **changes: object) -> str:
         """The address of a page with these filters, changed: words of the grammar, or those of that page. None leaves one out."""
-        fields_changed = {_field(word): value for word, value in changes.items() if _field(word) in FIELDS}
-        filters = replace(self, **fields_changed)  # type: ignore[arg-type]
+        of_filters: dict[str, Any] = {_field(word): value for word, value in changes.items() if _field(word) in FIELDS}
+        filters = replace(self, **of_filters)
         values = {word: getattr(filters, _field(word)) for word in WORDS}
         values |= {word: value for word, value in changes.items() if _field(word) not in FIELDS}
         unknown = values.keys() - {*WORDS, *PAGE_WORDS}
@@ -68,7 +69,7 @@ class Filters:
             raise TypeError(f"no word of an address: {', '.join(sorted(unknown))}")
         given = ((word, values.get(word)) for word in (*WORDS, *PAGE_WORDS))
         query = "&".join(f"{word}={quote(str(value), safe='')}" for word, value in given if value not in (None, ""))
-        return f"/{page}?{query}" + (f"#{anchor}" if anchor else "")
+        return f"/{page}?{query}"
 
     def hidden(self, *without: str, **changes: object) -> list[tuple[str, str]]:
         """The same filters as the hidden fields of a form, without those that it asks for."""
@@ -82,7 +83,8 @@ class Filters:
 
     def about(self, members: Mapping[str, str | None]) -> "Filters":
         """The same, about these members of dimensions and no others."""
-        return replace(self, **{word: members.get(word) for word in DIMENSIONS})
+        named: dict[str, Any] = {word: members.get(word) for word in DIMENSIONS}
+        return replace(self, **named)
 
     @property
     def travelling(self) -> "Filters":
@@ -120,7 +122,7 @@ def parsed(query: str) -> tuple[Filters, dict[str, str]]:
     Raises BadAddressError with a sentence.
     """
     given = dict(parse_qsl(query, keep_blank_values=False, errors="replace", max_num_fields=None))
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for word, text in given.items():
         if word not in WORDS and word not in PAGE_WORDS:
             continue
@@ -128,7 +130,7 @@ def parsed(query: str) -> tuple[Filters, dict[str, str]]:
             raise BadAddressError(f"{word} has {len(text):,} characters, and no name is longer than {LONGEST:,}.")
         if word in WORDS:
             values[_field(word)] = day_of(word, text) if word in DATES else text
-    filters = Filters(**values)  # type: ignore[arg-type]
+    filters = Filters(**values)
     _check_order(filters.from_date, filters.to_date, "from", "to")
     _check_order(filters.baseline_from, filters.baseline_to, "baseline_from", "baseline_to")
     return filters, {word: text for word, text in given.items() if word in PAGE_WORDS}

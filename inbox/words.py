@@ -95,7 +95,7 @@ def share(value: float | Decimal | None) -> str:
     """96 %, or 0.4 % where it is little."""
     if value is None:
         return DASH
-    if 0.01 <= abs(value) < 10:
+    if 0.01 <= abs(float(value)) < 10:
         return f"{MINUS if value < 0 else ''}{abs(float(value)) * 100:.0f}\N{NO-BREAK SPACE}%"
     return percent(str(value))
 

@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import duckdb
 import pytest
@@ -13,6 +14,7 @@ from inbox import marts
 from inbox.app import PAGES, POLICY
 from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
+from tests import test_docs, test_explain
 from tests.pages import HERE, crawled, inside, links, opened, query, text_of
 from tests.pipeline import Pipeline, event
 
@@ -26,7 +28,9 @@ STARTS = [
 
 
 def land(pipeline: Pipeline) -> None:
-    """Calls of somebody who calls things as an attacker would."""
+    """The alert of test_docs, the requests of test_explain, and a call of somebody who names things as an attacker would."""
+    test_docs.land(pipeline)
+    test_explain.land(pipeline)
     named = {"tenantId": HOSTILE, "userId": "=cmd()", "featureTag": "{{ 7*7 }}", "promptVersion": "' or 1=1 --"}
     pipeline.land("inbox.jsonl", [event('hostile "id" <b>', "2026-11-19T10:00:00Z", **named)])
 
@@ -131,14 +135,12 @@ def test_a_table_as_csv_says_what_it_is_of(client, published_calls):
         "# /explore?from=2026-11-19&to=2026-11-20&environment=prod&data_mode=real&by=user "
     )
     assert head.startswith("user_id,cost_usd,")
-    costs = dict(
-        published_calls.ask(
-            "select user_id, cost_usd from cost_by_user_daily where event_date = '2026-11-19' and environment = 'prod'"
-        )
+    costs = published_calls.ask(
+        "select user_id, cost_usd from cost_by_user_daily where event_date = '2026-11-19' and environment = 'prod'"
     )
-    assert {row.split(",")[0].lstrip("'"): float(row.split(",")[1]) for row in rows} >= {
-        user: float(cost) for user, cost in costs.items()
-    }
+    shown = {row.split(",")[0].lstrip("'"): Decimal(row.split(",")[1]) for row in rows}
+    assert costs
+    assert {user: shown[user] for user, _ in costs} == dict(costs)
     assert any(row.startswith("'=cmd()") for row in rows)
 
 

@@ -1,5 +1,6 @@
 """One alert: what happened, the first thing to do, what moved the cost, its drivers, its days and hours, who is inside, seen before."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -138,19 +139,14 @@ def _landed(visit: Visit, alert: Row) -> str | None:
 
 def _filters(given: Filters, alert: Row) -> Filters:
     """The filters of the address, with those of the alert where the address leaves them out."""
-    own = {
-        "from": given.from_date or alert["window_start"].date(),
-        "to": given.to_date or alert["window_end"].date(),
-        "baseline_from": given.baseline_from or alert["baseline_start"],
-        "baseline_to": given.baseline_to or alert["baseline_end"],
-    }
-    fields = {"from": "from_date", "to": "to_date"}
-    values = {fields.get(word, word): value for word, value in own.items()}
-    return Filters(
-        **values,
+    return replace(
+        given,
+        from_date=given.from_date or alert["window_start"].date(),
+        to_date=given.to_date or alert["window_end"].date(),
+        baseline_from=given.baseline_from or alert["baseline_start"],
+        baseline_to=given.baseline_to or alert["baseline_end"],
         environment=alert["environment"],
         data_mode=alert["data_mode"],
-        **given.members,
         alert=alert["alert_id"],
     )
 
@@ -302,8 +298,7 @@ def _inside(visit: Visit, filters: Filters, alert: Row) -> Row:
     return {
         "by": by,
         "tabs": [
-            (word, members.get(word, 0), filters.address("alert", by=word, anchor="inside"), word == by)
-            for word in known
+            (word, members.get(word, 0), f"{filters.address('alert', by=word)}#inside", word == by) for word in known
         ],
         "rows": [row | _member(filters, row, by, scope) | {"bar": bar(row["delta_usd"], most)} for row in rows],
         "left_out": max(0, members.get(by, 0) - len(rows)),

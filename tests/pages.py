@@ -35,6 +35,11 @@ def inside(link: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def button_of(text: str) -> str:
+    """Where the primary button of a page leads."""
+    return html.unescape(re.search(r'class="button primary" href="([^"]*)"', text)[1])
+
+
 def query(link: str) -> dict[str, str]:
     return {word: values[-1] for word, values in parse_qs(urlsplit(link).query).items()}
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from inbox import charts, words
 from inbox.filters import DIMENSIONS, Filters
-from inbox.marts import Row
+from inbox.marts import Marts, Row
 from inbox.page import NotFoundError, Page, Visit
 from inbox.pages.inbox import CARRIED, LIVE, alert_address
 from inbox.series import ZERO, daily
@@ -56,7 +56,7 @@ INCIDENT = """
 """
 ACKNOWLEDGED = """
     select min(acknowledged_at) as acknowledged_at, min_by(acknowledged_by, acknowledged_at) as acknowledged_by
-    from notification_outbox where topic = $topic and acknowledged_at is not null
+    from notification_outbox where {about} and acknowledged_at is not null
 """
 # Figures of the comparison: the words, and how they are written.
 METRICS = {
@@ -101,7 +101,7 @@ def show(visit: Visit) -> Page:
         "before": [_earlier(filters, row) for row in marts.rows(BEFORE_THIS, problem=alert["problem_id"], **about)],
         "incident": incident,
         "landed": _landed(visit, alert) if incident is None and alert["status"] in LIVE else None,
-        "acknowledged": marts.row(ACKNOWLEDGED, topic=f"alert/{alert['alert_id']}"),
+        "acknowledged": marts.row(ACKNOWLEDGED.format(about=_messages(marts)), **about),
         "related": [part for part in (alert["related"] or "").split("; ") if part],
     }
     return Page("alert.html", str(values["title"]), values)
@@ -128,6 +128,13 @@ def _alert(visit: Visit) -> Row:
         raise NotFoundError("Which alert?", "The address names none: these are the latest.", links)
     sentence = f"No alert has the id {words.name(wanted)}. An alert vanishes when its day is judged again and no longer stands out."
     raise NotFoundError("This alert is not there", sentence, links)
+
+
+def _messages(marts: Marts) -> str:
+    """A condition: the messages about an alert, alone or with others."""
+    if marts.has("notification_outbox", "alert_ids"):
+        return "list_contains(string_split(alert_ids, ' '), $id)"
+    return "topic = 'alert/' || $id"
 
 
 def _landed(visit: Visit, alert: Row) -> str | None:

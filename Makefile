@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := environment
 # What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
-ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE ALL LINE ITEM REASON
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE SOURCE ALL LINE ITEM REASON
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=
@@ -44,7 +44,7 @@ inbox: $(VENV)  ## the pages from an alert to its cause, at http://localhost:808
 report: $(VENV)  ## the tables behind that screen: totals, alerts, budgets, rejects, cost by endpoint, tenant and user, unpriced models
 	@python -m orchestration.commands.report
 
-check-events: $(VENV)  ## what a load would make of a file, and what it would cost, without loading it: FILE=any/path.jsonl
+check-events: $(VENV)  ## what a load would make of a file, and what it would cost, without loading it: FILE=any/path.jsonl [SOURCE=litellm]
 	@python -m orchestration.commands.check_events
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week

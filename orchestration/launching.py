@@ -162,7 +162,10 @@ def _what_was_made(made: list[Any], checks: int) -> str:
     if found.get("files") == 0:
         return "nothing new"
     if "rows_in" in found:
-        return f"{many(found['files'], 'file')}, {found['rows_in']:,} lines, {found['rows_rejected']:,} rejected"
+        skipped = f", {found['rows_skipped']:,} skipped" if found.get("rows_skipped") else ""
+        return (
+            f"{many(found['files'], 'file')}, {found['rows_in']:,} lines, {found['rows_rejected']:,} rejected{skipped}"
+        )
     for name in ("message", "written"):
         if name in found:
             return {True: "written", False: "unchanged"}.get(found[name], first_line(found[name]))

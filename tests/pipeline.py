@@ -10,7 +10,7 @@ import duckdb
 
 from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import BUILD, run_dbt
-from orchestration.landing import SOURCES, load_new_files
+from orchestration.landing import load_new_files, sources_of
 from orchestration.ledger import make_logs
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
@@ -48,7 +48,7 @@ class Pipeline:
     def build(self, *arguments: str) -> None:
         """Read the team's files, load, price, build with every test."""
         write_team_tables(self.settings)
-        for source in SOURCES:
+        for source in sources_of(self.settings):
             load_new_files(self.settings, source)
         update_price_book(self.settings)
         make_logs(self.settings.ledger)

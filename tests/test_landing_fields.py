@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.landing import load, load_new_files, manifest_rows_sql
-from orchestration.landing.sources import SOURCES
+from orchestration.landing.sources import OWN_SOURCES
 from orchestration.settings import Settings
 from tests.pipeline import pipeline_at
 
@@ -136,7 +136,7 @@ def test_fields_are_judged_as_lines_are(tmp_path: Path, monkeypatch, secret):
     found = {}
     for takes_fields in (True, False):
         settings = replace(pipeline_at(tmp_path / f"{takes_fields}").settings, id_secret=secret)
-        monkeypatch.setitem(SOURCES, "events", replace(SOURCES["events"], takes_fields=takes_fields))
+        monkeypatch.setitem(OWN_SOURCES, "events", replace(OWN_SOURCES["events"], takes_fields=takes_fields))
         for number, content in enumerate(contents):
             ending = "parquet" if content.startswith(b"PAR1") else "jsonl"
             path = Path(settings.landing) / "events" / "dt=2026-11-21" / f"{number:02d}.{ending}"

@@ -128,11 +128,9 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(settings, monkeypatch):
     land_mixed(settings)
     load_new_files(strict(settings))
     before, listed = rows(settings), manifest(settings)
-    for step in ("fold_manifests", "sync", "Loader.judge"):
+    for step in ("superseding.fold_manifests", "superseding.sync", "reloading.Loader.judge"):
         with monkeypatch.context() as broken:
-            broken.setattr(
-                f"orchestration.landing.reloading.{step}", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
-            )
+            broken.setattr(f"orchestration.landing.{step}", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
             with pytest.raises(RuntimeError, match="stopped for lack of space"):
                 reload(settings, MIXED)
         assert (rows(settings), manifest(settings)) == (before, listed)

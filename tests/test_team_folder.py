@@ -66,7 +66,7 @@ def test_without_a_folder_there_are_rules_and_no_budget(tmp_path):
         ("Budgets.CSV", "Budgets.CSV is not a file that Tokentrail reads: did you mean budgets.csv?"),
         ("budgets.xlsx", "budgets.xlsx is not a file that Tokentrail reads: did you mean budgets.csv?"),
         ("wishes.csv", "wishes.csv is not a file that Tokentrail reads: the files are environment_map.csv, "),
-        ("acme.yml", "acme.yml is not read here: prices belong into prices/acme.yml."),
+        ("acme.yml", "acme.yml is not read here: prices belong into prices/acme.yml, mappings into mappings/acme.yml."),
         ("prices/acme.csv", "prices/acme.csv is not read: prices are files that end in .yml."),
     ],
 )

@@ -13,7 +13,7 @@ import duckdb
 from benchmarks.faults.inject import armed, limit_file_size
 from orchestration.budgets.announcements import announce, read_announcements
 from orchestration.dbt import BUILD, run_dbt
-from orchestration.landing import SOURCES, load_new_files
+from orchestration.landing import load_new_files, sources_of
 from orchestration.notifications import deliver, read_outbox
 from orchestration.prices.book import read_price_book, update_price_book
 from orchestration.publishing.publication import publish, read_marts_json
@@ -28,7 +28,7 @@ PROVENANCE = {"load_id", "built_at", "recorded_at", "loaded_at", "price_book_ver
 
 def load(settings: Settings) -> None:
     """Land to raw."""
-    for source in SOURCES:
+    for source in sources_of(settings):
         load_new_files(settings, source)
 
 

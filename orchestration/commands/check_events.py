@@ -1,4 +1,4 @@
-"""`make check-events FILE=...`: what a load would make of a file of one's own, and what its calls would cost. Nothing is loaded.
+"""`make check-events FILE=... SOURCE=...`: what a load would make of a file of one's own, and what its calls would cost. Nothing is loaded.
 
 Exit code 0: every line would be loaded; 1: a line or the file would be rejected; 2: it could not be checked.
 """
@@ -19,6 +19,7 @@ from orchestration.landing.checking import KEPT_LINES, Checked, checked
 from orchestration.landing.fields import FIELDS, NATIVE_NAMES, PRICE_KEY, snake_case
 from orchestration.landing.privacy import is_body
 from orchestration.landing.reasons import ADVICE, AGAIN
+from orchestration.landing.sources import sources_of
 from orchestration.landing.trouble import TROUBLE, UnreadableNow
 from orchestration.landing.usage import reported_usage
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
@@ -64,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints what was found in FILE; the exit code is for senders who check what they write."""
     parser = Arguments(prog="python -m orchestration.commands.check_events", description=__doc__)
     parser.add_argument("file", nargs="?", help="a file in any format that lands (default: $FILE)")
+    parser.add_argument("--source", help="the folder of landing that the file is for (default: $SOURCE, else events)")
     parser.add_argument("--all", action="store_true", help="every rejected line and every model (default: $ALL)")
     chosen = parser.parse_args(arguments)
     show_all = chosen.all or os.environ.get("ALL", "").strip().lower() in YES
@@ -72,8 +74,12 @@ def main(arguments: list[str] | None = None) -> int:
         settings, path = from_environment(), Path(given).expanduser()
         if not path.is_file():
             raise ArgumentError(f"FILE is {given!r}, and there is no such file: write {EXAMPLE}.")
+        source = (chosen.source or os.environ.get("SOURCE", "") or "events").strip()
+        known = [name for name in sources_of(settings) if name != "incidents"]
+        if source not in known:
+            raise ArgumentError(f"SOURCE is {source!r}: give one of {', '.join(known)}.")
         overrides = load_overrides(settings.overrides)
-        with checked(path, settings) as found:
+        with checked(path, settings, source) as found:
             print_check(found, settings, overrides, plain_console(WIDTH), show_all)
             return 0 if found.is_good else 1
     except (ArgumentError, OverrideError, UnreadableNow, ValueError) as problem:  # ValueError: a setting
@@ -92,13 +98,15 @@ def print_check(
         reasons = [(code, lines, ADVICE[code].removesuffix(AGAIN)) for code, lines in found.by_reason.most_common()]
         print_table(console, "What would be rejected, by reason", ("reason", "lines", "what_to_do"), reasons)
         _print_bad_lines(found, console, show_all)
+    if found.skips:
+        print_table(console, "What would be skipped: it is not a call", ("reason", "items"), found.skips.most_common())
     _map_tenants(found, settings)
     costs = costs_by_model(_calls(found), overrides)
     if found.good:
         _print_costs(costs, console, show_all)
     if remarks := [f"- {remark}" for remark in _remarks(found, costs, settings, show_all)]:
         _say(console, *remarks, "")
-    next_step = f" Land it as landing/events/dt=YYYY-MM-DD/{found.path.name}." if found.is_good else ""
+    next_step = f" Land it as landing/{found.source}/dt=YYYY-MM-DD/{found.path.name}." if found.is_good else ""
     _say(console, f"{found.path.name}: {_verdict(found)}{next_step}")
 
 
@@ -110,10 +118,12 @@ def _verdict(found: Checked) -> str:
     whole = next((refused.reasons[0] for refused in found.refused if not refused.line_number), None)
     if whole and not found.lines:
         return f"the file would be rejected, {whole[0]}: {whole[1]}."
-    if found.is_good:
+    skipped = f", {count(found.skips.total())} skipped" if found.skips else ""
+    if found.is_good and not skipped:
         return f"every one of {many(found.lines, 'line')} would be loaded."
+    noun = "item" if found.source != "events" else "line"
     rest = f" {whole[0]}: {whole[1]}." if whole else ""
-    return f"{count(found.good)} of {many(found.lines, 'line')} would be loaded, {count(found.refused_lines)} rejected.{rest}"
+    return f"{count(found.good)} of {many(found.lines, noun)} would be loaded, {count(found.refused_lines)} rejected{skipped}.{rest}"
 
 
 def _print_bad_lines(found: Checked, console: Console, show_all: bool) -> None:

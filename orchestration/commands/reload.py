@@ -19,8 +19,9 @@ def main() -> int:
         return 2
     reasons = ", ".join(f"{reason} {count(lines)}" for reason, lines in load.rejects_by_reason.items())
     refused = f"{count(load.rows_rejected)} refused{f' ({reasons})' if reasons else ''}"
+    skipped = f", {count(load.rows_skipped)} skipped" if load.rows_skipped else ""
     print(
-        f"{visible(file)}: {count(load.rows_loaded)} lines loaded, {refused}. make run rebuilds the dates it touches."
+        f"{visible(file)}: {count(load.rows_loaded)} lines loaded, {refused}{skipped}. make run rebuilds the dates it touches."
     )
     return 0
 

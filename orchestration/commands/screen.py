@@ -132,7 +132,7 @@ def _loads(settings: Settings) -> list[tuple]:
             f"""
             select loaded_at, count(distinct landing_file), sum(rows_in)::bigint, sum(rows_rejected)::bigint,
                 min(event_date), max(event_date)
-            from {manifest_rows_sql(settings)} where source = 'events'
+            from {manifest_rows_sql(settings)} where source <> 'incidents'
             group by load_id, loaded_at order by load_id desc limit 2
             """  # noqa: S608
         ).fetchall()

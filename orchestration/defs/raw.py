@@ -5,7 +5,9 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.metadata import preview
-from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files
+from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files, sources_of
+from orchestration.landing.expressions import MappingError
+from orchestration.landing.load import sum_of
 from orchestration.news import note
 from orchestration.settings import Settings
 
@@ -25,9 +27,9 @@ set_aside_ledger = dg.AssetSpec(
 )
 
 
-def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) -> dg.MaterializeResult:
+def _load(context: dg.AssetExecutionContext, settings: Settings, sources: list[str]) -> dg.MaterializeResult:
     try:
-        load = load_new_files(settings, source, report=context.log.info)
+        load = sum_of([load_new_files(settings, source, report=context.log.info) for source in sources])
     except (LoadInProgress, LoadStopped) as trouble:
         raise dg.Failure(str(trouble), allow_retries=True) from None
     for sentence in load.unread:
@@ -35,40 +37,51 @@ def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) ->
     if load.unread:
         note(settings, context.run.run_id, unreadable=["landing"])
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
-    return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
+    skips = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.skips_by_reason.items())]
+    shown = {"rejects_by_reason": preview(rejects), "skips_by_reason": preview(skips)}
+    return dg.MaterializeResult(metadata=load.summary() | shown)
 
 
-def _lines_lost(settings: Settings, source: str) -> dg.AssetCheckResult:
+def _usage_sources(settings: Settings) -> list[str]:
     try:
-        short = files_with_missing_rows(settings, source)
+        return [source for source in sources_of(settings) if source != "incidents"]
+    except MappingError as mistakes:
+        raise dg.Failure(str(mistakes), allow_retries=False) from None
+
+
+def _lines_lost(settings: Settings, sources: list[str]) -> dg.AssetCheckResult:
+    try:
+        short = [file for source in sources for file in files_with_missing_rows(settings, source)]
     except LoadStopped as trouble:
         raise dg.Failure(str(trouble)) from None
     return dg.AssetCheckResult(
         passed=not short,
-        description=f"{len(short)} landing files have lines that were neither loaded nor rejected." if short else None,
+        description=f"{len(short)} landing files have lines that were neither loaded, rejected nor skipped."
+        if short
+        else None,
         metadata={"files_short": short[:20]},
     )
 
 
 @dg.asset(**RAW)
 def raw_events(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One row per landed event line, by UTC event date; rejected lines are kept separately, with a reason."""
-    return _load(context, settings, "events")
+    """One row per landed call of any source, by UTC event date; rejected lines are kept separately, with a reason."""
+    return _load(context, settings, _usage_sources(settings))
 
 
 @dg.asset_check(asset=raw_events, blocking=True)
 def no_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
-    """Per landing file: rows in = rows loaded + rows rejected."""
-    return _lines_lost(settings, "events")
+    """Per landing file: rows in = rows loaded + rows rejected + rows skipped."""
+    return _lines_lost(settings, _usage_sources(settings))
 
 
 @dg.asset(**RAW)
 def raw_incidents(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per landed event of an incident, by UTC date; rejected lines are kept separately, with a reason."""
-    return _load(context, settings, "incidents")
+    return _load(context, settings, ["incidents"])
 
 
 @dg.asset_check(asset=raw_incidents, blocking=True)
 def no_incident_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Per landing file of incidents: rows in = rows loaded + rows rejected."""
-    return _lines_lost(settings, "incidents")
+    return _lines_lost(settings, ["incidents"])

@@ -3,6 +3,8 @@
 import dagster as dg
 
 from orchestration.defs.metadata import preview
+from orchestration.landing.expressions import MappingError
+from orchestration.landing.mapping import read_mappings
 from orchestration.settings import Settings
 from orchestration.team.rows import TeamFileError
 from orchestration.team.tables import write_team_tables
@@ -14,7 +16,8 @@ def team_files(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One table per file of the team's folder: its rows, and the shipped defaults that none of them replaces."""
     try:
         tables = write_team_tables(settings)
-    except TeamFileError as mistakes:
+        read_mappings(settings.team)
+    except (TeamFileError, MappingError) as mistakes:
         raise dg.Failure(str(mistakes), allow_retries=False) from None
     rows = [
         {"file": table.name, "rows": table.rows, "defaults": table.shipped_rows, "changed": table.is_changed}

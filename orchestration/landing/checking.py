@@ -12,19 +12,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pyarrow as pa
 
 from orchestration.landing.convert import Converted, judge, open_database
 from orchestration.landing.fields import FIELDS, RAW_COLUMNS
 from orchestration.landing.files import LandingFile, judged, reading
 from orchestration.landing.lines import Block, read_blocks
 from orchestration.landing.load import is_hopeless, table_of
+from orchestration.landing.mapped import mapped
+from orchestration.landing.mapping import Mapping
 from orchestration.landing.reasons import FILE_PROBLEMS
+from orchestration.landing.sources import sources_of
 from orchestration.settings import Settings
 
 KEPT_LINES = 10_000  # refused lines that are named; of more, only the reasons are counted
 ANY_DAY = "events/dt=2000-01-01"  # the folder in which a name is judged
 COLUMNS = {"event_date": "DATE"} | {
-    name: kind for name, kind in RAW_COLUMNS.items() if name not in ("content_hash", "load_id", "metadata")
+    name: kind
+    for name, kind in RAW_COLUMNS.items()
+    if name not in ("content_hash", "load_id", "metadata", "source", "source_version")
 }
 
 
@@ -47,11 +53,14 @@ class Checked:
     refused: list[Refused] = field(default_factory=list)
     by_reason: Counter[str] = field(default_factory=Counter)  # every reason of a line
     unknown_fields: Counter[str] = field(default_factory=Counter)  # lines that have a field the loader does not know
+    skips: Counter[str] = field(default_factory=Counter)  # items that are not calls, by reason
+    source: str = "events"
+    hints: dict[str, str] = field(default_factory=dict)  # required field -> what to do where it is missing
 
     @property
     def lines(self) -> int:
-        """Lines that were read, blank ones apart."""
-        return self.good + self.refused_lines
+        """Lines that were read, blank ones apart; of a source with a mapping, the items in them."""
+        return self.good + self.refused_lines + self.skips.total()
 
     @property
     def is_good(self) -> bool:
@@ -67,41 +76,51 @@ class Checked:
 
 
 @contextmanager
-def checked(path: Path, settings: Settings) -> Iterator[Checked]:
-    """Judges a file of usage events in any format that lands. Raises OSError or duckdb.Error for trouble of the machine."""
+def checked(path: Path, settings: Settings, source: str = "events") -> Iterator[Checked]:
+    """Judges a file of a source in any format that lands.
+
+    Raises OSError or duckdb.Error for trouble of the machine, and MappingError.
+    """
+    mapping = sources_of(settings)[source].mapping
     with (
         TemporaryDirectory(prefix="tokentrail-check-") as spill,
         open_database(settings.memory_limit, Path(spill), settings.id_secret) as database,
     ):
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         database.execute(f"create temp table good ({columns})")
-        found = Checked(path, database)
+        found = Checked(path, database, source=source, hints=mapping.hints if mapping else {})
         # a link is followed: who checks a file lands a copy of it
-        file = judged(LandingFile(f"{ANY_DAY}/{path.name}", path.stat().st_size, ""))
+        is_json = mapping is not None and mapping.takes_any_name
+        file = judged(LandingFile(f"{ANY_DAY}/{path.name}", path.stat().st_size, "", is_json=is_json))
         if file.problem:
             found.refuse(0, [(file.problem, FILE_PROBLEMS[file.problem])])
         else:
             with reading(file):
-                for block in read_blocks(path, file.extension, settings, database, takes_fields=True):
-                    if _is_given_up(found, block, settings):
+                has_batches = mapping is not None
+                for block in read_blocks(path, file.extension, settings, database, not has_batches, has_batches):
+                    if _is_given_up(found, block, settings, mapping, file.stem):
                         break
         found.refused.sort(key=lambda refused: refused.line_number)
         yield found
 
 
-def _is_given_up(found: Checked, block: Block, settings: Settings) -> bool:
+def _is_given_up(found: Checked, block: Block, settings: Settings, mapping: Mapping | None, stem: str) -> bool:
     """Counts in a block; whether a load would read no further, because nearly all lines so far are refused."""
     for broken in block.broken:
         found.refuse(broken.line_number, [(broken.reason_code, broken.detail)])
     if len(block.numbers):
-        judged_lines = judge(
-            found.database,
-            table_of("", block),
-            settings.id_secret,
-            lambda there, keys: _take(found, there, keys),
-            with_all_reasons=True,
-        )
-        for _, number, reason, _ in judged_lines.rejects:  # a line that could not be judged with the others
+        database = found.database
+
+        def judged_rows(rows: pa.Table) -> Converted:
+            return judge(database, rows, settings.id_secret, lambda there, keys: _take(found, there, keys), True)
+
+        if mapping is None:
+            judged_lines = judged_rows(table_of("", block))
+        else:
+            judged_lines = mapped(database, mapping, table_of("", block, stem), judged_rows)
+        for skips in judged_lines.skips.values():
+            found.skips.update(skips)
+        for _, number, _, reason, _ in judged_lines.rejects:  # a line that could not be judged with the others
             found.refuse(number, [_parted(reason)])
     if is_hopeless(found.refused_lines, found.good, settings):
         found.refuse(0, [("file_given_up", f"{found.refused_lines:,} of {found.lines:,} lines read would be refused")])
@@ -121,8 +140,14 @@ def _take(found: Checked, there: set[str], keys: list[dict]) -> Converted:
         found.unknown_fields.update(dict.fromkeys(set(each["keys"] or ()).difference(FIELDS), each["rows"]))
     found.good += taken[0] if taken else 0
     for number, reasons in refused:
-        found.refuse(number, [_parted(reason) for reason in reasons])
+        found.refuse(number, [_hinted(found, *_parted(reason)) for reason in reasons])
     return Converted({}, {}, [])
+
+
+def _hinted(found: Checked, code: str, detail: str) -> tuple[str, str]:
+    """A reason with what the mapping of the source says of a field that is missing."""
+    hint = found.hints.get(detail.removesuffix(" is missing")) if code == "missing_field" else None
+    return code, f"{detail} ({hint})" if hint else detail
 
 
 def _parted(reason: str) -> tuple[str, str]:

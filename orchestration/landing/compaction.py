@@ -12,6 +12,7 @@ from orchestration.landing.manifests import (
     one_loader,
     read_columns,
     remove_leftovers,
+    rows_of,
     spool,
 )
 from orchestration.landing.trouble import trouble_in_a_sentence
@@ -43,8 +44,7 @@ def compact_held(settings: Settings, source: str) -> dict[str, int]:
         return {"dates": 0, "files": 0, "manifests": 0}
     spool(settings).mkdir(parents=True, exist_ok=True)
     with open_database(settings.memory_limit, spool(settings), "") as database:
-        listed = ", ".join(f"'{quoted(path)}'" for path in folded)
-        database.execute(f"create view manifest as from read_parquet([{listed}], hive_partitioning = false)")
+        database.execute(f"create view manifest as from {rows_of(settings, folded)}")
         merges = _worth_merging(settings, database)
         if not merges and len(folded) <= MANIFESTS:
             return {"dates": 0, "files": 0, "manifests": 0}

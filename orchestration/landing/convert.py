@@ -7,6 +7,7 @@ that SQL cannot canonicalise (usage, priceContext, metadata with a body in it).
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +24,7 @@ from orchestration.landing.database import NO_EXTENSIONS, is_of_data
 from orchestration.landing.fields import (
     FIELD,
     FIELDS,
+    OF_ROW,
     PRICE_KEY,
     RAW_COLUMNS,
     REQUIRED,
@@ -30,6 +33,7 @@ from orchestration.landing.fields import (
     camel_case,
     snake_case,
 )
+from orchestration.landing.mapping_macros import MACROS_OF_MAPPINGS
 from orchestration.landing.privacy import (
     ID_FIELDS,
     cleaned,
@@ -150,10 +154,12 @@ class Converted:
 
     dates: dict[tuple[str, date], DateRows]  # by content hash and event date
     parts: dict[date, list[Path]]  # files written, by event date
-    rejects: list[tuple[str, int, str, str]]  # content hash, line number, reason code and detail (tab between), line
+    # content hash, line number, item, reason code and detail (tab between), line
+    rejects: list[tuple[str, int, int, str, str]]
     passed_over: dict[str, int] = field(
         default_factory=dict
     )  # by content hash: refused lines that are not in `rejects`
+    skips: dict[str, Counter] = field(default_factory=dict)  # by content hash: items that are not calls, by reason
 
 
 def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:
@@ -161,7 +167,7 @@ def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckd
     config = {"threads": 1, "memory_limit": memory_limit, "temp_directory": str(temp_directory), **NO_EXTENSIONS}
     database = duckdb.connect(config={key: value for key, value in config.items() if value})
     database.execute("set global TimeZone = 'UTC'")
-    database.execute(MACROS)
+    database.execute(MACROS + MACROS_OF_MAPPINGS)
     hash_id = id_hasher(secret)
     for name, function in (
         ("context_json", lru_cache(4096)(lambda text: context_json(text, hash_id))),
@@ -204,13 +210,25 @@ def convert(
     """
 
     def take(there: set[str], _: list[dict]) -> Converted:
-        dates, parts = _dates(database, there), {}
-        for day in sorted({day for _, day in dates}):
-            parts[day] = [name_part(day)]
-            _write(database, there, day, parts[day][0], load_id)
-        return Converted(dates, parts, *_rejects(database, *give_up))
+        return take_into(database, there, name_part, load_id, "events", give_up)
 
     return judge(database, lines, secret, take)
+
+
+def take_into(
+    database: duckdb.DuckDBPyConnection,
+    there: set[str],
+    name_part: Callable[[date], Path],
+    load_id: str,
+    source: str,
+    give_up: tuple[int, float],
+) -> Converted:
+    """Writes the good rows of `typed` by date, and says what became of all of them."""
+    dates, parts = _dates(database, there), {}
+    for day in sorted({day for _, day in dates}):
+        parts[day] = [name_part(day)]
+        _write(database, there, day, parts[day][0], load_id, source)
+    return Converted(dates, parts, *_rejects(database, there, *give_up))
 
 
 def judge(
@@ -238,7 +256,7 @@ def judge(
             line = row.get("line") or json.dumps(
                 {name.removeprefix(FIELD): str(value) for name, value in fields.items()}
             )
-            return Converted({}, {}, [(row["content_hash"], row["line_number"], reason, line)])
+            return Converted({}, {}, [(row["content_hash"], row["line_number"], row.get("item", 1), reason, line)])
     middle = lines.num_rows // 2
     first = judge(database, lines.slice(0, middle), secret, take, with_all_reasons)
     return joined(first, judge(database, lines.slice(middle), secret, take, with_all_reasons))
@@ -253,6 +271,8 @@ def joined(one: Converted, other: Converted) -> Converted:
     one.rejects.extend(other.rejects)
     for content_hash, lines in other.passed_over.items():
         one.passed_over[content_hash] = one.passed_over.get(content_hash, 0) + lines
+    for content_hash, skips in other.skips.items():
+        one.skips.setdefault(content_hash, Counter()).update(skips)
     return one
 
 
@@ -262,7 +282,8 @@ def _judged_whole(database, lines, secret, take, with_all_reasons) -> Converted:
         keys, event, types = *_of_lines(database, lines), None
     else:
         keys, event, types = _of_fields(lines)
-    statement, parameters = rows_sql(keys, secret, event, types, with_all_reasons)
+    of_row = [name for name in OF_ROW if name in lines.column_names]
+    statement, parameters = rows_sql(keys, secret, event, types, with_all_reasons, of_row)
     database.execute(f"create or replace temp table typed as {statement}", parameters)
     taken = take({column[0] for column in database.execute("from typed limit 0").description}, keys)
     database.execute("drop table typed")
@@ -298,12 +319,21 @@ def _of_fields(lines: pa.Table) -> tuple[list[dict], str, dict[str, pa.DataType]
     ]
     longest = max((length for length in texts if length is not None), default=0)
     rows = {found["values"]: found["counts"] for found in pc.value_counts(lines["names"]).to_pylist()}
-    keys = [{"keys": json.loads(found), "is_plain": True, "longest": longest, "rows": rows[found]} for found in names]
+    is_plain = "item" not in lines.column_names  # what a mapping read of JSON may hold any character
+    keys = [
+        {"keys": json.loads(found), "is_plain": is_plain, "longest": longest, "rows": rows[found]} for found in names
+    ]
     cases = []
     for found in names:
         pairs = ", ".join(f"'{quoted(name)}', {_column(name)}" for name in json.loads(found))
         cases.append(f"when '{quoted(found)}' then json_object({pairs})::varchar")
     return keys, f"case names {' '.join(cases)} end", types
+
+
+def with_names(rows: pa.Table, names: list[str]) -> pa.Table:
+    """A table of fields with the column that says which they are."""
+    same = pa.DictionaryArray.from_arrays(np.zeros(rows.num_rows, np.int32), [json.dumps(names)])
+    return rows.append_column("names", same)
 
 
 def _column(name: str) -> str:
@@ -318,7 +348,7 @@ def _text(name: str, kind: pa.DataType) -> str:
     return _column(name) if pa.types.is_string(kind) else f"{_column(name)}::varchar"
 
 
-def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, int]]:
+def _rejects(database, there: set[str], most: int, share: float) -> tuple[list[tuple], dict[str, int]]:
     """The refused rows, and by content hash how many more there are where nearly all of a content is refused."""
     crowded = database.execute(
         """
@@ -327,7 +357,8 @@ def _rejects(database, most: int, share: float) -> tuple[list[tuple], dict[str, 
         """,
         [most, most, share],
     ).fetchall()
-    rows = "select content_hash, line_number, reason, line from typed where reason is not null"
+    item = "item" if "item" in there else "1 as item"
+    rows = f"select content_hash, line_number, {item}, reason, line from typed where reason is not null"  # noqa: S608
     if not crowded:
         return database.execute(rows).fetchall(), {}
     rows += (
@@ -357,9 +388,10 @@ def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
     return dates
 
 
-def _write(database, there: set[str], day: date, path: Path, load_id: str) -> None:
+def _write(database, there: set[str], day: date, path: Path, load_id: str, source: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = dict.fromkeys(RAW_COLUMNS, "null") | {column: column for column in there} | {"load_id": f"'{load_id}'"}
+    values = dict.fromkeys(RAW_COLUMNS, "null") | {"item": "1"} | {column: column for column in there}
+    values |= {"load_id": f"'{load_id}'", "source": f"'{quoted(source)}'"}
     columns = ", ".join(f"{values[column]}::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
     database.execute(
         f"""
@@ -396,11 +428,13 @@ def rows_sql(
     event: str,
     types: dict[str, pa.DataType] | None,
     with_all_reasons: bool = False,
+    of_row: Iterable[str] = (),
 ) -> tuple[str, list]:
     """The SQL from `lines` to every raw column plus event_date, reason and (for refused rows) line; its parameters.
 
     `keys` are the key lists that occur in the batch, `event` the expression of the event as JSON, and `types` those of the
     fields where each is a column (None: they are read from the event). With `with_all_reasons`, refused rows have `reasons`.
+    `of_row` are columns that pass as they are.
     """
     present = {name for found in keys for name in found["keys"] or ()}
     all_objects = all(found["keys"] for found in keys)
@@ -412,7 +446,7 @@ def rows_sql(
     known, numbers = [name for name in FIELDS if name in present], set()
     text = dict.fromkeys(FIELDS, "null::varchar")
     if types is None:
-        line, parsed = "line", _parsed(event, known, extras_read, all_objects)
+        line, parsed = "line", _parsed(event, known, extras_read, all_objects, of_row)
         text |= {name: f'f."{name}"' for name in known}
         jsons = {name: f'f."{name}"' for name in extras_read}
         event = "event" if all_objects else "case when f is not null then event end"
@@ -430,7 +464,7 @@ def rows_sql(
     filled = {column for column, expression in values.items() if not expression.startswith("null::")}
     filled |= {"tenant_id"} if "metadata" in present else set()
     filled |= {"processing"} if "serviceTier" in present else set()
-    there = ", ".join(filled)
+    there = ", ".join([*of_row, *filled])
     rules = _rules(text, present, numbers, limited, all_objects)
     all_reasons = (
         f", case when reason is not null then {rules.all_reasons()} end as reasons" if with_all_reasons else ""
@@ -453,13 +487,14 @@ def rows_sql(
     return statement, pads
 
 
-def _parsed(event: str, known: list[str], extras: list[str], all_objects: bool) -> str:
+def _parsed(event: str, known: list[str], extras: list[str], all_objects: bool, of_row: Iterable[str]) -> str:
     """The lines with their fields as texts (of unknown ones as JSON) in `f`, which is NULL for what is not an object."""
     shape = {**dict.fromkeys(known, "VARCHAR"), **dict.fromkeys(extras, "JSON")} or {"model": "VARCHAR"}
     read = f"from_json(event, '{quoted(json.dumps(shape))}')"
     if not all_objects:
         read = f"case when json_valid(event) and json_type(event) = 'OBJECT' then {read} end"
-    return f"select *, {read} as f from (select content_hash, line_number, line, {event} as event from lines)"  # noqa: S608
+    columns = ", ".join(["content_hash", "line_number", *of_row, "line"])
+    return f"select *, {read} as f from (select {columns}, {event} as event from lines)"  # noqa: S608
 
 
 def _replaced(present: set[str]) -> str:

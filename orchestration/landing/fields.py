@@ -101,7 +101,13 @@ RAW_COLUMNS = {
     "line_number": "BIGINT",
     "load_id": "VARCHAR",
     "occurred_at": "TIMESTAMP",
+    "source": "VARCHAR",
+    "item": "BIGINT",
+    "emitter": "VARCHAR",
+    "source_version": "VARCHAR",
 }
+# What a batch may say of a row beyond its fields.
+OF_ROW = ("item", "emitter", "source_version")
 PRICE_KEY = ("provider", "model", "processing", "service_tier", "region", "price_context")
 
 

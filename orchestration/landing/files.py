@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,9 @@ from orchestration.landing.trouble import LoadStopped, UnreadableNow, is_of_the_
 from orchestration.storage import write_whole
 from orchestration.wording import first_line
 
-EXTENSIONS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
+FORMATS = (".jsonl", ".ndjson", ".json", ".csv")
+EXTENSIONS = (*FORMATS, *(f"{name}{packing}" for name in FORMATS for packing in (".gz", ".zst")), ".parquet")
+DAY = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
 READ_BYTES = 8 << 20  # below malloc's mmap ceiling (32 MiB), so the pages of one block are reused for the next
 
 
@@ -29,36 +31,49 @@ class LandingFile:
     modified_at: str  # mtime in ns, or what the object store offers (etag, last modified)
     problem: str | None = None
     detail: str = ""  # what is the matter with it, where the reason code does not say it all
+    is_json: bool = False  # of a source that writes JSON under names without an ending
+    first_seen: date | None = None  # of a file without a day in its path, where that is allowed
 
     @property
     def arrival_date(self) -> date | None:
-        """The day in `dt=YYYY-MM-DD`, the folder directly under the source; None when there is none."""
-        for folder in PurePosixPath(self.path).parts[:-1]:
-            if match := re.fullmatch(r"dt=(\d{4}-\d{2}-\d{2})", folder):
-                try:
-                    return date.fromisoformat(match[1])
-                except ValueError:
-                    return None
-        return None
+        """The day of a folder `dt=YYYY-MM-DD`, of another folder that is or ends in a day, or of the name, as exporters write them."""
+        *folders, name = PurePosixPath(self.path).parts
+        days = [folder.removeprefix("dt=") for folder in folders if folder.startswith("dt=")]
+        if not days:
+            days = [match[1] for part in (*folders, name) for match in DAY.finditer(part)]
+        try:
+            return date.fromisoformat(days[0]) if days else self.first_seen
+        except ValueError:
+            return None
 
     @property
     def extension(self) -> str:
         """One of EXTENSIONS, or empty."""
-        return next((end for end in EXTENSIONS if self.path.lower().endswith(end)), "")
+        found = next((end for end in EXTENSIONS if self.path.lower().endswith(end)), "")
+        return found or (".json" if self.is_json and "." not in PurePosixPath(self.path).name else "")
+
+    @property
+    def stem(self) -> str:
+        """Its name without folders and ending."""
+        name = PurePosixPath(self.path).name
+        return name[: len(name) - len(self.extension)] if name.lower().endswith(self.extension) else name
 
 
-def find_files(landing: str, source: str) -> tuple[list[LandingFile], list[str]]:
+def find_files(
+    landing: str, source: str, takes_any_name: bool = False, today: date | None = None
+) -> tuple[list[LandingFile], list[str]]:
     """Every landing file of a source, sorted by path; and a sentence on each folder that could not be looked into.
 
     Names that begin with `.` or `_` are markers and uploads in progress of other tools: not landing files.
-    Symbolic links are listed with the problem `outside_landing` and never followed. Raises LoadStopped when an
-    object store cannot be listed.
+    Symbolic links are listed with the problem `outside_landing` and never followed. `today` is when a file without a day in
+    its path arrives, if that is allowed. Raises LoadStopped when an object store cannot be listed.
     """
     if ".." in PurePosixPath(source).parts:
         raise ValueError(f"The source {source!r} leaves the landing folder: name a folder under it, such as events.")
     unread: list[str] = []
     folder = local_folder(landing)
     found = _local_files(folder, source, unread) if folder else _remote_files(landing, source)
+    found = (replace(file, is_json=takes_any_name, first_seen=today) for file in found)
     return sorted((judged(file) for file in found), key=lambda file: file.path), unread
 
 
@@ -72,9 +87,9 @@ def local_folder(landing: str) -> Path | None:
 def judged(file: LandingFile) -> LandingFile:
     """The file with the problem that keeps it from being read, if its name or its size is one."""
     if file.problem is None and (file.arrival_date is None or not file.extension):
-        return LandingFile(file.path, file.size_bytes, file.modified_at, "bad_file_name")
+        return replace(file, problem="bad_file_name")
     if file.problem is None and file.size_bytes == 0:
-        return LandingFile(file.path, 0, file.modified_at, "empty_file")
+        return replace(file, problem="empty_file")
     return file
 
 

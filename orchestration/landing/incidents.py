@@ -128,7 +128,7 @@ def convert(
             row = judged(parsed(found["line"]))
         except Refused as refused:
             reason = f"{refused.reason_code}\t{refused.detail}"
-            converted.rejects.append((*place.values(), reason, found["line"]))
+            converted.rejects.append((*place.values(), 1, reason, found["line"]))
             continue
         day = row["occurred_at"].date()
         by_day.setdefault(day, []).append(row | place | {"load_id": load_id})

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.landing.fields import native_names
 from orchestration.landing.files import READ_BYTES
@@ -26,6 +27,8 @@ RECORD_BYTES = 1 << 20  # a CSV record over several lines that is longer is a qu
 HEADER_BYTES = 64 << 10
 PACKED_BYTES = 64 << 10  # read from gzip at once: what follows a member is copied, and members may be tiny
 ALWAYS_BYTES = 64 << 20  # what any file may expand to, however small it is
+BATCH_LINES = 16  # times the longest line: a document, or a line of an exporter that batches its records
+ZSTD = b"\x28\xb5\x2f\xfd"
 BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
 PIECE_BYTES = 64 << 10
 MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on deep JSON; an event is 3 levels deep
@@ -51,13 +54,15 @@ class Broken:
 class Block:
     """Rows of one file: their numbers (1-based, blank lines counted) and JSON texts, and what broke among them.
 
-    In place of the texts there may be typed `fields`, a column each under the names of the event.
+    In place of the texts there may be typed `fields`, a column each under the names of the event. Several of one array have the
+    same number, and their place in it (1-based) in `items`.
     """
 
     numbers: np.ndarray
     lines: pa.StringArray
     broken: list[Broken] = field(default_factory=list)
     fields: pa.Table | None = None
+    items: np.ndarray | None = None
 
 
 class BrokenFile(Exception):  # noqa: N818
@@ -89,22 +94,41 @@ class Expansion:
 
 
 def read_blocks(
-    path: Path, extension: str, settings: Settings, database=None, takes_fields: bool = False
+    path: Path,
+    extension: str,
+    settings: Settings,
+    database=None,
+    takes_fields: bool = False,
+    has_batches: bool = False,
 ) -> Iterator[Block]:
     """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0.
 
     `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit), and
-    `takes_fields` leaves rows of Parquet as typed columns where the texts in them need no second look. Raises OSError
+    `takes_fields` leaves rows of Parquet as typed columns where the texts in them need no second look. A line that
+    `has_batches` may hold many records, bodies included: it may be longer, and an array is its items. Raises OSError
     when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
     """
     rows, expansion = 0, Expansion(path.stat().st_size, settings.max_expansion)
+    longest = settings.max_line_bytes * (BATCH_LINES if has_batches else 1)
     if extension == ".parquet":
         from orchestration.landing.parquet import parquet_blocks
 
-        blocks = parquet_blocks(path, expansion, settings, database, takes_fields)
+        settings = replace(settings, max_line_bytes=longest)
+        blocks = parquet_blocks(path, expansion, settings, database, takes_fields, is_native=not has_batches)
     else:
-        reader = _csv_blocks if extension.startswith(".csv") else _json_blocks
-        blocks = reader(_chunks(path, extension.endswith(".gz"), expansion), expansion, settings.max_line_bytes)
+        chunks = _chunks(path, extension.rpartition(".")[2], expansion)
+        if extension.startswith(".json.") or extension == ".json":
+            chunks, longest = (
+                _documents(chunks, settings.max_line_bytes * BATCH_LINES),
+                settings.max_line_bytes * BATCH_LINES,
+            )
+            has_batches = True
+        if extension.startswith(".csv"):
+            blocks = _csv_blocks(chunks, expansion, longest, is_native=not has_batches)
+        else:
+            blocks = _json_blocks(chunks, expansion, longest)
+    if has_batches:
+        blocks = _with_items(blocks, database)
     try:
         for block in blocks:
             rows += len(block.numbers) + len(block.broken)
@@ -122,19 +146,20 @@ def count_lines(path: Path, extension: str, settings: Settings) -> int | None:
         return count_rows(path)
     expansion = Expansion(path.stat().st_size, settings.max_expansion)
     try:
-        return sum(chunk.count(b"\n") for chunk in _chunks(path, extension.endswith(".gz"), expansion))
+        return sum(chunk.count(b"\n") for chunk in _chunks(path, extension.rpartition(".")[2], expansion))
     except BrokenFile:
         return None
 
 
-def _chunks(path: Path, gzipped: bool, expansion: Expansion) -> Iterator[bytes]:
+def _chunks(path: Path, packing: str, expansion: Expansion) -> Iterator[bytes]:
     with path.open("rb") as stream:
-        if not gzipped:
+        unpack = {"gz": _unzipped, "zst": _unpacked_zstd}.get(packing)
+        if unpack is None:
             yield from iter(lambda: stream.read(READ_BYTES), b"")
             return
         gathered, size = [], 0
         try:
-            for data in _unzipped(stream):
+            for data in unpack(stream):
                 expansion.add(len(data))
                 gathered.append(data)
                 size += len(data)
@@ -163,6 +188,93 @@ def _unzipped(stream) -> Iterator[bytes]:
         if member.eof:  # several members may follow each other; zeros are padding
             packed = member.unused_data.lstrip(b"\0")
             member, inside = zlib.decompressobj(wbits=31), False
+
+
+def _unpacked_zstd(stream) -> Iterator[bytes]:
+    """Decompressed chunks of zstd, also as the Collector's file exporter writes it: a length of 4 bytes before each batch."""
+    head = stream.read(8)
+    if head[4:] == ZSTD and head[:4] != ZSTD:
+        stream.seek(0)
+        while length := stream.read(4):
+            packed = stream.read(int.from_bytes(length, "big"))
+            yield from _zstd_frames(io.BytesIO(packed))
+            yield b"\n"
+        return
+    stream.seek(0)
+    yield from _zstd_frames(stream)
+
+
+def _zstd_frames(stream) -> Iterator[bytes]:
+    try:
+        with pa.CompressedInputStream(stream, "zstd") as unpacked:
+            while data := unpacked.read(PACKED_BYTES * 16):
+                yield data
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise BrokenFile(
+            "unreadable_file", f"the zstd data cannot be read ({str(error).splitlines()[0][:100]})"
+        ) from None
+
+
+def _documents(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """The chunks of a file of JSON lines as they are; of one document over several lines, the document as one line."""
+    head, size = [], 0
+    for chunk in chunks:
+        head.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk.rstrip() or size > most:
+            break
+    whole = b"".join(head)
+    start = whole.removeprefix(b"\xef\xbb\xbf").lstrip()
+    first, _, rest = start.partition(b"\n")
+    if not rest.strip() or _is_json(first) or (first[:1] == b"{" and first.rstrip()[-1:] == b"}"):
+        yield whole
+        yield from chunks
+        return
+    pieces, size = [start], len(start)
+    for chunk in chunks:
+        size += len(chunk)
+        if size > most:
+            raise BrokenFile("line_too_long", f"it is one document of more than {most:,} bytes")
+        pieces.append(chunk)
+    # a line break inside of a text is written \\n, so those that are left stand between the values
+    yield b"".join(pieces).replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _with_items(blocks: Iterator[Block], database) -> Iterator[Block]:
+    """Lines that are arrays as their items, each with its place."""
+    for block in blocks:
+        starts = (
+            pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(block.lines), 0, 1) if len(block.lines) else block.lines
+        )
+        if block.fields is not None or not pc.any(pc.equal(starts, "[")).as_py():
+            yield block
+            continue
+        database.register("arrays", pa.table({"number": block.numbers, "line": block.lines}))
+        found = database.execute(
+            """
+            select number, unnest(records) as line, generate_subscripts(records, 1) as item
+            from (
+                select number, case when starts_with(ltrim(line), '[') and json_valid(line)
+                    then from_json(line, '["JSON"]')::varchar[] else [line] end as records
+                from arrays
+            )
+            """
+        ).to_arrow_table()
+        database.unregister("arrays")
+        lines = pa.concat_arrays(found["line"].cast(pa.string()).chunks or [pa.array([], pa.string())])
+        yield replace(
+            block, numbers=found["number"].to_numpy(), lines=lines, items=found["item"].to_numpy().astype(np.int64)
+        )
 
 
 def _whole_lines(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[bytes, bool]]:
@@ -341,7 +453,9 @@ def only_broken(broken: Broken) -> Block:
     return Block(np.zeros(0, np.int64), pa.array([], pa.string()), [broken])
 
 
-def _csv_blocks(chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: int) -> Iterator[Block]:
+def _csv_blocks(
+    chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: int, is_native: bool = True
+) -> Iterator[Block]:
     """CSV records as JSON objects of strings; an empty field is an absent one. A record has its first line's number."""
     records = _csv_records(chunks, max_line_bytes)
     header = next(records, None)
@@ -349,7 +463,8 @@ def _csv_blocks(chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: i
         raise BrokenFile("empty_file", "there is no line in it")
     if isinstance(header, Broken):
         raise BrokenFile("unreadable_file", f"its header cannot be read: {header.detail}")
-    names = native_names([name.strip() or f"column_{at}" for at, name in enumerate(header[1], start=1)])
+    names = [name.strip() or f"column_{at}" for at, name in enumerate(header[1], start=1)]
+    names = native_names(names) if is_native else names
     check_names(names)
     has_bodies = any(is_body(name) for name in names)
     numbers, texts, broken, size = [], [], [], 0

@@ -23,6 +23,8 @@ from orchestration.landing.files import LandingFile, fetch, find_files, local_fo
 from orchestration.landing.lines import Block, count_lines, read_blocks
 from orchestration.landing.manifests import (
     MANIFEST,
+    first_arrivals,
+    judged_otherwise,
     known_files,
     loaded_at,
     loaded_contents,
@@ -31,17 +33,22 @@ from orchestration.landing.manifests import (
     one_loader,
     remove_leftovers,
     spool,
+    utc_now,
     write_table,
 )
+from orchestration.landing.privacy import WITHHELD_UNREAD
 from orchestration.landing.reasons import FILE_PROBLEMS
 from orchestration.landing.rejects import RejectsFile
-from orchestration.landing.sources import SOURCES
+from orchestration.landing.sources import sources_of
+from orchestration.landing.superseding import replace_rows
 from orchestration.landing.trouble import TROUBLE, LoadStopped, UnreadableNow, trouble_in_a_sentence
 from orchestration.settings import Settings
 from orchestration.storage import sync
 from orchestration.wording import first_line
 
 BATCH_BYTES = 96 << 20  # of text per conversion: some 200,000 events, a few hundred MB in a worker
+MAPPED_BYTES = 32 << 20  # the same for lines with a mapping, which are taken apart with all that is in them
+WHOLE_BYTES = 512 << 20  # of a file whose lines are read with those before them: more is read on its own
 BATCH_ROWS = 200_000  # lines of two bytes take fifty times their text
 SHORT_BYTES, SHORT_ROWS = 64, 32_768  # no event is so short: such lines are looked at in smaller batches
 PROGRESS_SECONDS = 3.0
@@ -57,6 +64,8 @@ class Load:
     rows_loaded: int = 0
     rows_rejected: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    rows_skipped: int = 0
+    skips_by_reason: dict[str, int] = field(default_factory=dict)
     event_dates: list[date] = field(default_factory=list)
     duration_seconds: float = 0.0
     unread: list[str] = field(default_factory=list)  # sentences: files that cannot be read now, tried again next time
@@ -64,6 +73,27 @@ class Load:
     def summary(self) -> dict:
         """Plain values (text, numbers, lists, dicts of them), for a run's metadata."""
         return asdict(self) | {"event_dates": [day.isoformat() for day in self.event_dates]}
+
+
+def sum_of(loads: list[Load]) -> Load:
+    """What several loads did together, under the id of the last."""
+    rejects, skips = Counter[str](), Counter[str]()
+    for load in loads:
+        rejects.update(load.rejects_by_reason)
+        skips.update(load.skips_by_reason)
+    return Load(
+        load_id=next((load.load_id for load in reversed(loads) if load.load_id), None),
+        files=sum(load.files for load in loads),
+        rows_in=sum(load.rows_in for load in loads),
+        rows_loaded=sum(load.rows_loaded for load in loads),
+        rows_rejected=sum(load.rows_rejected for load in loads),
+        rejects_by_reason=dict(sorted(rejects.items())),
+        rows_skipped=sum(load.rows_skipped for load in loads),
+        skips_by_reason=dict(sorted(skips.items())),
+        event_dates=sorted({day for load in loads for day in load.event_dates}),
+        duration_seconds=round(sum(load.duration_seconds for load in loads), 3),
+        unread=list(dict.fromkeys(sentence for load in loads for sentence in load.unread)),
+    )
 
 
 @dataclass
@@ -81,6 +111,7 @@ class Loading:
     total_lines: int | None = None  # of a file that was given up, where they could be counted
     dates: dict[date, DateRows] = field(default_factory=dict)
     rejects: Counter = field(default_factory=Counter)
+    skips: Counter = field(default_factory=Counter)
 
     @property
     def fetched(self) -> tuple[Path, str]:
@@ -100,13 +131,15 @@ class Batch:
     types: dict[str, pa.DataType] = field(default_factory=dict)  # by column name
     size: int = 0
     rows: int = 0
+    most_bytes: int = BATCH_BYTES
 
     def fits(self, table: pa.Table) -> bool:
         """Whether a table can be added. SQL takes names that differ in case only for one, so they may not meet."""
         if not self.tables:
             return True
         lower = {name.lower(): name for name in self.types}
-        return ("line" in self.types) == ("line" in table.column_names) and all(
+        same = all((name in self.types) == (name in table.column_names) for name in ("line", "item"))
+        return same and all(
             self.types.get(name, kind) == kind and lower.get(name.lower(), name) == name
             for name, kind in zip(table.column_names, table.schema.types, strict=True)
         )
@@ -121,7 +154,7 @@ class Batch:
     def is_full(self) -> bool:
         """Whether there is enough to convert."""
         most = BATCH_ROWS if self.size > SHORT_BYTES * self.rows else SHORT_ROWS
-        return self.size > BATCH_BYTES or self.rows > most
+        return self.size > self.most_bytes or self.rows > most
 
     def whole(self) -> pa.Table:
         """Everything as one table."""
@@ -148,7 +181,7 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
         new, unread = _look(settings, source)
         if not new:
             return Load(unread=unread)
-        known, load = loaded_contents(settings, source), None
+        known, load = loaded_contents(settings, source, sources_of(settings)[source].mapping_hash), None
         try:
             while load is None:
                 remove_leftovers(settings)
@@ -178,9 +211,22 @@ def new_files(settings: Settings, source: str = "events") -> list[LandingFile]:
 
 
 def _look(settings: Settings, source: str) -> tuple[list[LandingFile], list[str]]:
-    known = known_files(settings, source)
-    found, unread = find_files(settings.landing, source)
+    found, unread = find_source_files(settings, source)
+    if not found:
+        return [], unread
+    known = known_files(settings, source, sources_of(settings)[source].mapping_hash)
     return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known], unread
+
+
+def find_source_files(settings: Settings, source: str) -> tuple[list[LandingFile], list[str]]:
+    """`find_files` as the mapping of a source has it: names without an ending, and paths without a day."""
+    described = sources_of(settings)[source]
+    today = utc_now().date() if described.mapping else None
+    found, unread = find_files(settings.landing, source, described.takes_any_name, today)
+    if today and any(file.arrival_date == today for file in found):
+        first = first_arrivals(settings, source)
+        found = [replace(file, first_seen=first.get(file.path) or today) for file in found]
+    return found, unread
 
 
 def _to_stderr(text: str) -> None:
@@ -192,6 +238,7 @@ class Loader:
 
     def __init__(self, settings: Settings, source: str, report: Callable[[str], None], began: float):
         self.settings, self.source, self.report = settings, source, report
+        self.described = sources_of(settings)[source]
         self.began = self.reported_at = began
         self.load_id = new_load_id()
         self.workers = settings.threads or os.cpu_count() or 1
@@ -207,9 +254,18 @@ class Loader:
     def run(self, new: list[LandingFile], hashes: set[str]) -> Load:
         """Loads the files; `hashes` are the contents that are loaded already. Raises Spoiled, and errors of the machine."""
         rows = self.judge(new, hashes)
-        if rows:
+        again = {row["content_hash"] for row in rows} & self._judged_otherwise()
+        if again:
+            replace_rows(self.settings, self.source, rows, self.load_id, again)
+        elif rows:
             write_table(pa.Table.from_pylist(rows, MANIFEST), manifest_path(self.settings, self.load_id))
         return self.summary()
+
+    def _judged_otherwise(self) -> set[str]:
+        """Contents that were judged with another mapping: what they become now is all that counts of them."""
+        if not self.described.mapping:
+            return set()
+        return judged_otherwise(self.settings, self.source, self.described.mapping_hash)
 
     def judge(self, new: list[LandingFile], hashes: set[str]) -> list[dict]:
         """Writes what becomes of the files, and returns the rows of a manifest that makes it exist."""
@@ -270,44 +326,50 @@ class Loader:
 
         None asks for what became of the batches so far: a file that is refused nearly whole is given up.
         """
-        batch, chain = Batch(), 0
+        is_whole = self.described.mapping is not None and not self.described.mapping.is_split
+        batch, chain = self._batch(), 0
         for number, loading in enumerate(files):
             chain = chain if batch.tables else number
             loading.chain, is_cut = chain, False
             for block in self._blocks(loading, database):
                 for broken in block.broken:
-                    self._reject(loading, broken.line_number, broken.line, broken.reason_code, broken.detail)
+                    line = WITHHELD_UNREAD if self.described.mapping and broken.line else broken.line
+                    self._reject(loading, broken.line_number, line, broken.reason_code, broken.detail)
                 if len(block.numbers) or any(broken.line_number for broken in block.broken) or not block.broken:
                     loading.status = "loaded"
                 loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
-                    table = table_of(loading.fetched[1], block)
+                    stem = loading.file.stem if self.described.mapping else None
+                    table = table_of(loading.fetched[1], block, stem)
                     if not batch.fits(table):
                         yield chain, batch.whole()
-                        batch, is_cut = Batch(), True
+                        batch, is_cut = self._batch(), True
                     batch.add(table)
                 is_doubtful = self._is_hopeless(loading)
-                if batch.tables and (batch.is_full() or is_doubtful):
+                if batch.tables and ((batch.is_full() and not is_whole) or batch.size > WHOLE_BYTES or is_doubtful):
                     yield chain, batch.whole()
-                    batch, is_cut = Batch(), True
+                    batch, is_cut = self._batch(), True
                 if is_doubtful:
                     yield None
                     if self._is_hopeless(loading):
                         loading.unread_after = _last_line(block)
                         break
             self._check_unchanged(loading)
-            if is_cut and batch.tables:
+            if batch.tables and (is_cut or (is_whole and batch.is_full())):
                 yield chain, batch.whole()
-                batch = Batch()
+                batch = self._batch()
         if batch.tables:
             yield chain, batch.whole()
+
+    def _batch(self) -> Batch:
+        return Batch(most_bytes=MAPPED_BYTES if self.described.mapping else BATCH_BYTES)
 
     def _blocks(self, loading: Loading, database) -> Iterator[Block]:
         path, _ = loading.fetched
         try:
             with reading(loading.file):
-                takes_fields = SOURCES[self.source].takes_fields
-                yield from read_blocks(path, loading.file.extension, self.settings, database, takes_fields)
+                takes_fields, has_batches = self.described.takes_fields, self.described.mapping is not None
+                yield from read_blocks(path, loading.file.extension, self.settings, database, takes_fields, has_batches)
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error
@@ -365,8 +427,7 @@ class Loader:
 
         give_up = (self.settings.give_up_rejects, self.settings.give_up_share)
         with closing(database.cursor()) as worker:
-            convert = SOURCES[self.source].convert
-            return chain, convert(worker, lines, part, self.load_id, self.settings.id_secret, give_up)
+            return chain, self.described.convert(worker, lines, part, self.load_id, self.settings.id_secret, give_up)
 
     def _collect(self, result: tuple[int, Converted], files: int) -> None:
         chain, converted = result
@@ -377,9 +438,11 @@ class Loader:
             self.parts.setdefault((chain, day), []).extend(paths)
         for content_hash, lines in converted.passed_over.items():
             self.by_hash[content_hash].passed_over += lines
-        for content_hash, line_number, reason, line in converted.rejects:
+        for content_hash, skips in converted.skips.items():
+            self.by_hash[content_hash].skips.update(skips)
+        for content_hash, line_number, item, reason, line in converted.rejects:
             code, _, detail = reason.partition("\t")
-            self._reject(self.by_hash[content_hash], line_number, line, code, detail)
+            self._reject(self.by_hash[content_hash], line_number, line, code, detail, item)
         now = time.monotonic()
         if now - self.reported_at > PROGRESS_SECONDS:
             self.reported_at, rate = now, self.rows / (now - self.began)
@@ -387,9 +450,9 @@ class Loader:
                 f"{self.source}: {len(self.loading)} of {files} files read, {self.rows:,} rows, {rate:,.0f} rows/s"
             )
 
-    def _reject(self, loading: Loading, line_number: int, line: str, code: str, detail: str) -> None:
+    def _reject(self, loading: Loading, line_number: int, line: str, code: str, detail: str, item: int = 1) -> None:
         loading.rejects[code] += 1
-        self.rejects.add(loading.file, loading.content_hash, line_number, line, code, detail)
+        self.rejects.add(loading.file, loading.content_hash, line_number, line, code, detail, item)
 
     def _settle(self, database, chain: int, day: date) -> str:
         """Gives the parts of a chain and date their one name; returns it relative to the raw root."""
@@ -406,7 +469,7 @@ class Loader:
         return target.relative_to(self.settings.raw).as_posix()
 
     def _manifest_rows(self, loading: Loading, raw_files: dict[tuple[int, date], str]) -> list[dict]:
-        file, rejected = loading.file, loading.rejects.total()
+        file, rejected, skipped = loading.file, loading.rejects.total(), loading.skips.total()
         same = {
             "load_id": self.load_id,
             "loaded_at": loaded_at(self.load_id),
@@ -417,6 +480,8 @@ class Loader:
             "size_bytes": file.size_bytes,
             "modified_at": file.modified_at,
             "file_status": loading.status,
+            "mapping_hash": self.described.mapping_hash,
+            "rows_skipped": 0,
         }
         rows = [
             same
@@ -435,10 +500,16 @@ class Loader:
             }
             for day, day_rows in sorted(loading.dates.items())
         ]
-        if rejected or not rows:
-            counts = {"rows_in": rejected, "rows_loaded": 0, "rows_rejected": rejected}
+        if rejected or skipped or not rows:
+            counts = {
+                "rows_in": rejected + skipped,
+                "rows_loaded": 0,
+                "rows_rejected": rejected,
+                "rows_skipped": skipped,
+            }
             rejects_file = self.rejects.path.relative_to(self.settings.raw).as_posix() if rejected else None
             reasons = {"rejects_by_reason": dict(sorted(loading.rejects.items())), "rejects_file": rejects_file}
+            reasons |= {"skips_by_reason": dict(sorted(loading.skips.items()))}
             rows.append(same | counts | reasons | {"price_keys": []})
         return rows
 
@@ -447,13 +518,16 @@ class Loader:
         if not self.loading:
             return Load(unread=self.unread)
         rejects = sum((loading.rejects for loading in self.loading), Counter())
+        skips = sum((loading.skips for loading in self.loading), Counter())
         return Load(
             load_id=self.load_id,
             files=len(self.loading),
-            rows_in=self.rows + rejects.total(),
+            rows_in=self.rows + rejects.total() + skips.total(),
             rows_loaded=self.rows,
             rows_rejected=rejects.total(),
             rejects_by_reason=dict(sorted(rejects.items())),
+            rows_skipped=skips.total(),
+            skips_by_reason=dict(sorted(skips.items())),
             event_dates=sorted({day for loading in self.loading for day in loading.dates}),
             duration_seconds=round(time.monotonic() - self.began, 3),
             unread=self.unread,
@@ -465,10 +539,19 @@ def is_hopeless(refused: int, taken: int, settings: Settings) -> bool:
     return refused > settings.give_up_rejects and refused >= settings.give_up_share * (refused + taken)
 
 
-def table_of(content_hash: str, block: Block) -> pa.Table:
-    """The lines of a block, or the fields in place of them, as `convert` takes them."""
+def table_of(content_hash: str, block: Block, stem: str | None = None) -> pa.Table:
+    """The lines of a block, or the fields in place of them, as `convert` takes them.
+
+    For a mapping, each line comes with its item and the name of its file without folders and ending (`stem`).
+    """
     hashes = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [content_hash])
     same = pa.table({"content_hash": hashes, "line_number": block.numbers})
+    if block.items is not None or stem is not None:
+        items = np.ones(len(block.numbers), np.int64) if block.items is None else block.items
+        same = same.append_column("item", pa.array(items))
+    if stem is not None:
+        files = pa.DictionaryArray.from_arrays(np.zeros(len(block.numbers), np.int32), [stem])
+        same = same.append_column("file", files)
     if block.fields is None:
         return same.append_column("line", block.lines)
     return pa.table([*same.columns, *block.fields.columns], names=same.column_names + block.fields.column_names)

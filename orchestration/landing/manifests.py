@@ -7,9 +7,9 @@ load removes them. Compaction is one more manifest, which repeats the rows of th
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from orchestration.landing.convert import quoted
 from orchestration.landing.database import open_memory
 from orchestration.landing.fields import PRICE_KEY
-from orchestration.landing.sources import SOURCES
+from orchestration.landing.sources import OWN_SOURCES
 from orchestration.landing.trouble import LoadStopped, trouble_in_a_sentence
 from orchestration.settings import Settings
 from orchestration.storage import LockHeldError, held, written_whole
@@ -50,8 +50,12 @@ MANIFEST = pa.schema(
         "price_keys": pa.list_(pa.struct(dict.fromkeys(PRICE_KEY, pa.string()))),
         "rejects_by_reason": pa.map_(pa.string(), pa.int64()),
         "supersedes": pa.list_(pa.string()),
+        "rows_skipped": pa.int64(),
+        "skips_by_reason": pa.map_(pa.string(), pa.int64()),
+        "mapping_hash": pa.string(),
     }
 )
+LATER = ("rows_skipped", "skips_by_reason", "mapping_hash")  # columns that manifests of an earlier release lack
 REJECTS = pa.schema(
     {
         "source": pa.string(),
@@ -63,6 +67,7 @@ REJECTS = pa.schema(
         "message": pa.string(),
         "load_id": pa.string(),
         "arrival_date": pa.date32(),
+        "item": pa.int64(),
     }
 )
 
@@ -121,10 +126,10 @@ def _raw_lock(settings: Settings) -> Iterator[None]:
 def _write_schemas(settings: Settings) -> None:
     """Empty tables, so that readers find a schema before the first event: a manifest, and raw/_schema/*.parquet."""
     folder = settings.raw / "_schema"
-    if not _is_parquet(manifest_path(settings, SCHEMA_ID)) or not _is_parquet(folder / "rejects.parquet"):
-        write_table(pa.Table.from_pylist([], MANIFEST), manifest_path(settings, SCHEMA_ID))
-        write_table(pa.Table.from_pylist([], REJECTS), folder / "rejects.parquet")
-    for name, source in SOURCES.items():
+    for schema, path in ((MANIFEST, manifest_path(settings, SCHEMA_ID)), (REJECTS, folder / "rejects.parquet")):
+        if not _is_parquet(path) or pq.read_schema(path).names != schema.names:
+            write_table(pa.Table.from_pylist([], schema), path)
+    for name, source in OWN_SOURCES.items():
         if not _is_parquet(folder / f"{name}.parquet"):
             columns = ", ".join(f"null::{kind} as {column}" for column, kind in source.raw_columns.items())
             with open_memory(settings) as database:
@@ -191,7 +196,8 @@ def superseded(manifests: list[Path]) -> dict[str, str]:
     torn: dict[str, str] = {}
     for path in manifests:
         try:
-            ids = read_columns(path, *MANIFEST.names)["supersedes"].drop_null().to_pylist()
+            needed = [name for name in MANIFEST.names if name not in LATER]
+            ids = read_columns(path, *needed)["supersedes"].drop_null().to_pylist()
         except PermissionError as error:
             raise LoadStopped(
                 f"{path} cannot be read ({error.strerror}): let this user read it and run again."
@@ -213,36 +219,69 @@ def superseded(manifests: list[Path]) -> dict[str, str]:
 
 def manifest_rows_sql(settings: Settings) -> str:
     """A FROM item with every manifest row that counts: `select ... from {manifest_rows_sql(settings)}`."""
-    listed = ", ".join(f"'{quoted(path)}'" for path in manifest_files(settings))
-    return f"read_parquet([{listed}], hive_partitioning = false)"
+    return rows_of(settings, manifest_files(settings))
 
 
-def known_files(settings: Settings, source: str) -> set[tuple[str, int, str]]:
-    """(path, size, modified at) of every file of a source that a manifest knows, rejected ones included."""
-    return set(_manifest_rows(settings, source, "select distinct landing_file, size_bytes, modified_at"))
+def rows_of(settings: Settings, manifests: list[Path]) -> str:
+    """A FROM item with the rows of manifests of any release, in the columns of this one."""
+    paths = dict.fromkeys([*manifests, manifest_path(settings, SCHEMA_ID)])
+    listed = ", ".join(f"'{quoted(path)}'" for path in paths)
+    counts = "coalesce(rows_skipped, 0) as rows_skipped"
+    return (
+        f"(select * replace ({counts}) from read_parquet([{listed}], hive_partitioning = false, union_by_name = true))"  # noqa: S608
+    )
 
 
-def loaded_contents(settings: Settings, source: str) -> set[str]:
+def known_files(settings: Settings, source: str, mapping_hash: str | None = None) -> set[tuple[str, int, str]]:
+    """(path, size, modified at) of every file of a source that was read with its mapping of now, rejected ones included."""
+    select = "select distinct landing_file, size_bytes, modified_at"
+    return set(_manifest_rows(settings, source, select, "and mapping_hash is not distinct from ?", [mapping_hash]))
+
+
+def loaded_contents(settings: Settings, source: str, mapping_hash: str | None = None) -> set[str]:
     """Content hashes of the files whose lines have been judged: the same bytes under another name are not new lines."""
-    rows = _manifest_rows(settings, source, "select distinct content_hash", "and file_status = 'loaded'")
+    condition = "and file_status = 'loaded' and mapping_hash is not distinct from ?"
+    rows = _manifest_rows(settings, source, "select distinct content_hash", condition, [mapping_hash])
     return {content_hash for (content_hash,) in rows}
 
 
-def _manifest_rows(settings: Settings, source: str, select: str, condition: str = "") -> list[tuple]:
+def is_judged(settings: Settings, source: str, content_hash: str) -> bool:
+    """Whether the lines of a content were judged, with whatever mapping."""
+    condition = "and content_hash = ? and file_status in ('loaded', 'rejected') limit 1"
+    return bool(_manifest_rows(settings, source, "select 1", condition, [content_hash]))
+
+
+def judged_otherwise(settings: Settings, source: str, mapping_hash: str | None) -> set[str]:
+    """Content hashes of what was judged with another mapping than that of now."""
+    condition = (
+        "and file_status in ('loaded', 'rejected') and mapping_hash is distinct from ? and content_hash is not null"
+    )
+    rows = _manifest_rows(settings, source, "select distinct content_hash", condition, [mapping_hash])
+    return {content_hash for (content_hash,) in rows}
+
+
+def first_arrivals(settings: Settings, source: str) -> dict[str, date]:
+    """The day on which each file of a source was first known to have arrived."""
+    return dict(_manifest_rows(settings, source, "select landing_file, min(arrival_date)", "group by all"))
+
+
+def _manifest_rows(
+    settings: Settings, source: str, select: str, condition: str = "", values: Sequence = ()
+) -> list[tuple]:
     if not manifest_files(settings):
         return []
     with trouble_in_a_sentence(settings, "Reading the manifests"), open_memory(settings) as database:
         statement = f"{select} from {manifest_rows_sql(settings)} where source = ? {condition}"
-        return database.execute(statement, [source]).fetchall()
+        return database.execute(statement, [source, *values]).fetchall()
 
 
 def files_with_missing_rows(settings: Settings, source: str = "events") -> list[str]:
-    """Landing files of a source whose rows are not all loaded or rejected: by the manifests, and by counting what is there."""
+    """Landing files of a source whose items are not all loaded, rejected or skipped: by the manifests, and by counting what is there."""
     counting_rows = f"Counting the rows in {settings.raw}"
     with trouble_in_a_sentence(settings, counting_rows), open_memory(settings) as database:
         rows = f"from {manifest_rows_sql(settings)} where source = '{quoted(source)}'"
         database.execute(f"create temp table manifest as {rows}")
-        short = "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded + rows_rejected)"
+        short = "select landing_file from manifest group by all having sum(rows_in) <> sum(rows_loaded + rows_rejected + rows_skipped)"
         missing = {file for (file,) in database.execute(short).fetchall()}
         for file, rows, key in (
             ("raw_file", "rows_loaded", "content_hash"),
@@ -254,7 +293,7 @@ def files_with_missing_rows(settings: Settings, source: str = "events") -> list[
                 counting = f"""
                     select min(landing_file) from manifest left join (
                         select {key}, count(*) as there
-                        from read_parquet([{listed}], hive_partitioning = false) group by all
+                        from read_parquet([{listed}], hive_partitioning = false, union_by_name = true) group by all
                     ) as counted using ({key})
                     where {file} is not null group by {key} having sum({rows}) <> coalesce(min(there), 0)
                 """  # noqa: S608

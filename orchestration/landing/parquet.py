@@ -46,11 +46,17 @@ DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
 def parquet_blocks(
-    path: Path, expansion: Expansion, settings: Settings, database=None, takes_fields: bool = False
+    path: Path,
+    expansion: Expansion,
+    settings: Settings,
+    database=None,
+    takes_fields: bool = False,
+    is_native: bool = True,
 ) -> Iterator[Block]:
     """Parquet rows as JSON objects; structs, lists and maps become JSON. The line number is the row number.
 
-    With `takes_fields`, rows that need no look inside stay columns.
+    With `takes_fields`, rows that need no look inside stay columns. Those of a source with a mapping (not `is_native`) keep
+    their names, and what the mapping may look into.
 
     Raises BrokenFile for what is not readable Parquet, OSError, MemoryError or duckdb.Error for the machine's trouble.
     """
@@ -64,8 +70,8 @@ def parquet_blocks(
             if not file.metadata.num_rows:
                 raise BrokenFile("empty_file", "there is no row in it")
             first = 1
-            for batch in _batches(file, expansion):
-                yield from _blocks(batch, first, expansion, settings, own, takes_fields)
+            for batch in _batches(file, expansion, is_native):
+                yield from _blocks(batch, first, expansion, settings, own, takes_fields, is_native)
                 first += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError, MemoryError) as error:
         if _is_of_machine(error):
@@ -103,10 +109,10 @@ def _opened(stream) -> pq.ParquetFile:
     return pq.ParquetFile(stream, metadata=metadata, read_dictionary=sorted(columns))
 
 
-def _batches(file: pq.ParquetFile, expansion: Expansion) -> Iterator[pa.RecordBatch]:
+def _batches(file: pq.ParquetFile, expansion: Expansion, is_native: bool) -> Iterator[pa.RecordBatch]:
     """Record batches of about READ_BYTES, as the footer promises; columns of prompts and completions are not read."""
     names = file.schema_arrow.names
-    kept = [name for name in names if not is_body(name)]
+    kept = [name for name in names if not (is_native and is_body(name))]
     for number in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(number)
         columns = [group.column(at) for at in range(group.num_columns)]
@@ -120,10 +126,16 @@ def _batches(file: pq.ParquetFile, expansion: Expansion) -> Iterator[pa.RecordBa
 
 
 def _blocks(
-    batch: pa.RecordBatch, first: int, expansion: Expansion, settings: Settings, database, takes_fields: bool
+    batch: pa.RecordBatch,
+    first: int,
+    expansion: Expansion,
+    settings: Settings,
+    database,
+    takes_fields: bool,
+    is_native: bool,
 ) -> Iterator[Block]:
     """The rows of a batch, in slices that decode to about READ_BYTES; what is too long never becomes text."""
-    names = native_names(batch.schema.names)
+    names = native_names(batch.schema.names) if is_native else batch.schema.names
     name_bytes = sum(len(name.encode()) + CELL_BYTES for name in names)
     values = sum((_value_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
     too_long = values > settings.max_line_bytes

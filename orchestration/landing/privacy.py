@@ -53,6 +53,7 @@ NOUN = "(?:" + "|".join(ID_NOUNS) + ")s?"
 ID_NAMES = rf"(?:end)?{NOUN}|uid|e?mail|emailaddress|.*{NOUN}(?:u?ids?|uuids?|guids?|names?|e?mails?)"
 DROPPED = " [body dropped]"
 WITHHELD = "[withheld: ids in a line that cannot be read cannot be hashed]"
+WITHHELD_UNREAD = "[withheld: a line of this source may hold prompts]"
 WITHHELD_BODY = "[withheld: the file has a column of prompts or completions]"
 
 _is_body = re.compile(BODY, re.IGNORECASE).fullmatch

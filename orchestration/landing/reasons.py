@@ -3,7 +3,7 @@
 Who adds a reason adds it here: without advice, the line that has it first stops the load, and tests/test_house.py says so before.
 """
 
-from orchestration.landing.files import EXTENSIONS
+from orchestration.landing.files import FORMATS
 
 AGAIN = "Correct it and land it again in a new file; the line is kept in rejected_events."
 # Reason code -> what its sender can do.
@@ -28,7 +28,7 @@ ADVICE = {
     "TOKENTRAIL_GIVE_UP_REJECTS, and judge it again: make reload FILE=<it>.",
     "truncated_gzip": "Land the whole file again under a new name; the lines before the break are loaded.",
     "empty_file": "Look at the sender: an upload may have been cut off. Nothing else is needed.",
-    "bad_file_name": f"Land it as <source>/dt=YYYY-MM-DD/<name> ending in {', '.join(EXTENSIONS)}.",
+    "bad_file_name": f"Land it as <source>/dt=YYYY-MM-DD/<name> ending in {', '.join(FORMATS)} (also .gz, .zst) or .parquet.",
     "outside_landing": "Copy the file itself into the landing folder; links are not followed.",
 }
 # Reason code of a file that is refused unread -> what is the matter with it.

@@ -14,9 +14,10 @@ from orchestration.storage import sync
 FLUSH_BYTES = 8 << 20
 
 
-def sentence(path: str, line_number: int, reason_code: str, detail: str) -> str:
+def sentence(path: str, line_number: int, reason_code: str, detail: str, item: int = 1) -> str:
     """The message of a reject, for a reason that reasons.py has."""
     where = f"landing/{path} line {line_number}" if line_number else f"landing/{path}"
+    where += f" item {item}" if item > 1 else ""
     return f"{where}: rejected, {reason_code}: {detail}. {ADVICE[reason_code]}"
 
 
@@ -31,9 +32,16 @@ class RejectsFile:
         self.writer: pq.ParquetWriter | None = None
 
     def add(
-        self, file: LandingFile, content_hash: str | None, line_number: int, line: str, code: str, detail: str
+        self,
+        file: LandingFile,
+        content_hash: str | None,
+        line_number: int,
+        line: str,
+        code: str,
+        detail: str,
+        item: int = 1,
     ) -> None:
-        """Keep one refused line (line_number 0: a whole file)."""
+        """Keep one refused line, or one item of it (line_number 0: a whole file)."""
         kept = kept_line(line, self.secret) if line else None
         self.rows.append(
             {
@@ -44,7 +52,8 @@ class RejectsFile:
                 "line_number": line_number,
                 "line": kept,
                 "reason_code": code,
-                "message": sentence(file.path, line_number, code, detail),
+                "message": sentence(file.path, line_number, code, detail, item),
+                "item": item,
             }
         )
         self.held_bytes += len(kept or "") + 500

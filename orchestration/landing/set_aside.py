@@ -19,7 +19,7 @@ from orchestration.ledger import one_writer, read_log
 from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config
 
-SOURCES = ("events",)  # whose lines become attempts; the event of an incident is corrected by landing another
+NOT_USAGE = ("incidents",)  # the event of an incident is corrected by landing another
 
 
 class NoSuchLineError(LookupError):
@@ -52,10 +52,11 @@ def decide(
 
     Raises NoSuchLineError for a line that no load brought, and for one that is aside, or is not, already; LockHeldError.
     """
-    if item != 1:
+    if item != 1 and _source_of(name) == "events":
         raise NoSuchLineError(f"ITEM is {item}: a line of events has one item, so leave ITEM out.")
-    line = find_line(settings, name, line_number)
-    key = {"source": "events", "content_hash": line.content_hash, "line_number": line.line_number, "item": item}
+    line = find_line(settings, name, line_number, item)
+    key = {"content_hash": line.content_hash, "line_number": line.line_number, "item": item}
+    key = {"source": _source_of(line.landing_file)} | key
     with one_writer(folder(settings)) as append:
         decisions, _ = read_log(folder(settings))
         before = next((one["action"] for one in reversed(decisions) if key.items() <= one.items()), "taken_back")
@@ -73,10 +74,15 @@ def decide(
     return f"{line} counts again from the next run on."
 
 
-def find_line(settings: Settings, name: str, line_number: int) -> LoadedLine:
+def _source_of(name: str) -> str:
+    return name.strip().removeprefix("./").removeprefix("landing/").split("/")[0]
+
+
+def find_line(settings: Settings, name: str, line_number: int, item: int = 1) -> LoadedLine:
     """The line of a landing file, given by its path under the landing folder. Raises NoSuchLineError when it was not loaded."""
     path = name.strip().removeprefix("./").removeprefix("landing/")
-    if path.split("/")[0] not in SOURCES:
+    has_items = _source_of(path) != "events"
+    if "/" not in path or path.split("/")[0] in NOT_USAGE:
         raise NoSuchLineError(
             f"FILE is {name!r}: give a file of events by its path under the landing folder, such as "
             "events/dt=2026-11-21/x.jsonl, as rejected_events and the messages of a run write it."
@@ -96,9 +102,10 @@ def find_line(settings: Settings, name: str, line_number: int) -> LoadedLine:
                 and database.execute(
                     f"""
                 select external_request_id, cast(occurred_at as date)
-                from read_parquet([{listed}], hive_partitioning = false) where content_hash = ? and line_number = ?
+                from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)
+                where content_hash = ? and line_number = ? {"and item = ?" if has_items else ""}
                 """,  # noqa: S608
-                    [content_hash, line_number],
+                    [content_hash, line_number, *([item] if has_items else [])],
                 ).fetchone()
             )
             if found:
@@ -129,10 +136,10 @@ def _alike(settings: Settings, database: duckdb.DuckDBPyConnection, path: str) -
     """The names nearest to one that is not known, in a sentence."""
     names = database.execute(
         f"""
-        select distinct landing_file from {manifest_rows_sql(settings)} where source = 'events' and landing_file is not null
+        select distinct landing_file from {manifest_rows_sql(settings)} where source = split_part(?, '/', 1) and landing_file is not null
         order by levenshtein(landing_file, ?), landing_file limit 3
         """,  # noqa: S608
-        [path],
+        [path, path],
     ).fetchall()
     return f"Is it {', or '.join(file for (file,) in names)}?" if names else "No file of events was loaded so far."
 

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-from orchestration.landing import SOURCES
-from orchestration.landing.files import find_files
+from orchestration.landing import sources_of
+from orchestration.landing.expressions import MappingError
+from orchestration.landing.load import find_source_files
 from orchestration.landing.trouble import LoadStopped
 from orchestration.settings import PROJECT, Settings
 from orchestration.team.folder import TEAM_FILES
@@ -51,9 +52,13 @@ def _settings(settings: Settings) -> str:
 def _landing(settings: Settings) -> str | None:
     """None while something cannot be looked into: the next run has to try again."""
     listed: list[str] = []
-    for source in SOURCES:
+    try:
+        sources = list(sources_of(settings))
+    except MappingError:
+        return None
+    for source in sources:
         try:
-            found, unread = find_files(settings.landing, source)
+            found, unread = find_source_files(settings, source)
         except LoadStopped:
             return None
         if unread:

@@ -26,6 +26,7 @@ TEAM_FILES: tuple[TeamFile[Any], ...] = (
     NOTIFICATION_CHANNELS,
 )
 PRICES = "prices"  # the folder of overrides, which pricing/ reads
+MAPPINGS = "mappings"  # that of sources, which landing/ reads
 # What somebody may take for a file that is read.
 DATA = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".yml", ".yaml", ".json"}
 
@@ -62,7 +63,10 @@ def _not_read(folder: Path) -> list[str]:
         if path.suffix.lower() not in DATA or path.name in known or path.name.startswith(".") or path.is_dir():
             continue
         if path.suffix in (".yml", ".yaml"):
-            found.append(f"{path.name} is not read here: prices belong into {PRICES}/{path.name}.")
+            found.append(
+                f"{path.name} is not read here: prices belong into {PRICES}/{path.name}, mappings into "
+                f"{MAPPINGS}/{path.name}."
+            )
             continue
         nearest = get_close_matches(f"{path.stem.lower()}.csv", known, n=1)
         advice = f"did you mean {nearest[0]}?" if nearest else f"the files are {', '.join(known)}."

@@ -1,0 +1,484 @@
+"""Mappings: a YAML per source says where its records are, which are not calls, and what each native field is made of.
+
+`mappings/` has those that are shipped; `mappings/<source>.yml` in the team's folder replaces single entries of one, or adds
+a source. `statement_of` makes one SQL statement of a mapping: from landed lines to the texts of native fields.
+docs/mappings.md says how one is written.
+"""
+
+# ruff: noqa: S608 - what a mapping says is checked to be single expressions that read nothing but their record (`problem_of`)
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration.landing.convert import MACROS
+from orchestration.landing.expressions import (
+    PATH,
+    MappingError,
+    Paths,
+    column_of_root,
+    identifier,
+    names_in,
+    problem_of,
+    steps_of,
+)
+from orchestration.landing.fields import FIELD, FIELDS
+from orchestration.landing.mapping_macros import MACROS_OF_MAPPINGS
+from orchestration.landing.privacy import is_body
+from orchestration.wording import first_line
+
+SHIPPED = Path(__file__).parent / "mappings"
+FOLDER = "mappings"  # of a team's folder
+FORMAT = 1  # raised when the same mapping gives other rows: then landed files are read again
+# What a mapping may fill beyond the fields of the native event.
+OWN_COLUMNS = {"emitter": "emitter", "sourceVersion": "source_version"}
+FIELD_NAMES = (*(name for name in FIELDS if name not in ("createdAt", "metadata", "withdrawn")), *OWN_COLUMNS)
+TRACE_FIELDS = ("traceId", "spanId", "parentSpanId")
+NAMED = ("let", "carry", "before", "fields", "keep", "hints", "attributes", "lists")  # sections of name: expression
+SECTIONS = ("source", "records", "any_name", "parse", "inherits", "skip", *NAMED)
+LEVEL = re.compile(r"\[\*\]")
+RESERVED = ("events", "incidents", "invoices", "revenue", "outcomes", "marks")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value of a mapping, and where it is written."""
+
+    value: Any
+    place: str
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A source as the loader reads it."""
+
+    source: str
+    statement: str  # from `source_lines` to (content_hash, line_number, item, skip, is_broken, texts of fields)
+    fields: tuple[str, ...]  # native fields that it fills
+    hash: str
+    hints: dict[str, str] = field(default_factory=dict)  # required field -> what to do where it is missing
+    inherits: tuple[str, ...] = ()  # fields that a span takes from the spans above it
+    takes_any_name: bool = False  # files without an ending are JSON
+    is_split: bool = True  # a file may be mapped in pieces
+    depth: int = 0  # lists around a record
+
+
+def read_mappings(team: Path) -> dict[str, Mapping]:
+    """Every mapping by source, with what the team's folder says of it. Raises MappingError with a sentence for each mistake."""
+    paths = sorted(SHIPPED.glob("*.yml")) + sorted((team / FOLDER).glob("*.yml"))
+    return _compiled(tuple((str(path), path.read_text()) for path in paths))
+
+
+@lru_cache(8)
+def _compiled(texts: tuple[tuple[str, str], ...]) -> dict[str, Mapping]:
+    sections: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    for name, text in texts:
+        path = Path(name)
+        try:
+            _add(sections.setdefault(path.stem, {}), path, text)
+        except MappingError as error:
+            problems.append(str(error))
+    mappings = {}
+    with duckdb.connect() as database:
+        database.execute(MACROS + MACROS_OF_MAPPINGS)
+        for source, found in sorted(sections.items()):
+            try:
+                mappings[source] = _compile(source, found, database)
+            except MappingError as error:
+                problems.append(str(error))
+    if problems:
+        raise MappingError("\n".join(problems))
+    return mappings
+
+
+def _add(sections: dict[str, Any], path: Path, text: str) -> None:
+    """Adds the entries of a file to those of its source: what is there is replaced name by name, rules come before."""
+    shown = f"mappings/{path.name}"
+    if path.stem in RESERVED or not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
+        raise MappingError(
+            f"{shown}: {path.stem} cannot be a source with a mapping: name the file as the folder of landing."
+        )
+    try:
+        document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise MappingError(f"{shown}{line}: it is not YAML ({first_line(error)}). Correct it.") from None
+    if not isinstance(document, yaml.MappingNode):
+        raise MappingError(f"{shown}: it is not a list of names and values. docs/mappings.md shows a mapping.")
+    for key, node in _pairs(document, shown, SECTIONS):
+        place = f"{shown} line {node.start_mark.line + 1}"
+        if key in NAMED:
+            names = {"fields": FIELD_NAMES, "hints": FIELD_NAMES}.get(key)
+            if key == "keep" and isinstance(node, yaml.SequenceNode):
+                for each in node.value:
+                    sections.setdefault(key, {})[_last_step(each.value)] = _entry(each, shown)
+            else:
+                sections.setdefault(key, {}).update(
+                    {name: _entry(value, shown) for name, value in _pairs(node, shown, names)}
+                )
+        elif key == "skip":
+            sections[key] = [*_rules(node, shown), *sections.get(key, [])]
+        elif key == "source" and _value(node) != path.stem:
+            raise MappingError(f"{place}: source is {_value(node)}, and the file is {path.name}: give both one name.")
+        else:
+            sections[key] = Entry(_value(node), place)
+
+
+def _pairs(node: yaml.Node, shown: str, known: Iterable[str] | None) -> Iterator[tuple[str, yaml.Node]]:
+    if not isinstance(node, yaml.MappingNode):
+        raise MappingError(f"{shown} line {node.start_mark.line + 1}: names and values are expected here.")
+    for key, value in node.value:
+        if known is not None and key.value not in known:
+            near = get_close_matches(key.value, list(known), n=1)
+            advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            raise MappingError(f"{shown} line {key.start_mark.line + 1}: {key.value} is not known here: {advice}")
+        yield key.value, value
+
+
+def _entry(node: yaml.Node, shown: str) -> Entry:
+    return Entry(_value(node), f"{shown} line {node.start_mark.line + 1}")
+
+
+def _value(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(each) for each in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.tag.endswith(":null") else node.value
+    return {_value(key): _value(value) for key, value in node.value}
+
+
+def _rules(node: yaml.Node, shown: str) -> Iterator[tuple[Entry, str]]:
+    if not isinstance(node, yaml.SequenceNode):
+        raise MappingError(f"{shown} line {node.start_mark.line + 1}: skip is a list of `when` and `why`.")
+    for each in node.value:
+        rule = {name: _entry(value, shown) for name, value in _pairs(each, shown, ("when", "why"))}
+        if set(rule) != {"when", "why"}:
+            raise MappingError(f"{shown} line {each.start_mark.line + 1}: a rule of skip has `when` and `why`.")
+        yield rule["when"], str(rule["why"].value)
+
+
+def _last_step(path: str) -> str:
+    return path.rsplit(".", 1)[-1].strip('"')
+
+
+def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyConnection) -> Mapping:
+    plan = _Plan(source, sections)
+    _check_names(plan)
+    everything = [f"({plan.sql(entry.value)}\n)" for entry in plan.expressions.values()]
+    if problem_of(database, f"[{', '.join(everything)}]"):
+        _find_problem(plan, database)
+    statement = plan.statement()
+    try:
+        database.execute(f"create or replace temp table source_lines as {EMPTY_LINES}")
+        database.execute(f"create or replace temp table mapped as {statement}")
+    except duckdb.Error as error:
+        raise MappingError(plan.culprit(database) or f"mappings/{source}.yml: {first_line(error)}.") from None
+    said = json.dumps([FORMAT, _plain(sections)], sort_keys=True, default=str)
+    return Mapping(
+        source=source,
+        statement=statement,
+        fields=tuple(name for name in plan.fields if name not in OWN_COLUMNS),
+        hash=hashlib.sha256(said.encode()).hexdigest()[:16],
+        hints={name: str(entry.value) for name, entry in sections.get("hints", {}).items()},
+        inherits=tuple(_list(sections, "inherits")),
+        takes_any_name=_text_of(sections, "any_name") == "true",
+        is_split=not (sections.get("carry") or sections.get("before")),
+        depth=plan.depth,
+    )
+
+
+EMPTY_LINES = (
+    "select null::varchar as content_hash, 0::bigint as line_number, 1::bigint as item, null::varchar as file, "
+    "null::varchar as line limit 0"
+)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.value if isinstance(value, Entry) else value
+
+
+def _list(sections: dict[str, Any], name: str) -> list[str]:
+    value = sections[name].value if name in sections else []
+    return value if isinstance(value, list) else [value]
+
+
+def _text_of(sections: dict[str, Any], name: str) -> str:
+    return str(sections[name].value) if name in sections else ""
+
+
+def _check_names(plan: "_Plan") -> None:
+    for name, entry in plan.expressions.items():
+        unknown = [used for used in names_in(entry.value) if used not in plan.known]
+        if unknown:
+            near = get_close_matches(unknown[0], plan.known, n=1)
+            advice = f"did you mean {near[0]}?" if near else "write it under `let`."
+            raise MappingError(f"{entry.place}: {name} uses {{{unknown[0]}}}, which there is not: {advice}")
+
+
+def _find_problem(plan: "_Plan", database: duckdb.DuckDBPyConnection) -> None:
+    for name, entry in plan.expressions.items():
+        if problem := problem_of(database, plan.sql(entry.value)):
+            raise MappingError(f"{entry.place}: {name} cannot be read: {problem}.")
+
+
+class _Plan:
+    """A mapping on its way into SQL: its expressions in their order, and what they read of a record."""
+
+    def __init__(self, source: str, sections: dict[str, Any]):
+        self.source = source
+        self.lets: dict[str, Entry] = {**sections.get("let", {})}
+        self.windows = {
+            name: (entry, kind) for kind in ("carry", "before") for name, entry in sections.get(kind, {}).items()
+        }
+        self.lists: dict[str, Entry] = sections.get("lists", {})
+        self.fields = {name: entry for name, entry in sections.get("fields", {}).items() if entry.value is not None}
+        self.keep = {name: entry for name, entry in sections.get("keep", {}).items() if entry.value is not None}
+        self.skips: list[tuple[Entry, str]] = sections.get("skip", [])
+        if missing := [name for name in ("records",) if name not in sections] or ([] if self.fields else ["fields"]):
+            raise MappingError(f"mappings/{source}.yml: {missing[0]} is missing. docs/mappings.md shows a mapping.")
+        for name, entry in self.keep.items():
+            if is_body(name):
+                raise MappingError(
+                    f"{entry.place}: {name} holds prompts or completions, which are never kept: leave it out."
+                )
+        self.inherits = _list(sections, "inherits")
+        self.records = [_levels(path, sections["records"]) for path in _list(sections, "records")]
+        self.depth = max(map(len, self.records))
+        lists = {name: _root_and_steps(entry) for name, entry in sections.get("attributes", {}).items()}
+        self.paths = Paths(lists)
+        self.expressions: dict[str, Entry] = (
+            {f"let {name}": entry for name, entry in self.lets.items()}
+            | {f"{kind} {name}": entry for name, (entry, kind) in self.windows.items()}
+            | dict(self.fields.items())
+            | {f"keep {name}": entry for name, entry in self.keep.items()}
+            | {f"skip {at}": entry for at, (entry, _) in enumerate(self.skips, 1)}
+        )
+        self.known = [*self.lets, *self.windows, *self.lists]
+        for name, entry in self.expressions.items():
+            if not isinstance(entry.value, str):
+                raise MappingError(f"{entry.place}: {name} is not a text: write an expression.")
+            self.paths.read(entry.value)
+        for path in _list(sections, "parse"):
+            self.paths.read(path)
+            root, steps = _root_and_steps(Entry(path, sections["parse"].place))
+            node = self.paths.root(root).at(steps)
+            node.is_text, node.is_read = True, True
+        self.layers = self.paths.layers()
+
+    def sql(self, expression: str) -> str:
+        """An expression over the columns of the statement."""
+        for name, entry in self.lists.items():
+            values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in entry.value or [])
+            expression = expression.replace(f"{{{name}}}", f"[{values}]::varchar[]")
+        return self.paths.sql(expression)
+
+    def ordered(self) -> list[list[str]]:
+        """Names of `let`, `carry` and `before` in layers: each uses those of layers before it."""
+        waiting = {name: set(names_in(entry.value)) - set(self.lists) for name, entry in self._defined().items()}
+        layers: list[list[str]] = []
+        done: set[str] = set()
+        while waiting:
+            ready = [name for name, used in waiting.items() if used <= done]
+            if not ready:
+                name = min(waiting)
+                raise MappingError(
+                    f"{self._defined()[name].place}: {name} leads back to itself by way of {', '.join(sorted(waiting))}."
+                )
+            layers.append(ready)
+            done |= set(ready)
+            for name in ready:
+                del waiting[name]
+        return layers
+
+    def _defined(self) -> dict[str, Entry]:
+        return self.lets | {name: entry for name, (entry, _) in self.windows.items()}
+
+    def statement(self, only: str | None = None) -> str:
+        """The whole statement, or that of one expression, to find the one that does not bind."""
+        steps = [*self._record_steps()]
+        last = "records"
+        if self.paths.attributes:
+            steps.append(f"listed as (select *, {', '.join(self._attribute_lists())} from {last})")
+            last = "listed"
+        for at, layer in enumerate(self.layers):
+            columns = ", ".join(f"{_json(text, shape)} as {column}" for column, text, shape in layer)
+            steps.append(f"parsed_{at} as (select *, {columns} from {last})")
+            last = f"parsed_{at}"
+        needed = None
+        if only:
+            needed = self._needed(only)
+        for at, names in enumerate(self.ordered()):
+            chosen = [name for name in names if needed is None or name in needed]
+            if not chosen:
+                continue
+            columns = ", ".join(f'{self._definition(name)} as "let:{name}"' for name in chosen)
+            steps.append(f"let_{at} as (select *, {columns} from {last})")
+            last = f"let_{at}"
+        if only:
+            return f"with {', '.join(steps)} select {self.sql(self.expressions[only].value)} as found from {last}"
+        return f"with {', '.join(steps)} select {', '.join(self._columns())} from {last}"
+
+    def _needed(self, name: str) -> set[str]:
+        waiting, needed = list(names_in(self.expressions[name].value)), set[str]()
+        while waiting:
+            used = waiting.pop()
+            if used not in needed and used in self._defined():
+                needed.add(used)
+                waiting += names_in(self._defined()[used].value)
+        return needed
+
+    def culprit(self, database: duckdb.DuckDBPyConnection) -> str | None:
+        """The sentence on the first expression that does not bind."""
+        order = [name for layer in self.ordered() for name in layer]
+        first = [key for name in order for key in self.expressions if key.split(" ")[-1] == name and " " in key]
+        for name in [*first, *(key for key in self.expressions if key not in first)]:
+            try:
+                database.execute(f"explain {self.statement(name)}")
+            except duckdb.Error as error:
+                said = re.sub(r"^\w+ Error: ", "", first_line(error)).strip().rstrip(".! ")
+                return f"{self.expressions[name].place}: {name} cannot be computed: {said}."
+        return None
+
+    def _definition(self, name: str) -> str:
+        entry = self._defined()[name]
+        if name not in self.windows:
+            return f"({self.sql(entry.value)})"
+        until = "current row" if self.windows[name][1] == "carry" else "1 preceding"
+        return (
+            f"last_value(({self.sql(entry.value)}) ignore nulls) over (partition by content_hash "
+            f"order by line_number, item rows between unbounded preceding and {until})"
+        )
+
+    def _attribute_lists(self) -> Iterator[str]:
+        for name, (root, steps) in self.paths.attributes.items():
+            column = ".".join([column_of_root(root), *map(identifier, steps)])
+            texts = ", ".join(
+                f"a.value.{kind}" for kind in ("stringValue", "intValue", "doubleValue", "boolValue", "arrayValue")
+            )
+            yield f"list_transform({column}, lambda a: a.key) as {name}_keys"
+            yield f"list_transform({column}, lambda a: coalesce({texts})) as {name}_values"
+
+    def _columns(self) -> Iterator[str]:
+        yield "content_hash, line_number, item, is_broken"
+        cases = [
+            f"when {self.sql(entry.value)} then '{why.replace(chr(39), chr(39) * 2)}'" for entry, why in self.skips
+        ]
+        yield (
+            f"case when is_broken then null when is_empty then 'no record in the line' {' '.join(cases)} end as skip"
+        )
+        for name, entry in self.fields.items():
+            text = f"({self.sql(entry.value)})::varchar"
+            if name in ("externalRequestId", "providerRequestId"):
+                text = f"long_id(({self.sql(entry.value)})::varchar)"
+            yield f'{text} as "{OWN_COLUMNS.get(name, FIELD + name)}"'
+        if self.keep:
+            pairs = ", ".join(
+                f"""'"{name}":' || to_json(({self.sql(entry.value)})::varchar)::varchar"""
+                for name, entry in self.keep.items()
+            )
+            yield f"""nullif('{{' || concat_ws(',', {pairs}) || '}}', '{{}}') as "{FIELD}metadata" """
+
+    def _record_steps(self) -> Iterator[str]:
+        shape = json.dumps(self._shape()).replace("'", "''")
+        yield (
+            "parsed as materialized (select content_hash, line_number, item, file, "
+            f"try(from_json(line, '{shape}')) as level_0 from source_lines)"
+        )
+        same = "content_hash, line_number, item, file"
+        if not self.depth:
+            yield f"records as (select {same}, level_0 as level_record, level_0 is null as is_broken, false as is_empty from parsed)"
+            return
+        found = []
+        for number, levels in enumerate(self.records):
+            inner = "parsed"
+            around: list[str] = []
+            places: list[str] = []
+            for at, keys in enumerate(levels, 1):
+                above = "level_0" if at == 1 else f"level_{at - 1}"
+                column = ".".join([above, *map(identifier, keys)])
+                name = "level_record" if at == self.depth else f"level_{at}"
+                kept = [*around]
+                if at > 1 and (needed := self.paths.roots.get(str(at - 1))) and needed.children:
+                    parts = ", ".join(
+                        f"{identifier(key)} := {above}.{identifier(key)}" for key in sorted(needed.children)
+                    )
+                    kept.append(f"struct_pack({parts}) as {above}")
+                    around.append(above)
+                inner = (
+                    f"(select {', '.join([same, *places, *kept])}, unnest({column}) as {name}, "
+                    f"generate_subscripts({column}, 1) as place_{at} from {inner})"
+                )
+                places.append(f"place_{at}")
+            found.append(f"select *, {number} as alternative from {inner}")
+        order = ", ".join(f"place_{at}" for at in range(1, self.depth + 1))
+        yield f"found as materialized ({' union all by name '.join(found)})"
+        yield (
+            f"""records as (
+                select * replace (cast(row_number() over (
+                    partition by content_hash, line_number order by item, alternative, {order}) as bigint) as item),
+                    level_record is null as is_broken, false as is_empty
+                from found
+                union all by name
+                select {same}, level_0 is null as is_broken, true as is_empty
+                from parsed
+                where not exists (
+                    select 1 from found where found.content_hash = parsed.content_hash
+                    and found.line_number = parsed.line_number and found.item = parsed.item)
+            )"""
+        )
+
+    def _shape(self) -> Any:
+        if not self.depth:
+            return self.paths.root("").inner_shape()
+        whole: dict = {}
+        for levels in self.records:
+            inner: Any = None
+            for at in range(self.depth, 0, -1):
+                own = self.paths.root("" if at == self.depth else str(at))
+                shape = own.inner_shape() if own.children else {}
+                if isinstance(shape, str):
+                    raise MappingError(
+                        f"mappings/{self.source}.yml: two names of a record in a list differ in case only."
+                    )
+                inner = [shape | (inner or {}) or {"": "VARCHAR"}]
+                for key in reversed(levels[at - 1]):
+                    inner = {key: inner}
+            whole |= inner or {}
+        return whole
+
+
+def _levels(path: str, entry: Entry) -> list[list[str]]:
+    """`$.a[*].b[*]` -> [[a], [b]]; `$` -> []."""
+    if path == "$":
+        return []
+    *lists, rest = LEVEL.split(path.removeprefix("$"))
+    if rest or not all(re.fullmatch(r"(\.\w+)+", each) for each in lists):
+        raise MappingError(f"{entry.place}: records is {path}: write $ or a path of lists such as $.items[*].")
+    return [each.removeprefix(".").split(".") for each in lists]
+
+
+def _root_and_steps(entry: Entry) -> tuple[str, tuple[str, ...]]:
+    found = PATH.fullmatch(str(entry.value))
+    if not found:
+        raise MappingError(f"{entry.place}: {entry.value} is not a path: write one such as $.attributes.")
+    return found[1], tuple(steps_of(found[2]))
+
+
+def _json(text: str, shape: Any) -> str:
+    types = json.dumps(shape).replace("'", "''")
+    return f"case when starts_with(ltrim({text}), '{{') then try(from_json({text}, '{types}')) end"

@@ -31,6 +31,7 @@ with
             on deliveries.event_date = repeats.event_date
             and deliveries.content_hash = repeats.content_hash
             and deliveries.line_number = repeats.line_number
+            and deliveries.item = repeats.item
         where
             deliveries.is_withdrawn and repeats.content_hash is null and {{ in_dates("deliveries.event_date", dates) }}
         group by deliveries.event_date

@@ -7,7 +7,7 @@ with
 
     -- a compaction repeats the rows of the loads it supersedes
     manifests as (
-        select *
+        select * replace (coalesce(rows_skipped, 0) as rows_skipped)
         from every_manifest
         where load_id not in (select unnest(supersedes) from every_manifest where supersedes is not null)
     ),
@@ -30,8 +30,9 @@ with
             rows_in,
             rows_loaded,
             rows_rejected,
-            coalesce(rows_in = rows_loaded + rows_rejected, false) as is_accounted,
-            least(rows_in, rows_loaded, rows_rejected) as lowest_count,
+            rows_skipped,
+            coalesce(rows_in = rows_loaded + rows_rejected + rows_skipped, false) as is_accounted,
+            least(rows_in, rows_loaded, rows_rejected, rows_skipped) as lowest_count,
             rows_rejected - coalesce(list_sum(map_values(rejects_by_reason)), 0) as rejects_without_reason,
             file_rows_rejected,
             file_rows_in,

@@ -9,8 +9,14 @@
     )
 {% endmacro %}
 
-{#- Sources whose rows are usage: they make event dates, attempts and price keys. Others, such as incidents, are about usage. -#}
-{% macro usage_sources() %} {{ return("('events')") }} {% endmacro %}
+{#- Whether rows of a source are usage: they make event dates, attempts and price keys. Of the others, incidents are about usage;
+    a source with a mapping, the team's own included, has usage. -#}
+{% macro is_usage(source_column="source") %} {{ return(source_column ~ " not in ('incidents')") }} {% endmacro %}
+
+{#- Rows of all usage in the raw zone, in one shape, whatever their source. -#}
+{% macro raw_usage() %}
+    {{ return(files_in_manifests("raw_file", is_usage(), "events", by_event_date=true)) }}
+{% endmacro %}
 
 {#- Rows of a source in the raw zone. -#}
 {% macro raw_rows(source_name) %}
@@ -28,7 +34,9 @@
         {%- do files.append(data_root() ~ "/raw/" ~ file) -%}
     {%- endfor -%}
     {%- if not files -%} {{ return(no_rows_of(declared_as)) }} {%- endif -%}
-    {{ return(files_of_any_release(files, declared_as) if by_event_date else parquet_files(files)) }}
+    {%- if by_event_date -%} {{ return(files_of_any_release(files, declared_as)) }} {%- endif -%}
+    {#- the empty table has the columns that files of an earlier release lack -#}
+    {{ return(parquet_files(files + [data_root() ~ "/raw/_schema/" ~ declared_as ~ ".parquet"])) }}
 {% endmacro %}
 
 {#- Files by event date as one relation with every declared column. A file of an earlier release may lack some, which are NULL there.

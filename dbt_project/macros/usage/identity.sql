@@ -62,3 +62,15 @@
 {% macro own_attempt_label() -%}
     coalesce({{ pair_label() }}, {{ provider_label() }}, {{ success_label() }})
 {%- endmacro %}
+
+{#- What one emitter of a call may say and another leave out: the kept delivery takes it from the others. -#}
+{% macro dimensions_of_emitters() %}
+    {{ return(["endpoint_tag", "prompt_version", "feature_tag", "tenant_id", "user_id"]) }}
+{% endmacro %}
+
+{#- How many kinds of tokens a delivery counts: more know more about what the call costs. -#}
+{% macro known_parts() -%}
+    {%- for count in token_counts() -%}
+        case when {{ count.name }} is not null then 1 else 0 end {{- " + " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

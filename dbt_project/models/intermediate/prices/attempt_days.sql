@@ -25,6 +25,7 @@ with
                         '|',
                         content_hash,
                         line_number,
+                        case when item > 1 then item end,
                         attempt_key,
                         attempt_occurred_at,
                         is_attempt,
@@ -35,7 +36,7 @@ with
                         tries
                     ),
                     ','
-                    order by content_hash, line_number
+                    order by content_hash, line_number, item nulls last
                 )
             ) as identity_fingerprint
         from decisions
@@ -47,7 +48,7 @@ with
     keys_loaded as (
         select event_date, unnest(price_keys, recursive := true)
         from {{ ref("stg_loads") }}
-        where event_date is not null and source in {{ usage_sources() }}
+        where event_date is not null and {{ is_usage() }}
     ),
 
     keys_seen as (

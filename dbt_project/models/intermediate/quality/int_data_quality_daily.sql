@@ -94,7 +94,7 @@ select
     false as is_silent,
     cast(null as double) as missing_calls,
     -- a refused event of an incident is not a call: no cost is missing for it
-    source in {{ usage_sources() }} as is_understated,
+    {{ is_usage() }} as is_understated,
     {{ is_complete_day("event_date") }} as is_complete,
     cast(null as decimal(38, 12)) as cost_usd,
     cast(null as decimal(38, 12)) as reported_cost_usd

@@ -1,7 +1,7 @@
 -- What arrived for each event date, from the manifests and without what was set aside:
 -- nothing here reads an event.
 with
-    loads as (select * from {{ ref("stg_loads") }} where event_date is not null and source in {{ usage_sources() }}),
+    loads as (select * from {{ ref("stg_loads") }} where event_date is not null and {{ is_usage() }}),
 
     arrivals as (select * from {{ ref("int_arrivals") }}),
 
@@ -11,7 +11,11 @@ with
             source,
             content_hash,
             count(*) as lines,
-            string_agg(cast(line_number as string), ' ' order by line_number) as line_numbers
+            string_agg(
+                cast(line_number as string) || case when item > 1 then '/' || item else '' end,
+                ' '
+                order by line_number, item nulls last
+            ) as line_numbers
         from {{ ref("int_set_aside") }}
         group by event_date, source, content_hash
     ),

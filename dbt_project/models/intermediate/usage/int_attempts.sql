@@ -19,7 +19,13 @@ with
 
     attempts as (
         select
-            deliveries.* exclude (event_date, occurred_at, own_attempt_key),
+            deliveries.* exclude (
+                event_date, occurred_at, own_attempt_key, endpoint_tag, prompt_version, feature_tag, tenant_id, user_id
+            ),
+            -- what it lacks, another emitter may have said of the same call
+            {%- for name in dimensions_of_emitters() %}
+                coalesce(deliveries.{{ name }}, repeats.other_{{ name }}) as {{ name }},
+            {%- endfor %}
             coalesce(repeats.attempt_date, deliveries.event_date) as event_date,
             coalesce(repeats.attempt_occurred_at, deliveries.occurred_at) as occurred_at,
             coalesce(repeats.attempt_key, deliveries.own_attempt_key) as attempt_key,
@@ -35,6 +41,7 @@ with
             on deliveries.event_date = repeats.event_date
             and deliveries.content_hash = repeats.content_hash
             and deliveries.line_number = repeats.line_number
+            and deliveries.item = repeats.item
         where coalesce(repeats.is_attempt, not deliveries.is_withdrawn)
     ),
 

@@ -17,6 +17,7 @@ with
                         events.source = set_aside.source
                         and events.content_hash = set_aside.content_hash
                         and events.line_number = set_aside.line_number
+                        and events.item = set_aside.item
                 )
         {% endif %}
     ),

@@ -65,6 +65,7 @@ with
                     {%- endfor %}
                 )
             ) as payload_hash,
+            {{ known_parts() }} as known_parts,
             {{ pair_label() }} as pair_label,
             {{ own_attempt_label() }} as own_label
         from {{ ref("int_deliveries") }}

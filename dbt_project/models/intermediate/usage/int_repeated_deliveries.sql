@@ -22,6 +22,7 @@ with
             attempt_occurred_at,
             content_hash,
             line_number,
+            item,
             attempt_day as day_number
         from deliveries
         where is_attempt
@@ -35,6 +36,7 @@ with
         select
             content_hash,
             line_number,
+            item,
             cast(
                 {{ dbt.dateadd("day", "cast(request_day as integer)", "cast('2000-01-01' as date)") }} as date
             ) as request_date,
@@ -50,6 +52,7 @@ select
     deliveries.event_date,
     deliveries.content_hash,
     deliveries.line_number,
+    deliveries.item,
     source,
     environment,
     data_mode,
@@ -66,13 +69,19 @@ select
     cast(conflicting_deliveries as bigint) as conflicting_deliveries,
     kept_content_hash,
     kept_line_number,
+    kept_item,
+    {%- for name in dimensions_of_emitters() %} other_{{ name }}, {%- endfor %}
     cast(reused_after_days as bigint) as reused_after_days,
     -- the request
     request_date,
     cast(try_number as bigint) as try_number,
     cast(tries as bigint) as tries
 from deliveries
-left join tries on deliveries.content_hash = tries.content_hash and deliveries.line_number = tries.line_number
+left join
+    tries
+    on deliveries.content_hash = tries.content_hash
+    and deliveries.line_number = tries.line_number
+    and deliveries.item = tries.item
 where
     {{ in_dates("event_date", dirty) }}
     and (

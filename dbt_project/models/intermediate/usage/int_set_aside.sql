@@ -12,12 +12,12 @@
 {%- endif %}
 -- depends_on: {{ ref("stg_loads") }}
 with
-    said as (select * from {{ ref("stg_set_aside") }} where source in {{ usage_sources() }} and item = 1),
+    said as (select * from {{ ref("stg_set_aside") }} where {{ is_usage() }}),
 
     last_said as (
         select *
         from said
-        qualify row_number() over (partition by source, content_hash, line_number order by sequence desc) = 1
+        qualify row_number() over (partition by source, content_hash, line_number, item order by sequence desc) = 1
     ),
 
     events as (select * from {{ ref("stg_events") }} where {{ in_dates("event_date", dates) }})
@@ -27,6 +27,7 @@ select
     events.source,
     events.content_hash,
     events.line_number,
+    events.item,
     events.load_id,
     events.event_date,
     -- the decision
@@ -41,4 +42,5 @@ inner join
     on last_said.source = events.source
     and last_said.content_hash = events.content_hash
     and last_said.line_number = events.line_number
+    and last_said.item = events.item
 where last_said.action = 'set_aside'

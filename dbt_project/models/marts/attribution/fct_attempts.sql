@@ -88,6 +88,7 @@ select
     cast(conflicting_deliveries as integer) as conflicting_deliveries,
     content_hash as landing_content_hash,
     line_number as landing_line_number,
+    item as landing_item,
     load_id,
     {{ now_utc() }} as built_at,
     metadata

@@ -34,8 +34,10 @@ select
     -- provenance
     own_file.landing_file,
     deliveries.line_number,
+    deliveries.item,
     kept_file.landing_file as kept_landing_file,
-    deliveries.kept_line_number
+    deliveries.kept_line_number,
+    deliveries.kept_item
 from deliveries
 left join files as own_file on deliveries.content_hash = own_file.content_hash
 left join files as kept_file on deliveries.kept_content_hash = kept_file.content_hash

@@ -3,6 +3,7 @@ select
     source,
     landing_file,
     line_number,
+    item,
     load_id,
     -- dimensions
     arrival_date,

@@ -1,13 +1,16 @@
 -- depends_on: {{ source("raw", "events") }}
 with
-    source as (select * from {{ raw_rows("events") }}),
+    source as (select * from {{ raw_usage() }}),
 
     renamed as (
         select
             -- keys
-            'events' as source,
+            coalesce(source, 'events') as source,
             content_hash,
             line_number,
+            coalesce(item, 1) as item,
+            emitter,
+            source_version,
             load_id,
             external_request_id as request_id,
             provider_request_id,

@@ -17,11 +17,14 @@ with
             rejects_file,
             price_keys,
             rejects_by_reason,
+            skips_by_reason,
+            mapping_hash,
             -- quantities
             size_bytes,
             rows_in,
             rows_loaded,
             rows_rejected,
+            coalesce(rows_skipped, 0) as rows_skipped,
             -- times
             first_occurred_at,
             last_occurred_at,

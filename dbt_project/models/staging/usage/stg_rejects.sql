@@ -10,6 +10,7 @@ with
             landing_file,
             content_hash,
             line_number,
+            coalesce(item, 1) as item,
             load_id,
             -- dimensions
             reason_code,

@@ -159,7 +159,7 @@ class Paths:
 
 
 def code(expression: str) -> Iterator[str]:
-    """The pieces of an expression that are no text literals."""
+    """The pieces of an expression outside of text literals."""
     return (piece for piece in LITERAL.split(expression) if not piece.startswith("'"))
 
 

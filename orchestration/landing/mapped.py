@@ -75,7 +75,7 @@ def mapped(
 
 
 def _left_out(database: duckdb.DuckDBPyConnection) -> Converted:
-    """What is skipped, by content and reason, and the lines that are no JSON object."""
+    """What is skipped, by content and reason, and the lines that cannot be read."""
     found = Converted({}, {}, [])
     for content_hash, why, rows in database.execute(
         "select content_hash, skip, count(*) from mapped where skip is not null group by all"

@@ -27,8 +27,8 @@ with
         from deliveries
     ),
 
-    -- the most complete delivery is kept; a tombstone outranks what it withdraws; of one
-    -- emitter the later version counts; the order of loads never decides
+    -- the most complete delivery is kept; a tombstone outranks what it withdraws;
+    -- of one emitter the later version counts; the order of loads never decides
     ranked as (
         select
             *,

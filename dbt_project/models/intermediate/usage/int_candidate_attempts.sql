@@ -89,9 +89,7 @@ with
     )
 
 select
-    * exclude (
-        starts, kept_payload_hash, known_parts, known_parts_of_emitter, emitter_label, kept_emitter_label
-    ),
+    * exclude (starts, kept_payload_hash, known_parts, known_parts_of_emitter, emitter_label, kept_emitter_label),
     completeness_rank = 1 and not is_withdrawn as is_attempt,
     payload_hash <> kept_payload_hash as is_conflicting,
     count(*) over (partition by {{ attempt }}) as deliveries_of_attempt,

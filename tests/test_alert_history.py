@@ -191,6 +191,7 @@ def settings(tmp_path_factory) -> Settings:
     settings = Settings(**vars(settings) | {"as_of": noon})
     (settings.state / "spill").mkdir(parents=True)
     with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute("begin")  # else each row is a transaction, and waits for the disk
         warehouse.execute("create table usage (event_date date, endpoint varchar, requests integer, usd double)")
         warehouse.executemany("insert into usage values (?, ?, ?, ?)", usage())
         warehouse.execute(TABLES)
@@ -201,6 +202,7 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.executemany(
             f"insert into intermediate.int_model_prices values ({', '.join('?' * 9)})", priced_kinds()
         )
+        warehouse.execute("commit")
     judge(settings)
     return settings
 

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -158,11 +159,12 @@ class Site:
         filters = Filters()
         try:
             filters, page_words = parsed(request.url.query)
+            filters = replace(filters, alert=said.get("alert") or filters.alert)
             with self.reader.reading() as marts:
                 visit = Visit(self.now(), filters, page_words | {"incident": said.get("incident", "")}, marts)
                 try:
                     return RedirectResponse(incident.save(visit, said), status_code=303)
-                except ValueError as error:  # CannotError: a sentence
+                except ValueError as error:  # a sentence
                     shown = incident.page_of(visit, str(error), said)
                     response = self._shown("incident", shown, filters, marts.publication, marts.is_stale)
                     response.status_code = 400

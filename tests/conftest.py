@@ -66,7 +66,7 @@ SECONDS = {
     "alert_decomposition": 8,
     "incident_command": 20,
     "pricing_usage": 4,
-    "inbox": 8,
+    "inbox": 18,
     "explain": 2,
     "price_cases": 2,
     "accepted_builds": 1,

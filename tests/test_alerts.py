@@ -67,13 +67,18 @@ EXTRA = {
     ],
 }
 LATE = LOOP[1::2]
+MORNING = range(12)  # hours
 # a word in staging and test every day, so that they have a past
 ASIDE = [("test", {"dataMode": "test"}), ("staging", {"environment": "staging"})]
 
 
-def land(pipeline: Pipeline, day: date) -> None:
+def land(pipeline: Pipeline, day: date, hours: range = range(24)) -> None:
+    """What a sender writes in those hours, a file for every three of them."""
     aside = [call for name, its in ASIDE for call in calls(day, f"{name} daily", 10, endpointTag="chat.reply", **its)]
-    pipeline.land("events.jsonl", ordinary(day) + EXTRA.get(day, []) + aside, f"{day}")
+    every = ordinary(day) + EXTRA.get(day, []) + aside
+    for first in hours[::3]:
+        its = [call for call in every if first <= int(call["occurredAt"][11:13]) < first + 3]
+        pipeline.land(f"events-{first:02}.jsonl", its, f"{day}")
 
 
 def at_noon_after(pipeline: Pipeline, day: date) -> Pipeline:
@@ -118,11 +123,20 @@ def before_the_late_file(root) -> Moment:
 
 
 @pytest.fixture(scope="module")
-def grown(root, before_the_late_file) -> Moment:
-    """The late half of the loop, then the last day: a run after each."""
+def that_afternoon(root, before_the_late_file) -> list[dict]:
+    """The alerts at half past three of the last day, of which the calls until noon have landed."""
+    land(root, LAST, MORNING)
+    now = Pipeline(replace(root.settings, as_of=datetime.combine(LAST, time(15, 30), UTC)))
+    now.run(*WITHOUT_TESTS, *LINEAGE)
+    return [row for (row,) in now.ask("select alerts from alerts where environment = 'prod' order by onset_date")]
+
+
+@pytest.fixture(scope="module")
+def grown(root, that_afternoon) -> Moment:
+    """The late half of the loop, then the rest of the last day: a run after each."""
     root.land("late.jsonl", LATE, f"{LAST}")
     at_noon_after(root, DAYS[-2]).build(*WITHOUT_TESTS, *LINEAGE)
-    land(root, LAST)
+    land(root, LAST, range(12, 24))
     root.run(*WITHOUT_TESTS, *LINEAGE)
     return moment(root)
 
@@ -193,6 +207,21 @@ def test_a_larger_request_is_a_token_spike_of_its_endpoint(root, alert):
     assert abs(found["delta_usd"] - extra) < extra / 10
     assert abs(found["observed"] - found["expected"] - extra) < extra / 10
     assert not found["delta_is_understated"]
+
+
+def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root, that_afternoon, alert):
+    """At half past three the calls until noon count, because files come every three hours. The id is that of the complete day."""
+    *earlier, provisional = that_afternoon
+    complete = alert(BLOAT_DAY)
+    assert [row["is_provisional"] for row in earlier] == [False] * len(earlier)
+    assert (provisional["is_provisional"], complete["is_provisional"]) == (True, False)
+    for name in ("alert_id", "spike_type", "top_driver_value", "onset_date", "owner"):
+        assert (name, provisional[name]) == (name, complete[name])
+    assert provisional["window_end"] == datetime.combine(BLOAT_DAY, time(12))
+    assert provisional["started_at"] < datetime.combine(BLOAT_DAY, time(4))
+    half = priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}' and hour(occurred_at) < 12")
+    assert provisional["observed"] == half
+    assert abs(provisional["delta_usd"] - half * 2 / 3) < half / 10
 
 
 def test_an_alert_says_what_to_do_and_who(alert):

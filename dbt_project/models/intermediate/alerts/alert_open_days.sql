@@ -8,6 +8,7 @@ with
                 concat_ws(' ', environment, data_mode, through_hour), ',' order by environment, data_mode
             ) as hours
         from {{ ref("int_open_hours") }}
+        where through_hour >= 0
         group by event_date
     ),
 

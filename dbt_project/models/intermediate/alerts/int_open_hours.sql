@@ -36,6 +36,7 @@ select
     days.event_date,
     environments.environment,
     environments.data_mode,
+    cast(environments.delay_hours as integer) as delay_hours,
     cast(
         least(
             23, {{ dbt.datediff("cast(days.event_date as timestamp)", as_of(), "hour") }} - environments.delay_hours - 1
@@ -45,4 +46,4 @@ from {{ ref("costed_usage_days") }} as days
 cross join environments
 where
     days.event_date + interval 1 day + interval {{ lateness_hours() }} hours > {{ as_of() }}
-    and {{ dbt.datediff("cast(days.event_date as timestamp)", as_of(), "hour") }} - environments.delay_hours >= 1
+    and days.event_date <= cast({{ as_of() }} as date)

@@ -38,12 +38,12 @@ QUARTER_HOUR = """
     )
 """
 # An hour of a day that is not complete counts at its end and the delay of its calls; then the day is complete.
-HOUR_COUNTS = f"""
+HOUR_COUNTS = """
     select min(due_at) from (
         select event_date + to_hours(greatest(through_hour + 2, 1) + delay_hours) as due_at
         from intermediate.int_open_hours where through_hour < 23
         union all
-        ({DAY_IS_COMPLETE.format(days="intermediate.costed_usage_days")})
+        select event_date + interval 1 day + to_hours($lateness_hours) from intermediate.costed_usage_days
     ) where due_at > $as_of
 """
 IT_HAPPENS = "select min(occurred_at) from {events} where occurred_at > $as_of"

@@ -73,7 +73,7 @@ select
     opened.onset_date > opened.last_complete_date as is_provisional,
     starts.started_at,
     cast(opened.onset_date as timestamp) as window_start,
-    cast(opened.onset_date as timestamp) + (coalesce(hours.through_hour, 23) + 1) * interval 1 hour as window_end,
+    cast(opened.onset_date as timestamp) + windows.first_day_hours * interval 1 hour as window_end,
     cast(opened.onset_date as timestamp) + opened.first_hour * interval 1 hour as burst_start,
     cast(opened.onset_date as timestamp) + (opened.last_hour + 1) * interval 1 hour as burst_end,
     opened.baseline_from as baseline_start,
@@ -88,7 +88,7 @@ select
     opened.baseline_usd,
     opened.delta_usd,
     opened.unpriced_attempts > 0 as delta_is_understated,
-    windows.* exclude (alert_id),
+    windows.* exclude (alert_id, first_day_hours),
     opened.total_excess_usd,
     opened.spike_type,
     -- up to two other types that the evidence does not rule out, most likely first
@@ -132,11 +132,6 @@ left join silent on opened.alert_id = silent.alert_id
 left join {{ ref("int_alert_starts") }} as starts on opened.alert_id = starts.alert_id
 left join {{ ref("int_alert_windows") }} as windows on opened.alert_id = windows.alert_id
 left join {{ ref("int_top_errors") }} as errors on opened.alert_id = errors.alert_id
-left join
-    {{ ref("int_open_hours") }} as hours
-    on opened.onset_date = hours.event_date
-    and opened.environment = hours.environment
-    and opened.data_mode = hours.data_mode
 left join {{ ref("int_alert_links") }} as links on opened.alert_id = links.alert_id
 left join {{ ref("stg_containment_map") }} as containment on opened.spike_type = containment.spike_type
 left join

@@ -100,26 +100,14 @@ with
             median(
                 endpoint_today.requests_today / nullif(
                     coalesce(same_weekday.requests, endpoints.requests / endpoints.days)
-                    * coalesce(own_share.usual_share, total_share.usual_share, 1),
+                    * coalesce(shares.usual_share, 1),
                     0
                 )
             ) as factor
         from endpoint_today
         inner join endpoints using ({{ day_scope }}, endpoint_tag)
         left join same_weekday using ({{ day_scope }}, endpoint_tag)
-        left join
-            {{ ref("int_judged_shares") }} as own_share
-            on endpoint_today.signal_date = own_share.event_date
-            and endpoint_today.environment = own_share.environment
-            and endpoint_today.data_mode = own_share.data_mode
-            and own_share.scope_dimension = 'endpoint'
-            and endpoint_today.endpoint_tag = own_share.scope_value
-        left join
-            {{ ref("int_judged_shares") }} as total_share
-            on endpoint_today.signal_date = total_share.event_date
-            and endpoint_today.environment = total_share.environment
-            and endpoint_today.data_mode = total_share.data_mode
-            and total_share.scope_dimension = 'total'
+        left join {{ ref("int_judged_shares") }} as shares using ({{ day_scope }}, endpoint_tag)
         group by all
     ),
 
@@ -135,7 +123,7 @@ select
         least({{ alert_parameter("largest_growth") }}, coalesce(growth.factor, 1))
     )
     / usage.days
-    * coalesce(own_share.usual_share, total_share.usual_share, 1) as scale,
+    * coalesce(shares.usual_share, 1) as scale,
     coalesce(
         usage.usd / nullif(usage.requests, 0), usage.usd_today / nullif(usage.requests_today, 0), 0
     ) as usd_per_request,
@@ -150,16 +138,4 @@ select
 from usage
 left join same_weekday using ({{ day_scope }}, endpoint_tag)
 left join growth using ({{ day_scope }})
-left join
-    {{ ref("int_judged_shares") }} as own_share
-    on usage.signal_date = own_share.event_date
-    and usage.environment = own_share.environment
-    and usage.data_mode = own_share.data_mode
-    and own_share.scope_dimension = 'endpoint'
-    and usage.endpoint_tag = own_share.scope_value
-left join
-    {{ ref("int_judged_shares") }} as total_share
-    on usage.signal_date = total_share.event_date
-    and usage.environment = total_share.environment
-    and usage.data_mode = total_share.data_mode
-    and total_share.scope_dimension = 'total'
+left join {{ ref("int_judged_shares") }} as shares using ({{ day_scope }}, endpoint_tag)

@@ -2,8 +2,7 @@
 -- What an endpoint did on an unalerted day of the 28 before, and how that scales to
 -- today by its weekday and by the growth of all endpoints.
 {%- set dates = dates_with_signals(dirty_dates()) %}
-{%- set day_scope = "signal_date, environment, data_mode" %}
-{%- set usual_days = alert_parameter("usual_days") %}
+{%- set day_scope, usual_days = "signal_date, environment, data_mode", alert_parameter("usual_days") %}
 with
     past_leaves as (
         select event_date as signal_date, * exclude (event_date)

@@ -221,7 +221,7 @@ def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root
     assert provisional["started_at"] < datetime.combine(BLOAT_DAY, time(4))
     half = priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}' and hour(occurred_at) < 12")
     assert provisional["observed"] == half
-    assert abs(provisional["delta_usd"] - half * 2 / 3) < half / 10
+    assert abs(provisional["delta_usd"] - half * 2 / 3) < half / 5  # 40 calls a day: half of them by noon, more or less
 
 
 def test_an_alert_says_what_to_do_and_who(alert):

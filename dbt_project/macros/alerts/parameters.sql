@@ -345,7 +345,7 @@
                 "arrived_share": {
                     "value": 0.9,
                     "unit": "share of an environment's calls of 28 days",
-                    "why": "an hour counts when the senders of nine tenths are expected to be there: what a slow sender adds later makes a day dearer, not cheaper",
+                    "why": "an hour counts when the senders of nine tenths are expected to be there: what a slow sender adds later raises the day, so nothing is alerted too early",
                 },
                 "open_z_factor": {
                     "value": 1.1,

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- An alert over all days on which it showed, with what is usual for these days; a day that
--- is not complete has fewer hours.
+-- An alert over all days on which it showed, with what is usual for these days; a day
+-- that is not complete has fewer hours.
 with
     days as (
         select

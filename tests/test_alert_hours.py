@@ -27,8 +27,8 @@ def signal(day: date, first_hour: int, value: str = "chat.reply", is_confirmed: 
     return Signal(day, "endpoint", value, first_hour, is_confirmed)
 
 
-def test_an_hour_is_heard_of_when_it_is_over():
-    """Begun at nine; what stood out by the end of the hour from eleven to twelve was heard of after three hours."""
+def test_an_hour_counts_when_it_is_over():
+    """Begun at nine; what stood out by the end of the hour from eleven to twelve was known after three hours."""
     assert heard([signal(ONSET, 11), signal(ONSET, 14)], truth()).hours == [3]
 
 
@@ -55,6 +55,6 @@ def test_a_day_far_from_incidents_is_a_false_alarm_and_one_right_after_is_not():
     assert found.quiet_weeks * 7 == 84 - 28 - 5  # the two days of the incident and three after it
 
 
-def test_an_incident_that_nobody_heard_of_counts_against_the_shares():
+def test_an_incident_without_an_alert_counts_against_the_shares():
     page = markdown([heard([], truth()), heard([signal(ONSET, 11)], truth())], [1000, 1001])
     assert "| Alerted within 3 hours | 0.50 |" in page

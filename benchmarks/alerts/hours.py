@@ -21,7 +21,7 @@ from benchmarks.report import table
 from orchestration.settings import PROJECT
 
 HOURLY_MODELS = "int_open_series int_hour_shares int_hourly_judgements int_hourly_signals"
-LARGE = 0.2  # share of a day's spend from which an incident is to be heard of within hours
+LARGE = 0.2  # share of a day's spend from which an incident is to be announced within hours
 AFTERMATH = timedelta(days=3)  # days after an incident that belong to it: baselines and versions settle
 # Every hour of every day in prod/real, once a series has a past.
 OPEN_EVERY_DAY = """
@@ -67,7 +67,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Heard:
-    """One world: hours until each large incident was heard of (None: not while it lasted), and what else was said."""
+    """One world: hours until the first alert of each large incident (None: none while it lasted), and the other alerts."""
 
     hours: list[float | None]
     false_days: int
@@ -82,12 +82,12 @@ def heard(signals: list[Signal], truth: dict) -> Heard:
     last = date.fromisoformat(truth["world"]["last"])
     days = {first + timedelta(days=place) for place in range((last - first).days + 1)}
     quiet = days - _busy(truth)
-    said = {signal.day for signal in signals}
+    alerted = {signal.day for signal in signals}
     return Heard(
         [_hours(signals, incident) for incident in truth["incidents"] if incident["share"] >= LARGE],
-        len(said & quiet),
+        len(alerted & quiet),
         len(quiet) / 7,
-        len(said),
+        len(alerted),
         len({signal.day for signal in signals if not signal.is_confirmed}),
     )
 
@@ -129,14 +129,14 @@ def markdown(worlds: list[Heard], seeds: list[int]) -> str:
     """The scores as a table."""
     hours = [hour for world in worlds for hour in world.hours]
     known = np.array([np.inf if hour is None else hour for hour in hours])
-    said = sum(world.days_with_signals for world in worlds)
+    alerted = sum(world.days_with_signals for world in worlds)
     rows = [
         (f"Incidents of at least {LARGE:.0%} of a day's spend", str(len(hours))),
         ("Hours from onset to alert (median)", f"{np.median(known):.1f}" if hours else "none"),
         ("Alerted within 3 hours", f"{(known <= 3).mean():.2f}" if hours else "none"),
         ("Alerted within 6 hours", f"{(known <= 6).mean():.2f}" if hours else "none"),
         ("False alarms a week of a day that is not over", f"{_rate(worlds):.2f}"),
-        ("Withdrawn by the complete day", f"{sum(world.withdrawn_days for world in worlds) / max(said, 1):.2f}"),
+        ("Withdrawn by the complete day", f"{sum(world.withdrawn_days for world in worlds) / max(alerted, 1):.2f}"),
     ]
     return f"{len(seeds)} worlds (seeds {seeds[0]} to {seeds[-1]}), every hour judged.\n\n" + table(
         ("The day that is not over", "measured"), rows

@@ -350,7 +350,7 @@
                 "open_z_factor": {
                     "value": 1.1,
                     "unit": "times the z from which a series is an alert alone",
-                    "why": "of a day that is not over, asked for at every hour; in 30 days of the demo a factor of 1.25 hears of two of eight incidents two hours and more later, and neither raises a false alarm",
+                    "why": "of a day that is not over, asked for at every hour; in 30 days of the demo a factor of 1.25 finds two of eight incidents two hours and more later, and neither raises a false alarm",
                 },
                 "smallest_open_z": {
                     "value": 2.5,
@@ -375,7 +375,7 @@
                 "smallest_hour_share": {
                     "value": 0.02,
                     "unit": "share of a day's cost",
-                    "why": "added to shares of a day before they are compared: that a first call comes an hour late is no error by a large factor",
+                    "why": "added to shares of a day before they are compared: that a first call comes an hour late is a small error",
                 },
                 "timing_error_factor": {
                     "value": 1.15,

@@ -26,8 +26,8 @@
                 0
             ) as decimal(38, 0)
         ) as unpriced_tokens,
-        -- how uneven the dollars are: a day of few large calls is weaker evidence than one
-        -- of many small calls
+        -- how uneven the dollars are: a day of few large calls is weaker evidence than
+        -- one of many small calls
         coalesce(sum(cast(cost_usd as double) * cast(cost_usd as double)), 0) as cost_usd_squares,
         -- what a typical call costs (the geometric mean): in the arithmetic mean, a few
         -- large calls hide that all calls grew by a third

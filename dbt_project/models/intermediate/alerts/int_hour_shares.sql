@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_open_days") }}
--- Which part of a day's dollars an endpoint, and the environment, usually has by the end
--- of each hour, and how far off that usually is.
+-- Which part of a day's dollars an endpoint, and the environment, usually has by the
+-- end of each hour, and how far off that usually is.
 {%- set dates = dirty_dates() %}
 {%- set usual_days = alert_parameter("usual_days") %}
 {%- set scope = "environment, data_mode, scope_dimension, scope_value" %}

@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_open_days") }}
--- A day that is not complete, judged by what had occurred by the end of each hour. What
--- is told by dollars waits until a part of the day that says something is over.
+-- A day that is not complete, judged by what had occurred by the end of each hour. It
+-- begins when a part of the day that says something is over.
 {%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date, hour_of_day" %}
 {%- set masked = ref("int_masked_days") %}

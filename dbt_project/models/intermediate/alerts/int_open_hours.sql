@@ -14,7 +14,7 @@ with
         select
             senders.environment,
             senders.data_mode,
-            -- the lateness that a day is allowed is no delay of an hour
+            -- the lateness that a day is allowed is not a delay of an hour
             coalesce(delays.expected_delay_hours - {{ lateness_hours() }}, 24) as delay_hours,
             sum(senders.attempts) over (
                 partition by senders.environment, senders.data_mode

@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: $(VENV) help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident set-aside take-back test test-fast generate lint ui bench bench-alerts bench-budgets bench-faults bench-silence
+.PHONY: $(VENV) help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
 
 $(VENV):
 	@.ci/environment
@@ -68,8 +68,11 @@ set-aside: $(VENV)  ## publish without a line that stops a run: FILE=events/dt=.
 take-back: $(VENV)  ## count a line again that was set aside: FILE=... LINE=...
 	@python -m orchestration.commands.set_aside take-back
 
-incident: $(VENV)  ## record what is done about an incident: DO="open --alert <alert_id>", DO="contain <incident>", ...
+incident: $(VENV)  ## what is done about an incident: asks, or DO=list, DO="open <alert_id>", DO=contain, DO="mute <alert_id>", ...
 	@python -m orchestration.commands.incident
+
+postmortem: $(VENV)  ## the postmortem note of an incident or an alert: INCIDENT=<incident_id> or ALERT=<alert_id>
+	@python -m orchestration.commands.postmortem
 
 ui: $(VENV)  ## Dagster's web UI; with TOKENTRAIL_SCHEDULES=on before it, schedules and the sensor for new files run too
 	@$(HOME_READY) && dg dev
@@ -87,13 +90,22 @@ generate: $(VENV)  ## macros, columns and docs that follow from the list of toke
 	@python -m orchestration.commands.generate
 
 LINT := data/state/lint
-lint: $(VENV)  ## ruff, mypy, sqlfmt, dbt parse and dbt-bouncer, over the whole project
-	ruff check . && ruff format --check .
+lint: $(VENV)  ## ruff, mypy, sqlfmt, dbt parse and dbt-bouncer, over the whole project, two at a time
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 lint-types lint-dbt lint-sql lint-python
+
+lint-types: $(VENV)  ## mypy alone
 	mypy
-	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
+
+lint-dbt: $(VENV)  ## dbt parse and dbt-bouncer alone
 	mkdir -p $(LINT)
 	DBT_TARGET_PATH="$(CURDIR)/$(LINT)/target" DBT_LOG_PATH="$(CURDIR)/$(LINT)" dbt parse --quiet --project-dir dbt_project
 	DBT_PROJECT_DIR="$(CURDIR)/$(LINT)" dbt-bouncer --config-file dbt_project/dbt-bouncer.yml
+
+lint-sql: $(VENV)  ## sqlfmt alone
+	sqlfmt --check --quiet dbt_project docs/cookbook expectations/profiles
+
+lint-python: $(VENV)  ## ruff alone: what it finds, and the format
+	ruff check . && ruff format --check .
 
 bench: $(VENV)  ## throughput against a hand-written script, memory, and the cost of one more day
 	python -m benchmarks

@@ -1,17 +1,17 @@
-"""The dbt project as Dagster sees it: where it is, its environment, and a manifest that is never stale."""
+"""The dbt project: where it is, its environment, a manifest that is never stale, and how dbt is called."""
 
 import hashlib
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
-
-from dagster_dbt import DbtCliResource, DbtProject
-from packaging.version import Version
+from typing import TYPE_CHECKING
 
 from orchestration.settings import PROJECT, Settings
 from orchestration.storage import write_whole
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtProject
 
 DBT_PROJECT = PROJECT / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
@@ -35,8 +35,10 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def dbt_project(settings: Settings) -> DbtProject:
+def dbt_project(settings: Settings) -> "DbtProject":
     """The project with an up-to-date manifest under the data root. Parsing takes seconds, so it happens only after a change."""
+    from dagster_dbt import DbtProject  # its import takes seconds, and who runs dbt needs none of it
+
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     project = DbtProject(DBT_PROJECT, target_path=settings.state / "dbt", profiles_dir=DBT_PROJECT)
     manifest, parsed = Path(project.manifest_path), settings.state / "dbt" / "manifest.code"
@@ -51,17 +53,6 @@ def code_hash() -> str:
     """Changes with any file that dbt parses. By content: a copy or an archive brings file times of its own."""
     files = sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml", ".md"})
     return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
-
-
-class InstalledDbt(DbtCliResource):
-    """dagster-dbt's resource without its two detours: `dbt --version` asks the network for news, and we need no adapter in here."""
-
-    @property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: object) -> None:
-        return None
 
 
 def run_dbt(settings: Settings, *arguments: str) -> str:

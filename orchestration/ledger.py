@@ -2,7 +2,7 @@
 
 A line is whole or it does not exist. A kill in the middle of a write leaves a torn last line: readers do not see it, and
 the next writer cuts it off. The content of lines is documented where they are written: notifications/outbox.py,
-budgets/announcements.py, weekly/editions.py, landing/set_aside.py.
+alerts/ledger.py, budgets/announcements.py, weekly/editions.py, landing/set_aside.py.
 
 A run reports as of an instant (`as_of`), and the ledger remembers the latest one: a run that reports as of an earlier instant
 (a pinned TOKENTRAIL_AS_OF, a clock that jumped back) would take what it cannot see yet for something that no longer holds.
@@ -13,9 +13,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import duckdb
 
 from orchestration.storage import held, sync, write_whole
 from orchestration.wording import second
@@ -99,6 +102,22 @@ class LogReader:
 def json_lines(rows: Iterable[Line]) -> str:
     """Rows as a file has them, instants in ISO form."""
     return "".join(json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in rows)
+
+
+def rows_as_text(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> list[Any]:
+    """Rows of the warehouse as a line has them, by column."""
+    found = connection.execute(sql, parameters)
+    names = [column[0] for column in found.description]
+    return [{name: _as_text(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
+
+
+def _as_text(value: object) -> object:
+    """A value as a line has it: dates in ISO form, money in all its digits, ratios to six places."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:f}"
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def replace_log(path: Path, text: str) -> None:

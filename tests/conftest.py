@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from orchestration import dbt
-from tests.pipeline import Pipeline, pipeline_at
+from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
 from tests.warm_dbt import warm_dbt
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -15,8 +17,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # Files that build a world or take long for other reasons, and about how many seconds one of two cores needs for each. A file is
 # one worker's, so the longest come first: begun last, it would keep that worker busy long after the other one is done.
 SECONDS = {
-    "rebuild": 120,
-    "dagster": 100,
+    "dagster": 90,
+    "rebuild": 80,
     "verification": 70,
     "faults": 70,
     "price_changes": 65,
@@ -26,57 +28,80 @@ SECONDS = {
     "news": 45,
     "weekly_summary": 40,
     "bugs": 40,
-    "unpriced_models": 40,
+    "odd_events": 40,
     "second_company": 35,
     "landing_bounds": 35,
     "alerts": 35,
-    "odd_events": 35,
     "real_data": 32,
-    "demo_weeks": 30,
-    "accepted_builds": 25,
-    "incident_events": 25,
+    "demo_weeks": 55,
     "spill": 25,
     "rows": 25,
-    "docs": 22,
+    "docs": 20,
     "publication_faults": 20,
     "notifications": 20,
     "alert_benchmark": 20,
     "demo": 20,
     "weekly_report": 20,
     "pricing_overrides": 20,
-    "whole_catalogue": 18,
+    "whole_catalogue": 20,
     "expectations": 18,
+    "unpriced_models": 15,
     "budget_announcements": 15,
     "recurrence": 15,
-    "runs": 15,
     "dbt_house": 15,
     "environment": 15,
-    "explain": 15,
-    "incident_command": 15,
     "plain": 15,
-    "pricing_corrections": 15,
     "landing_safety": 15,
     "landing_trouble": 15,
+    "runs": 12,
     "landing_reload": 12,
-    "price_cases": 12,
     "price_cases_litellm": 12,
-    "known_pricing_bugs": 12,
-    "pricing_usage": 12,
     "budget_states": 10,
-    "budget_docs": 8,
     "source_freshness": 10,
+    "incident_events": 8,
+    "pricing_corrections": 8,
+    "budget_docs": 8,
     "alert_history": 8,
     "alert_pauses": 8,
     "alert_decomposition": 8,
+    "incident_command": 20,
+    "pricing_usage": 4,
+    "explain": 2,
+    "price_cases": 2,
+    "accepted_builds": 1,
+    "known_pricing_bugs": 1,
+}
+# Worlds that several files read. A fixture of scope `session` builds each of what `land(pipeline)` of its files lands, and one
+# worker has all of these files.
+WORLDS = {
+    "accepted_events": ("odd_events", "accepted_builds"),
+    "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
+    "published_calls": ("docs", "explain", "incident_command"),
 }
 COLD_DBT = dbt.DBT
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")
 WARM_DBT = pytest.StashKey[Path]()
 
 
+def name_of(item: pytest.Item) -> str:
+    return item.path.stem.removeprefix("test_")
+
+
 def seconds(item: pytest.Item) -> int:
     """What the item's file takes; 0 when it builds nothing."""
-    return SECONDS.get(item.path.stem.removeprefix("test_"), 0)
+    return SECONDS.get(name_of(item), 0)
+
+
+class WorldScheduling(LoadFileScheduling):
+    """A file is one worker's, and so are the files that read one world."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = Path(nodeid.split("::")[0]).stem.removeprefix("test_")
+        return next((world for world, files in WORLDS.items() if name in files), name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WorldScheduling:
+    return WorldScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -106,6 +131,38 @@ def _warm_dbt(config: pytest.Config) -> Path:
 def pipeline(tmp_path: Path) -> Pipeline:
     """An empty data root at a pinned instant."""
     return pipeline_at(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def accepted_events(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Odd events of two files of tests, built with every test of dbt, and published."""
+    pipeline = _landed("accepted_events", request, tmp_path_factory)
+    pipeline.run()
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def priced_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Calls of several files, priced by one build; read them with `inside`."""
+    pipeline = _landed("priced_calls", request, tmp_path_factory)
+    pipeline.price()
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def published_calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Calls of several files in one publication, with something in every mart."""
+    pipeline = _landed("published_calls", request, tmp_path_factory)
+    pipeline.run(*WITHOUT_TESTS)
+    return pipeline
+
+
+def _landed(world: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """What those of its files land that this run of pytest has tests of."""
+    pipeline = pipeline_at(tmp_path_factory.mktemp(world) / "data")
+    for module in {item.module: None for item in request.session.items if name_of(item) in WORLDS[world]}:
+        module.land(pipeline)
+    return pipeline
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ MODELS = [
 EVENT_FIELDS = (
     *("event_id", "alert_id", "problem_id", "environment", "data_mode", "spike_type", "title", "note"),
     *("endpoint_tag", "prompt_version", "tenant_id", "user_id", "model", "owner", "channel"),
-    *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel"),
+    *("containment_action", "root_cause", "guardrail", "runbook_url", "escalation_channel", "reason"),
 )
 
 
@@ -115,6 +115,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    connection.execute("create table intermediate.int_alert_plans (alert_id varchar, plan_id varchar, kind varchar)")
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
     day_scope = "event_date date, environment varchar, data_mode varchar"
     connection.execute(

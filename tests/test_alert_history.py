@@ -18,11 +18,21 @@ DAY = LAST - timedelta(days=30)  # with a long past, and days after it on which 
 FIRST = LAST - timedelta(days=DAYS - 1)
 ALONE = LAST - timedelta(days=6)  # a day on which one calm endpoint rises, and no other
 ENDPOINTS = 12
+LAUNCH = LAST - timedelta(
+    days=14
+)  # from when on calm-0 costs three times as much in one environment, until the last day
 JUDGED = ("int_alerted_before", "int_judgements")
 
 # Usage that grows past every dollar floor, endpoint by endpoint, with weekdays, noise and days that stand out.
 TABLES = """
     create schema intermediate;
+    create schema staging;
+    create table staging.stg_environment_map (sent_as varchar, environment varchar);
+    create table staging.stg_plan_events (
+        plan_id varchar, event_type varchar, occurred_at timestamp, environment varchar, data_mode varchar, problem_id varchar,
+        endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar,
+        from_date date, until_date date, reason varchar, actor varchar, content_hash varchar, line_number bigint
+    );
     create table intermediate.costed_usage_days as
     select event_date, md5(event_date::varchar) as input_fingerprint
     from (select distinct event_date from usage);
@@ -100,6 +110,20 @@ def calm(environment: str, endpoints: int) -> list[tuple]:
     return rows
 
 
+def launched() -> list[tuple]:
+    """Endpoints of 2 USD a day; one has a launch of two weeks at 6 USD, and on the last day, after it, costs 3.20 USD."""
+    dice, rows = random.Random(14), []
+    for place in range(DAYS):
+        day, total = FIRST + timedelta(days=place), 0.0
+        for number in range(8):
+            factor = (1.6 if day == LAST else 3 if day >= LAUNCH else 1) if number == 0 else 1
+            usd = 2 * dice.lognormvariate(0, 0.03) * factor
+            total += usd
+            rows.append(plain(day, "launched", "endpoint", f"calm-{number}", usd))
+        rows.append(plain(day, "launched", "total", "all", total))
+    return rows
+
+
 def plain(day: date, environment: str, dimension: str, value: str, usd: float) -> tuple:
     """A day of a series in calls of a cent: its traffic moves, and what a call costs does not."""
     calls, log = round(100 * usd), math.log(0.01)
@@ -149,15 +173,16 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.execute(TABLES)
         warehouse.executemany(
             f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})",
-            lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8) + known_models(),
+            lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8) + known_models() + launched(),
         )
     judge(settings)
     return settings
 
 
-def judge(settings: Settings) -> None:
+def judge(settings: Settings, *arguments: str) -> None:
+    planned = ("int_plans", "int_plan_days", "int_planned_days")
     read = ("alert_days", "alert_signal_days", "int_usual_spend", "int_masked_days", "int_newcomers")
-    run_dbt(settings, "run", "--quiet", "--select", *read, *JUDGED)
+    run_dbt(settings, "run", "--quiet", "--select", *planned, *read, *JUDGED, *arguments)
 
 
 def judgements(settings: Settings) -> dict[str, list[tuple]]:
@@ -240,3 +265,53 @@ def test_a_day_is_judged_alone_as_it_was_among_others(settings):
     for name in JUDGED:
         gone, come = set(together[name]) - set(alone[name]), set(alone[name]) - set(together[name])
         assert (name, gone, come) == (name, set(), set())
+
+
+def state(settings: Settings, kind: str, at: str, until: date, **scope: str) -> None:
+    """An event of the plan that the launch is."""
+    row = {
+        "plan_id": "launch",
+        "event_type": kind,
+        "occurred_at": at,
+        "from_date": LAUNCH,
+        "until_date": until,
+        **scope,
+    }
+    row |= {"reason": "launch of calm-0", "actor": "kim", "content_hash": at, "line_number": 1}
+    with duckdb.connect(str(settings.warehouse)) as warehouse:
+        marks = ", ".join("?" for _ in row)
+        warehouse.execute(
+            f"insert into staging.stg_plan_events ({', '.join(row)}) values ({marks})", list(row.values())
+        )
+
+
+def built_from(settings: Settings) -> set[tuple]:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        found = "select model, event_date, input_fingerprint from tokentrail.built where model in ?"
+        return set(warehouse.execute(found, [[*JUDGED]]).fetchall())
+
+
+def test_planned_days_are_not_the_past_of_later_ones_and_a_rebuild_says_the_same(settings):
+    """After two weeks at three times its usual cost, 1.6 times that is a fall, unless the weeks were planned: then it is a rise."""
+    of_endpoint = {"environment": "launched", "data_mode": "real", "endpoint_tag": "calm-0"}
+    before, read_before = judgements(settings), built_from(settings)
+    assert stood_out(settings, "launched", LAST) == set()
+
+    state(settings, "muted", "2026-11-05 08:00", LAST, **of_endpoint)
+    judge(settings)
+    assert built_from(settings) == read_before  # a mute is about who is woken
+
+    state(settings, "planned", "2026-11-05 09:00", LAST, **of_endpoint)
+    judge(settings)
+    assert stood_out(settings, "launched", LAST) == {"calm-0"}
+    assert "calm-0" in stood_out(settings, "launched", LAUNCH)  # what is planned is seen all the same
+    assert {day for _, day, _ in built_from(settings) ^ read_before} == {
+        LAUNCH + timedelta(days=each) for each in range(15)
+    }
+    planned = judgements(settings)
+    judge(settings, "--full-refresh")
+    assert judgements(settings) == planned
+
+    state(settings, "plan_ended", "2026-11-05 10:00", LAUNCH)
+    judge(settings)
+    assert (judgements(settings), built_from(settings)) == (before, read_before)

@@ -269,7 +269,8 @@ def test_local_days_begin_once_and_tile_time_in_every_zone(world):
 
 def _first_instant(zone: ZoneInfo, day: date) -> datetime:
     """Of all quarter-hours (UTC) the first at which the clocks show the day."""
-    instant = datetime.combine(day, time(), UTC) - timedelta(hours=15)
+    midnight = datetime.combine(day, time(), zone)
+    instant = midnight.astimezone(UTC) - timedelta(hours=3)  # since 2015 no clock has been set by more than an hour
     while instant.astimezone(zone).date() < day:
         instant += timedelta(minutes=15)
     return instant.replace(tzinfo=None)

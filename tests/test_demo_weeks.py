@@ -1,7 +1,12 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
 import json
-from datetime import UTC, datetime, timedelta
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -11,18 +16,54 @@ import pytest
 from demo.__main__ import main
 from demo.world import MODELS
 from docs.cookbook.render import question_and_sql, questions
+from orchestration.alerts.announcements import announce
+from orchestration.alerts.ledger import read_announcements
+from orchestration.incidents.events import known_events
+from orchestration.incidents.postmortem import file_name, files_to_publish, postmortem
+from orchestration.incidents.states import incidents
+from orchestration.notifications import deliver
+from orchestration.settings import Settings
+from orchestration.warehouse import open_marts
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, pipeline_at
+from tests.receiver import Receiver, listening
 
+MORNING = datetime(2026, 11, 13, 6, 15, tzinfo=UTC)
 COOKBOOK = {path.stem.partition("-")[2]: path for path in questions()}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Pipeline:
+def receiver() -> Iterator[Receiver]:
+    """Where on-call and everybody read their messages."""
+    with listening() as server, pytest.MonkeyPatch.context() as patch:
+        for name in ("oncall", "everyone"):
+            patch.setenv(f"TOKENTRAIL_CHANNEL_{name.upper()}", server.address(name))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory, receiver) -> tuple[Pipeline, list[dict]]:
+    """The demo, and what on-call received when the first run of all was that of the morning after the retries began."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data")
     assert main(["--data", str(pipeline.settings.data)]) == 0
+    first = replace(pipeline, settings=replace(pipeline.settings, as_of=MORNING))
+    first.build(*WITHOUT_TESTS, "--select", "+path:models/marts/alerts")
+    for minutes in range(11):
+        announce_and_deliver(first.settings, minutes=minutes)
+    received = [message for path, _, message in receiver.arrived if path == "oncall"]
     pipeline.run(*WITHOUT_TESTS)
-    return pipeline
+    return pipeline, received
+
+
+@pytest.fixture(scope="module")
+def demo(season) -> Pipeline:
+    return season[0]
+
+
+def announce_and_deliver(settings: Settings, **later: float) -> None:
+    settings = replace(settings, as_of=settings.as_of + timedelta(**later))
+    announce(settings)
+    deliver(settings)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +162,103 @@ def test_every_question_of_the_list_has_an_answer():
     """Analysts ask 25 in their first week: each is a file of the cookbook, and counted here."""
     assert sorted(QUESTIONS) == list(range(1, 26))
     assert {*QUESTIONS.values()} == {*ANSWERS} <= {*COOKBOOK}
+
+
+def test_what_landed_says_at_once_what_the_marts_say_after_a_run(demo):
+    settings = demo.settings
+    columns = "incident_id, status, title, owner, contained_at, closed_at, coalesce(execution_missing, ''), coalesce(hardening_missing, '')"
+    assert sorted(
+        (
+            *(each.incident_id, each.status, each.title, each.owner, each.contained_at, each.closed_at),
+            *("; ".join(each.execution_missing), "; ".join(each.hardening_missing)),
+        )
+        for each in incidents(settings, known_events(settings)).values()
+    ) == sorted(demo.ask(f"select {columns} from incidents"))
+
+
+def _figure(note: str, line: str) -> Decimal:
+    """The dollars of a line of a note's tables."""
+    [found] = re.findall(rf"^\| {line}[^|]*\| \+?\$([\d.,]+) \|$", note, re.MULTILINE)
+    return Decimal(found.replace(",", ""))
+
+
+def test_a_postmortem_of_each_incident_says_what_the_truth_says(demo, truth):
+    """Dates and driver are those of the truth file. Its dollars are what the incident added: a note has what stood above a forecast."""
+    alerts = {
+        (problem, day): alert for alert, problem, day in demo.ask("select alert_id, problem_id, onset_date from alerts")
+    }
+    total = Decimal(0)
+    with open_marts(demo.settings) as marts:
+        for known in truth["incidents"]:
+            note = postmortem(marts, alert_id=alerts[known["problem_id"], date.fromisoformat(known["onset_date"])])
+            driver = f"{known['driver_dimension']} {known['driver_value']}".replace("|", "\\|")
+            first, last = known["onset_date"], known["end_date"]
+            assert f"{known['spike_type']}, driven by {driver}, from {first} to {last} (" in note
+            assert re.search(rf"^\| {first}( \d\d:\d\d)? \| onset \|$", note, re.MULTILINE)
+            if known["spike_type"] == "retry":
+                assert re.search(r"^\| [^|]+ \| message sent to oncall: .*agent\.act", note, re.MULTILINE)
+            sums = re.findall(
+                r"^\| [a-z]+ \|.*\| ([+−]?)\$([\d.]+) \|$",
+                note.partition("## Why")[2].partition("| **sum**")[0],
+                re.MULTILINE,
+            )
+            effects = sum(Decimal(usd) * (-1 if sign == "−" else 1) for sign, usd in sums)
+            assert abs(effects - _figure(note, "first day, above the same weekdays before")) <= Decimal("0.005") * (
+                len(sums) + 1
+            )
+            total += (cost := _figure(note, r"all \d+ days so far, above the forecast"))
+            assert float(cost) == pytest.approx(known["extra_cost_usd"], rel=1 / 3, abs=0.75), known["incident"]
+            for sql in re.findall(r"```sql\n(.*?);\n```", note, re.DOTALL):
+                marts.execute(sql.replace("marts.", ""))
+    assert float(total) == pytest.approx(sum(known["extra_cost_usd"] for known in truth["incidents"]), rel=0.05)
+
+
+def test_the_note_of_a_closed_incident_stays_until_it_is_reopened(demo, tmp_path):
+    settings = replace(demo.settings, data=tmp_path)
+    copy = tmp_path / "copy.duckdb"
+    shutil.copyfile(demo.settings.published_marts.resolve(), copy)
+    with duckdb.connect(str(copy)) as marts:
+        before = files_to_publish(settings, marts)
+        ids = dict(marts.execute("select incident_id, status from marts.incidents").fetchall())
+        assert before.keys() == {"index.md", *(file_name(incident) for incident in ids)}
+        assert files_to_publish(settings, marts) == before
+        assert {path.name: path.read_text() for path in (demo.settings.published / "postmortems").iterdir()} == before
+        marts.execute("update marts.incidents set cost_usd = 99.5, last_event_at = last_event_at")
+        after = files_to_publish(settings, marts)
+        changed = {name for name in before if after[name] != before[name]}
+        assert changed == {file_name(incident) for incident, status in ids.items() if status != "closed"} != set()
+        [closed] = [incident for incident, status in ids.items() if status == "closed"]
+        marts.execute("update marts.incidents set status = 'open', closed_at = null where incident_id = ?", [closed])
+        assert "$99.50" in files_to_publish(settings, marts)[file_name(closed)]
+
+
+def test_on_call_reads_what_fails_since_when_and_what_to_do_once(season):
+    """The run of that morning was repeated ten times."""
+    _, received = season
+    [message] = [each for each in received if "agent.act" in each["title"]]
+    assert message["title"] == "Critical: retries at agent.act since 12 Nov 07:00 UTC, $8.76 instead of $4.03"
+    assert "Failing: **schema_mismatch 422**, " in message["message"]
+    [alert] = message["messages"][0]["alerts"]
+    assert f"&endpoint=agent.act&alert={alert['alert_id']}" in message["message"]
+    assert "Do first: **Add back-off and open the circuit breaker**." in message["message"]
+    assert sum(Decimal(amount) for amount in alert["effects_usd"].values()) == Decimal(alert["delta_usd"])
+    assert (
+        len({each["title"] for each in received}) == len(received) == 2
+    )  # and agent.browse, which has not been quiet for 3 days
+
+
+def test_a_first_run_over_sixty_days_sends_one_digest_of_what_is_over(demo, receiver, tmp_path):
+    settings = replace(demo.settings, data=tmp_path)
+    settings.warehouse.symlink_to(demo.settings.warehouse)
+    before = len(receiver.arrived)
+    for hours in (0, 1, 24, 25):
+        announce_and_deliver(settings, hours=hours)
+    arrived = [(path, message["title"]) for path, _, message in receiver.arrived[before:]]
+    assert Counter(path for path, _ in arrived) == {"oncall": 1, "everyone": 1}
+    assert arrived[0][1].startswith("Critical: costly version v14.1 at support.draft")  # it is open
+    kinds = Counter(line["kind"] for line in read_announcements(settings))
+    loud = demo.inside("select count(*) from marts.alerts where severity <> 'info'")
+    assert (kinds["new"], kinds["past"]) == (1, loud[0][0] - 1)
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))

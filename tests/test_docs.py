@@ -19,7 +19,7 @@ from orchestration.team.alerts import ALERT_RULES
 from orchestration.team.incidents import SPIKE_TYPES
 from orchestration.team.notifications import read_channels
 from orchestration.team.rows import SHIPPED, TeamFileError, read_rows
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import Pipeline, event
 
 README = PROJECT / "README.md"
 PAGES = [README, PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -102,53 +102,48 @@ def test_every_question_is_on_the_page_as_its_file_says():
         )
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory) -> Pipeline:
-    """A small warehouse with something in every mart."""
-    pipeline = pipeline_at(tmp_path_factory.mktemp("docs") / "data")
+def land(pipeline: Pipeline) -> None:
+    """Something for every mart, and one alert: a model without a price."""
     events = [
-        event("plain"),
         event("earlier", "2026-11-12T10:00:00Z", promptVersion="v0"),
-        event("retried", attempt=1, status="error"),
-        event("retried", "2026-11-20T10:00:05Z", attempt=2),
         event("conflict", attempt=1, usageSource="estimate", inputTokens=900),
         event("conflict", attempt=1),
         event("unknown-model", provider="selfhosted", model="acme-internal-7b", inputTokens=1_000_000),
         *(event(f"day-{day}", f"2026-11-{day:02}T10:00:00Z") for day in range(1, 20)),
+        event("again", attempt=1, status="error"),
+        event("again", "2026-11-20T10:00:05Z", attempt=2),
         event("reported", costUsd=0.01, processing="batch", cacheReadTokens=500),
         event("refused", status="ok"),
     ]
-    pipeline.land("events.jsonl", events)
-    pipeline.run(*WITHOUT_TESTS)
-    return pipeline
+    pipeline.land("docs.jsonl", events)
 
 
 @pytest.mark.parametrize("path", questions(), ids=lambda path: path.stem)
-def test_the_question_is_a_question_and_its_sql_runs(published, path):
+def test_the_question_is_a_question_and_its_sql_runs(published_calls, path):
     """In a connection that has opened the file and done nothing else, as any client does."""
     question, sql = question_and_sql(path)
     assert question.endswith(("?", ")"))
-    with duckdb.connect(str(published.settings.published_marts.resolve()), read_only=True) as client:
+    with duckdb.connect(str(published_calls.settings.published_marts.resolve()), read_only=True) as client:
         client.execute(sql)
 
 
-def test_the_arithmetic_of_a_request_sums_to_its_cost(published):
+def test_the_arithmetic_of_a_request_sums_to_its_cost(published_calls):
     _, sql = question_and_sql(next(path for path in questions() if "arithmetic" in path.stem))
-    leaves = published.ask(re.sub(r"'req-[\d-]+'", "'reported'", sql))
+    leaves = published_calls.ask(re.sub(r"'req-[\d-]+'", "'reported'", sql))
     assert sum(row[-2] for row in leaves) == leaves[0][-1] > 0
 
 
-def test_the_marts_tie(published):
+def test_the_marts_tie(published_calls):
     _, sql = question_and_sql(next(path for path in questions() if path.stem.endswith("do-the-marts-tie")))
-    assert len({row[1:] for row in published.ask(sql)}) == 1
+    assert len({row[1:] for row in published_calls.ask(sql)}) == 1
 
 
-def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published, capsys):
-    [(alert, kind, action)] = published.ask("select alert_id, spike_type, containment_action from alerts")
+def test_the_alert_is_in_its_marts_and_in_the_report_with_what_to_do(published_calls, capsys):
+    [(alert, kind, action)] = published_calls.ask("select alert_id, spike_type, containment_action from alerts")
     assert kind == "unknown_model"
     for mart in ("alert_compare", "alert_drivers", "alert_focus"):
-        assert published.ask(f"select distinct alert_id from {mart}") == [(alert,)]
-    print_report(published.settings, Console(width=400, force_terminal=False))
+        assert published_calls.ask(f"select distinct alert_id from {mart}") == [(alert,)]
+    print_report(published_calls.settings, Console(width=400, force_terminal=False))
     shown = capsys.readouterr().out.partition("Alerts, open ones first")[2].partition("Rejected lines")[0]
     assert re.search(rf"^2026-11-20 .* open .* unknown_model .* model acme-internal-7b .*{action}", shown, re.MULTILINE)
 

@@ -201,7 +201,7 @@ def test_a_refused_event_of_an_incident_is_not_a_sender_that_changed_its_format(
 
 def test_rejects_of_a_file_warn_for_a_week(tmp_path):
     load(settings_at(tmp_path), "L1", "('app.jsonl', null, 9, 0, 9, map {'bad_value': 9})")
-    for as_of, severity in (("2026-11-29T06:15:00Z", "warning"), ("2026-11-29T06:15:01Z", "none")):
+    for as_of, severity in (("2026-11-29T23:59:59Z", "warning"), ("2026-11-30T00:00:00Z", "none")):
         assert validate(settings_at(tmp_path, TOKENTRAIL_AS_OF=as_of), "load_profile").severity == severity
 
 

@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
-from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, RAW_COLUMNS, Refused, judged
+from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, PLAN_TYPES, RAW_COLUMNS, Refused, judged
 from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
 from orchestration.team.incidents import SPIKE_TYPES
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event
+from tests.pipeline import Pipeline, event
 
 OPENED = {
     "incidentId": "inc-1",
@@ -38,6 +38,16 @@ def incident(kind: str, **fields: object) -> dict:
     required = {name: values.get(name, f"the {name}") for name in EVENT_TYPES[kind][0]}
     same = {"incidentId": "inc-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim"}
     return same | required | fields
+
+
+def plan(kind: str = "planned", **fields: object) -> dict:
+    """A plan of two days for an endpoint, or with other fields."""
+    days = (
+        {"fromDate": "2026-11-20", "untilDate": "2026-11-22"} if kind != "plan_ended" else {"untilDate": "2026-11-21"}
+    )
+    scope = {} if kind == "plan_ended" or "problemId" in fields else {"endpointTag": "chat.reply"}
+    same = {"planId": "p-1", "type": kind, "occurredAt": "2026-11-21T10:00:00Z", "actor": "kim", "reason": "launch"}
+    return same | days | scope | fields
 
 
 def land(pipeline: Pipeline, name: str, events: list[dict] | str, day: str = "2026-11-21") -> Path:
@@ -100,13 +110,43 @@ def test_the_documented_types_are_those_that_are_taken():
     section = (PROJECT / "docs" / "sources.md").read_text().partition("## Incidents")[2]
     table = [line.split("|")[1:4] for line in section.partition("```")[0].splitlines() if line.startswith("| ")][1:]
     documented = {kind: (needed, maybe) for kinds, needed, maybe in table for kind in kinds.strip().split(", ")}
-    assert documented.keys() == EVENT_TYPES.keys()
-    for kind, (required, optional) in EVENT_TYPES.items():
+    types = EVENT_TYPES | PLAN_TYPES
+    assert documented.keys() == types.keys()
+    for kind, (required, optional) in types.items():
         for names, text in zip((required, optional), documented[kind], strict=True):
             assert [name for name in names if name not in text] == []
 
 
+@pytest.mark.parametrize("kind", PLAN_TYPES)
+def test_a_plan_says_what_when_who_and_why(kind):
+    row = judged(plan(kind))
+    assert (row["plan_id"], row["event_type"], row["incident_id"], row["reason"]) == ("p-1", kind, None, "launch")
+    for name in ("planId", "occurredAt", "actor", *PLAN_TYPES[kind][0]):
+        with pytest.raises(Refused, match=f"missing_field: {name} is missing"):
+            judged(plan(kind, **{name: " "}))
+
+
+def test_a_plan_is_about_a_problem_or_a_scope_of_prod_and_real_data_unless_it_says_so():
+    of_endpoint, of_problem = judged(plan()), judged(plan(problemId="f1"))
+    assert (of_endpoint["environment"], of_endpoint["data_mode"], of_endpoint["endpoint_tag"]) == (
+        "prod",
+        "real",
+        "chat.reply",
+    )
+    assert (of_problem["fingerprint"], of_problem["endpoint_tag"]) == ("f1", None)
+    assert judged(plan(endpointTag=None, environment="Staging"))["environment"] == "staging"
+    assert judged(plan(untilDate="2027-11-21"))["until_date"] == date(2027, 11, 21)  # 366 days
+
+
 REFUSALS = [
+    ("missing_field", plan(endpointTag=None), "every planned event names its scope: problemId, or one of environment"),
+    ("bad_value", plan(problemId="f1", tenantId="acme"), "problemId and tenantId name two scopes: give one of them"),
+    ("bad_value", plan(untilDate="2026-11-20"), "untilDate is 2026-11-20, not after fromDate 2026-11-20"),
+    ("bad_value", plan(untilDate="2027-11-22"), "2026-11-20 to 2027-11-22 is more than 366 days: write a rule"),
+    ("bad_timestamp", plan("muted", fromDate="20 November"), "fromDate is 20 November, no day such as 2026-11-22"),
+    ("bad_timestamp", plan(fromDate="2026-11-31"), "fromDate is 2026-11-31, no day such as"),
+    ("date_out_of_range", plan(fromDate="2014-12-31"), "fromDate is 2014-12-31"),
+    ("missing_field", plan("plan_ended", reason=None), "reason is missing; every plan_ended event has it"),
     ("bad_event_type", incident("closed", type="escalated"), "type is escalated. Write one of the types"),
     ("missing_field", incident("closed", type=None), "type is missing"),
     (
@@ -189,40 +229,13 @@ def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):
     assert rows(secret)[0]["tenant_id"] == "acme"
 
 
-def test_incidents_are_not_taken_for_usage(pipeline):
-    """No event date, no dirty date, no price to look for and no attempt comes of them; what was refused is shown."""
-    pipeline.land("usage.jsonl", [event("r-1"), event("r-2", "2026-11-21T10:00:00Z")])
-    pipeline.run(*WITHOUT_TESTS)
-    before = pipeline.built_at()
-    about_incidents = ("incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings")
-    shows_rejects = ("rejected_events", "data_quality_daily")
-    tables = {name: rows for name, rows in pipeline.tables().items() if name not in (*about_incidents, *shows_rejects)}
-    land(
-        pipeline,
-        "a.jsonl",
-        [OPENED, incident("closed", occurredAt="2026-11-19T10:00:00Z"), incident("closed", actor="")],
-    )
+def test_incidents_have_no_price_to_look_for(pipeline):
+    """That no figure comes of them either is in test_rebuild.py."""
+    pipeline.land("usage.jsonl", [event("r-1")])
+    load_new_files(pipeline.settings)
+    land(pipeline, "a.jsonl", [OPENED, incident("closed")])
     load_new_files(pipeline.settings, "incidents")
     assert len(seen_price_keys(pipeline.settings)) == 1
-    pipeline.run(*WITHOUT_TESTS)
-    assert pipeline.built_at() == before
-    after = pipeline.tables()
-    assert {name: after[name] for name in tables} == tables
-    assert pipeline.inside("select min(event_date), max(event_date) from intermediate.event_days") == [
-        (date(2026, 11, 20), date(2026, 11, 21))
-    ]
-    assert pipeline.ask("select source, line_number, reason_code from rejected_events") == [
-        ("incidents", 3, "missing_field")
-    ]
-    assert pipeline.ask(
-        "select event_date, rejected_rows, is_understated from data_quality_daily where source = 'incidents'"
-    ) == [(date(2026, 11, 21), 1, False)]
-    arrived = (
-        "select event_type, landing_file, arrival_date from staging.stg_incident_events "
-        "inner join intermediate.int_arrivals using (content_hash) order by line_number"
-    )
-    path = "incidents/dt=2026-11-21/a.jsonl"
-    assert pipeline.inside(arrived) == [(kind, path, date(2026, 11, 21)) for kind in ("opened", "closed")]
 
 
 def test_before_the_first_incident_the_model_is_empty(pipeline):

@@ -2,9 +2,7 @@
 
 from decimal import Decimal
 
-import pytest
-
-from tests.pipeline import Pipeline, event, pipeline_at
+from tests.pipeline import Pipeline, event
 
 SONNET = {"provider": "anthropic", "model": "claude-sonnet-4-5"}  # 3, write 3.75, 1 hour 6, read 0.30, output 15
 GEMINI = {"provider": "google", "model": "gemini-2.5-pro"}  # above 200,000 input: 2.50, read 0.25, output 15
@@ -44,26 +42,25 @@ COSTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def priced(tmp_path_factory) -> Pipeline:
-    pipeline = pipeline_at(tmp_path_factory.mktemp("bugs") / "data")
+def land(pipeline: Pipeline) -> None:
     pipeline.land("bugs.jsonl", CALLS)
-    pipeline.price()
-    return pipeline
 
 
-def test_each_costs_what_the_provider_bills(priced):
-    assert dict(priced.inside("select request_id, cost_usd from marts.fct_attempts")) == COSTS
+def test_each_costs_what_the_provider_bills(priced_calls):
+    costs = dict(priced_calls.inside("select request_id, cost_usd from marts.fct_attempts"))
+    assert {name: costs[name] for name in COSTS} == COSTS
 
 
-def test_zero_is_known_and_null_is_missing(priced):
+def test_zero_is_known_and_null_is_missing(priced_calls):
     columns = "request_id, pricing_status, usage_source"
-    rows = priced.inside(f"select {columns} from marts.fct_attempts where request_id in ('zero', 'null') order by 1")
+    rows = priced_calls.inside(
+        f"select {columns} from marts.fct_attempts where request_id in ('zero', 'null') order by 1"
+    )
     assert rows == [("null", "no_usage", "missing"), ("zero", "priced", "provider")]
 
 
-def test_the_tier_that_was_applied_is_in_the_row(priced):
-    tiers = dict(priced.inside("select request_id, price_tier_from_tokens from marts.fct_attempts"))
+def test_the_tier_that_was_applied_is_in_the_row(priced_calls):
+    tiers = dict(priced_calls.inside("select request_id, price_tier_from_tokens from marts.fct_attempts"))
     assert (tiers["at the boundary"], tiers["above the boundary"], tiers["cache counts for the tier"]) == (
         0,
         200_001,

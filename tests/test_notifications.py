@@ -15,9 +15,10 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from apprise.plugins.opsgenie import OPSGENIE_API_LOOKUP
+from apprise.plugins.pagerduty import PAGERDUTY_API_LOOKUP
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -40,82 +41,17 @@ from orchestration.storage import held
 from orchestration.team.notifications import NotificationChannel, read_channels
 from orchestration.team.rows import SHIPPED, TeamFileError
 from tests.pipeline import WITHOUT_TESTS
+from tests.receiver import Receiver, listening
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ONE_TRY = 0.45  # seconds: a deadline that ends before the first pause between tries
 PASSWORD, WEBHOOK = "hunter2secret", "T0123webhooksecret"
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps what arrives; answers what the path's script says next: a status, `hang`, `trickle`, `close` or `kill` (its sender)."""
-
-    daemon_threads, block_on_close = True, False
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.arrived: list[tuple[str, str, dict]] = []  # (path, idempotency key, JSON)
-        self.script: dict[str, list] = {}
-        self.victim: int | None = None
-        self.bytes_sent = 0
-        self.is_over = threading.Event()
-
-    def handle_error(self, request, client_address):
-        """A sender that went away is what these tests are about."""
-
-    def address(self, path: str = "ok", login: str = "") -> str:
-        return f"json://{login}127.0.0.1:{self.server_port}/{path}"
-
-    def keys(self, path: str = "ok") -> list[str]:
-        return [key for at, key, _ in self.arrived if at == path]
-
-    def titles(self, path: str = "ok") -> list[str]:
-        return [message["title"] for at, _, message in self.arrived if at == path]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        path = self.path.strip("/")
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.arrived.append((path, self.headers["Idempotency-Key"], message))
-        script = self.server.script.get(path) or [200]
-        answer = script.pop(0) if len(script) > 1 else script[0]
-        if answer == "kill":
-            os.kill(self.server.victim, signal.SIGKILL)
-        if answer == "hang":
-            self.server.is_over.wait(30)
-        elif answer == "trickle":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-            while not self.server.is_over.wait(0.1):
-                self.wfile.write(b".")
-        elif answer in ("endless", "drips"):
-            self.send_response(200)
-            self.end_headers()
-            while not self.server.is_over.wait(0 if answer == "endless" else 0.05):
-                self.server.bytes_sent += self.wfile.write(b"x" * (65_536 if answer == "endless" else 1))
-        elif isinstance(answer, int):
-            self.send_response(answer)
-            if 300 <= answer < 400:
-                self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
-            self.end_headers()
-
-    def do_GET(self):
-        self.server.arrived.append((self.path.strip("/"), "GET", {}))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
 def receiver():
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with listening() as server:
         yield server
-        server.is_over.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -506,6 +442,119 @@ def test_a_channel_takes_messages_from_its_severity_on(outbox, receiver):
     enqueue(outbox, [event(1, severity="info"), event(2, severity="warning")], channels)
     deliver(outbox, channels=channels)
     assert statuses(outbox) == ["suppressed", "sent"]
+
+
+# What becomes of a topic
+
+
+def test_who_was_notified_hears_what_follows_whatever_the_channel_takes(outbox, receiver):
+    """Not a channel that was not, and not again by a cooldown; muted is muted."""
+    channels = channel(min_severity="critical", cooldown_minutes=60) | channel("finance")
+    enqueue(outbox, [event()], channels)
+    deliver(outbox, channels=channels)
+    over = event(2, ("oncall", "finance"), severity="info", title="Over", follows=True, ends=True)
+    assert enqueue(outbox, [over], channels) == {"queued": 1, "suppressed": 1}
+    deliver(outbox, channels=channels)
+    assert (receiver.titles(), receiver.titles("finance")) == (["Budget search exceeded (1)", "Over"], [])
+    assert read_outbox(outbox)[-1]["reason"] == "finance was not notified of what this follows."
+    assert receiver.arrived[-1][2]["type"] == "success"
+    assert enqueue(outbox, [over], channels) == {"known": 2}
+
+
+def test_what_follows_goes_where_it_was_escalated_to_and_is_not_escalated_itself(outbox, receiver):
+    channels = channel(escalate_after_minutes=30, escalate_to="finance") | channel("finance")
+    enqueue(outbox, [event()], channels)
+    for minutes in (0, 30):
+        deliver(later(outbox, minutes=minutes), channels=channels)
+    for hours, following in (
+        (1, event(2, title="Confirmed", follows=True)),
+        (2, event(3, title="Over", follows=True, ends=True)),
+    ):
+        enqueue(later(outbox, hours=hours), [following], channels)
+        deliver(later(outbox, hours=hours), channels=channels)
+        deliver(later(outbox, hours=hours, minutes=45), channels=channels)
+    assert receiver.titles()[1:] == ["Confirmed", "Over"]
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (1)", "Confirmed", "Over"]
+
+
+# Machines
+
+
+ALERTS = ({"alert_id": "a1", "severity": "critical", "delta_usd": "4.740000000000"},)
+
+
+def test_a_webhook_gets_what_a_message_is_about_as_json(outbox, receiver):
+    enqueue(outbox, [event(kind="alert", alerts=ALERTS), event(2, topic="budget/other")], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    alert, budget = (message for _, _, message in receiver.arrived)
+    assert alert["schema"] == budget["schema"] == "tokentrail.message/1"
+    [about] = alert["messages"]
+    assert about["alerts"] == list(ALERTS)
+    assert (about["topic"], about["severity"], about["ends"]) == ("budget/search/2026-11-01", "critical", False)
+    assert budget["messages"][0]["alerts"] == []
+    assert {about["message_id"], budget["messages"][0]["message_id"]} == {*receiver.keys()}
+
+
+def test_a_digest_has_each_of_its_messages_for_machines(outbox, receiver):
+    daily = channel(digest="daily", digest_at="09:00")
+    enqueue(outbox, [event(kind="alert", alerts=ALERTS), event(2, topic="budget/other", severity="info")], daily)
+    deliver(later(outbox, days=1), channels=daily)
+    [(_, _, message)] = receiver.arrived
+    assert [each["topic"] for each in message["messages"]] == ["budget/search/2026-11-01", "budget/other"]
+    assert message["messages"][0]["alerts"] == list(ALERTS)
+
+
+def test_fields_that_an_address_adds_stay_and_nothing_of_one_message_is_in_the_next(outbox, receiver, monkeypatch):
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", receiver.address() + "?:team=costs&:message=text&+X-Route=costs")
+    enqueue(outbox, [event(kind="alert", alerts=ALERTS), event(2, topic="budget/other")], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    for _, _, message in receiver.arrived:
+        assert (message["team"], "text" in message, "message" in message) == ("costs", True, False)
+    assert receiver.arrived[1][2]["messages"][0]["topic"] == "budget/other"
+
+
+def test_pagerduty_opens_one_incident_for_a_topic_and_resolves_it(outbox, receiver, monkeypatch):
+    """apprise's own service, whose address leads to the receiver here."""
+    monkeypatch.setitem(PAGERDUTY_API_LOOKUP, "us", f"http://127.0.0.1:{receiver.server_port}/pagerduty")
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", "pagerduty://integration-key@api-key")
+    topic = "alert/p1"
+    sent = [
+        event(1, topic=topic, kind="alert", title="Critical: retries", alerts=ALERTS),
+        event(2, topic=topic, kind="alert", title="Confirmed: retries", follows=True),
+        event(3, topic=topic, kind="alert", title="Over: retries", severity="info", follows=True, ends=True),
+        event(4, title="Budget"),
+    ]
+    for hours, each in enumerate(sent):
+        enqueue(later(outbox, hours=hours), [each], ONCALL)
+        deliver(later(outbox, hours=hours), channels=ONCALL)
+    opened, confirmed, resolved, budget = (message for _, _, message in receiver.arrived)
+    assert [each["event_action"] for each in (opened, confirmed, resolved, budget)] == [
+        "trigger",
+        "trigger",
+        "resolve",
+        "trigger",
+    ]
+    assert {each["dedup_key"] for each in (opened, confirmed, resolved)} == {topic}
+    assert budget["dedup_key"] == message_id(sent[3].event_key, "oncall")
+    assert opened["payload"]["summary"] == "Critical: retries"
+    assert (opened["payload"]["severity"], opened["links"]) == ("critical", [{"href": event().drill_url}])
+    assert opened["payload"]["custom_details"].items() >= ALERTS[0].items()
+    assert event().body in opened["payload"]["custom_details"]["message"]
+
+
+def test_opsgenie_opens_one_alert_for_a_topic_and_another_process_closes_it(outbox, receiver, monkeypatch):
+    monkeypatch.setitem(OPSGENIE_API_LOOKUP, "us", f"http://127.0.0.1:{receiver.server_port}/v2/alerts")
+    monkeypatch.setenv("TOKENTRAIL_CHANNEL_ONCALL", "opsgenie://api-key")
+    receiver.script["v2/alerts"] = [{"requestId": "r1"}]
+    enqueue(outbox, [event(topic="alert/p1", kind="alert", title="Critical: retries")], ONCALL)
+    deliver(outbox, channels=ONCALL)
+    over = event(2, topic="alert/p1", kind="alert", title="Over: retries", severity="info", follows=True, ends=True)
+    enqueue(later(outbox, days=4), [over], ONCALL)
+    deliver(later(outbox, days=4), channels=ONCALL)
+    (opened_at, _, opened), (closed_at, _, _) = receiver.arrived
+    assert (opened_at, opened["alias"], opened["message"]) == ("v2/alerts", "alert/p1", "Critical: retries")
+    assert closed_at == "v2/alerts/alert%2Fp1/close?identifierType=alias"
+    assert statuses(outbox) == ["sent", "sent"]
 
 
 # Digests

@@ -14,7 +14,7 @@ from pricing.reference import price
 from pricing.rows import PriceKey
 from pricing.units import Usage
 from pricing.versions import version_entry
-from tests.pipeline import WITHOUT_TESTS, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, event, pipeline_at
 from tests.test_pricing_catalogue import at
 
 USAGE = Usage(10_000, 1_000)
@@ -288,7 +288,7 @@ def test_the_corrections_are_part_of_the_version(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def built(tmp_path_factory):
     pipeline = pipeline_at(tmp_path_factory.mktemp("corrections") / "data")
     usage = {"inputTokens": 10_000, "outputTokens": 1_000}
     events = [
@@ -307,12 +307,12 @@ def published(tmp_path_factory):
         event("plain", provider="openai", model="gpt-5", **usage),
     ]
     pipeline.land("e.jsonl", events)
-    pipeline.run(*WITHOUT_TESTS)
+    pipeline.build(*WITHOUT_TESTS, *COSTS)
     return pipeline
 
 
-def test_an_attempt_says_whether_and_why_its_cost_is_approximate(published):
-    rows = published.ask("select request_id, is_approximate, approximate_reason, pricing_status from fct_attempts")
+def test_an_attempt_says_whether_and_why_its_cost_is_approximate(built):
+    rows = built.inside("select request_id, is_approximate, approximate_reason, pricing_status from marts.fct_attempts")
     assert {request: rest for request, *rest in rows} == {
         "moved": [True, "moving_name", "priced"],
         "meant": [False, None, "priced"],
@@ -324,10 +324,10 @@ def test_an_attempt_says_whether_and_why_its_cost_is_approximate(published):
 
 
 @pytest.mark.parametrize("mart", ["endpoint", "prompt_version", "tenant", "user", "model", "feature"])
-def test_every_cost_mart_says_how_much_of_it_is_approximate(published, mart, usd):
-    (row,) = published.ask(
+def test_every_cost_mart_says_how_much_of_it_is_approximate(built, mart, usd):
+    (row,) = built.inside(
         f"""select sum(approximate_cost_usd), sum(approximate_attempts), sum(cost_usd), sum(attempts)
-        from cost_by_{mart}_daily"""
+        from marts.cost_by_{mart}_daily"""
     )
     moved, batch = usd(10_000, "0.75") + usd(1_000, "3.75"), usd(10_000, 2) + usd(1_000, 6)
     meant, plain = usd(10_000, "1.5") + usd(1_000, 9), usd(10_000, "1.25") + usd(1_000, 10)

@@ -10,7 +10,7 @@ import pytest
 from pricing.reference import price
 from pricing.units import Usage
 from pricing.usage import normalise
-from tests.pipeline import Pipeline, event, pipeline_at
+from tests.pipeline import Pipeline, event
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "provider_usage_cases_sample.jsonl"
 WHERE = "recorded payloads are not part of the repository"
@@ -71,9 +71,7 @@ def test_recorded_payloads_cost_what_was_expected():
     assert differing == []
 
 
-@pytest.fixture(scope="module")
-def landed(tmp_path_factory) -> Pipeline:
-    pipeline = pipeline_at(tmp_path_factory.mktemp("payloads") / "data")
+def land(pipeline: Pipeline) -> None:
     lines = [
         {
             "externalRequestId": case["case_id"],
@@ -83,13 +81,11 @@ def landed(tmp_path_factory) -> Pipeline:
             "status": "success",
             "usage": {"raw": case["native_response_subset"], "apiFlavor": case["api_flavor"]},
         }
-        for case in cases()
+        for case in (cases() if CASES.exists() else [])
     ]
     pipeline.land("payloads.jsonl", lines)
     pipeline.land("own.jsonl", [OPENAI, CONFLICT, UNREADABLE, NESTED, CACHED_VIDEO, TEXT, TOO_MANY])
     pipeline.land("words.jsonl", [FAST, BATCH, COMPACTED_CALL, ADVISED])
-    pipeline.price()
-    return pipeline
 
 
 SMALL = {"input_tokens": 1_000, "output_tokens": 200}
@@ -119,30 +115,30 @@ COMPACTED_CALL = event("own-compacted", **NO_COUNTS, usage={"raw": ANSWER | {"it
 ADVISED = event("own-advised", **NO_COUNTS, usage={"raw": ANSWER | {"iterations": [MESSAGE, ADVISOR]}})
 
 
-def test_recorded_payloads_cost_the_same_when_they_land(landed):
+def test_recorded_payloads_cost_the_same_when_they_land(priced_calls):
     booked = dict(
-        landed.inside("select request_id, cost_usd from marts.fct_attempts where request_id not like 'own-%'")
+        priced_calls.inside("select request_id, cost_usd from marts.fct_attempts where request_id not like 'own-%'")
     )
     expected = {case["case_id"]: cost_of(case) for case in cases()}
     assert {name for name in expected if booked.get(name, "not loaded") != expected[name]} == set()
 
 
-def test_payloads_without_a_price_are_queued(landed):
+def test_payloads_without_a_price_are_queued(priced_calls):
     unpriced = {(case["provider"], model_of(case)) for case in cases() if cost_of(case) is None}
     assert unpriced
-    queued = landed.inside("select provider, model from marts.unpriced_models where status = 'open'")
+    queued = priced_calls.inside("select provider, model from marts.unpriced_models where status = 'open'")
     assert unpriced <= set(queued)
 
 
-def test_a_payload_becomes_leaves_and_stays_out_of_the_raw_zone(landed, usd):
+def test_a_payload_becomes_leaves_and_stays_out_of_the_raw_zone(priced_calls, usd):
     columns = "uncached_input_tokens, cached_input_tokens, text_output_tokens, reasoning_tokens, cost_usd, metadata"
-    [row] = landed.inside(f"select {columns} from marts.fct_attempts where request_id = 'own-openai'")
+    [row] = priced_calls.inside(f"select {columns} from marts.fct_attempts where request_id = 'own-openai'")
     cost = usd(400, "1.25") + usd(600, "0.125") + usd(300, 10)
     assert row == (400, 600, 200, 100, cost, '{"keep":"me"}')
 
 
-def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(landed):
-    rejected = dict(landed.inside("select line, reason_code || ': ' || message from marts.rejected_events"))
+def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(priced_calls):
+    rejected = dict(priced_calls.inside("select line, reason_code || ': ' || message from marts.rejected_events"))
     by_id = {json.loads(line)["externalRequestId"]: reason for line, reason in rejected.items()}
     assert "bad_value: inputTokens is 5, but usage.raw says 1000: send one of them" in by_id["own-conflict"]
     assert (
@@ -152,9 +148,9 @@ def test_what_contradicts_or_cannot_be_read_is_rejected_with_a_sentence(landed):
     assert len(by_id) == 3
 
 
-def test_other_units_are_counted_once(landed):
+def test_other_units_are_counted_once(priced_calls):
     columns = "other_usage, uncached_input_tokens, cached_input_tokens, input_video_tokens, text_output_tokens"
-    rows = {row[0]: row[1:] for row in landed.inside(f"select request_id, {columns} from marts.fct_attempts")}
+    rows = {row[0]: row[1:] for row in priced_calls.inside(f"select request_id, {columns} from marts.fct_attempts")}
     assert rows["own-nested"] == ('{"audio_seconds":6,"input_audio_seconds":4}', 1_000, 0, 0, 200)
     # 1,000 input: 800 from the cache, 600 of these video; 100 video besides; 100 plain
     assert rows["own-video"] == ('{"cache_video_read_tokens":600}', 100, 200, 100, 200)
@@ -291,9 +287,9 @@ def test_a_total_that_has_the_reasoning_on_top_of_the_output():
         assert (usage.total_output_tokens, usage.reasoning_tokens) == (2_099, 600)
 
 
-def test_words_and_iterations_of_a_payload_select_the_price_when_they_land(landed, usd):
+def test_words_and_iterations_of_a_payload_select_the_price_when_they_land(priced_calls, usd):
     columns = "price_variant, missing_variant, usage_source, input_tokens, cost_usd"
-    rows = {row[0]: row[1:] for row in landed.inside(f"select request_id, {columns} from marts.fct_attempts")}
+    rows = {row[0]: row[1:] for row in priced_calls.inside(f"select request_id, {columns} from marts.fct_attempts")}
     assert rows["own-fast"] == ("speed=fast", None, "provider", 1_000, usd(1_000, 10) + usd(200, 50))
     assert rows["own-batch"][0] == "processing=batch"
     assert rows["own-compacted"][2:4] == ("provider", 203_012)

@@ -17,6 +17,8 @@ import pytest
 from orchestration import dbt
 from orchestration.landing import load_new_files
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.test_incident_events import OPENED, incident
+from tests.test_incident_events import land as land_incidents
 
 PLAIN_COST = Decimal("0.006")
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
@@ -163,6 +165,9 @@ def shuffled(root) -> Moment:
 
 @pytest.fixture(scope="module")
 def idle(root, shuffled) -> Moment:
+    """No usage is new, and incidents of earlier days are, one of them refused."""
+    events = [OPENED | {"occurredAt": f"{LATE}T10:00:00Z"}, incident("closed"), incident("closed", actor="")]
+    land_incidents(root, "incidents.jsonl", events)
     root.run(*WITHOUT_TESTS)
     return moment(root)
 
@@ -216,9 +221,28 @@ def wider_window(root, withdrawn_override) -> Pipeline:
     return pipeline
 
 
-def test_an_idle_run_touches_no_date(shuffled, idle):
-    assert idle.built == shuffled.built
-    assert idle.built_at == shuffled.built_at
+def test_a_run_without_new_calls_touches_no_date_of_calls(shuffled, idle):
+    """Incidents landed before it: their own models follow."""
+    for built, before in ((idle.built, shuffled.built), (idle.built_at, shuffled.built_at)):
+        assert {key: value for key, value in built.items() if not key[0].startswith("int_incident")} == before
+
+
+def test_no_figure_comes_of_incidents_and_what_was_refused_of_them_is_shown(root, shuffled, idle):
+    about_incidents = {"incidents", "incident_events", "weekly_incidents", "weekly_summary", "weekly_findings"}
+    for name in shuffled.tables.keys() - about_incidents - {"rejected_events", "data_quality_daily"}:
+        assert (name, shuffled.tables[name] == idle.tables[name]) == (name, True)
+    assert root.ask("select line_number, reason_code from rejected_events where source = 'incidents'") == [
+        (3, "missing_field")
+    ]
+    assert root.ask(
+        "select event_date, rejected_rows, is_understated from data_quality_daily where source = 'incidents'"
+    ) == [(date(2026, 11, 21), 1, False)]
+    arrived = (
+        "select event_type, landing_file, arrival_date from staging.stg_incident_events "
+        "inner join intermediate.int_arrivals using (content_hash) order by line_number"
+    )
+    path = "incidents/dt=2026-11-21/incidents.jsonl"
+    assert root.inside(arrived) == [(kind, path, date(2026, 11, 21)) for kind in ("opened", "closed")]
 
 
 def test_a_full_refresh_builds_and_publishes_every_row_anew(idle, refreshed):
@@ -248,7 +272,7 @@ def test_the_world_has_its_cases(at_once, root):
     """Equal tables prove little when they are empty: the cases that order could decide are there."""
     conflicts = root.ask("select conflict, count(*) > 0 from delivery_conflicts group by conflict order by conflict")
     assert conflicts == [("conflicting_payload", True), ("id_reused", True), ("withdrawn", True)]
-    assert root.ask("select count(*) from rejected_events") == [(1,)]
+    assert root.ask("select count(*) from rejected_events where source = 'events'") == [(1,)]
     assert root.ask("select attempts from fct_requests where request_id = 'over-midnight'") == [(2,)]
     [(repeats,)] = root.ask("select sum(duplicate_deliveries) from fct_attempts where request_id like 'always-%'")
     assert repeats > 10

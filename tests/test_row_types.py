@@ -5,13 +5,17 @@ from typing import get_args, get_type_hints
 import pytest
 import yaml
 
+from orchestration.alerts import facts
 from orchestration.budgets import announcements
 from orchestration.settings import PROJECT
 from orchestration.weekly import figures
 
 MARTS = {path.stem: path for path in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.yml")}
 READ_AS = {"boolean": bool, "bigint": int, "integer": int}  # all else is text: ISO dates, amounts in all their digits
+SOON = {"supersedes_alert_id", "token_direction"}
 ROWS = [
+    (facts.Alert, "alerts", SOON),
+    (facts.Driver, "alert_drivers", set()),
     (announcements.Status, "budget_status", set()),
     (announcements.Change, "budget_transitions", {"occurrence"}),
     (figures.Summary, "weekly_summary", set()),

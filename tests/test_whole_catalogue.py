@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import cache
 from random import Random
 
-import pytest
 from genai_prices.data_snapshot import get_snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from pricing.catalogue import MINIMUM_BILLED, _clauses, compile_catalogue, conte
 from pricing.reference import COST_SCALE, leaf_cost, row_at
 from pricing.rows import PriceKey, Row
 from pricing.units import LEAVES, Usage, leaves_from
-from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
+from tests.pipeline import Pipeline
 from tests.test_pricing_reference import _for_the_library, _inclusive
 
 MODELS = [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]
@@ -37,7 +36,7 @@ def name_of(provider: str, model: str) -> str | None:
 
 
 REACHABLE = [(pair[0], name) for pair in MODELS if (name := name_of(*pair))]
-USAGES_EACH = 20
+USAGES_EACH = 10
 # Days on which prices begin, and their eves.
 DAYS = [
     datetime.fromisoformat(f"{day}T00:00:00+00:00")
@@ -107,20 +106,20 @@ def world(seed: int) -> list[tuple[PriceKey, datetime, Usage]]:
     return [random_usage(Random(f"{seed} {pair}"), pair) for pair in REACHABLE]
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory) -> tuple[Pipeline, list]:
-    """Every usage of every model as a native event, priced by one build."""
-    pipeline = pipeline_at(tmp_path_factory.mktemp("catalogue") / "data")
-    calls = [call for seed in range(USAGES_EACH) for call in world(seed)]
-    pipeline.land("everything.jsonl", [_event(number, *call) for number, call in enumerate(calls)], "2026-11-20")
-    pipeline.build("--select", "+fct_attempts", *WITHOUT_TESTS)
-    return pipeline, calls
+@cache
+def calls() -> list[tuple[PriceKey, datetime, Usage]]:
+    return [call for seed in range(USAGES_EACH) for call in world(seed)]
+
+
+def land(pipeline: Pipeline) -> None:
+    """Every usage of every model as a native event."""
+    pipeline.land("everything.jsonl", [_event(number, *call) for number, call in enumerate(calls())], "2026-11-20")
 
 
 def _event(number: int, key: PriceKey, at: datetime, usage: Usage) -> dict:
     counts = {name: count for name, count in asdict(usage).items() if name != "other" and count}
     return {
-        "externalRequestId": str(number),
+        "externalRequestId": f"catalogue-{number}",
         "occurredAt": at.astimezone(UTC).isoformat(),
         "provider": key.provider,
         "model": key.model,
@@ -181,21 +180,19 @@ def test_the_reference_is_the_librarys_own_calculation(seed):
     assert differing == set()
 
 
-def test_the_warehouse_is_the_reference_to_the_last_digit(warehouse):
-    pipeline, calls = warehouse
-    booked = dict(pipeline.inside("select cast(request_id as integer), cost_usd from marts.fct_attempts"))
-    assert len(booked) == len(calls) == USAGES_EACH * len(REACHABLE)
+def test_the_warehouse_is_the_reference_to_the_last_digit(priced_calls):
+    ours = "select request_id, cost_usd from marts.fct_attempts where request_id like 'catalogue-%'"
+    booked = dict(priced_calls.inside(ours))
+    assert len(booked) == len(calls()) == USAGES_EACH * len(REACHABLE)
     differing = [
-        f"{call[0]} at {call[1]:%Y-%m-%d}: {booked[number]} is not {cost}"
-        for number, call in enumerate(calls)
-        if booked[number] != (cost := by_reference(*call))
+        f"{call[0]} at {call[1]:%Y-%m-%d}: {booked[name]} is not {cost}"
+        for number, call in enumerate(calls())
+        if booked[name := f"catalogue-{number}"] != (cost := by_reference(*call))
     ]
     assert differing == []
 
 
-def test_each_leafs_cost_adds_up_to_the_attempts(warehouse):
-    pipeline, _ = warehouse
+def test_each_leafs_cost_adds_up_to_the_attempts(priced_calls):
     total = " + ".join(leaf.cost_column for leaf in LEAVES)
-    assert pipeline.inside(f"select count(*) from marts.fct_attempts where {total} + other_cost_usd <> cost_usd") == [
-        (0,)
-    ]
+    wrong = f"select count(*) from marts.fct_attempts where {total} + other_cost_usd <> cost_usd"
+    assert priced_calls.inside(wrong) == [(0,)]

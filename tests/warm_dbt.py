@@ -17,7 +17,7 @@ from pathlib import Path
 
 from orchestration.dbt import DBT_PROJECT, dbt_environment, run_dbt
 from orchestration.settings import PROJECT
-from tests.parsed import keep, parsed_at
+from tests.parsed import is_kept, keep
 from tests.pipeline import pipeline_at
 
 CLIENT, SERVER = PROJECT / "tests" / "warm_dbt_client.py", PROJECT / "tests" / "warm_dbt_server.py"
@@ -28,7 +28,7 @@ def warm_dbt() -> Iterator[Path]:
     """The path of a command that does what dbt does, for as long as this context lasts."""
     with tempfile.TemporaryDirectory(prefix="warm-dbt-") as folder:
         settings = pipeline_at(Path(folder) / "data").settings
-        if not parsed_at(settings).exists():
+        if not is_kept():
             run_dbt(settings, "parse", "--quiet")  # not by the server: a whole parse leaves threads, which no fork has
             keep(settings)
         address = Path(folder) / "socket"

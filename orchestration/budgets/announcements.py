@@ -14,14 +14,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 import duckdb
 
-from orchestration.ledger import one_writer, read_log, remember_instant, why_too_early
+from orchestration.ledger import one_writer, read_log, remember_instant, rows_as_text, why_too_early
 from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
@@ -227,9 +226,7 @@ class _Facts:
         return rows[0] if rows else dict.fromkeys(EVIDENCE)
 
     def _rows(self, sql: str, **parameters: object) -> list[Any]:
-        found = self._connection.execute(sql, parameters)
-        names = [column[0] for column in found.description]
-        return [{name: _text(value) for name, value in zip(names, row, strict=True)} for row in found.fetchall()]
+        return rows_as_text(self._connection, sql, parameters)
 
 
 EVIDENCE_SQL = """
@@ -401,10 +398,3 @@ def _key(row: Change) -> Key:
 def _instant(text: str) -> datetime:
     """Times of the warehouse are UTC, without a zone."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _text(value: object) -> object:
-    """As JSON has it: dates in ISO form, money in all its digits."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value

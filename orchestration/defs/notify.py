@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from orchestration.alerts import announcements as alerts
 from orchestration.budgets.announcements import announce, what_was_announced, why_nothing_is_announced
 from orchestration.defs.weekly import weekly_report
 from orchestration.notifications import deliver, undelivered
@@ -9,6 +10,20 @@ from orchestration.notifications.failed_runs import record, tell_on_call
 from orchestration.notifications.silences import announce_silences, what_became_of_senders
 from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
+
+
+@dg.asset(
+    group_name="alerts",
+    kinds={"json"},
+    owners=["team:data-platform"],
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    deps=[dg.AssetKey(mart) for mart in ("alerts", "alert_compare", "alert_drivers", "fct_attempts")],
+)
+def alert_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per alert that began, got worse, was confirmed, changed or ended, as it became known; their messages go into the outbox."""
+    counts = alerts.announce(settings)
+    message = alerts.why_nothing_is_announced(settings) or alerts.what_was_announced(counts)
+    return dg.MaterializeResult(metadata=dict(counts) | {"message": message})
 
 
 @dg.asset(
@@ -42,7 +57,7 @@ def source_silences_ledger(settings: dg.ResourceParam[Settings]) -> dg.Materiali
     group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
-    deps=[budget_announcements_ledger, source_silences_ledger, weekly_report],
+    deps=[alert_announcements_ledger, budget_announcements_ledger, source_silences_ledger, weekly_report],
 )
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""

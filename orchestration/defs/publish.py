@@ -40,7 +40,7 @@ def sentence_for_people() -> Iterator[None]:
 )
 def published_marts(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """tokentrail.duckdb (schema `marts`), exports, weekly pages and Data Docs, switched as a whole, unless nothing changed."""
-    note(settings, context.run_id, READ_BY_READERS)
+    note(settings, context.run.run_id, READ_BY_READERS)
     former = settings.published.resolve() if settings.published.exists() else None
     with sentence_for_people():
         publication = publish(settings)

@@ -33,7 +33,7 @@ def _load(context: dg.AssetExecutionContext, settings: Settings, source: str) ->
     for sentence in load.unread:
         context.log.warning(sentence)
     if load.unread:
-        note(settings, context.run_id, unreadable=["landing"])
+        note(settings, context.run.run_id, unreadable=["landing"])
     rejects = [{"reason": reason, "rows": rows} for reason, rows in sorted(load.rejects_by_reason.items())]
     return dg.MaterializeResult(metadata=load.summary() | {"rejects_by_reason": preview(rejects)})
 

@@ -20,8 +20,8 @@ from orchestration.settings import Settings
 def run_record(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One record per run over everything or over the budgets that succeeded: what it read, and when something changes by itself."""
     covers = COVERS.get(context.job_name)
-    failures = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    failures = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     is_kept = False
     if covers and not failures:
-        is_kept = remember(settings, context.run_id, covers, models_of(covers))
+        is_kept = remember(settings, context.run.run_id, covers, models_of(covers))
     return dg.MaterializeResult(metadata={"kept": is_kept})

@@ -1,8 +1,12 @@
 """What assets are handed: settings, read anew for every run so that `as_of` is the run's own instant, and dbt."""
 
-import dagster as dg
+from importlib.metadata import version
 
-from orchestration.dbt import DBT, InstalledDbt, dbt_project
+import dagster as dg
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
+
+from orchestration.dbt import DBT, dbt_project
 from orchestration.news import begin
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
@@ -13,12 +17,23 @@ def _settings(context: dg.InitResourceContext) -> Settings:
     """The settings of now. A run that asks for them is alive from here to the end of its process."""
     settings = from_environment()
     make_private(settings)
-    if context.run_id:
+    if run := context.run:
         if context.instance is None:
-            raise RuntimeError(f"Run {context.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
-        live(settings, context.run_id, context.instance)
-        begin(settings, context.run_id)
+            raise RuntimeError(f"Run {run.run_id} has no Dagster instance: start it with dg launch, or in the UI.")
+        live(settings, run.run_id, context.instance)
+        begin(settings, run.run_id)
     return settings
+
+
+class InstalledDbt(DbtCliResource):
+    """dagster-dbt's resource without its two detours: `dbt --version` asks the network for news, and we need no adapter in here."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: object) -> None:
+        return None
 
 
 @dg.definitions

@@ -136,7 +136,7 @@ def _models_to_build(context: dg.AssetExecutionContext, config: Rebuild, setting
     if covers is None or config.full_refresh or config.rebuild_from:
         return None
     selected = {key.to_user_string() for key in context.selected_asset_keys}
-    models = models_to_build(settings, context.run_id, covers, _manifest(), selected)
+    models = models_to_build(settings, context.run.run_id, covers, _manifest(), selected)
     if models is not None:
         context.log.info(f"{len(models)} of {len(selected)} models read something new, themselves or through others.")
     return models

@@ -1,6 +1,7 @@
 """From JSON lines to incident events: which fields a type has, what each may hold, and the sentence for what is refused.
 
-Incidents are few, so a line is judged in plain Python. `orchestration.commands.incident` writes what passes the same `judged`.
+Mutes and plans are events of the same source: on-call writes them in the same place. All of them are few, so a line is judged in
+plain Python. `orchestration.commands.incident` writes what passes the same `judged`.
 """
 
 import json
@@ -19,9 +20,11 @@ from orchestration.team.incidents import SPIKE_TYPES
 
 LONGEST_TEXT = 4_000  # characters: a note of a page; what is longer is a log, and belongs where the runbook is
 ALIASES = {"fingerprint": "problemId"}  # what senders of the first release write
-IDS = ("incidentId", "eventId", "alertId", "problemId", *ALIASES)
+IDS = ("incidentId", "planId", "eventId", "alertId", "problemId", *ALIASES)
 TIMES = ("occurredAt", "startedAt")
-COMMON = ("incidentId", "type", "occurredAt", "actor")
+DAYS = ("fromDate", "untilDate")
+LONGEST_PLAN = timedelta(days=366)  # a mute for ever is a rule: alert_rules.csv has those
+COMMON = ("type", "occurredAt", "actor")
 ALWAYS_OPTIONAL = ("eventId", "note")
 # Type -> the fields that it must have, and those that it may have. `none` means that no single member dominates.
 EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -50,10 +53,17 @@ EVENT_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "runbook_updated": (("owner", "escalationChannel"), ("endpointTag", "runbookUrl")),
     "weekly_review_done": ((), ()),
     "note_added": (("note",), ()),
-    "closed": ((), ()),
+    "closed": ((), ("reason",)),
     "reopened": ((), ()),
 }
-DEFAULTS = {"opened": {"environment": "prod", "dataMode": "real"}}
+SCOPE = ("environment", "dataMode", "endpointTag", "promptVersion", "tenantId", "userId", "model")
+# What is expected, or is to wake nobody: the alerts of a problem, or those within a scope, on days until the day before untilDate.
+PLAN_TYPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "planned": (("fromDate", "untilDate", "reason"), ("problemId", *SCOPE)),
+    "muted": (("fromDate", "untilDate", "reason"), ("problemId", *SCOPE)),
+    "plan_ended": (("untilDate", "reason"), ()),
+}
+DEFAULTS = {kind: {"environment": "prod", "dataMode": "real"} for kind in ("opened", "planned", "muted")}
 # Raw files are kept for ever, so this column keeps the name that it had in the first of them; staging renames it.
 RAW_NAMES = {"problem_id": "fingerprint"}
 
@@ -78,9 +88,12 @@ RAW_COLUMNS = {
             "guardrail",
             "runbook_url",
             "escalation_channel",
+            "reason",
+            "plan_id",
         ],
         "VARCHAR",
     ),
+    **dict.fromkeys(("from_date", "until_date"), "DATE"),
     "content_hash": "VARCHAR",
     "line_number": "BIGINT",
     "load_id": "VARCHAR",
@@ -157,18 +170,40 @@ def judged(event: dict) -> dict:
     for name in COMMON:
         _required(event, name)
     kind = _required(event, "type")
-    if kind not in EVENT_TYPES:
+    if kind not in EVENT_TYPES and kind not in PLAN_TYPES:
         raise Refused("bad_event_type", f"type is {kind[:40]}")
-    required, optional = EVENT_TYPES[kind]
-    texts = {name: _text(event, name) for name in (*COMMON, *required, *optional, *ALWAYS_OPTIONAL)}
+    subject = "planId" if kind in PLAN_TYPES else "incidentId"
+    _required(event, subject)
+    required, optional = (EVENT_TYPES | PLAN_TYPES)[kind]
+    texts = {name: _text(event, name) for name in (subject, *COMMON, *required, *optional, *ALWAYS_OPTIONAL)}
     for name in required:
         if texts[name] is None:
             raise Refused("missing_field", f"{name} is missing; every {kind} event has it")
     checked = {name: _checked(name, text) for name, text in texts.items() if text is not None}
+    if "fromDate" in required:
+        _check_plan(kind, checked)
     values = {**DEFAULTS.get(kind, {}), **checked}
     values["event_type"] = values.pop("type")
     known = {RAW_NAMES.get(snake_case(name), snake_case(name)): value for name, value in values.items()}
     return {column: known.get(column) for column in RAW_COLUMNS}
+
+
+def _check_plan(kind: str, checked: dict) -> None:
+    """What the fields of a mute or plan say together. Raises Refused."""
+    first, until = checked["fromDate"], checked["untilDate"]
+    if not first < until:
+        raise Refused(
+            "bad_value", f"untilDate is {until}, not after fromDate {first}: it is the first day after the last"
+        )
+    if until - first > LONGEST_PLAN:
+        raise Refused(
+            "bad_value", f"{first} to {until} is more than {LONGEST_PLAN.days} days: write a rule (alert_rules.csv)"
+        )
+    named = [name for name in SCOPE if name in checked]
+    if not named and "problemId" not in checked:
+        raise Refused("missing_field", f"every {kind} event names its scope: problemId, or one of {', '.join(SCOPE)}")
+    if named and "problemId" in checked:
+        raise Refused("bad_value", f"problemId and {named[0]} name two scopes: give one of them")
 
 
 def _required(event: dict, name: str) -> str:
@@ -188,7 +223,7 @@ def _text(event: dict, name: str) -> str | None:
     return tidy(value) or None
 
 
-def _checked(name: str, value: str) -> str | datetime:
+def _checked(name: str, value: str) -> str | datetime | date:
     """A value that its field allows. Raises Refused."""
     if re.search(r"[\ud800-\udfff\x00]", value):
         raise Refused("bad_value", f"{name} has characters that no text has")
@@ -198,6 +233,8 @@ def _checked(name: str, value: str) -> str | datetime:
         raise Refused("bad_value", f"{name} has {len(value)} characters, more than {LONGEST_TEXT}")
     if name in TIMES:
         return _instant(name, value)
+    if name in DAYS:
+        return _day(name, value)
     if name == "environment":
         return value.lower()
     value = value.lower() if name == "dataMode" else value
@@ -221,3 +258,13 @@ def _instant(name: str, value: str) -> datetime:
     if not 2015 <= instant.year <= 2100:
         raise Refused("date_out_of_range", f"{name} is {value[:40]}")
     return instant
+
+
+def _day(name: str, value: str) -> date:
+    try:
+        day = datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of the calendar
+    except ValueError:
+        raise Refused("bad_timestamp", f"{name} is {value[:40]}, no day such as 2026-11-22") from None
+    if not 2015 <= day.year <= 2100:
+        raise Refused("date_out_of_range", f"{name} is {value[:40]}")
+    return day

@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from orchestration.notifications.letters import Letter
 from orchestration.team.notifications import NotificationChannel
 
 CONNECT_SECONDS = 4.0
@@ -48,6 +49,8 @@ def open_addresses(channel: NotificationChannel) -> list:
     import apprise  # 0.4 s with its services, which only a run with something to send should pay
     from apprise.utils.parse import parse_urls
 
+    from orchestration.notifications import receivers  # noqa: F401 - which knows how Opsgenie closes an alert
+
     _keep_off_the_logs()
     _read_answers_shortly()
     # with async_mode or a time-out of its own apprise sends from a pool's thread, which keeps the process while a receiver hangs
@@ -63,18 +66,14 @@ def open_addresses(channel: NotificationChannel) -> list:
     return [apprise.Apprise.instantiate(address, asset=asset) for address in addresses]
 
 
-def send(
-    services: list, title: str, body: str, severity: str, key: str, seconds: float, skip: tuple[int, ...]
-) -> Outcome:
+def send(services: list, letter: Letter, seconds: float, skip: tuple[int, ...]) -> Outcome:
     """Sends to every address but those in `skip`, which have it; waits no longer than `seconds` for an answer of each."""
     began, reached, errors, silent = time.monotonic(), list(skip), [], False
     for position, service in enumerate(services):
         left = began + seconds - time.monotonic()
         if position in skip:
             continue
-        error, is_silent = (
-            ("no time was left", False) if left <= 0 else _send(service, title, body, severity, key, left)
-        )
+        error, is_silent = ("no time was left", False) if left <= 0 else _send(service, letter, left)
         if error is None:
             reached.append(position)
         else:
@@ -85,9 +84,11 @@ def send(
     return Outcome(f"Not sent: {'; '.join(errors)}." if errors else None, tuple(sorted(reached)), silent)
 
 
-def _send(service, title: str, body: str, severity: str, key: str, seconds: float) -> tuple[str | None, bool]:
+def _send(service, letter: Letter, seconds: float) -> tuple[str | None, bool]:
     """The error, if any, and whether the receiver was silent so that the message may have arrived."""
     import apprise
+
+    from orchestration.notifications.receivers import equip  # which imports apprise
 
     if service is None:
         return "the address cannot be understood: docs/operate.md has examples", False
@@ -95,13 +96,12 @@ def _send(service, title: str, body: str, severity: str, key: str, seconds: floa
     _answers.status = None
     service.socket_connect_timeout = min(CONNECT_SECONDS, seconds)
     service.socket_read_timeout = min(READ_SECONDS, seconds)
-    if isinstance(getattr(service, "headers", None), dict):  # json://, xml://, form:// and e-mail
-        service.headers["Idempotency-Key"] = key
-    kind = {"info": "info", "warning": "warning", "critical": "failure"}[severity]
+    kind = "success" if letter.ends else {"info": "info", "warning": "warning", "critical": "failure"}[letter.severity]
     one = apprise.Apprise(asset=service.asset)
     one.add(service)
     began = time.monotonic()
     try:
+        title, body = equip(service, letter)
         result = one.notify(title=title, body=body, notify_type=kind, body_format="markdown")
     except Exception as error:  # a service's own mistake is a failed try like any other; its text may quote the address
         return f"the service for its kind of address failed ({type(error).__name__})", False

@@ -16,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from orchestration.ledger import Line, log_file, one_writer
 from orchestration.notifications.addresses import SENDER, Outcome, open_addresses, send, why_not_addressable
+from orchestration.notifications.letters import Letter
 from orchestration.notifications.outbox import (
     STALE_AFTER,
     Channels,
@@ -62,9 +63,19 @@ class Parcel:
     addresses: int = 0
 
     @property
-    def severity(self) -> str:
-        """The worst of its messages."""
-        return max(self.messages, key=severity_rank).severity
+    def letter(self) -> Letter:
+        """What receivers get, with the worst severity of its messages. Only alerts end, so only they share a pager's incident."""
+        one = None if self.messages[0].digest_id else self.messages[0]
+        return Letter(
+            key=self.key,
+            title=self.title,
+            body=self.body,
+            severity=max(self.messages, key=severity_rank).severity,
+            messages=tuple(_for_machines(message) for message in self.messages),
+            dedup_key=one.topic if one and one.kind == "alert" else self.key,
+            ends=bool(one and one.ends),
+            link=one.drill_url if one else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -253,19 +264,35 @@ def _single(message: Message) -> Parcel:
 def _digest(digest_id: str, messages: list[Message]) -> Parcel:
     worst_first = sorted(messages, key=severity_rank, reverse=True)
     counts = Counter(message.severity for message in worst_first)
+    is_one = len(messages) == 1
     parts = [
-        f"**{message.severity}: {for_chat(message.title)}**\n\n{message.body}\n\n{message.drill_url}".rstrip()
+        f"{'' if is_one else f'**{_headline(message)}**'}\n\n{message.body}\n\n{message.drill_url}".strip()
         for message in worst_first
     ]
+    counted = ", ".join(f"{count} {severity}" for severity, count in counts.items())
     return Parcel(
         key=digest_id,
         messages=worst_first,
-        title=f"Tokentrail digest: {', '.join(f'{count} {severity}' for severity, count in counts.items())}",
+        title=for_title(messages[0].title) if is_one else f"Tokentrail digest: {counted}",
         body="\n\n".join([*parts, f"Message {digest_id}"]),
         tries=max(message.tries for message in messages),
         reached=worst_first[0].reached,
         addresses=worst_first[0].addresses,
     )
+
+
+def _headline(message: Message) -> str:
+    """In a digest; the title of an alert begins with its severity, or with what became of it."""
+    return for_chat(message.title if message.kind == "alert" else f"{message.severity}: {message.title}")
+
+
+FOR_MACHINES = ("message_id", "event_key", "topic", "kind", "severity", "title", "drill_url", "ends", "alerts")
+
+
+def _for_machines(message: Message) -> dict[str, object]:
+    """A message as a webhook gets it, without its words."""
+    fields = {name: getattr(message, name) for name in FOR_MACHINES}
+    return fields | {"alerts": list(message.alerts), "occurred_at": utc_text(message.occurred_at)}
 
 
 def _send_side_by_side(this_round: Round, channels: Channels, due: dict[str, list[Parcel]]) -> None:
@@ -331,9 +358,7 @@ def _send_parcel(this_round: Round, services: list, parcel: Parcel, channel: str
     def one_try() -> Outcome:
         parcel.tries += 1
         this_round.record(_about(parcel, at) | {"step": "trying", "try": parcel.tries})
-        outcome = send(
-            services, parcel.title, parcel.body, parcel.severity, parcel.key, this_round.seconds_left, parcel.reached
-        )
+        outcome = send(services, parcel.letter, this_round.seconds_left, parcel.reached)
         parcel.reached = outcome.reached
         is_sent = outcome.error is None
         this_round.record(
@@ -426,7 +451,7 @@ def _escalation(message: Message, channels: Channels) -> tuple[str, timedelta] |
     channel = channels.get(message.channel)
     if not (channel and channel.escalate_to and channel.escalate_after_minutes and message.severity == "critical"):
         return None
-    if message.escalates or message.escalated_at or message.acknowledged_at:
+    if message.follows or message.escalates or message.escalated_at or message.acknowledged_at:
         return None
     return channel.escalate_to, timedelta(minutes=channel.escalate_after_minutes)
 

@@ -47,7 +47,7 @@ class Event:
 
     event_key: str
     topic: str  # what it is about: cooldown, dedupe and acknowledgement go by
-    kind: str  # budget, silence, weekly, correction, run
+    kind: str  # alert, budget, silence, weekly, correction, run
     severity: str
     title: str
     body: str  # markdown, plain enough for chat
@@ -55,6 +55,9 @@ class Event:
     occurred_at: datetime
     channels: tuple[str, ...]
     is_muted: bool = False  # by its own budget or rule
+    follows: bool = False  # tells what became of something: whoever was notified of it hears this too, and nobody else
+    ends: bool = False  # the topic is over: a pager resolves what it opened
+    alerts: tuple[Mapping[str, Any], ...] = ()  # what a machine reads: the alerts that it is about, by their columns
 
     def __post_init__(self):
         if self.severity not in SEVERITIES:
@@ -83,6 +86,9 @@ class Message:
     dedupe_applied: bool = False
     cooldown_applied: bool = False
     is_muted: bool = False
+    follows: bool = False
+    ends: bool = False
+    alerts: tuple[Mapping[str, Any], ...] = ()
     escalates: str | None = None  # the message_id that nobody acknowledged
     digest_due_at: datetime | None = None
     digest_id: str | None = None
@@ -158,6 +164,11 @@ class Outbox:
         by_topic = defaultdict(list, {key: [*known] for key, known in self.by_topic.items()})
         return replace(self, messages=dict(self.messages), by_topic=by_topic, archived=set(self.archived))
 
+    def heard_by(self, event: Event) -> list[str]:
+        """Channels that were, or are still to be, notified of what an event follows."""
+        messages = (self.messages[known] for known in self.by_topic.get(event.topic, ()) if event.follows)
+        return [message.channel for message in messages if message.status != "suppressed"]
+
     def of_topic(self, topic: str, channel: str) -> list[Message]:
         """A channel's messages of a topic, oldest first."""
         messages = (self.messages[message_id] for message_id in self.by_topic.get(topic, ()))
@@ -184,7 +195,7 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
     with one_writer(outbox_folder(settings)) as append:
         outbox, lines = load(settings), list[dict[str, Any]]()
         at = outbox.not_before(settings.as_of)
-        for event, name in [(each, name) for each in events for name in dict.fromkeys(each.channels)]:
+        for event, name in [(each, name) for each in events for name in _channels_of(each, outbox)]:
             if outbox.knows(message_id(event.event_key, name)):
                 counts["known"] += 1
                 continue
@@ -193,6 +204,16 @@ def enqueue(settings: Settings, events: Iterable[Event], channels: Channels | No
             counts[lines[-1]["status"]] += 1
         append(lines)
     return counts
+
+
+def _channels_of(event: Event, outbox: Outbox) -> Iterable[str]:
+    """Its own, and for what follows also those to which its topic was escalated before."""
+    heard = (
+        []
+        if any(outbox.knows(message_id(event.event_key, name)) for name in event.channels)
+        else outbox.heard_by(event)
+    )
+    return dict.fromkeys([*event.channels, *heard])
 
 
 def acknowledge(settings: Settings, topic: str, by: str) -> int:
@@ -323,7 +344,7 @@ def _take_in(outbox: Outbox, line: Mapping[str, Any]) -> None:
         return
     instants = {name: _instant(line[name]) for name in ("occurred_at", "queued_at", "digest_due_at")}
     known = {name: value for name, value in line.items() if name in Message.__dataclass_fields__}
-    message = Message(**known | instants)
+    message = Message(**known | instants | {"alerts": tuple(line.get("alerts", ()))})
     outbox.messages[message.message_id] = message
     outbox.by_topic[message.topic].append(message.message_id)
     if of := outbox.messages.get(message.escalates or ""):
@@ -390,10 +411,15 @@ def _queued(event: Event, name: str, channels: Channels, outbox: Outbox, at: dat
         status="queued",
         queued_at=at,
         is_muted=event.is_muted,
+        follows=event.follows,
+        ends=event.ends,
+        alerts=event.alerts,
         digest_due_at=digest_due(channel, at) if channel else None,
     )
     related = outbox.of_topic(event.topic, name)
     silence = _repetition(message, related) or (why_silent(message, channel, related, at) if channel else None)
+    if event.follows and name not in outbox.heard_by(event):
+        silence = {"reason": f"{name} was not notified of what this follows."}
     if silence:
         return new_message_line(replace(message, status="suppressed", **silence))
     lacking = why_not_addressable(name, channel)
@@ -426,8 +452,10 @@ def why_silent(
     if _is_muted(channel, at):
         until = f"until {channel.muted_until}" if channel.muted_until else "with no end"
         return {"is_muted": True, "reason": f"{channel.channel} is muted from {channel.muted_from} {until}."}
-    if message.escalates:
-        return None  # somebody must be notified, whatever this channel received before
+    if message.escalates or message.follows:
+        return (
+            None  # somebody must be notified, whatever this channel received before; who heard of a topic hears its end
+        )
     if severity_rank(message) < SEVERITIES.index(channel.min_severity):
         return {"reason": f"{channel.channel} takes messages from {channel.min_severity} on."}
     for other in related:

@@ -1,7 +1,7 @@
 """Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed.
 
-Marts, exports, weekly pages and Data Docs are of the same run. What a run announced and sent is in the marts of that run: these two
-are views on the ledger in the warehouse, and become tables in the file that is published.
+Marts, exports, weekly pages, postmortems and Data Docs are of the same run. What a run announced and sent is in the marts of that
+run: these two are views on the ledger in the warehouse, and become tables in the file that is published.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.incidents import postmortem
 from orchestration.notifications import write_snapshot
 from orchestration.publishing.catalog import documentation_hash, write_catalog
 from orchestration.publishing.exports import exports_signature, write_exports
@@ -33,8 +34,8 @@ class Publication:
 
 
 def publish(settings: Settings) -> Publication:
-    """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, weekly pages, Data Docs and marts.json
-    change together; a file that was deleted is made again.
+    """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, weekly pages, postmortems, Data Docs and
+    marts.json change together; a file that was deleted is made again.
 
     Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
     """
@@ -46,6 +47,7 @@ def publish(settings: Settings) -> Publication:
         "documentation": documentation_hash(),
         "exports": exports_signature(settings),
         "data_docs": what_it_shows(site_of(settings)),
+        "postmortems": postmortem.code_hash(),
     }
     before, weekly = read_marts_json(settings), files_to_publish(settings)
     if described.items() <= before.items() and not weekly and _is_whole(settings, before):
@@ -58,6 +60,7 @@ def publish(settings: Settings) -> Publication:
             _copy_marts(settings, database, signature)
         with open_marts(settings, database) as connection:
             exports_written = write_exports(connection, settings, folder / "exports", built, signature)
+            _write_postmortems(connection, settings, folder / "postmortems")
         copy_site(site_of(settings), folder / "docs" / "data_docs")
         for name, text in weekly.items():
             replace_file(folder / "weekly" / name, text)
@@ -76,6 +79,18 @@ def _files(folder: Path) -> list[str]:
 def _is_whole(settings: Settings, described: dict) -> bool:
     """Whether readers have every file of the current publication."""
     return "files" in described and all((settings.published / name).exists() for name in described["files"])
+
+
+def _write_postmortems(connection: duckdb.DuckDBPyConnection, settings: Settings, folder: Path) -> None:
+    """The notes of all incidents; those that stay as they were remain links to the former publication's."""
+    notes = postmortem.files_to_publish(settings, connection)
+    for path in folder.glob("*"):
+        if path.name not in notes:  # its incident was withdrawn
+            path.unlink()
+    for name, text in notes.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            replace_file(path, text)
 
 
 def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]:
@@ -102,7 +117,7 @@ BUILT_SQL = """
 
 # Marts that are few rows and no clock: hashed whole.
 WHOLE = (
-    *("alerts", "unpriced_models", "budget_transitions", "incidents", "incident_events", "unseen_names"),
+    *("alerts", "alert_plans", "unpriced_models", "budget_transitions", "incidents", "incident_events", "unseen_names"),
     *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
 )
 

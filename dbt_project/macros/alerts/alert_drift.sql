@@ -2,9 +2,9 @@
 {% macro drift_series_key() %} {{ return("environment, data_mode, scope_dimension, scope_value") }} {% endmacro %}
 
 {#- The cost (or the requests, in dollars) of every watched series on `dates`, judged against its own past;
-    docs/alerts.md explains the method. `alerted` names the series' days that stood out before and are left out of
-    the past; none in a first pass. -#}
-{% macro judged_drift(dates, measure, alerted=none) %}
+    docs/alerts.md explains the method. `alerted` names the series' days that are left out of the past: what is planned
+    and, in the second pass, what stood out in the first. -#}
+{% macro judged_drift(dates, measure, alerted, is_second_pass=false) %}
     with
         forecasts as ({{ drift_forecasts(dates, measure, alerted) }}),
 
@@ -13,7 +13,7 @@
         surprises as ({{ drift_surprises("expectations") }}),
 
         pools as (
-            {{ tails_of_kind("surprises", "is_watched and is_seasonal and not is_pause", dates, alerted is not none) }}
+            {{ tails_of_kind("surprises", "is_watched and is_seasonal and not is_pause", dates, is_second_pass) }}
         )
 
     select
@@ -175,11 +175,11 @@
         coalesce(series.watched_usd, 0) as watched_usd,
         coalesce(series.observed, 0) as observed,
         coalesce(series.observed_squares, 0) as observed_squares,
-        {{ "alerted.event_date is not null" if alerted else "false" }} as is_alerted
+        alerted.event_date is not null as is_alerted
     from members
     inner join spend using (environment, data_mode)
     left join series using ({{ series_key }}, event_date)
-    {% if alerted %} left join {{ alerted }} as alerted using ({{ series_key }}, event_date) {% endif %}
+    left join {{ alerted }} as alerted using ({{ series_key }}, event_date)
 {% endmacro %}
 
 {#- The same with the recent dollars and days of each series. -#}

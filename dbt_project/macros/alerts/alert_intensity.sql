@@ -1,24 +1,14 @@
 {#- What a request costs on `dates` at every endpoint, version and route: in dollars, or in billed calls. Judged
     against the two weeks before: an endpoint and a route against themselves, a version against its endpoint's other
     versions. -#}
-{% macro judged_intensity(dates, measure, alerted=none, by_hour=false) %}
+{% macro judged_intensity(dates, measure, alerted, is_second_pass=false, by_hour=false) %}
     {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
     {%- set past_key = "environment, data_mode, past_dimension, past_value" -%}
     {%- set usual_days, level_days = alert_parameter("usual_days"), alert_parameter("level_days") -%}
     with
         alerted as (
-            {% if alerted %}
-                select environment, data_mode, scope_dimension as past_dimension, scope_value as past_value, event_date
-                from {{ alerted }}
-            {% else %}
-                select
-                    '' as environment,
-                    '' as data_mode,
-                    '' as past_dimension,
-                    '' as past_value,
-                    date '0001-01-01' as event_date
-                where false
-            {% endif %}
+            select environment, data_mode, scope_dimension as past_dimension, scope_value as past_value, event_date
+            from {{ alerted }}
         ),
 
         series as (
@@ -66,7 +56,7 @@
                     "surprises",
                     "expected >= " ~ alert_parameter("smallest_watched_share") ~ " * usual_spend_usd",
                     dates,
-                    alerted is not none,
+                    is_second_pass,
                 )
             }}
         )

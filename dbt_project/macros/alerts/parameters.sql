@@ -332,6 +332,11 @@
                     "unit": "alerted days in a row",
                     "why": "after which the new level is the level: an alert of it ends, and it enters the past that later days are judged by",
                 },
+                "most_planned_days": {
+                    "value": 21,
+                    "unit": "days of a plan",
+                    "why": "are left out of the past: a week of the usual four is left to compare with, and what is planned for longer is the new level",
+                },
                 "critical_z": {
                     "value": 5,
                     "unit": "standard deviations",

@@ -22,6 +22,7 @@
                 "guardrail",
                 "runbook_url",
                 "escalation_channel",
+                "reason",
                 "note",
             ]
         )

@@ -47,7 +47,7 @@ with
             error_code,
             null,
             null,
-            string_agg(distinct cast(http_status as string), ', ' order by cast(http_status as string)),
+            string_agg(distinct cast(http_status as string), ', ' order by cast(http_status as string) nulls last),
             cast(null as bigint),
             cast(null as double),
             cast(sum(current_errors) as bigint),

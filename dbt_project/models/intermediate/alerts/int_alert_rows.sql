@@ -49,6 +49,8 @@ select
         else 'warning'
     end as severity,
     case
+        when plans.kind is not null
+        then plans.kind
         when opened.is_muted
         then 'muted'
         when opened.level_shift_date is not null or {{ is_over }}
@@ -91,29 +93,19 @@ select
     windows.* exclude (alert_id, first_day_hours),
     opened.total_excess_usd,
     opened.spike_type,
-    -- up to two other types that the evidence does not rule out, most likely first
-    nullif(
-        concat_ws(
-            ', ',
-            case
-                when opened.spike_type = 'deploy'
-                then 'token'
-                when opened.spike_type in ('abuse', 'concentration')
-                then 'volume'
-            end,
-            case
-                when opened.spike_type = 'price_mix' and opened.related like '%new_model%'
-                then 'new_model'
-                when opened.spike_type = 'unknown_model'
-                then 'price_mix'
-                when opened.spike_type = 'retry'
-                then 'volume'
-                when opened.spike_type = 'token'
-                then 'retry'
-            end
-        ),
-        ''
-    ) as alternate_spike_types,
+    -- another type that the evidence does not rule out
+    case
+        when opened.spike_type = 'deploy'
+        then 'token'
+        when opened.spike_type in ('abuse', 'concentration', 'retry')
+        then 'volume'
+        when opened.spike_type = 'token'
+        then 'retry'
+        when opened.spike_type = 'unknown_model'
+        then 'price_mix'
+        when opened.spike_type = 'price_mix' and opened.related like '%new_model%'
+        then 'new_model'
+    end as alternate_spike_types,
     opened.top_driver_dimension,
     opened.top_driver_value,
     opened.confidence,
@@ -126,6 +118,7 @@ select
     owners.escalation_channel,
     links.drill_url,
     links.drill_query,
+    plans.plan_id,
     days.input_fingerprint
 from {{ ref("int_alerts") }} as opened
 left join silent on opened.alert_id = silent.alert_id
@@ -137,4 +130,5 @@ left join {{ ref("stg_containment_map") }} as containment on opened.spike_type =
 left join
     {{ ref("stg_endpoint_owners") }} as owners
     on coalesce(opened.driver_endpoint_tag, opened.main_endpoint_tag) = owners.endpoint_tag
+left join {{ ref("int_alert_plans") }} as plans on opened.alert_id = plans.alert_id
 left join {{ ref("alert_signal_days") }} as days on opened.onset_date = days.event_date

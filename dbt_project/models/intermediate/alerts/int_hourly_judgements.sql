@@ -27,7 +27,10 @@ with
                 expected,
                 z,
                 true
-            from ({{ judged_intensity(dates, measure, masked, by_hour=true) }}) {{ "union all" if not loop.last }}
+            from
+                (
+                    {{ judged_intensity(dates, measure, masked, is_second_pass=true, by_hour=true) }}
+                ) {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 

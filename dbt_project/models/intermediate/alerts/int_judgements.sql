@@ -18,7 +18,7 @@ with
                 expected,
                 z,
                 is_seasonal
-            from ({{ judged_drift(dates, measure, masked) }})
+            from ({{ judged_drift(dates, measure, masked, is_second_pass=true) }})
             union all
         {% endfor %}
         {% for measure in ["cost", "typical cost", "calls"] -%}
@@ -31,7 +31,7 @@ with
                 expected,
                 z,
                 true
-            from ({{ judged_intensity(dates, measure, masked) }})
+            from ({{ judged_intensity(dates, measure, masked, is_second_pass=true) }})
             union all
         {% endfor %}
         select alert_type, 'cost', {{ key }}, usual_spend_usd, observed, expected, z, false

@@ -19,5 +19,5 @@ select
     string_agg(distinct alerts.alert_id, ', ' order by alerts.alert_id) as alert_ids
 from days
 inner join {{ ref("int_alerts") }} as alerts on days.alert_id = alerts.alert_id
-where not alerts.is_muted
+where not alerts.is_muted and alerts.alert_id not in (select alert_id from {{ ref("int_alert_plans") }})
 group by {{ monday_of("days.event_date") }}, alerts.problem_id

@@ -21,6 +21,7 @@ with
         where
             {{ monday_of("alerts.onset_date") }} = problems.week_start
             and not alerts.is_muted
+            and alerts.alert_id not in (select alert_id from {{ ref("int_alert_plans") }})
             and cast(alerts.onset_date as timestamp) >= closures.closed_from
             and coalesce(cast(alerts.onset_date as timestamp) < closures.closed_until, true)
     ),

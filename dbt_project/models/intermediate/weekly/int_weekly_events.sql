@@ -10,7 +10,7 @@ with
             count(*) as alerts,
             cast(sum(case when alerts.severity = 'critical' then 1 else 0 end) as bigint) as critical_alerts
         from {{ ref("int_alert_rows") }} as alerts
-        where alerts.status <> 'muted'
+        where alerts.status not in ('muted', 'planned')
         group by {{ monday_of("alerts.onset_date") }}, alerts.environment, alerts.data_mode
     ),
 

@@ -58,5 +58,6 @@ select
     escalation_channel,
     drill_url,
     drill_query,
+    plan_id,
     input_fingerprint
 from {{ ref("int_alert_rows") }}

@@ -32,12 +32,14 @@ with
             guardrail,
             runbook_url,
             escalation_channel,
+            reason,
             note,
             -- times
             occurred_at,
             started_at,
             event_date
         from source
+        where plan_id is null
     )
 
 select *

@@ -1,0 +1,20 @@
+select
+    plan_id,
+    kind,
+    problem_id,
+    case when problem_id is null then environment end as environment,
+    case when problem_id is null then data_mode end as data_mode,
+    endpoint_tag,
+    prompt_version,
+    tenant_id,
+    user_id,
+    model,
+    from_date,
+    until_date,
+    reason,
+    actor,
+    recorded_at,
+    end_reason,
+    ended_by,
+    ended_at
+from {{ ref("int_plans") }}

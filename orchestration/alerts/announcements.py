@@ -1,0 +1,223 @@
+"""The difference between what was announced about alerts (ledger.py) and what the marts say now, and its messages.
+
+Alerts of one cause are one message: STORM or more that begin on one day with the same spike type and error share a topic from then on,
+as does what joins them later, and only the last one that is over ends it.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import get_args
+
+from orchestration.alerts.facts import Alert, Facts
+from orchestration.alerts.ledger import ENDS, Announced, Kind, Line, announcements_folder, read_announcements
+from orchestration.alerts.messages import event
+from orchestration.ledger import one_writer, remember_instant, why_too_early
+from orchestration.notifications import enqueue
+from orchestration.settings import Settings
+from orchestration.team.notifications import SEVERITIES, read_channels
+from orchestration.warehouse import warehouse
+from orchestration.wording import listed
+
+NEWS_FOR = timedelta(days=2)  # as for budgets: what an earlier run could not hand on is handed on for so long
+PAST_AFTER = timedelta(
+    days=4
+)  # an alert closes after 3 quiet days: one that is open and older is of data that came late
+MOVED = Decimal("0.5")  # of the dollars that were announced: from here on another message
+PACE = 2  # times the dollars a day: worse
+STORM = 3  # alerts of one cause that begin in one run
+MOST_AT_ONCE = 5  # topics that begin in one run: more are one message, whatever their causes
+OVER = {"closed", "muted", "planned"}  # statuses
+
+
+def announce(settings: Settings) -> Counter:
+    """Writes to the ledger what today's facts changed and puts its messages into the outbox; counts both. A repetition says nothing.
+
+    Nor does a run that reports as of an earlier instant than another did: `why_nothing_is_announced` is its sentence.
+    """
+    folder, announced = announcements_folder(settings), Announced()
+    with one_writer(folder) as append:
+        for line in read_announcements(settings):
+            announced.apply(line)
+        if why_too_early(folder, announced.lines, settings.as_of):
+            return Counter()
+        with warehouse(settings) as connection:
+            facts = Facts(connection)
+            new = _in_messages(list(_differences(announced, facts, settings.as_of)), announced)
+        append(new)
+        remember_instant(folder, announced.lines, settings.as_of)
+    for line in new:
+        announced.apply(line)
+    return Counter(line["kind"] for line in new) + _hand_on(settings, announced)
+
+
+def what_was_announced(counts: Counter) -> str:
+    """What `announce` counted, in words."""
+    said = [f"{counts[kind]} {kind}" for kind in get_args(Kind) if counts[kind]]
+    return listed(said) if said else "no alert began, changed or ended"
+
+
+def why_nothing_is_announced(settings: Settings) -> str | None:
+    """The sentence of a run that reports as of an earlier instant than the ledger; None for one that may announce."""
+    return why_too_early(announcements_folder(settings), read_announcements(settings), settings.as_of)
+
+
+def _hand_on(settings: Settings, announced: Announced) -> Counter:
+    """Puts what was announced lately into the outbox, which knows what it has: what an earlier run wrote and could not hand on, too."""
+    since, channels = settings.as_of - NEWS_FOR, read_channels(settings.team)
+    messages: dict[str, list[Line]] = defaultdict(list)
+    for line in announced.lines:
+        if not line["is_silent"] and datetime.fromisoformat(line["known_at"]) >= since:
+            messages[line["event_key"]].append(line)
+    events = [
+        event(lines, [line for line in announced.lines if line["topic"] == lines[0]["topic"]], channels)
+        for lines in messages.values()
+    ]
+    return enqueue(settings, events, channels)
+
+
+def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterator[Line]:
+    """The lines that bring the ledger up to date with the facts. Late data may move the first day of an alert, and with it its id."""
+    gone = {
+        line["alert_id"]: line
+        for line in announced.alerts.values()
+        if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
+    }
+    of_problem = {line["alert"]["problem_id"]: line for line in gone.values()}
+    for alert in facts.alerts.values():
+        before = announced.alerts.get(alert["alert_id"])
+        if before is None:
+            before = gone.get(alert["supersedes_alert_id"] or "") or of_problem.get(alert["problem_id"])
+        if kind := _kind(alert, before, as_of):
+            yield _line(kind, alert, before, facts, as_of)
+        if before:
+            gone.pop(before["alert_id"], None)
+    for before in gone.values():
+        yield _line("withdrawn", before["alert"], before, facts, as_of)
+
+
+def _kind(alert: Alert, before: Line | None, as_of: datetime) -> Kind | None:
+    """What there is to announce of an alert, after what was announced before; None where it is the same."""
+    is_withdrawn, is_over = alert["status"] == "withdrawn", alert["status"] in OVER
+    if before is None or before["kind"] in ENDS:
+        if _rank(alert) == 0 or alert["status"] in {"withdrawn", "muted", "planned"}:
+            return None
+        if is_over or _instant(alert["last_date"]) + timedelta(days=1) + PAST_AFTER < as_of:
+            return "past" if before is None else None
+        return "new"
+    if is_withdrawn or is_over:
+        return "withdrawn" if is_withdrawn else "closed"
+    was = before["alert"]
+    if _rank(alert) > _rank(was) or _is_faster(alert, was):
+        return "worsened"
+    if _is_another(alert, was):
+        return "changed"
+    return "confirmed" if was["is_provisional"] and not alert["is_provisional"] else None
+
+
+def _rank(alert: Alert) -> int:
+    return SEVERITIES.index(alert["severity"])
+
+
+def _is_faster(alert: Alert, was: Alert) -> bool:
+    """Whether a day of it costs much more than when it was announced. What a day costs is known when it is over."""
+    if alert["is_provisional"] or was["is_provisional"]:
+        return False
+    a_day, a_day_before = (Decimal(each["total_excess_usd"]) / each["days"] for each in (alert, was))
+    return 0 < PACE * a_day_before <= a_day
+
+
+def _is_another(alert: Alert, was: Alert) -> bool:
+    """Whether somebody who acts on what was announced should know better."""
+    parts, parts_before = ({*each["top_driver_value"].split(" | ")} for each in (alert, was))
+    if _rank(alert) < _rank(was) or alert["spike_type"] != was["spike_type"] or parts.isdisjoint(parts_before):
+        return True
+    if alert["is_provisional"]:
+        return False  # its dollars move with every hour
+    moved = Decimal(alert["delta_usd"]) - Decimal(was["delta_usd"])
+    if was["is_provisional"] and moved > 0:
+        return False  # of a part of the day: the rest of it adds to them
+    return abs(moved) >= MOVED * abs(Decimal(was["delta_usd"]))
+
+
+def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: datetime) -> Line:
+    alert_id = alert["alert_id"]
+    return {
+        "kind": kind,
+        "alert_id": alert_id,
+        "supersedes": before["alert_id"] if before and before["alert_id"] != alert_id else None,
+        "event_key": "",
+        "topic": before["topic"] if before and kind != "new" else f"alert/{alert_id}",
+        "cause": _cause(alert),
+        "ends": False,
+        "is_silent": False,
+        "reason": _why_withdrawn(before, facts) if kind == "withdrawn" and before else None,
+        "known_at": as_of.isoformat(),
+        "alert": alert,
+        "effects": facts.effects.get(alert_id, before["effects"] if before else {}),
+        "driver": facts.drivers.get(alert_id, before["driver"] if before else None),
+        "attempts": facts.attempts.get(alert_id),
+        "before": before and before["alert"],
+        "before_at": before and before["known_at"],
+    }
+
+
+def _why_withdrawn(before: Line, facts: Facts) -> str:
+    """Whether its day has other calls than when it was announced; else prices, rules, settings or the code are others."""
+    if before["alert"]["is_provisional"]:
+        return "later_hours"
+    now = facts.attempts_now(before["alert"])
+    return "rules" if now is None or now == before["attempts"] else "late_data"
+
+
+def _cause(alert: Alert) -> str:
+    """Alerts that begin on one day with the same spike type, and fail with the same error, are of one cause until somebody knows better."""
+    names = ("environment", "data_mode", "alert_date", "spike_type", "top_error_code")
+    text = "|".join(str(alert[name]) for name in names)  # type: ignore[literal-required]
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _in_messages(lines: list[Line], announced: Announced) -> list[Line]:
+    """The lines of a run by topic: one message each, under a key that no other run gives."""
+    of_topic: dict[str, list[Line]] = defaultdict(list)
+    for line in _in_topics(lines, announced):
+        of_topic[line["topic"]].append(line)
+    for topic, together in of_topic.items():
+        names = [f"{line['kind']} {line['alert_id']}" for line in together]
+        key = hashlib.sha256(
+            "\n".join([together[0]["known_at"], *names, str(len(announced.lines))]).encode()
+        ).hexdigest()[:12]
+        for line in together:
+            line["event_key"] = f"{topic}/{key}"
+    return lines
+
+
+def _in_topics(lines: list[Line], announced: Announced) -> list[Line]:
+    """The lines of a run, those of one cause under one topic, and none that says that a part of a topic is over."""
+    begin = [line for line in lines if line["kind"] == "new"]
+    of_cause = Counter(line["cause"] for line in begin)
+    for line in begin:
+        storm = f"alert/storm-{line['cause']}"
+        if of_cause[line["cause"]] >= STORM or announced.open_in(storm):
+            line["topic"] = storm
+    if len({line["topic"] for line in begin}) > MOST_AT_ONCE:
+        for line in begin:
+            line["topic"] = f"alert/storm-{hashlib.sha256(line['known_at'].encode()).hexdigest()[:12]}"
+    for line in lines:
+        if line["kind"] == "past":
+            line["topic"] = "alert/past"
+    after = Announced(list(announced.lines), dict(announced.alerts))
+    for line in lines:
+        after.apply(line)
+    for line in lines:
+        if line["kind"] in {"closed", "withdrawn"}:
+            line["ends"] = not after.open_in(line["topic"])
+            line["is_silent"] = not line["ends"]
+    return lines
+
+
+def _instant(text: str) -> datetime:
+    """Dates and times of the warehouse are UTC, without a zone."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="table") }}
 -- An alert as it is published.
 {#- A day whose calls are missing is over, but nobody knows whether it was quiet. -#}
 {%- set is_quiet -%}

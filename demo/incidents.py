@@ -51,11 +51,13 @@ ANY = -1  # instead of an endpoint: requests are added wherever requests are mad
 @dataclass(frozen=True, eq=False)
 class Incident:
     """One labelled incident, active in [start, end). `strength` is, by spike type: extra requests a day (volume, abuse,
-    concentration), a token factor (token, deploy), the probability that an attempt fails (retry), or the share of requests
-    sent elsewhere (price_mix, unknown_model).
+    concentration), a token factor (token, deploy), the probability that an attempt fails (retry), the share of requests
+    sent elsewhere (price_mix, unknown_model), or the share of cache hits lost (cache). An incident of the kind price leaves
+    requests as they are: who prices them applies it.
 
     A changing incident concerns only the requests of `tenant` or of `only_model` where these are given, and `reach` of
-    the rest: a few callers keep the version before a bad deploy.
+    the rest: a few callers keep the version before a bad deploy. `keeps_prefix`: input that grows leaves the cacheable
+    prefix as it is.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Incident:
     only_model: int | None = None
     reach: float = 0.95
     bloats: tuple[str, ...] = ("input", "output")
+    keeps_prefix: bool = False
 
     @property
     def window(self) -> tuple[int, int]:
@@ -209,7 +212,9 @@ def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
             continue
         draw = stream(world.seed, "disturb", day.toordinal(), code)
         start, end = incident.window
-        hit = ((requests.endpoint == incident.endpoint) & (requests["at"] >= start) & (requests["at"] < end)).to_numpy()
+        hit = ((requests["at"] >= start) & (requests["at"] < end)).to_numpy()
+        if incident.endpoint != ANY:
+            hit = hit & (requests["endpoint"] == incident.endpoint).to_numpy()
         if incident.tenant is not None:
             hit = hit & (world.user_tenant[requests["user"]] == incident.tenant)
         if incident.only_model is not None:
@@ -220,8 +225,12 @@ def disturb(world: World, day: date, requests: pd.DataFrame) -> None:
         if incident.kind in ("token", "deploy"):
             for column in incident.bloats:
                 requests.loc[hit, column] = (requests.loc[hit, column] * incident.strength).astype(np.int64)
+            if incident.keeps_prefix:
+                requests.loc[hit, "cache_part"] /= incident.strength
         if incident.kind == "retry":
             requests.loc[hit, "failure"] = incident.strength
+        if incident.kind == "cache":
+            requests.loc[hit, "cache_hit"] *= 1 - incident.strength
         if incident.kind in ("price_mix", "unknown_model"):
             hit = hit & (draw.random(len(requests)) < incident.strength)
             requests.loc[hit, "model"] = incident.model

@@ -125,6 +125,8 @@ def _choose_model_and_size(world: World, day: date, requests: pd.DataFrame) -> N
         requests[f"plain_{column}"] = np.where(requests["extra"], 0, np.maximum(requests[column], 0))
     requests["model"] = requests["plain_model"] = model.astype(np.int8)
     requests["failure"] = np.float32(0.012)
+    for column in ("cache_hit", "cache_part"):
+        requests[column] = of_endpoints(column)[endpoint]
     batch = of_endpoints("batch")[endpoint]
     requests["batch"] = draw.random(size) < batch
 
@@ -165,9 +167,9 @@ def _add_usage_parts(attempts: pd.DataFrame, draw) -> None:
     """Cache reads and writes, reasoning, web searches: parts of the totals, stated only where the provider does."""
     endpoint, model, size = attempts["endpoint"].to_numpy(), attempts["model"].to_numpy(), len(attempts)
     reports = of_models("cache")[model]
-    prefix = (attempts["input"].to_numpy() * of_endpoints("cache_part")[endpoint]).astype(np.int64)
+    prefix = (attempts["input"].to_numpy() * attempts.pop("cache_part").to_numpy()).astype(np.int64)
     prefix = np.where(prefix >= 1024, prefix // 128 * 128, 0)  # providers cache nothing shorter
-    hit = draw.random(size) < of_endpoints("cache_hit")[endpoint]
+    hit = draw.random(size) < attempts.pop("cache_hit").to_numpy()
     written = np.where(hit, 0, prefix)
     attempts["cache_read"] = np.where(reports == "none", ABSENT, np.where(hit, prefix, 0))
     attempts["cache_write"] = np.where(reports == "writes", written, ABSENT)

@@ -49,8 +49,7 @@ ALERT = {
     "escalation_channel": "#oncall-agents",
     "drill_url": "http://localhost:8080/alert?from=2026-11-12&to=2026-11-13&alert=a1",
 }
-SOON = {"token_direction": "string"}
-EFFECTS = {"retry": "4.93", "volume": "0.12", "token": "-0.31", "mix": "0.001", "unpriced": "0"}
+EFFECTS = {"retry": "4.93", "volume": "0.12", "output": "-0.31", "mix": "0.001", "unpriced": "0"}
 
 
 @dataclass
@@ -82,6 +81,19 @@ class Marts:
                         "alert_compare",
                         {"alert_id": row["alert_id"], "effect": effect, "effect_usd": amount},
                     )
+                # a part of the retry effect: rows of a token kind are not added to those of all calls
+                _insert(
+                    connection,
+                    "alert_compare",
+                    {
+                        "alert_id": row["alert_id"],
+                        "token_kind": "text_output",
+                        "metric": "attempts",
+                        "current": 99,
+                        "effect": "retry",
+                        "effect_usd": "4.00",
+                    },
+                )
                 _insert(connection, "alert_compare", {"alert_id": row["alert_id"], "metric": "attempts", "current": 3})
             for number in range(self.calls):
                 _insert(connection, "fct_attempts", {"attempt_key": str(number), "event_date": date(2026, 11, 12), "environment": "prod",
@@ -100,8 +112,6 @@ class Marts:
 def _create(connection: duckdb.DuckDBPyConnection, subject: str, name: str) -> None:
     [model] = yaml.safe_load((MARTS / subject / f"{name}.yml").read_text())["models"]
     contract = {column["name"]: column["data_type"] for column in model["columns"]}
-    if name == "alerts":
-        contract = SOON | contract
     columns = ", ".join(f'"{column}" {data_type}' for column, data_type in contract.items())
     connection.execute(f"create table marts.{name} ({columns})")
 
@@ -157,7 +167,7 @@ def test_the_first_message_says_all_that_on_call_needs(marts):
         "**+$4.74** on 12 Nov, 2.2 times the usual.",
         "Failing: **schema_mismatch 422**, 83.0\xa0% of failed calls.",
         "Do first: **Add back-off and open the circuit breaker**.",
-        "Why: retry +$4.93, token −$0.31.",
+        "Why: retry +$4.93, output −$0.31.",
         "Owner: team-agents, #oncall-agents.",
         "Runbook: https://runbooks.example.com/agents/agent.act",
         "Acknowledge: make acknowledge TOPIC=alert/a1",

@@ -1,297 +1,487 @@
-"""Why a cost changed, exactly: hundreds of problems, drawn and by hand, through the real model in one run of dbt."""
+"""Why a cost changed, exactly, by token kind: problems by hand and drawn ones through the real model's SQL."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from decimal import Context, Decimal, localcontext
-from itertools import permutations, product
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from itertools import permutations
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from orchestration.dbt import run_dbt
+from pricing.units import LEAVES
 from tests.pipeline import pipeline_at
 
 DAY = "2026-11-20"
-EFFECTS = {"volume", "mix", "retry", "token", "price", "unpriced"}
 LAST_UNIT = Decimal("0.000000000001")
 EXACT = Context(prec=60)  # effects of huge numbers have more digits than Python keeps by itself
+KINDS = (*(leaf.name for leaf in LEAVES), "other")
+INPUTS = ("uncached_input", "cached_input", "cache_write_5m")  # of one size together; the cache moves their shares
+USED = (*INPUTS, "text_output", "reasoning", "web_searches")
+OF_CALLS = ("volume", "mix", "retry")
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a leaf did on one side: requests, attempts, tokens, priced dollars and the likely cost of unpriced calls."""
+    """What a cell did on one side: requests, attempts, and (tokens, USD) of each kind; the likely cost of unpriced calls."""
 
     requests: float = 0
     attempts: float = 0
-    tokens: float = 0
-    cost_usd: Decimal = Decimal(0)
+    kinds: dict[str, tuple[float, Decimal]] = field(default_factory=dict)
     exposure_usd: Decimal = Decimal(0)
 
-    def times(self, factor: int, *names: str) -> "Side":
-        return replace(self, **{name: getattr(self, name) * factor for name in names})
+    def usd(self, kind: str) -> Decimal:
+        return self.kinds.get(kind, (0, Decimal(0)))[1]
+
+    def tokens(self, kind: str) -> float:
+        return self.kinds.get(kind, (0, Decimal(0)))[0]
+
+    def columns(self, which: str) -> dict:
+        measures = {"requests": self.requests, "attempts": self.attempts, "exposure_usd": self.exposure_usd}
+        of_kinds = {
+            f"{kind}_{name}": value
+            for kind in self.kinds
+            for name, value in zip(("units", "usd"), self.kinds[kind], strict=True)
+        }
+        return {f"{which}_{name}": value for name, value in (measures | of_kinds).items()}  # fmt: skip
 
 
-def side(requests: float, attempts_per_request: float = 1, tokens_per_attempt: float = 100, per_token: str = "0.01"):
-    """By its four factors; a plain request costs one dollar."""
-    attempts = requests * attempts_per_request
-    tokens = attempts * tokens_per_attempt
-    return Side(requests, attempts, tokens, Decimal(tokens) * Decimal(per_token))
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a comparison: endpoint and price variant, before and now."""
+
+    before: Side
+    now: Side
+    endpoint: str = "chat"
+    variant: str | None = "standard"
+
+    def swapped(self) -> "Cell":
+        return replace(self, before=self.now, now=self.before)
 
 
 NOTHING = Side()
-Problem = list[tuple[Side, Side]]  # (baseline, current) of each leaf
+PRICES = {"uncached_input": "0.01", "cached_input": "0.001", "text_output": "0.05"}
 
 
-def some_side(dice: random.Random) -> Side:
-    """Anything that usage can be: expensive and cheap, one call or a billion, failed, unpriced, a retry without its request."""
-    requests = dice.choice([0, 1, 7.25, dice.randrange(1, 1000), dice.randrange(10**9)])
-    attempts = requests + dice.choice([0, 0, 0.75, dice.randrange(50)])
-    tokens = attempts * dice.choice([0, 1, 812.5, 100_000])
-    cost = Decimal(dice.randrange(10**6)) * dice.choice([0, LAST_UNIT, Decimal("0.000001"), Decimal("0.01"), 1000])
-    exposure = dice.choice([0, 0, dice.randrange(10**6)]) * Decimal("0.000123")
-    return Side(requests, attempts, tokens, cost if attempts else Decimal(0), exposure)
+def side(
+    requests: float, attempts_per_request: float = 1, prices: dict | None = None, **tokens_per_attempt: float
+) -> Side:
+    """By its factors; without tokens per attempt a plain request costs one dollar, of 100 tokens of input."""
+    attempts, prices = requests * attempts_per_request, PRICES | (prices or {})
+    tokens = {kind: attempts * each for kind, each in (tokens_per_attempt or {"uncached_input": 100}).items()}
+    return Side(
+        requests, attempts, {kind: (each, Decimal(each) * Decimal(prices[kind])) for kind, each in tokens.items()}
+    )
 
 
-def used_side(dice: random.Random) -> Side:
-    """A priced leaf whose every factor is above zero."""
-    requests = dice.randrange(1, 10_000)
-    attempts = requests + dice.randrange(100)
-    return Side(requests, attempts, attempts * dice.randrange(1, 5000), Decimal(dice.randrange(1, 10**9)) / 10_000)
+Problem = list[Cell]
+BY_HAND: dict[str, tuple[Problem, dict[tuple[str | None, str], str]]] = {
+    # cell by cell: 100 * (0.60 + 0.75) / 2 * 2 + 100 * (0.40 + 0.25) / 2 * 1, and 0.15 * 150 * 2 - 0.15 * 150 * 1
+    "volume and mix": (
+        [Cell(side(60, uncached_input=200), side(150, uncached_input=200)), Cell(side(40), side(50), "search")],
+        {("uncached_input", "volume"): "167.5", ("uncached_input", "mix"): "22.5"},
+    ),
+    # 10 more requests at 1.5 attempts on average; 1 more attempt at 15 requests on average
+    "requests and attempts double": (
+        [Cell(side(10), side(20, attempts_per_request=2))],
+        {("uncached_input", "volume"): "15", ("uncached_input", "retry"): "15"},
+    ),
+    # 10 dollars become 160: four factors that did the same
+    "all four factors double": (
+        [Cell(side(10), side(20, 2, {"uncached_input": "0.02"}, uncached_input=200))],
+        {("uncached_input", effect): "37.5" for effect in ("volume", "retry", "input", "price")},
+    ),
+    # 300 dollars more. Old cell: 50 * 0.75 - 0.5 * 75 = 0. New: 50 * 0.25 * 6 and 0.5 * 75 * 6
+    "a new cell": (
+        [Cell(side(50), side(50)), Cell(NOTHING, side(50, 2, uncached_input=300), "search")],
+        {("uncached_input", "volume"): "112.5", ("uncached_input", "mix"): "187.5"},
+    ),
+    "a cell is gone": (
+        [Cell(side(50), side(50)), Cell(side(50, 2, uncached_input=300), NOTHING, "search")],
+        {("uncached_input", "volume"): "-112.5", ("uncached_input", "mix"): "-187.5"},
+    ),
+    # answers twice as long at five times the price of the prompt: nothing of it is a price
+    "longer answers": (
+        [Cell(side(10, uncached_input=100, text_output=20), side(10, uncached_input=100, text_output=40))],
+        {("text_output", "output"): "10"},
+    ),
+    # prompts twice as long with the same shares from the cache: 10 * 100 * 0.01 and 10 * 100 * 0.001
+    "longer prompts": (
+        [Cell(side(10, uncached_input=100, cached_input=100), side(10, uncached_input=200, cached_input=200))],
+        {("uncached_input", "input"): "10", ("cached_input", "input"): "1"},
+    ),
+    # what was half of 200 tokens is read no more: 10 * 100 * 0.01 more, 10 * 100 * 0.001 less
+    "a lost cache": (
+        [Cell(side(10, uncached_input=100, cached_input=100), side(10, uncached_input=200))],
+        {("uncached_input", "cache"): "10", ("cached_input", "cache"): "-1"},
+    ),
+    # 100 tokens more (from 200 to 300), none of them cached. Of uncached input the share goes from 1/2 to 2/3, mean 7/12: input
+    # 100 * 7/12 * 0.01 * 10, cache 1/6 * 250 * 0.01 * 10; of cached input from 1/2 to 1/3, mean 5/12
+    "prompts grow after the cached part": (
+        [Cell(side(12, uncached_input=100, cached_input=100), side(12, uncached_input=200, cached_input=100))],
+        {("uncached_input", "input"): "7", ("uncached_input", "cache"): "5", ("cached_input", "input"): "0.5",
+         ("cached_input", "cache"): "-0.5"},
+    ),
+    "one price doubles": (
+        [Cell(side(10, uncached_input=100, text_output=20),
+              side(10, prices={"text_output": "0.1"}, uncached_input=100, text_output=20))],
+        {("text_output", "price"): "10"},
+    ),
+    # 10 of 20 requests move to the variant of half the price: what they save is mix, no price changed
+    "half of the calls in a batch": (
+        [Cell(side(20), side(10)), Cell(NOTHING, side(10, prices={"uncached_input": "0.005"}), variant="batch")],
+        {("uncached_input", "mix"): "-5"},
+    ),
+    # a call that failed without usage has no variant; it is one more attempt of the 10 requests, with fewer tokens for each
+    "refused and sent again": (
+        [Cell(side(10), replace(side(10), requests=0)), Cell(NOTHING, Side(10, 10), variant=None)],
+        {("uncached_input", "retry"): "7.5", ("uncached_input", "input"): "-7.5"},
+    ),
+    "a retry of a request that was made elsewhere": (
+        [Cell(side(5), side(5)), Cell(NOTHING, replace(side(3), requests=0), "search")],
+        {("uncached_input", "retry"): "3"},
+    ),
+    # 9 -> 27 requests, of which 9 failed without tokens: 18 * (1 + 2/3) / 2 * 1, and the paid share fell by a third of 18
+    "failed calls only": (
+        [Cell(NOTHING, Side(9, 12), "search"), Cell(side(9), side(18))],
+        {("uncached_input", "volume"): "15", ("uncached_input", "mix"): "-6"},
+    ),
+    # its requests are requests too: they dilute the share of the priced cell by as much as they raise the volume
+    "a model without a price": (
+        [Cell(NOTHING, Side(10, 10, {}, Decimal(8)), "search", "unpriced"), Cell(side(10), side(10))],
+        {("uncached_input", "volume"): "7.5", ("uncached_input", "mix"): "-7.5", (None, "unpriced"): "8"},
+    ),
+    "nothing changed": ([Cell(side(7, 2, uncached_input=31), side(7, 2, uncached_input=31))], {}),
+}  # fmt: skip
 
 
-def some_problem(dice: random.Random) -> Problem:
-    leaves = dice.choice([1, 2, 2, 5, 40])
-    return [
-        (some_side(dice), some_side(dice)) if dice.random() < 0.7 else dice.choice([(NOTHING, some_side(dice)), (some_side(dice), NOTHING)])
-        for _ in range(leaves)
-    ]  # fmt: skip
-
-
-def doubled(dice: random.Random, *names: str) -> Problem:
-    before = [used_side(dice) for _ in range(dice.randrange(1, 6))]
-    return [(each, each.times(2, *names)) for each in before]
-
-
-def shifted(dice: random.Random) -> Problem:
-    """Two leaves at their own rates; some requests of the one go to the other."""
-    rates = [(dice.choice([1, 2]), dice.randrange(1, 9), dice.choice(["0.5", "0.25", "0.125"])) for _ in range(2)]
-    first, second, moved = dice.randrange(100, 1000), dice.randrange(100, 1000), dice.randrange(1, 100)
-    return [
-        (side(first, *rates[0]), side(first - moved, *rates[0])),
-        (side(second, *rates[1]), side(second + moved, *rates[1])),
-    ]
-
-
-DRAWN = {
-    "anything": some_problem,
-    "volume": lambda dice: doubled(dice, "requests", "attempts", "tokens", "cost_usd"),
-    "retry": lambda dice: doubled(dice, "attempts", "tokens", "cost_usd"),
-    "token": lambda dice: doubled(dice, "tokens", "cost_usd"),
-    "price": lambda dice: doubled(dice, "cost_usd"),
-    "mix": shifted,
-}
-EACH = {"anything": 300} | dict.fromkeys(("volume", "retry", "token", "price", "mix"), 40)
-
-BY_HAND = {
-    # 100 -> 200 requests, and the share of the leaf of two dollars goes from 0.60 to 0.75
-    "volume and mix": [(side(60, 1, 200), side(150, 1, 200)), (side(40), side(50))],
-    "requests and attempts double": [(side(10), side(20, attempts_per_request=2))],
-    "all four factors double": [(side(10), side(20, 2, 200, "0.02"))],
-    "a new leaf": [(side(50), side(50)), (NOTHING, side(50, 2, 300))],
-    "a leaf is gone": [(side(50), side(50)), (side(50, 2, 300), NOTHING)],
-    "a retry of a request that was made elsewhere": [(side(5), side(5)), (NOTHING, Side(0, 3, 300, Decimal(3)))],
-    "a model without a price": [(NOTHING, Side(10, 10, 1000, Decimal(0), Decimal(8))), (side(10), side(10))],
-    "nothing changed": [(side(7, 2, 31), side(7, 2, 31))],
-    "failed calls only": [(NOTHING, Side(9, 12, 0)), (side(9), side(18))],
-}
+# ---- what the model says
 
 
 @dataclass
 class Explained:
-    """What the model said of a problem."""
+    """Effects by token kind (None: unpriced calls, which have none), and the change."""
 
     delta_usd: Decimal | None = None
-    effects: dict[str, Decimal] = field(default_factory=dict)
+    effects: dict[tuple[str | None, str], Decimal] = field(default_factory=dict)
 
-    def moved(self) -> dict[str, Decimal]:
-        return {effect: usd for effect, usd in self.effects.items() if usd}
+    def moved(self) -> dict[tuple[str | None, str], Decimal]:
+        return {key: usd for key, usd in self.effects.items() if usd}
 
-
-@pytest.fixture(scope="module")
-def problems() -> dict[str, Problem]:
-    dice = random.Random(20261124)
-    drawn = {f"{kind} {number}": draw(dice) for kind, draw in DRAWN.items() for number in range(EACH[kind])}
-    return BY_HAND | drawn
+    def of_kind(self, kind: str | None) -> Decimal:
+        with localcontext(EXACT):
+            return sum((usd for (name, _), usd in self.effects.items() if name == kind), Decimal(0))
 
 
-@pytest.fixture(scope="module")
-def explained(problems, tmp_path_factory) -> dict[tuple[str, bool], Explained]:
-    """By name and whether its sides were swapped."""
-    settings = pipeline_at(tmp_path_factory.mktemp("decomposition") / "data").settings
-    (settings.state / "spill").mkdir(parents=True)
-    cases = [(name, swapped) for name in problems for swapped in (False, True)]
-    with duckdb.connect(str(settings.warehouse)) as warehouse:
-        warehouse.execute(TABLES)
-        rows = [row for place, case in enumerate(cases) for row in leaf_rows(place, problems[case[0]], case[1])]
-        warehouse.execute(
-            "insert into intermediate.int_problem_leaves by name select unnest(?::leaf[], recursive := true)", [rows]
-        )
-    run_dbt(settings, "run", "--quiet", "--select", "int_problem_effects")
-    found = {case: Explained() for case in cases}
-    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
-        sql = "select round, effect, effect_usd, delta_usd from intermediate.int_problem_effects"
-        for place, effect, effect_usd, delta_usd in warehouse.execute(sql).fetchall():
-            case = found[cases[place]]
-            case.effects[effect], case.delta_usd = effect_usd, delta_usd
-    return found
-
-
-MEASURES = ("requests", "attempts", "tokens", "cost_usd", "exposure_usd")
+COUNTS = ("requests", "attempts", *(f"{kind}_units" for kind in KINDS))
+DOLLARS = ("exposure_usd", *(f"{kind}_usd" for kind in KINDS))
 COLUMNS = ", ".join(
-    f"{which}_{name} {'decimal(38, 12)' if name.endswith('usd') else 'double'}"
+    f"{which}_{name} {'decimal(38, 12)' if name in DOLLARS else 'double'} default 0"
     for which in ("baseline", "current")
-    for name in MEASURES
+    for name in (*COUNTS, *DOLLARS)
 )
-TABLES = f"""
-    create schema intermediate;
-    create table intermediate.alert_signal_days as select date '{DAY}' as event_date, 'drawn' as input_fingerprint;
-    create type leaf as struct(round integer, endpoint_tag varchar, {COLUMNS});
-    create table intermediate.int_problem_leaves (
+CELLS = f"""
+    create table int_problem_cells (
         event_date date default date '{DAY}', environment varchar default 'prod', data_mode varchar default 'real', round integer,
-        endpoint_tag varchar, prompt_version varchar default 'v1', tenant_id varchar default 'acme', user_id varchar default 'u-1',
-        model varchar default 'm', {COLUMNS}
-    );
+        endpoint_tag varchar, model varchar default 'm', price_variant varchar, {COLUMNS}
+    )
 """
 
 
-def leaf_rows(place: int, problem: Problem, swapped: bool) -> list[dict]:
-    return [
-        {"round": place, "endpoint_tag": f"endpoint-{number}"}
-        | {f"baseline_{name}": getattr(after if swapped else before, name) for name in MEASURES}
-        | {f"current_{name}": getattr(before if swapped else after, name) for name in MEASURES}
-        for number, (before, after) in enumerate(problem)
+def write(database: duckdb.DuckDBPyConnection, problems: list[Problem]) -> None:
+    rows = [
+        {"round": place, "endpoint_tag": cell.endpoint, "price_variant": cell.variant}
+        | cell.before.columns("baseline")
+        | cell.now.columns("current")
+        for place, problem in enumerate(problems)
+        for cell in problem
     ]
+    names = sorted({name for row in rows for name in row})
+    values = ", ".join(f"({', '.join(literal(row.get(name, 0)) for name in names)})" for row in rows)
+    database.execute(f"insert into int_problem_cells ({', '.join(names)}) values {values}")
 
 
-def delta(problem: Problem) -> Decimal:
-    return sum(
-        (after.cost_usd + after.exposure_usd - before.cost_usd - before.exposure_usd for before, after in problem),
-        Decimal(0),
-    )
+def literal(value: object) -> str:
+    return "null" if value is None else f"'{value:f}'" if isinstance(value, Decimal) else f"'{value}'"
 
 
-def test_every_problem_has_every_effect_and_they_sum_to_its_change_exactly(problems, explained):
-    for (name, swapped), found in explained.items():
-        assert (name, set(found.effects)) == (name, EFFECTS)
+def read(database: duckdb.DuckDBPyConnection, rows: str, count: int) -> list[Explained]:
+    found = [Explained() for _ in range(count)]
+    sql = f"select round, token_kind, effect, effect_usd, delta_usd from ({rows})"
+    for place, kind, effect, effect_usd, delta_usd in database.execute(sql).fetchall():
+        found[place].effects[kind, effect], found[place].delta_usd = effect_usd, delta_usd
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[list[Explained], str]:
+    """The problems by hand through dbt, forth and back, and the SQL that it ran."""
+    settings = pipeline_at(tmp_path_factory.mktemp("decomposition") / "data").settings
+    (settings.state / "spill").mkdir(parents=True)
+    problems = [problem for problem, _ in BY_HAND.values()]
+    both = problems + [[cell.swapped() for cell in problem] for problem in problems]
+    with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute(f"""
+            create schema intermediate;
+            use intermediate;
+            create table alert_signal_days as select date '{DAY}' as event_date, 'drawn' as input_fingerprint;
+            create table int_alert_signals as select date '{DAY}' as event_date, 1 as observed, 0 as expected;
+        """)
+        warehouse.execute(CELLS)
+        write(warehouse, both)
+    run_dbt(settings, "run", "--quiet", "--select", "int_problem_effects")
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        found = read(warehouse, "from intermediate.int_problem_effects", len(both))
+    (compiled,) = (settings.state / "dbt" / "compiled").rglob("int_problem_effects.sql")
+    return found, compiled.read_text()
+
+
+@pytest.fixture(scope="module")
+def explain(built) -> Callable[[list[Problem]], list[Explained]]:
+    """What the model's SQL says of drawn problems."""
+    sql = built[1]
+
+    def of(problems: list[Problem]) -> list[Explained]:
+        with duckdb.connect() as database:
+            database.execute(
+                "attach ':memory:' as warehouse; create schema warehouse.intermediate; use warehouse.intermediate"
+            )
+            database.execute(CELLS)
+            write(database, problems)
+            return read(database, sql, len(problems))
+
+    return of
+
+
+def change(problem: Problem, kind: str) -> Decimal:
+    return sum((cell.now.usd(kind) - cell.before.usd(kind) for cell in problem), Decimal(0))
+
+
+def change_of_all(problem: Problem) -> Decimal:
+    exposure = sum((cell.now.exposure_usd - cell.before.exposure_usd for cell in problem), Decimal(0))
+    return sum((change(problem, kind) for kind in KINDS), exposure)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_worked_by_hand(built, name):
+    problem, effects = BY_HAND[name]
+    place = list(BY_HAND).index(name)
+    forth, back = built[0][place], built[0][place + len(BY_HAND)]
+    assert forth.moved() == {key: Decimal(usd) for key, usd in effects.items()}
+    assert back.moved() == {key: -Decimal(usd) for key, usd in effects.items()}
+    assert forth.delta_usd == change_of_all(problem)
+
+
+# ---- drawn problems
+
+COST_PER_TOKEN = st.integers(1, 10**9).map(
+    lambda units: Decimal(units).scaleb(-15)
+)  # up to a dollar for a million tokens
+
+
+@st.composite
+def a_side(draw, prices: dict[str, Decimal]) -> Side:
+    """Anything that usage can be: one call or a billion, failed, unpriced, retries whose requests were made elsewhere."""
+    requests = draw(st.sampled_from([0, 1, 7.25]) | st.integers(1, 10**6))
+    attempts = requests + draw(st.sampled_from([0, 0, 0.75]) | st.integers(0, 50))
+    kinds = {}
+    for kind, price in prices.items():
+        tokens = int(attempts * draw(st.sampled_from([0, 1, 812.5]) | st.integers(1, 10**5)))
+        # what is stored is rounded for each call, up or down
+        rounded = draw(st.integers(-5, 5)) * int(attempts) * LAST_UNIT / 10
+        cost = (tokens * price + rounded).quantize(LAST_UNIT, ROUND_HALF_UP)
+        if tokens and cost > 0:
+            kinds[kind] = (tokens, cost)
+    exposure = Decimal(draw(st.sampled_from([0, 0, 123_456]))) * Decimal("0.000123")
+    return Side(requests, attempts, kinds, exposure)
+
+
+@st.composite
+def a_problem(draw, same_prices: bool = False) -> Problem:
+    """Some cells at up to three endpoints; each may be new or gone."""
+    cells = {}
+    for _ in range(draw(st.integers(1, 5))):
+        endpoint, variant = draw(st.sampled_from("abc")), draw(st.sampled_from(["standard", "batch"]))
+        kinds = draw(st.lists(st.sampled_from(USED), min_size=1, max_size=4, unique=True))
+        before = {kind: draw(COST_PER_TOKEN) for kind in kinds}
+        now = before if same_prices else {kind: draw(COST_PER_TOKEN) for kind in kinds}
+        sides = [draw(a_side(before)), draw(a_side(now))]
+        gone = draw(st.sampled_from([None, None, None, 0, 1]))
+        if gone is not None:
+            sides[gone] = NOTHING
+        cells[endpoint, variant] = Cell(sides[0], sides[1], endpoint, variant)
+    if draw(st.booleans()):
+        failed = [Side(draw(st.integers(0, 9)), draw(st.integers(0, 9))) for _ in range(2)]
+        cells["a", None] = Cell(failed[0], failed[1], "a", None)
+    return list(cells.values())
+
+
+PROBLEMS, SAME_PRICES = (st.lists(a_problem(same), min_size=10, max_size=10) for same in (False, True))
+
+
+@given(problems=PROBLEMS)
+@examples(max_examples=12, deadline=None)
+def test_the_effects_of_every_kind_are_the_change_of_its_cost(explain, problems):
+    for problem, found in zip(problems, explain(problems), strict=True):
+        for kind in USED:
+            assert (kind, found.of_kind(kind)) == (kind, change(problem, kind))
         with localcontext(EXACT):
-            assert (name, sum(found.effects.values())) == (name, found.delta_usd)
-        assert (name, found.delta_usd) == (name, -delta(problems[name]) if swapped else delta(problems[name]))
+            assert sum(found.effects.values()) == found.delta_usd == change_of_all(problem)
 
 
-def test_swapped_sides_flip_every_sign_and_change_nothing_else(problems, explained):
-    for name in problems:
-        forth, back = explained[name, False], explained[name, True]
-        assert (name, back.effects) == (
-            name,
-            {effect: usd.copy_negate() if usd else usd for effect, usd in forth.effects.items()},
-        )
+@given(problems=PROBLEMS)
+@examples(max_examples=12, deadline=None)
+def test_swapped_sides_flip_every_sign_and_change_nothing_else(explain, problems):
+    back = [[cell.swapped() for cell in problem] for problem in problems]
+    found = explain(problems + back)
+    for forth, other in zip(found[: len(problems)], found[len(problems) :], strict=True):
+        assert other.effects == {key: usd.copy_negate() if usd else usd for key, usd in forth.effects.items()}
 
 
-@pytest.mark.parametrize("effect", ["volume", "retry", "token", "price", "mix"])
-def test_where_one_factor_moved_all_of_it_is_its_effect(problems, explained, effect):
-    names = [name for name in problems if name.startswith(f"{effect} ")]
-    names.remove("volume and mix") if effect == "volume" else None
-    assert len(names) == EACH[effect]
-    for name in names:
-        change = delta(problems[name])
-        assert (name, explained[name, False].moved()) == (name, {effect: change} if change else {})
+@given(problems=SAME_PRICES)
+@examples(max_examples=12, deadline=None)
+def test_where_no_price_changed_the_price_effect_is_zero_to_the_last_digit(explain, problems):
+    for found in explain(problems):
+        assert {usd for (_, effect), usd in found.effects.items() if effect == "price"} <= {0}
 
 
-def test_exposure_is_an_effect_of_its_own(problems, explained):
-    for name, problem in problems.items():
-        exposure = sum((after.exposure_usd - before.exposure_usd for before, after in problem), Decimal(0))
-        difference = abs(explained[name, False].effects["unpriced"] - exposure)
-        assert difference <= len(problem) * LAST_UNIT, name
+@given(problems=PROBLEMS)
+@examples(max_examples=6, deadline=None)
+def test_exposure_is_an_effect_of_its_own(explain, problems):
+    for problem, found in zip(problems, explain(problems), strict=True):
+        exposure = sum((cell.now.exposure_usd - cell.before.exposure_usd for cell in problem), Decimal(0))
+        assert found.effects[None, "unpriced"] == exposure
 
 
-def test_drawn_problems_agree_with_the_definition(problems, explained):
-    """The average over all orders in which the factors could have moved, in doubles."""
-    for name, problem in problems.items():
-        expected = by_definition(problem)
-        found = {effect: float(usd) for effect, usd in explained[name, False].effects.items() if effect != "unpriced"}
-        largest = max(abs(usd) for usd in expected.values())
-        assert found == pytest.approx(expected, abs=1e-9 * largest + 1e-9), name
+def doubled(dice: random.Random, *factors: str) -> Problem:
+    """Cells of which one or more factors double; every one is above zero."""
+    cells = []
+    for place in range(dice.randrange(1, 6)):
+        requests, tries = dice.randrange(1, 10_000), dice.choice([1, 1.5, 2])
+        tokens = {kind: dice.randrange(1, 5000) for kind in dice.sample(sorted(PRICES), dice.randrange(1, 4))}
+        prices = {kind: f"0.00{dice.randrange(1, 1000)}" for kind in PRICES}
+        before = side(requests, tries, prices, **tokens)
+        twice = {name: 2 if name in factors else 1 for name in ("volume", "retry", "size", "price")}
+        now = side(
+            requests * twice["volume"], tries * twice["retry"],
+            {kind: str(Decimal(price) * twice["price"]) for kind, price in prices.items()},
+            **{kind: each * twice["size"] for kind, each in tokens.items()},
+        )  # fmt: skip
+        cells.append(Cell(before, now, f"endpoint-{place}"))
+    return cells
 
 
-def by_definition(problem: Problem) -> dict[str, float]:
-    """Each leaf's four factors move one after the other, in each of the 24 orders; the request effect is split as the page says."""
-    effects = dict.fromkeys(("volume", "mix", "retry", "token", "price"), 0.0)
-    everybody = [sum(pair[which].requests for pair in problem) for which in (0, 1)]
-    for pair in problem:
-        if any(each.cost_usd and not each.requests for each in pair):
-            effects["retry"] += float(pair[1].cost_usd - pair[0].cost_usd)
-            continue
-        own = [rates(each) for each in pair]
-        known = [own[0] or own[1] or (0, 0, 0), own[1] or own[0] or (0, 0, 0)]
-        factors = [(each.requests, *rate) for each, rate in zip(pair, known, strict=True)]
-        change = [0.0] * 4
-        for order in permutations(range(4)):
-            now = list(factors[0])
-            for factor in order:
-                before = now[0] * now[1] * now[2] * now[3]
-                now[factor] = factors[1][factor]
-                change[factor] += (now[0] * now[1] * now[2] * now[3] - before) / 24
-        moved = pair[1].requests - pair[0].requests
-        shares = [each.requests / total if total else 0 for each, total in zip(pair, everybody, strict=True)]
-        of_all = (everybody[1] - everybody[0]) * sum(shares) / 2
-        # where the leaf's own requests did not move, its share and all others did, against each other
-        bracket = change[0] / moved if moved else weight(factors)
-        effects["volume"] += of_all * bracket
-        effects["mix"] += (moved - of_all) * bracket
-        for effect, usd in zip(("retry", "token", "price"), change[1:], strict=True):
-            effects[effect] += usd
+@pytest.mark.parametrize("factor", ["volume", "retry", "size", "price"])
+def test_where_one_factor_moved_all_of_it_is_its_effect(explain, factor):
+    dice = random.Random(factor)
+    problems = [doubled(dice, factor) for _ in range(40)]
+    for problem, found in zip(problems, explain(problems), strict=True):
+        for kind in PRICES:
+            effect = ("output" if kind == "text_output" else "input") if factor == "size" else factor
+            moved = {name: usd for (each, name), usd in found.moved().items() if each == kind}
+            assert moved == ({effect: change(problem, kind)} if change(problem, kind) else {})
+
+
+@given(problems=PROBLEMS)
+@examples(max_examples=6, deadline=None)
+def test_drawn_problems_agree_with_the_definition(explain, problems):
+    """The average over all orders in which the factors could have moved, in doubles; one variant at each endpoint.
+
+    Where both sides have one price, what the rounding of each call's cost leaves is in the largest effect.
+    """
+    plain = [[cell for cell in problem if cell.variant == "standard"] for problem in problems]
+    for problem, found in zip(plain, explain(plain), strict=True):
+        rounding = 1e-12 * sum(cell.before.attempts + cell.now.attempts + 2 for cell in problem)
+        for (kind, effect), usd in by_definition(problem).items():
+            scale = sum(abs(float(each)) for (name, _), each in found.effects.items() if name == kind)
+            assert float(found.effects.get((kind, effect), 0)) == pytest.approx(usd, abs=1e-9 * scale + 1e-9 + rounding)
+
+
+def by_definition(problem: Problem) -> dict[tuple[str, str], float]:
+    """Of each kind of a cell four factors move one after the other, in each of the 24 orders; then the splits of the page."""
+    effects: dict[tuple[str, str], float] = {}
+
+    def add(kind: str, effect: str, usd: float) -> None:
+        effects[kind, effect] = effects.get((kind, effect), 0.0) + usd
+
+    everybody = [sum((cell.before, cell.now)[which].requests for cell in problem) for which in (0, 1)]
+    for cell in problem:
+        sides = (cell.before, cell.now)
+        alone = any(not each.requests and any(usd for _, usd in each.kinds.values()) for each in sides)
+        for kind in USED:
+            if not cell.before.tokens(kind) and not cell.now.tokens(kind):
+                continue
+            if alone:
+                add(kind, "retry", float(cell.now.usd(kind) - cell.before.usd(kind)))
+                continue
+            known = rates(sides, kind)
+            factors = [(each.requests, *rate[:3]) for each, rate in zip(sides, known, strict=True)]
+            volume, mix, retry, token, price = shapley(factors, sides, everybody)
+            for effect, usd in (("volume", volume), ("mix", mix), ("retry", retry), ("price", price)):
+                add(kind, effect, usd)
+            if kind not in INPUTS:
+                add(kind, "output", token)
+                continue
+            sizes, shares = [rate[3] for rate in known], [rate[4] for rate in known]
+            grown = known[1][1] - known[0][1]
+            by_size = (sizes[1] - sizes[0]) * (shares[0] + shares[1]) / 2
+            weight = bracket([(one[0], one[1], one[3]) for one in factors])
+            add(kind, "input", by_size * weight)
+            add(kind, "cache", (grown - by_size) * weight)
     return effects
 
 
-def weight(factors: list[tuple]) -> float:
-    """What one more request would have cost, averaged over the orders."""
-    chances = {0: 1 / 4, 1: 1 / 12, 2: 1 / 12, 3: 1 / 4}
-    return sum(
-        chances[sum(sides)] * factors[sides[0]][1] * factors[sides[1]][2] * factors[sides[2]][3]
-        for sides in product((0, 1), repeat=3)
-    )
+def rates(sides: tuple[Side, Side], kind: str) -> list[tuple[float, float, float, float, float]]:
+    """(attempts per request, tokens per attempt, price, size of the input, share of it) of both sides, borrowed where missing."""
+    there = [each.requests > 0 and each.attempts > 0 for each in sides]
+    prices = prices_of(sides, kind)
+    found = []
+    for which, each in enumerate(sides):
+        own = each if there[which] else sides[1 - which]
+        if not own.requests:
+            found.append((0.0, 0.0, 0.0, 0.0, 0.0))
+            continue
+        size = sum(own.tokens(name) for name in INPUTS)
+        of_size = own if size else sides[1 - which]
+        whole = sum(of_size.tokens(name) for name in INPUTS)
+        found.append((
+            own.attempts / own.requests, own.tokens(kind) / own.attempts, prices[which],
+            size / own.attempts, of_size.tokens(kind) / whole if whole else 0.0,
+        ))  # fmt: skip
+    return found
 
 
-def rates(each: Side) -> tuple[float, float, float] | None:
-    if not each.requests or not each.attempts:
-        return None
-    tokens = max(each.tokens, 1)
-    return each.attempts / each.requests, tokens / each.attempts, float(each.cost_usd) / tokens
+def prices_of(sides: tuple[Side, Side], kind: str) -> list[float]:
+    """Of both sides, borrowed where missing. What differs by no more than the rounding of each call's cost is one price."""
+    used = [each if each.tokens(kind) else other for each, other in zip(sides, reversed(sides), strict=True)]
+    prices = [float(each.usd(kind)) / each.tokens(kind) for each in used]
+    rounding = sum(1e-12 * (each.attempts + 1) / each.tokens(kind) for each in used)
+    return [sum(prices) / 2] * 2 if abs(prices[1] - prices[0]) <= rounding else prices
 
 
-@pytest.mark.parametrize(
-    ("name", "effects"),
-    [
-        # leaf by leaf: 100 * (0.60 + 0.75) / 2 * 2 + 100 * (0.40 + 0.25) / 2 * 1, and 0.15 * 150 * 2 - 0.15 * 150 * 1
-        ("volume and mix", {"volume": "167.5", "mix": "22.5"}),
-        # 10 more requests at 1.5 attempts on average; 1 more attempt at 15 requests on average
-        ("requests and attempts double", {"volume": "15", "retry": "15"}),
-        # 10 dollars become 160: four factors that did the same
-        ("all four factors double", {"volume": "37.5", "retry": "37.5", "token": "37.5", "price": "37.5"}),
-        # 300 dollars more. Old leaf: 50 * 0.75 - 0.5 * 75 = 0. New: 50 * 0.25 * 6 and 0.5 * 75 * 6
-        ("a new leaf", {"volume": "112.5", "mix": "187.5"}),
-        ("a leaf is gone", {"volume": "-112.5", "mix": "-187.5"}),
-        ("a retry of a request that was made elsewhere", {"retry": "3"}),
-        # 9 -> 27 requests, of which 9 failed without tokens: 18 * (1 + 2/3) / 2 * 1, and the paid share fell by a third of 18
-        ("failed calls only", {"volume": "15", "mix": "-6"}),
-        ("nothing changed", {}),
-    ],
-)
-def test_worked_by_hand(explained, name, effects):
-    assert explained[name, False].moved() == {effect: Decimal(usd) for effect, usd in effects.items()}
+def shapley(factors: list[tuple], sides: tuple[Side, Side], everybody: list[float]) -> tuple[float, ...]:
+    moves = [0.0] * 4
+    for order in permutations(range(4)):
+        now = list(factors[0])
+        for factor in order:
+            before = now[0] * now[1] * now[2] * now[3]
+            now[factor] = factors[1][factor]
+            moves[factor] += (now[0] * now[1] * now[2] * now[3] - before) / 24
+    shares = [each.requests / total if total else 0 for each, total in zip(sides, everybody, strict=True)]
+    weight = bracket([one[1:] for one in factors])
+    volume = (everybody[1] - everybody[0]) * sum(shares) / 2 * weight
+    mix = (shares[1] - shares[0]) * sum(everybody) / 2 * weight
+    return volume, mix, *moves[1:]
 
 
-def test_a_model_without_a_price_moves_its_exposure(explained):
-    """Its requests are requests too: they dilute the share of the priced leaf by as much as they raise the volume."""
-    moved = explained["a model without a price", False].moved()
-    assert (moved["unpriced"], moved["volume"], moved["mix"]) == (8, Decimal("7.5"), Decimal("-7.5"))
+def bracket(others: list[tuple]) -> float:
+    """What one more unit of a factor costs, averaged over the orders in which the other three moved."""
+    x, y, z = zip(*others, strict=True)
+    mixed = (
+        x[1] * y[0] * z[0] + x[0] * y[1] * z[0] + x[0] * y[0] * z[1] + x[1] * y[1] * z[0] + x[1] * y[0] * z[1] + x[0] * y[1] * z[1]
+    )  # fmt: skip
+    return (x[0] * y[0] * z[0] + x[1] * y[1] * z[1]) / 4 + mixed / 12

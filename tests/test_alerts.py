@@ -1,7 +1,8 @@
 """Alerts end to end: events land, the pipeline runs, and on-call reads one row that says what to do. One data root lives through it.
 
 45 days of three endpoints that cost 6 dollars a day, and on them: calls that move to a model without a price, a user who runs a loop
-(half of it arrives late), a change that makes every request of an endpoint three times as large; and bursts that are nobody's alert.
+(half of it arrives late), prompts that are read from the cache no more, a change that makes every request of an endpoint three times as
+large; and bursts that are nobody's alert.
 """
 
 import random
@@ -17,7 +18,7 @@ from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 FIRST, LAST = date(2026, 10, 9), date(2026, 11, 22)
 UNKNOWN_DAY, ABUSE_DAY, BLOAT_DAY = date(2026, 11, 12), date(2026, 11, 17), LAST
-RETURN_DAY = date(2026, 11, 20)  # the unknown model comes back
+CACHE_DAY, RETURN_DAY = date(2026, 11, 19), date(2026, 11, 20)  # the unknown model comes back
 DAYS = [FIRST + timedelta(days=place) for place in range((LAST - FIRST).days + 1)]
 MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
 ENDPOINTS = {"chat.reply": 60, "search.answer": 50, "docs.summarize": 40}  # requests a day
@@ -52,6 +53,9 @@ def ordinary(day: date) -> list[dict]:
     for endpoint, count in ENDPOINTS.items():
         times = 3 if (endpoint, day) == ("docs.summarize", BLOAT_DAY) else 1
         made += calls(day, endpoint, count + dice.randrange(-3, 4), times, endpointTag=endpoint)
+    for call in made:
+        if call["endpointTag"] == "search.answer" and day != CACHE_DAY:
+            call["cacheReadTokens"] = call["inputTokens"] * 4 // 5
     if day in (UNKNOWN_DAY, RETURN_DAY):
         moved = [call for call in made if call["endpointTag"] == "search.answer"][:40]
         made = [call | UNKNOWN if call in moved else call for call in made]
@@ -177,6 +181,7 @@ def test_each_incident_is_one_alert_and_nothing_else_is(root, grown):
     assert found == [
         (UNKNOWN_DAY, "unknown_model", "acme-internal-7b"),
         (ABUSE_DAY, "abuse", "acme-0"),
+        (CACHE_DAY, "cache", "search.answer"),
         (RETURN_DAY, "unknown_model", "acme-internal-7b"),
         (BLOAT_DAY, "token", "docs.summarize"),
     ]
@@ -207,6 +212,22 @@ def test_a_larger_request_is_a_token_spike_of_its_endpoint(root, alert):
     assert abs(found["delta_usd"] - extra) < extra / 10
     assert abs(found["observed"] - found["expected"] - extra) < extra / 10
     assert not found["delta_is_understated"]
+    assert found["token_direction"] in ("input", "output")
+
+
+def test_a_lost_cache_is_distinguished_from_longer_prompts(root, alert):
+    """Four fifths of the input cost ten times as much as before; the input is no longer, and no price has changed."""
+    found = alert(CACHE_DAY)
+    assert (found["top_driver_dimension"], found["token_direction"]) == ("endpoint", None)
+    assert found["containment_action"] == "Restore the cached prefix of the prompt"
+    sql = (
+        "select effect, effect_usd from alert_compare where alert_id = ? and effect is not null and token_kind is null"
+    )
+    effects = dict(root.ask(sql, found["alert_id"]))
+    read = priced(root, f"endpoint_tag = 'search.answer' and event_date = '{CACHE_DAY}'")
+    assert effects["price"] == 0
+    assert effects["cache"] == max(effects.values())
+    assert abs(effects["cache"] - found["delta_usd"]) < read / 20
 
 
 def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root, that_afternoon, alert):
@@ -265,6 +286,7 @@ def test_the_effects_are_the_change_of_cost_to_the_last_digit(root, alert):
         """
         select alert_id, delta_usd, sum(effect_usd), sum(delta) filter (metric = 'cost_usd')
         from alerts inner join alert_compare using (alert_id)
+        where token_kind is null
         group by all
         """
     )
@@ -272,11 +294,43 @@ def test_the_effects_are_the_change_of_cost_to_the_last_digit(root, alert):
     for alert_id, delta, effects, change in compared:
         assert (alert_id, effects, change) == (alert_id, delta, delta)
     found = alert(BLOAT_DAY)
-    [(token, metric)] = root.ask(
-        "select effect_usd, metric from alert_compare where alert_id = ? and effect = 'token'", found["alert_id"]
+    effects = dict(
+        root.ask(
+            "select metric, effect_usd from alert_compare where alert_id = ? and effect is not null and token_kind is null",
+            found["alert_id"],
+        )
     )
-    assert metric == "tokens_per_attempt"
-    assert abs(token - found["delta_usd"]) < found["delta_usd"] / 10
+    grown = effects["input_tokens_per_attempt"] + effects["output_tokens_per_attempt"]
+    assert abs(grown - found["delta_usd"]) < found["delta_usd"] / 10
+    # three times as many tokens of either kind, and an output token costs five times as much as one of a prompt
+    assert effects["output_tokens_per_attempt"] == pytest.approx(
+        effects["input_tokens_per_attempt"], rel=Decimal("0.1")
+    )
+
+
+def test_the_effects_of_a_token_kind_are_the_change_of_its_cost(root, grown):
+    of_kinds = root.ask(
+        """
+        select alert_id, token_kind, sum(effect_usd), sum(delta) filter (metric = 'cost_usd')
+        from alert_compare
+        where token_kind is not null
+        group by all
+        """
+    )
+    assert {kind for _, kind, _, _ in of_kinds} == {"uncached_input", "cached_input", "text_output"}
+    for alert_id, kind, effects, change in of_kinds:
+        assert (alert_id, kind, effects) == (alert_id, kind, change)
+    differing = root.ask(
+        """
+        select alert_id, effect
+        from alert_compare
+        where effect <> 'unpriced'
+        group by all
+        having coalesce(sum(effect_usd) filter (token_kind is null), 0)
+            <> coalesce(sum(effect_usd) filter (token_kind is not null), 0)
+        """
+    )
+    assert differing == []
 
 
 def test_what_is_usual_is_the_same_in_every_mart(root, grown):
@@ -359,7 +413,8 @@ def test_an_unknown_model_raises_its_likely_cost(root, alert):
     assert found["containment_action"] == "Add the model to the pricing map before reconciliation"
     effects = dict(
         root.ask(
-            "select effect, effect_usd from alert_compare where alert_id = ? and effect_usd <> 0", found["alert_id"]
+            "select effect, effect_usd from alert_compare where alert_id = ? and effect_usd <> 0 and token_kind is null",
+            found["alert_id"],
         )
     )
     assert effects == {"unpriced": found["delta_usd"]}

@@ -10,13 +10,13 @@ import pytest
 from jinja2 import Environment
 from rich.console import Console
 
+from demo.incidents import SPIKE_TYPES
 from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.commands.report import print_report
 from orchestration.landing import load_new_files
 from orchestration.publishing.catalog import documented_marts
 from orchestration.settings import PROJECT, Settings
 from orchestration.team.alerts import ALERT_RULES
-from orchestration.team.incidents import SPIKE_TYPES
 from orchestration.team.notifications import read_channels
 from orchestration.team.rows import SHIPPED, TeamFileError, read_rows
 from tests.pipeline import Pipeline, event
@@ -175,29 +175,40 @@ def test_a_mistake_in_the_rules_is_what_the_page_says(tmp_path):
     assert str(said.value).splitlines()[:4] == shown.splitlines()
 
 
+INPUTS, OUTPUTS = ("uncached_input", "cached_input"), ("text_output",)
+
+
 def test_the_decomposition_worked_through_is_what_the_macro_computes():
-    """Two leaves, by the weights that the macro gives each factor."""
-    before = {"small": {"n": 80, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 20, "r": 1, "t": 1, "p": 0.10}}
-    now = {"small": {"n": 90, "r": 1, "t": 1, "p": 0.01}, "large": {"n": 60, "r": 1, "t": 2, "p": 0.10}}
+    """One cell of 10 requests with three token kinds, by the weights that the macro gives each factor."""
     text = (PROJECT / "dbt_project" / "macros" / "alerts" / "decomposition.sql").read_text()
-    bracket = Environment().from_string(text).module.shapley_bracket
-    effects = dict.fromkeys(["token", "volume", "mix"], 0.0)
-    for leaf in before:
+    bracket = Environment(extensions=["jinja2.ext.do"]).from_string(text).module.shapley_bracket
+    section = ALERTS.read_text().partition("A cell with 10 requests")[2].partition("One price for all tokens")[0]
+    rows = [[part.strip() for part in line.strip("| ").split("|")] for line in section.splitlines() if "|" in line]
+    cells = {row[0].partition(":")[0]: row for row in rows}
+    tokens = {
+        kind: [float(cells[kind][place].replace(",", "")) / 1000 for place in (1, 4)] for kind in INPUTS + OUTPUTS
+    }
+    sizes = [sum(tokens[kind][side] for kind in INPUTS) for side in (0, 1)]
+    effects = dict.fromkeys(("input", "cache", "output", "price"), 0.0)
+    for kind, (before, now) in tokens.items():
+        prices = [float(cells[kind][place] or cells[kind][2]) for place in (2, 5)]  # borrowed where there are no tokens
+        factors = {"n": (10, 10), "r": (1, 1), "t": (before, now), "p": prices}
         sides = [
             f"{value} as {name}_{side}"
-            for side, rates in (("baseline", before[leaf]), ("current", now[leaf]))
-            for name, value in rates.items()
+            for name, values in factors.items()
+            for side, value in zip(("baseline", "current"), values, strict=True)
         ]
-        weights = f"{bracket(['n', 'r', 'p'])}, {bracket(['r', 't', 'p'])}"
-        of_tokens, of_requests = duckdb.sql(f"select {weights} from (select {', '.join(sides)})").fetchone()
-        shares = before[leaf]["n"] / 100, now[leaf]["n"] / 150
-        effects["token"] += (now[leaf]["t"] - before[leaf]["t"]) * of_tokens
-        effects["volume"] += (150 - 100) * sum(shares) / 2 * of_requests
-        effects["mix"] += (shares[1] - shares[0]) * (100 + 150) / 2 * of_requests
-    section = ALERTS.read_text().partition("The delta is 10.10")[2].partition("## One incident")[0]
-    for effect, usd in effects.items():
-        assert f"**{usd:.2f}** |" in next(line for line in section.splitlines() if line.startswith(f"| {effect} |"))
-    assert sum(effects.values()) == pytest.approx(12.90 - 2.80)
+        weights = f"{bracket(['n', 'r', 'p'])}, {bracket(['n', 'r', 't'])}"
+        of_tokens, of_price = duckdb.sql(f"select {weights} from (select {', '.join(sides)})").fetchone()
+        effects["price"] += (prices[1] - prices[0]) * of_price
+        if kind in OUTPUTS:
+            effects["output"] += (now - before) * of_tokens
+            continue
+        shares = before / sizes[0], now / sizes[1]
+        effects["input"] += (sizes[1] - sizes[0]) * sum(shares) / 2 * of_tokens
+        effects["cache"] += (shares[1] - shares[0]) * sum(sizes) / 2 * of_tokens
+    assert {name: cells[name][-1] for name in effects} == {name: f"**{usd:.5f}**" for name, usd in effects.items()}
+    assert f"**{sum(effects.values()):.3f}**" == cells["all"][-1]
 
 
 def test_the_examples_of_the_event_format_load(pipeline):

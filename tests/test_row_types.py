@@ -12,7 +12,7 @@ from orchestration.weekly import figures
 
 MARTS = {path.stem: path for path in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.yml")}
 READ_AS = {"boolean": bool, "bigint": int, "integer": int}  # all else is text: ISO dates, amounts in all their digits
-SOON = {"supersedes_alert_id", "token_direction"}
+SOON = {"supersedes_alert_id"}
 ROWS = [
     (facts.Alert, "alerts", SOON),
     (facts.Driver, "alert_drivers", set()),

@@ -134,6 +134,7 @@ def _outcome(truth: dict, daily: pd.DataFrame, score, expected, usual, causes: p
             "margin": score[day, series],
             "delta_usd": excess[day, series],
             "spike_type": None,
+            "token_direction": None,
             "episode": day,
         }
     )

@@ -19,11 +19,12 @@ from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import run_dbt
 from orchestration.settings import Settings, from_environment
 from orchestration.team.tables import write_team_tables
+from pricing.units import LEAVES
 
 DAYS, LAST, MADE_UP = (
     42,
     "2026-11-20",
-    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily",
+    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily int_source_silent_days",
 )
 ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus")
 USAGE = """
@@ -38,15 +39,16 @@ USAGE = """
         event_date date, environment varchar, data_mode varchar, endpoint_tag varchar, hour_of_day integer, attempts bigint,
         successes bigint, cost_usd decimal(38, 12)
     );
+    create table intermediate.int_source_silent_days (event_date date, environment varchar, data_mode varchar);
     create table intermediate.int_usage_daily as
         select
             event_date, 'prod' as environment, 'real' as data_mode,
             'endpoint-' || leaf % 50 as endpoint_tag, 'v1' as prompt_version,
             'tenant-' || cast(sqrt(leaf // 50 % 40000) as integer) as tenant_id, 'user-' || leaf // 50 as user_id,
-            'provider' as provider, 'model-' || leaf % 3 as model,
+            'provider' as provider, 'model-' || leaf % 3 as model, 'standard' as price_variant,
             requests, requests as attempts, requests as billed_attempts, requests as successes, 1000 * requests as tokens,
             cast(requests * 0.01 as decimal(38, 12)) as cost_usd, cast(0 as bigint) as unpriced_attempts,
-            cast(0 as bigint) as unpriced_tokens, cast(requests * 0.0001 as double) as cost_usd_squares,
+            cast(0 as bigint) as unpriced_tokens, {kinds}, cast(requests * 0.0001 as double) as cost_usd_squares,
             cast(0 as double) as unpriced_token_squares, requests as typical_calls, requests * ln(0.01) as cost_usd_logs,
             requests * power(ln(0.01), 2) as cost_usd_log_squares
         from (
@@ -58,6 +60,13 @@ USAGE = """
             from intermediate.attempt_days, range({leaves}) as leaves(leaf)
         );
 """
+# three quarters of the tokens are input, and half of the dollars
+SHARES_OF_KINDS = {"uncached_input": (750, 0.005), "text_output": (250, 0.005)}
+KINDS = ", ".join(
+    f"cast({tokens} * requests as decimal(38, 0)) as {name}_units, cast({usd} * requests as decimal(38, 12)) as {name}_usd"
+    for name in (*(leaf.name for leaf in LEAVES), "other")
+    for tokens, usd in [SHARES_OF_KINDS.get(name, (0, 0))]
+)
 
 
 def main() -> int:
@@ -71,7 +80,7 @@ def main() -> int:
         (settings.state / "spill").mkdir(parents=True)
         write_team_tables(settings)
         with duckdb.connect(str(settings.warehouse)) as database:
-            database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves))
+            database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves, kinds=KINDS))
         diagnosis = _from("int_large_members")
         detection = [*_from("int_usage_daily"), *_from("int_endpoint_hours")]
         files = ("stg_alert_rules", "stg_containment_map", "stg_endpoint_owners")

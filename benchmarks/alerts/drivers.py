@@ -9,11 +9,12 @@ days:
 - it names what must be named for the spike type: the user (abuse), the tenant (concentration, and volume of one tenant), the
   model (price_mix, unknown_model).
 
-The scope is: the endpoint (volume, token, retry), narrowed to a model or tenant where only that is concerned; every
-request of the user (abuse) or of the tenant (concentration); the bad prompt version (deploy); the endpoint's requests on
-the more expensive model (price_mix); the unknown model. So an endpoint is right for a deploy only where the bad version took
-nearly all its traffic on all its days, a model for a price_mix only where hardly anybody else uses it, and
-`endpoint x prompt_version` for a volume incident only where one version was live.
+The scope is: the endpoint (volume, token, cache, retry), narrowed to a model or tenant where only that is concerned;
+every request of the user (abuse) or of the tenant (concentration); the bad prompt version (deploy); the endpoint's
+requests on the more expensive model, or every request on the model whose price rose (price_mix); the unknown model. So
+an endpoint is right for a deploy only where the bad version took nearly all its traffic on all its days, a model for a
+new route only where hardly anybody else uses it, and `endpoint x prompt_version` for a volume incident only where one
+version was live.
 """
 
 from dataclasses import dataclass
@@ -53,9 +54,10 @@ class Driver:
         return " x ".join(PUBLISHED[name] for name in dimensions), " | ".join(values)
 
 
-def primary_dimensions(kind: str, of_tenant: bool, of_model: bool) -> tuple[str, ...]:
-    """The dimensions that name an incident best."""
+def primary_dimensions(kind: str, spike_type: str, of_tenant: bool, of_model: bool) -> tuple[str, ...]:
+    """The dimensions that name an incident best. `kind`: of calendar.KINDS."""
     named = {
+        "price": ("model",),
         "deploy": ("prompt_version",),
         "abuse": ("user_id",),
         "concentration": ("tenant_id",),
@@ -63,7 +65,7 @@ def primary_dimensions(kind: str, of_tenant: bool, of_model: bool) -> tuple[str,
         "unknown_model": ("model",),
     }
     narrowed = (("tenant_id",) if of_tenant else ()) + (("model",) if of_model else ())
-    return named.get(kind, ("endpoint_tag", *narrowed))
+    return named.get(kind) or named.get(spike_type, ("endpoint_tag", *narrowed))
 
 
 def right_drivers(

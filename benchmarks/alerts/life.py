@@ -26,6 +26,7 @@ from demo.world import (
 
 NEWCOMER, NEWCOMER_USERS, RAMP_DAYS = "newcomer-ltd", 20, 14
 PROMOTION, MONTH_START, GROWTH_WEEK = 1.15, 1.08, 1.015  # factors on all requests; the last one a day, for a week
+CACHING, LONG_INPUT = 5, 4_000  # endpoints; tokens of a prompt that is worth caching
 MIGRATES = ("docs.summarize", "search.answer", "docs.extract", "support.draft", "code.review", "reports.sql")
 BURST_SETTINGS = ((1, 0), (0, 1), (1, 1))  # codes of (environment, data mode): staging real, prod test, staging test
 
@@ -82,6 +83,7 @@ class Life:
     price_cut: tuple[date, int, float]  # first day, model, factor on its rates
     migration: Migration
     bursts: tuple[Burst, ...]
+    caching: tuple[tuple[int, float, float], ...]  # endpoint, share of calls that hit, cacheable share of the input
     requests_per_day: int
     newcomers: int = NEWCOMER_USERS
 
@@ -111,7 +113,9 @@ class Life:
         return np.concatenate([share / share.sum(), ramp * zipf(self.newcomers, 0.8)]) / (1 + ramp)
 
     def change(self, day: date, requests: pd.DataFrame) -> None:
-        """Token noise and the migration, in place."""
+        """Token noise, how much is cached, and the migration, in place."""
+        for endpoint, hit, part in self.caching:
+            requests.loc[requests["endpoint"] == endpoint, ["cache_hit", "cache_part"]] = (hit, part)
         tokens = np.exp(noise(self)[0].tokens[self.place(day)])[requests["endpoint"]]
         move = self.migration
         moved = (requests["endpoint"] == move.endpoint) & (requests["model"] == move.model)
@@ -174,8 +178,17 @@ def build_life(seed: int, days: int, requests_per_day: int, slots: list[Slot]) -
         price_cut=(later(3), int(draw.choice(cut)), float(draw.uniform(0.65, 0.85))),
         migration=_migration(later(3), draw),
         bursts=tuple(_burst(later(0), requests_per_day, draw) for _ in range(3)),
+        caching=_caching(seed),
         requests_per_day=requests_per_day,
     )
+
+
+def _caching(seed: int) -> tuple[tuple[int, float, float], ...]:
+    """Endpoints with long prompts whose team cares for the cache; the demo's few others keep what they have."""
+    draw = stream(seed, "caching")
+    long = [code for code, endpoint in enumerate(ENDPOINTS) if endpoint.input_tokens >= LONG_INPUT]
+    chosen = sorted(int(code) for code in draw.choice(long, CACHING, replace=False))
+    return tuple((code, float(draw.uniform(0.6, 0.95)), float(draw.uniform(0.5, 0.9))) for code in chosen)
 
 
 def _migration(day: date, draw) -> Migration:

@@ -3,6 +3,8 @@
 A slot says spike type, size and time; here it gets an endpoint that is large enough, a driver that varies, and a strength
 found by simulating the day with and without it: the extra cost of the *onset* day is the wanted share of that day's
 normal prod/real spend. Later days keep the strength, so one that begins at ten in the morning costs more on its second.
+
+Planned launches are in the plan too (`Planned.is_planned`): the world says that they were expected.
 """
 
 from collections.abc import Iterator
@@ -12,11 +14,11 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from benchmarks.alerts.calendar import WARM_UP_DAYS, Slot
+from benchmarks.alerts.calendar import KINDS, PILOT, WARM_UP_DAYS, Slot
 from benchmarks.alerts.life import Life, burst_calls, inhabited
 from demo.incidents import ADDING, ANY, Incident
-from demo.traffic import cost_usd, day_attempts
-from demo.world import ENDPOINTS, MODEL, MODELS, UNKNOWN_MODELS, World, hour_shares, live_version, stream, unit_cost
+from demo.traffic import USAGE, cost_usd, day_attempts, of_models
+from demo.world import ENDPOINTS, MODEL, MODELS, UNKNOWN_MODELS, World, live_version, stream, unit_cost
 
 NEUTRAL = {
     "token": 1.0,
@@ -24,6 +26,8 @@ NEUTRAL = {
     "retry": 0.012,
     "price_mix": 0.0,
     "unknown_model": 0.0,
+    "cache": 0.0,
+    "price": 1.0,
 }  # strengths that do nothing
 DEAR, DEAR_NAME, DEAR_FACTOR = (
     MODEL["claude-opus-4-5"],
@@ -33,6 +37,9 @@ DEAR, DEAR_NAME, DEAR_FACTOR = (
 USUAL = 0.7  # of the price mixes that can, at least so many move to a model that is in use already
 FEWEST = 30  # requests a day: fewer cannot carry an incident whose size is to be true
 UNKNOWN = MODEL["globex-router-preview"]
+RETURNING_NAMES = ("pied-router-1", "soylent-large")  # are tried in the warm-up, and come back
+# What one price of a model covers, by our names of token kinds: reasoning is billed as output.
+PRICED_TOGETHER = (("uncached_input",), ("cached_input",), ("text_output", "reasoning"))
 UNKNOWN_NAMES = ("globex-router-2", "hooli-chat-3", "initech-7b-instruct", "stark-reason-1", "umbrella-xl", "duff-2")
 LOOKS, CLOSE = 6, 0.03  # rounds of calibration; relative error that ends them
 FAILURES = np.linspace(0.12, 0.94, 165)  # of an attempt, in a retry storm
@@ -41,15 +48,34 @@ STORM = sum((0.9 * FAILURES) ** tries for tries in range(1, 5))  # extra attempt
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """An incident of a world. `model_name`: what senders call its model, where the demo has no such model, and
-    `price_factor`: that model's rates over those of the demo's model that takes its place.
+    """An incident of a world. `kind`: of calendar.KINDS, or PILOT; `share`: nominal, `wanted`: on its onset day. `model_name`:
+    what senders call its model, where the demo has no such model, and `price_factor`: that model's rates over those of the
+    demo's model that takes its place. `priced_kinds`: the token kinds whose price changes.
     """
 
     incident: Incident
+    kind: str
     share: float
+    wanted: float
     pair: int | None
     model_name: str | None = None
     price_factor: float = 1.0
+    priced_kinds: tuple[str, ...] = ()
+
+    @property
+    def is_pilot(self) -> bool:
+        """Whether it is only the past of a model that returns."""
+        return self.kind == PILOT
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether everybody expects it: a launch."""
+        return not self.is_pilot and KINDS[self.kind].is_planned
+
+    @property
+    def spike_type(self) -> str:
+        """What an alert about it should say."""
+        return "unknown_model" if self.is_pilot else KINDS[self.kind].spike_type
 
     @property
     def dates(self) -> list[date]:
@@ -60,13 +86,14 @@ class Planned:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to strike. `ratio`: wanted cost over that of the requests concerned; `fields` of the Incident, and `model` as
-    in Planned.
+    """A way to strike. `ratio`: wanted cost over that of the requests concerned; `fields` of the Incident, and `model` and
+    `priced_kinds` as in Planned.
     """
 
     ratio: float
     fields: dict
     model: tuple[str | None, float] = (None, 1.0)
+    priced_kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +104,8 @@ class Spend:
     endpoint: np.ndarray
     by_model: np.ndarray  # [endpoint, model]
     by_tenant: np.ndarray  # [endpoint, tenant]
+    saved: np.ndarray  # [endpoint, model]: what the same tokens would cost more if nothing was read from a cache
+    by_kind: dict[str, np.ndarray]  # [model]
 
 
 def build_plan(life: Life, slots: list[Slot]) -> list[Planned]:
@@ -87,20 +116,23 @@ def build_plan(life: Life, slots: list[Slot]) -> list[Planned]:
 def _designed(life: Life, slots: list[Slot]) -> list[Planned]:
     draw, world, spend, planned = stream(life.seed, "plan"), inhabited(life), _spend(life), []
     for slot in slots:
-        begun = slot.start.hour
-        left = 1 - hour_shares("office")[:begun].sum()  # of the onset day
-        options = list(_candidates(slot, spend, world, slot.share / left, draw))
+        options = list(_candidates(slot, spend, world, slot.wanted / slot.left, draw))
         fitting = [option for option in options if _fits(slot, option)] or [_nearest(slot, options)]
         option = _choice(life, slot, fitting, planned, draw)
         incident = Incident(
-            f"{slot.kind}-{slot.start:%Y%m%d}", slot.kind, start=slot.start, end=slot.end, **option.fields
+            f"{slot.kind}-{slot.start:%Y%m%d}", slot.mechanism, start=slot.start, end=slot.end, **option.fields
         )
         if slot.kind == "deploy":
             incident = replace(incident, version=_bad_version(life, incident, planned))
         name, factor = option.model
-        if slot.kind == "unknown_model":
-            name = UNKNOWN_NAMES[sum(each.incident.kind == slot.kind for each in planned) % len(UNKNOWN_NAMES)]
-        planned.append(Planned(incident, slot.share, slot.pair, name, factor))
+        names = {"unknown_model": UNKNOWN_NAMES, PILOT: RETURNING_NAMES, "unknown_return": RETURNING_NAMES}.get(
+            slot.kind
+        )
+        if names:
+            name = names[sum(each.kind == slot.kind for each in planned) % len(names)]
+        planned.append(
+            Planned(incident, slot.kind, slot.share, slot.wanted, slot.pair, name, factor, option.priced_kinds)
+        )
     return planned
 
 
@@ -116,14 +148,22 @@ def _spend(life: Life) -> Spend:
         cells = np.bincount(endpoint * size + codes, usd, minlength=len(ENDPOINTS) * size)
         return cells.reshape(len(ENDPOINTS), size) / total
 
-    by_model = by(calls["model"].to_numpy().astype(np.int64), len(MODELS))
+    model = calls["model"].to_numpy().astype(np.int64)
+    by_model = by(model, len(MODELS))
     by_tenant = by(world.user_tenant[calls["user"].to_numpy()], len(world.tenants))
-    return Spend(float(total / len(days)), by_model.sum(axis=1), by_model, by_tenant)
+    fresh = np.where(of_models("cache")[model] == "writes", 1.25, 1.0) * of_models("input_rate")[model]
+    usd = np.maximum(calls["cache_read"], 0) * (fresh - of_models("cached_rate")[model]) * 1e-6
+    saved = by(model, len(MODELS))
+    kinds = {name: np.bincount(model, each, minlength=len(MODELS)) / total for name, each in kind_usd(calls).items()}
+    return Spend(float(total / len(days)), by_model.sum(axis=1), by_model, by_tenant, saved, kinds)
 
 
 def _candidates(slot: Slot, spend: Spend, world: World, share: float, draw) -> Iterator[Candidate]:
     """Every way in which an incident of the spike type could strike; `share`: of a day's spend, at the full day's rate."""
-    kind = slot.kind
+    kind = slot.mechanism
+    if kind == "price":
+        yield from _price_rises(share, spend)
+        return
     for endpoint, own in enumerate(spend.endpoint):
         ratio, at = share / max(own, 1e-9), {"endpoint": endpoint}
         if kind in ADDING:
@@ -138,7 +178,9 @@ def _candidates(slot: Slot, spend: Spend, world: World, share: float, draw) -> I
         elif kind == "deploy":
             yield from (Candidate(ratio / reach, at | {"reach": reach}) for reach in (0.95, 0.95, 0.5))
         elif kind == "price_mix":
-            yield from _moves(endpoint, ratio)
+            yield from _moves(endpoint, ratio, slot.kind == "used_route")
+        elif kind == "cache":
+            yield from _cold_caches(endpoint, share, spend)
         else:
             yield Candidate(ratio, at | {"model": UNKNOWN, "strength": float(draw.uniform(0.3, 0.95))})
         if kind == "token":
@@ -178,11 +220,33 @@ def _adding(kind: str, share: float, spend: Spend, world: World, at: dict, draw)
             yield Candidate(share / spend.by_tenant[:, tenant].sum() / 2, anywhere)
 
 
-def _moves(endpoint: int, ratio: float) -> Iterator[Candidate]:
-    """A part of an endpoint's requests sent to a more expensive known model."""
-    own = unit_cost(ENDPOINTS[endpoint])
-    known = [(code, None, 1.0) for code, model in enumerate(MODELS) if model.name not in UNKNOWN_MODELS]
-    for code, name, factor in [*known, (DEAR, DEAR_NAME, DEAR_FACTOR)]:
+def _price_rises(share: float, spend: Spend) -> Iterator[Candidate]:
+    """One price of a model that is higher than it was, at every endpoint."""
+    for code, model in enumerate(MODELS):
+        for names in PRICED_TOGETHER:
+            own = sum(spend.by_kind[name][code] for name in names)
+            if model.name not in UNKNOWN_MODELS and own > 0.005:
+                yield Candidate(share / own, {"endpoint": ANY, "only_model": code}, priced_kinds=names)
+
+
+def _cold_caches(endpoint: int, share: float, spend: Spend) -> Iterator[Candidate]:
+    """A part of an endpoint's cache hits lost, of all models or of one."""
+    own = spend.saved[endpoint]
+    yield Candidate(share / max(own.sum(), 1e-9), {"endpoint": endpoint, "strength": share / max(own.sum(), 1e-9)})
+    for model, part in enumerate(own):
+        if 0 < part < 0.9 * own.sum():
+            yield Candidate(share / part, {"endpoint": endpoint, "only_model": model, "strength": share / part})
+
+
+def _moves(endpoint: int, ratio: float, is_used: bool) -> Iterator[Candidate]:
+    """A part of an endpoint's requests sent to a more expensive known model: one of its own, or one that it never called."""
+    own, routes = unit_cost(ENDPOINTS[endpoint]), dict(ENDPOINTS[endpoint].routes)
+    known = [
+        (code, None, 1.0)
+        for code, model in enumerate(MODELS)
+        if model.name not in UNKNOWN_MODELS and (model.name in routes) == is_used
+    ]
+    for code, name, factor in [*known, *([] if is_used else [(DEAR, DEAR_NAME, DEAR_FACTOR)])]:
         gain = factor * unit_cost(ENDPOINTS[endpoint], MODELS[code].name) / own - 1
         if 0.3 < gain < 30:
             fields = {"endpoint": endpoint, "model": code, "strength": ratio / gain}
@@ -199,20 +263,25 @@ PLAUSIBLE = {
     "retry": (0.14, 2.4),
     "price_mix": (0.08, 0.92),
     "unknown_model": (0.15, 4),
+    "cache": (0.25, 1.0),
+    "price": (0.15, 3),
 }
 
 
 def _fits(slot: Slot, option: Candidate) -> bool:
-    low, high = PLAUSIBLE[slot.kind]
-    enough = option.fields.get("strength", 1) * (1 if slot.kind in ADDING else 1_000) >= 8
-    return low <= option.ratio <= high and enough and not (slot.pair is not None and option.fields["endpoint"] == ANY)
+    low, high = PLAUSIBLE[slot.mechanism]
+    enough = option.fields.get("strength", 1) * (1 if slot.mechanism in ADDING else 1_000) >= 8
+    # a launch is announced by its endpoint
+    no_name = slot.kind == "launch" and option.fields.get("tenant") is not None
+    overlaps = slot.pair is not None and option.fields["endpoint"] == ANY
+    return low <= option.ratio <= high and enough and not no_name and not overlaps
 
 
 def _nearest(slot: Slot, options: list[Candidate]) -> Candidate:
     """Where nothing can carry the size: what falls least short, as strong as is plausible (an expensive model costs only so much)."""
-    _, high = PLAUSIBLE[slot.kind]
+    _, high = PLAUSIBLE[slot.mechanism]
     least = min(options, key=lambda option: abs(np.log(option.ratio / high)))
-    strength = {"strength": min(least.fields["strength"], high)} if slot.kind == "price_mix" else {}
+    strength = {"strength": min(least.fields["strength"], high)} if slot.mechanism in ("price_mix", "cache") else {}
     return replace(least, ratio=min(least.ratio, high), fields=least.fields | strength)
 
 
@@ -235,10 +304,14 @@ def _choice(life: Life, slot: Slot, options: list[Candidate], planned: list[Plan
     usual = [option for option in same if option.model[0] is None]
     same = usual if usual and draw.random() < USUAL else same
     chosen = same[int(draw.integers(len(same)))]
-    extra = {} if "strength" in chosen.fields else {"strength": _strength(slot.kind, chosen.ratio)}
-    if slot.kind in ("token", "deploy"):
+    extra = {} if "strength" in chosen.fields else {"strength": _strength(slot.mechanism, chosen.ratio)}
+    if slot.kind == "deploy":
         bloats = (("input", "output"), ("input",), ("output",))[int(draw.integers(3))] if chosen.ratio < 2 else None
         extra |= {"bloats": bloats or ("input", "output")}
+    if slot.kind in ("input", "output"):
+        extra |= {"bloats": (slot.kind,)}
+    if slot.kind == "input":
+        extra |= {"keeps_prefix": bool(draw.random() < 0.5)}
     return replace(chosen, fields=chosen.fields | extra)
 
 
@@ -281,7 +354,7 @@ def _calibrated(life: Life, planned: list[Planned]) -> list[Planned]:
         unfinished = [code for code in range(len(planned)) if errors[code] >= CLOSE]
         measured = _look(life, planned, {planned[code].incident.start.date() for code in unfinished})
         found = {code: _priced(planned[code], one) for code, one in measured.items()}
-        missed = {code: abs(np.log(max(achieved, 1e-6) / plan.share)) for code, (plan, achieved) in found.items()}
+        missed = {code: abs(np.log(max(achieved, 1e-6) / plan.wanted)) for code, (plan, achieved) in found.items()}
         for code in unfinished:
             worst = max(missed.get(other, np.inf) for other in together[code])
             if worst < errors[code]:
@@ -316,18 +389,20 @@ def _priced(plan: Planned, found: Measured) -> tuple[Planned, float]:
     if plan.incident.kind != "unknown_model":
         return plan, (found.with_it - found.without) / found.normal
     own_rates = max(found.with_it / plan.price_factor, 1e-9)
-    factor = (plan.share * found.normal + found.without) / own_rates
+    factor = (plan.wanted * found.normal + found.without) / own_rates
     return replace(plan, price_factor=factor), (factor * own_rates - found.without) / found.normal
 
 
 def _corrected(plan: Planned, achieved: float) -> Planned:
-    incident, ratio = plan.incident, float(np.clip(plan.share / max(achieved, 1e-6), 0.25, 4))
+    incident, ratio = plan.incident, float(np.clip(plan.wanted / max(achieved, 1e-6), 0.25, 4))
     if incident.kind in ADDING:
         strength = incident.strength * ratio
     elif incident.kind == "retry":
         strength = _strength("retry", ratio * float(np.interp(incident.strength, FAILURES, STORM)))
     elif incident.kind == "price_mix":
         strength = min(incident.strength * ratio, 0.95)
+    elif incident.kind == "cache":
+        strength = min(incident.strength * ratio, 1.0)
     elif incident.kind == "unknown_model":
         strength = incident.strength
     else:
@@ -377,10 +452,51 @@ class Day:
         return float(rows["usd"].sum() - rows["extra_usd"].sum())
 
 
-def _usd(life: Life, planned: list[Planned], calls: pd.DataFrame) -> np.ndarray:
-    """What each call really costs: the price cut, and the rates of each incident's own model."""
+def kind_tokens(calls: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The disjoint counts of each call, by our names of token kinds; 0 where nothing is stated."""
+    tokens = {column: np.maximum(calls[column].to_numpy().astype(np.int64), 0) for column in USAGE}
+    return {
+        "uncached_input": tokens["input"] - tokens["cache_read"] - tokens["cache_write"],
+        "cached_input": tokens["cache_read"],
+        "cache_write_5m": tokens["cache_write"] - tokens["cache_write_1h"],
+        "cache_write_1h": tokens["cache_write_1h"],
+        "text_output": tokens["output"] - tokens["reasoning"],
+        "reasoning": tokens["reasoning"],
+        "web_searches": tokens["searches"],
+    }
+
+
+def kind_usd(calls: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Approximate USD of each call by token kind, from the world's own rates: together demo.traffic.cost_usd."""
+    rate = {name: of_models(f"{name}_rate")[calls["model"]] * 1e-6 for name in ("input", "cached", "output")}
+    usd_per_token = {
+        "uncached_input": rate["input"],
+        "cached_input": rate["cached"],
+        "cache_write_5m": 1.25 * rate["input"],
+        "cache_write_1h": 2 * rate["input"],
+        "text_output": rate["output"],
+        "reasoning": rate["output"],
+    }
+    batch = np.where(calls["batch"], 0.5, 1.0)
+    tokens = kind_tokens(calls)
+    return {name: tokens[name] * usd * batch for name, usd in usd_per_token.items()} | {
+        "web_searches": tokens["web_searches"] * 0.01
+    }
+
+
+def true_kind_usd(life: Life, planned: list[Planned], calls: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What each kind of a call really costs: the price cut, the rates of each incident's own model, and a changed price."""
     factors = np.array([*(plan.price_factor for plan in planned), 1.0])  # the last one: no incident
-    return cost_usd(calls) * life.cost_factor(calls) * factors[calls["incident"]]
+    everything = life.cost_factor(calls) * factors[calls["incident"]]
+    found = {}
+    for name, usd in kind_usd(calls).items():
+        risen = [plan.incident.strength if name in plan.priced_kinds else 1.0 for plan in planned]
+        found[name] = usd * everything * np.array([*risen, 1.0])[calls["incident"]]
+    return found
+
+
+def _usd(life: Life, planned: list[Planned], calls: pd.DataFrame) -> np.ndarray:
+    return np.sum(list(true_kind_usd(life, planned, calls).values()), axis=0)
 
 
 def with_bursts(life: Life, calls: pd.DataFrame, day: date) -> pd.DataFrame:

@@ -21,9 +21,42 @@ def markdown(scores: dict[str, Scores], product: str, seeds: list[int]) -> str:
     )
     parts = [title, _recall(scores)]
     if own:
-        parts += [_groups("Incident by spike type", [at.by_spike_type for at in own.recall.values()])]
-        parts += [_groups("Share of the day's spend", [_percent(at.by_share) for at in own.recall.values()])]
-    return "\n\n".join([*parts, _drivers(scores, product), _rest(scores), _negatives(scores)]) + "\n"
+        parts += [_groups("Incident by kind", [at.by_kind for at in own.recall.values()])]
+        parts += [_groups("Share of the first day's spend", [_percent(at.by_share) for at in own.recall.values()])]
+        parts += [_late(own)]
+    causes = [_drivers(scores, product), *([_kinds(own)] if own else [])]
+    return "\n\n".join([*parts, *causes, _rest(scores), _negatives(scores)]) + "\n"
+
+
+def _late(own: Scores) -> str:
+    late = [_cell(at.late) for at in own.recall.values()]
+    count = next(iter(own.recall.values())).late.count
+    fired, launches = own.planned
+    return (
+        f"Begun so late that the first day cost less: {count} more incidents; found by the next day "
+        f"{' and '.join(late)}. Planned launches: {launches}, of which {fired} with an alert; they count as neither."
+    )
+
+
+def _kinds(own: Scores) -> str:
+    """Of incidents of one spike type, several kinds are distinguished."""
+    head = (
+        f"Kind of detected incident of at least {LEAST_SHARE:.0%}",
+        "top 1",
+        "spike type",
+        "direction of tokens",
+        "incidents",
+    )
+    rows = [
+        (
+            kind,
+            *(_cell(figures[what]) for what in ("top_1", "spike_type_right")),
+            _cell(figures["direction_right"]) if figures["direction_right"].count else "",
+            str(figures["top_1"].count),
+        )
+        for kind, figures in own.kinds.items()
+    ]
+    return table(head, rows)
 
 
 def _recall(scores: dict[str, Scores]) -> str:

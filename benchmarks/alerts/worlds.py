@@ -1,17 +1,18 @@
 """Labelled worlds: a DuckDB file with the tables that the alert models read, and next to it the truth, as JSON.
 
 `write_world(seed, path)` simulates a season of the demo's traffic under another life (life.py: noise, growth, hard
-negatives) with incidents (calendar.py, plan.py) of all spike types at 3 to 40 % of a normal day's spend. The truth says of
-each incident what it was, since when, what it really cost by day, and which descriptions of its driver are right
-(drivers.py has the rule). Promotion days, onboardings, a growing week, migrations, price cuts, deploys, weekends, the
-first of a month, bursts in staging or test, and replays are labelled `negatives`: none of them is an incident. A
-promotion is uniform and planned: who is called for it can do nothing, so an alert for it is a false one.
+negatives) with incidents (calendar.py, plan.py) of all kinds at 3 to 40 % of a normal day's spend. The truth says of
+each incident what it was, since which hour (`start`), what it really cost by day and by hour, and which descriptions of
+its driver are right (drivers.py has the rule). `planned` lists launches in the same form: everybody expected them.
+Promotion days, onboardings, a growing week, migrations, price cuts, deploys, weekends, the first of a month, bursts in
+staging or test, replays, and the first days of a model that returns are labelled `negatives`: none of them is an
+incident. A promotion is uniform and planned: who is called for it can do nothing, so an alert for it is a false one.
 
 Tuning seeds and unseen seeds: calendar.py.
 """
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -22,11 +23,12 @@ import pyarrow as pa
 from benchmarks.alerts import drivers
 from benchmarks.alerts.calendar import DAYS, REQUESTS_PER_DAY, slots
 from benchmarks.alerts.life import NEWCOMER, RAMP_DAYS, Life, build_life, inhabited
-from benchmarks.alerts.plan import DEAR_NAME, Day, Planned, build_plan, with_bursts
+from benchmarks.alerts.plan import DEAR_NAME, Day, Planned, build_plan, kind_tokens, true_kind_usd, with_bursts
 from demo.delivery import EPOCH, add_shown_fields
 from demo.incidents import ANY
-from demo.traffic import DATA_MODES, ENVIRONMENTS, ERRORS, midnight, service_account
+from demo.traffic import DATA_MODES, ENVIRONMENTS, ERRORS, HOUR, midnight, service_account
 from demo.world import ENDPOINTS, MODEL, MODELS, SERVICE_ACCOUNT, UNKNOWN_MODELS, World, live_version, stream
+from pricing.units import LEAVES
 
 EXPOSURE_ERROR = 0.3  # sigma of the logarithm: how well the product may guess the price of an unknown model
 USAGE_SOURCES = ("provider", "estimate", "missing")
@@ -44,8 +46,8 @@ def write_world(seed: int, path: Path, days: int = DAYS, requests_per_day: int =
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as database:
-        database.register("calls", _table(calls, names))
-        database.execute(TABLES)
+        database.register("calls", _table(calls, names, true_kind_usd(life, plan, calls)))
+        database.execute(TABLES.format(quantities=QUANTITIES, costs=COSTS, cost=COST))
         database.register("errors", pd.DataFrame({"model": names["model"], "error": _exposure_errors(seed, names)}))
         database.execute(EXPOSURE)
     truth = _truth(life, plan, world, calls, names)
@@ -133,8 +135,8 @@ def _counted(calls: pd.DataFrame, column: str) -> pa.Array:
     return pa.array(values, mask=values < 0)
 
 
-def _table(calls: pd.DataFrame, names: dict) -> pa.Table:
-    """The attempts as TABLES reads them: `usd` is the true cost, known or not."""
+def _table(calls: pd.DataFrame, names: dict, usd_by_kind: dict[str, np.ndarray]) -> pa.Table:
+    """The attempts as TABLES reads them: `usd` is the true cost, known or not, and so is that of each token kind."""
     numbers = ("input", "output", "cache_read", "reasoning")
     error, usage = calls["error"].to_numpy(), calls["usage"].to_numpy()
     reported = calls["stated_cost"].to_numpy()
@@ -142,6 +144,8 @@ def _table(calls: pd.DataFrame, names: dict) -> pa.Table:
         {column: _coded(calls[shown], names[column]) for column, shown in SHOWN.items()}
         | {f"{column}_tokens": _counted(calls, column) for column in numbers}
         | {name: pa.array(calls[name].to_numpy()) for name in ("request", "attempt", "last_attempt", "latency", "usd")}
+        | {f"{kind}_quantity": pa.array(count) for kind, count in kind_tokens(calls).items()}
+        | {f"{kind}_usd": pa.array(usd) for kind, usd in usd_by_kind.items()}
         | {
             "occurred_at": pa.array(calls["at"].to_numpy()).cast(pa.timestamp("us")),
             "request_date": pa.array(calls["request_day"].to_numpy(), pa.int32()).cast(pa.date32()),
@@ -153,17 +157,39 @@ def _table(calls: pd.DataFrame, names: dict) -> pa.Table:
             "call_key": pa.array(calls["call_key"].to_numpy(), mask=~calls["id_stated"].to_numpy()),
             "reported_cost_usd": pa.array(np.round(reported, 6), mask=np.isnan(reported)),
             "unpriced": pa.array(_unpriced(calls)),
+            "is_batch": pa.array(calls["batch"].to_numpy()),
         }
     )
 
 
+MADE = (
+    "uncached_input",
+    "cached_input",
+    "cache_write_5m",
+    "cache_write_1h",
+    "text_output",
+    "reasoning",
+    "web_searches",
+)
+QUANTITIES = ",\n        ".join(
+    f"{leaf.name + '_quantity' if leaf.name in MADE else 0}::bigint as {leaf.quantity}" for leaf in LEAVES
+)
+COSTS = ",\n        ".join(
+    f"case when is_priced then {leaf.name + '_usd' if leaf.name in MADE else 0} end::decimal(38, 12) as {leaf.cost_column}"
+    for leaf in LEAVES
+)
+COST = " + ".join(f"{kind}_usd::decimal(38, 12)" for kind in MADE)
 TABLES = """
     create schema marts;
     create schema intermediate;
 
     create table marts.fct_attempts as
     with named as (
-        select *, format('req-{}-{:08d}', strftime(request_date, '%Y%m%d'), request) as request_id from calls
+        select
+            *,
+            format('req-{{}}-{{:08d}}', strftime(request_date, '%Y%m%d'), request) as request_id,
+            not unpriced and input_tokens is not null as is_priced
+        from calls
     )
     select
         request_id,
@@ -197,7 +223,12 @@ TABLES = """
         cache_read_tokens::bigint as cache_read_tokens,
         reasoning_tokens::bigint as reasoning_tokens,
         latency::double as latency_ms,
-        case when not unpriced and input_tokens is not null then usd end::decimal(38, 12) as cost_usd,
+        {quantities},
+        {costs},
+        0::decimal(38, 12) as other_cost_usd,
+        case when is_priced then {cost} end as cost_usd,
+        case when is_batch then 'processing=batch' end as price_variant,
+        case when is_priced then 0::bigint end as price_tier_from_tokens,
         reported_cost_usd::decimal(38, 12) as reported_cost_usd,
         case when input_tokens is null then 'no_usage' when unpriced then 'unpriced' else 'priced' end as pricing_status,
         usage_source::varchar as usage_source
@@ -208,6 +239,10 @@ TABLES = """
     from marts.fct_attempts
     group by event_date
     order by event_date;
+
+    create table intermediate.int_source_silent_days (
+        event_date date, source varchar, environment varchar, data_mode varchar, missing_calls double
+    );
 """
 # What an exposure estimate would say: the true cost per token, missed by a factor of its own for each model.
 EXPOSURE = """
@@ -239,6 +274,7 @@ def _truth(life: Life, plan: list[Planned], world: World, calls: pd.DataFrame, n
         date=np.array(dates)[real["event_day"] - (life.first - EPOCH).days],
     )
     normal = (named["usd"] - named["extra_usd"]).groupby(named["date"]).sum()
+    told = [(_incident(code, each, world, named, normal), each) for code, each in enumerate(plan) if not each.is_pilot]
     return {
         "world": {
             "seed": life.seed,
@@ -248,8 +284,9 @@ def _truth(life: Life, plan: list[Planned], world: World, calls: pd.DataFrame, n
             "last": dates[-1],
             "liveliness": round(life.liveliness, 3),
         },
-        "incidents": [_incident(code, each, world, named, normal) for code, each in enumerate(plan)],
-        "negatives": _negatives(life, world),
+        "incidents": [found for found, each in told if not each.is_planned],
+        "planned": [found for found, each in told if each.is_planned],
+        "negatives": _negatives(life, plan, world),
         "normal_cost_usd": {day: round(usd, 4) for day, usd in normal.items()},
     }
 
@@ -261,15 +298,20 @@ def _incident(code: int, planned: Planned, world: World, named: pd.DataFrame, no
     extra = rows["extra_usd"].groupby(rows["date"]).sum()
     who = _who(planned, world)
     of_tenant, of_model = incident.tenant is not None, incident.only_model is not None
-    telling = drivers.TELLING.get(incident.kind, {"tenant_id"} if incident.kind == "volume" and of_tenant else set())
-    primary = drivers.primary_dimensions(incident.kind, of_tenant, of_model)
-    best, others = drivers.right_drivers(rows, _scope(incident.kind, who, telling), telling, primary)
+    kind = planned.spike_type
+    telling = drivers.TELLING.get(kind, {"tenant_id"} if kind == "volume" and of_tenant else set())
+    primary = drivers.primary_dimensions(planned.kind, kind, of_tenant, of_model)
+    best, others = drivers.right_drivers(rows, _scope(kind, who, telling), telling, primary)
     dimension, value = best.published
+    hourly = rows["extra_usd"].groupby(rows["at"] // HOUR * HOUR).sum()
     return {
         "name": incident.name,
-        "spike_type": incident.kind,
+        "kind": planned.kind,
+        "spike_type": kind,
         # one tenant's volume is both: which it is called depends on the tenant's share before
-        "spike_types": ["volume", "concentration"] if incident.kind == "volume" and of_tenant else [incident.kind],
+        "spike_types": ["volume", "concentration"] if kind == "volume" and of_tenant else [kind],
+        "token_direction": planned.kind if planned.kind in ("input", "output") else None,
+        "is_planned": planned.is_planned,
         "share": planned.share,
         "achieved_share": round(float(extra[dates[0]] / normal[dates[0]]), 4),
         "onset_date": dates[0],
@@ -285,6 +327,11 @@ def _incident(code: int, planned: Planned, world: World, named: pd.DataFrame, no
         "user": who.get("user_id"),
         "model": who.get("model"),
         "extra_cost_usd": {day: round(float(extra[day]), 4) for day in dates},
+        "extra_cost_usd_by_hour": {
+            datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%dT%H"): round(float(usd), 4)
+            for at, usd in hourly.items()
+            if usd
+        },
         "overlapping": planned.pair is not None,
         "strength": round(incident.strength, 4),
     }
@@ -311,8 +358,8 @@ def _scope(kind: str, who: dict[str, str], telling: set[str]) -> dict[str, str]:
     return who if kind == "price_mix" or not telling else {name: who[name] for name in telling}
 
 
-def _negatives(life: Life, world: World) -> list[dict]:
-    """What may look like an incident and is none; `scope` by published dimension, empty where everything is concerned."""
+def _negatives(life: Life, plan: list[Planned], world: World) -> list[dict]:
+    """What may look like an incident and is none; `scope` by column of the fact, empty where everything is concerned."""
     last = life.first + timedelta(days=life.days - 1)
     all_days = [life.first + timedelta(days=place) for place in range(life.days)]
     cut_day, cut_model, _ = life.price_cut
@@ -336,6 +383,7 @@ def _negatives(life: Life, world: World) -> list[dict]:
             for each in life.bursts
         ),
         *_deploys(life, all_days),
+        *(_negative("pilot", each.dates[0], each.dates[-1], model=each.model_name) for each in plan if each.is_pilot),
     ]  # fmt: skip
     return sorted((each for each in found if each["from"] <= str(last)), key=lambda each: (each["from"], each["kind"]))
 

@@ -16,7 +16,7 @@ select
     round(effect_usd, 2) as usd
 from marts.alert_compare
 inner join newest using (alert_id)
-where effect is not null and effect_usd <> 0
+where effect is not null and effect_usd <> 0 and token_kind is null
 
 union all
 

@@ -74,7 +74,8 @@ class Facts:
             row["alert_id"]: row["attempts"]
             for row in rows_as_text(
                 connection,
-                "select alert_id, cast(current as bigint)::text as attempts from marts.alert_compare where metric = 'attempts'",
+                "select alert_id, cast(current as bigint)::text as attempts from marts.alert_compare "
+                "where metric = 'attempts' and token_kind is null",
             )
         }
 
@@ -102,8 +103,8 @@ DRIVERS_SQL = """
     select alert_id, endpoint_tag, prompt_version, tenant_id, user_id, model from marts.alert_drivers where rank = 1
 """
 EFFECTS_SQL = """
-    select alert_id, effect, sum(effect_usd) as effect_usd from marts.alert_compare
-    where effect_usd is not null group by all order by abs(sum(effect_usd)) desc, effect
+    select alert_id, effect, effect_usd from marts.alert_compare
+    where effect_usd is not null and token_kind is null order by abs(effect_usd) desc, effect
 """
 ATTEMPTS_SQL = (
     "select count(*) from marts.fct_attempts where event_date = ?::date and environment = ? and data_mode = ?"

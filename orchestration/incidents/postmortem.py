@@ -113,8 +113,15 @@ MESSAGES = """
 EFFECTS = """
     select effect, metric, baseline, current, effect_usd
     from marts.alert_compare
-    where alert_id = $alert and effect_usd <> 0
+    where alert_id = $alert and token_kind is null and effect_usd <> 0
     order by abs(effect_usd) desc, effect
+"""
+KINDS = """
+    select token_kind, metric, effect, baseline, current, effect_usd
+    from marts.alert_compare
+    where alert_id = $alert and token_kind is not null and effect in ('input', 'cache', 'output', 'price') and effect_usd <> 0
+    order by abs(effect_usd) desc, token_kind, effect
+    limit 5
 """
 DRIVERS = """
     select rank, driver_dimension, driver_value, effect, baseline_usd, current_usd, delta_usd
@@ -189,13 +196,14 @@ def _one(rows: list[Row]) -> Row | None:
 def _view(queries: Queries, alert: Row | None, incident: Row | None) -> Row:
     """Everything that the note shows, with the number of the query behind each part."""
     numbers = {about: number for number, (about, _) in enumerate(queries.asked, start=1)}
-    view: Row = {"alert": alert, "incident": incident, "number": numbers, "effects": [], "drivers": [], "days": []}
-    view |= {"messages": [], "events": [], "occurrences": []}
+    view: Row = {"alert": alert, "incident": incident, "number": numbers, "effects": [], "kinds": [], "days": []}
+    view |= {"drivers": [], "messages": [], "events": [], "occurrences": []}
     asked: list[tuple[str, str, Mapping[str, object]]] = []
     if alert:
         about = {"alert": alert["alert_id"], "problem": alert["problem_id"], "since": alert["onset_date"]}
         asked += [
-            ("effects", _without_kinds(queries.marts), about),
+            ("effects", EFFECTS, about),
+            ("kinds", KINDS, about),
             ("drivers", DRIVERS, about),
             ("messages", MESSAGES, about),
             ("occurrences", OCCURRENCES, about),
@@ -213,16 +221,6 @@ def _view(queries: Queries, alert: Row | None, incident: Row | None) -> Row:
     view["effects_sum"] = sum((row["effect_usd"] for row in view["effects"]), Decimal(0))
     view["title"] = (incident or {}).get("title") or _named(alert)
     return view
-
-
-def _without_kinds(marts: duckdb.DuckDBPyConnection) -> str:
-    """The effects of all token kinds together, where the comparison has a row for each kind as well."""
-    columns = {name for (name,) in marts.execute("select column_name from (describe marts.alert_compare)").fetchall()}
-    return (
-        EFFECTS.replace("effect_usd <> 0", "effect_usd <> 0 and token_kind is null")
-        if "token_kind" in columns
-        else EFFECTS
-    )
 
 
 def _days(marts: duckdb.DuckDBPyConnection, alert: Row) -> tuple[str]:

@@ -9,7 +9,17 @@ from orchestration.team.columns import Blank, Day, MaybeText, Text
 from orchestration.team.rows import Found, Name, TeamFile
 
 # What may have made spending rise; macro spike_type decides which it was, containment_map.csv says what to do about it.
-SPIKE_TYPES = ("volume", "token", "deploy", "abuse", "concentration", "retry", "price_mix", "unknown_model")
+SPIKE_TYPES = (
+    "volume",
+    "token",
+    "cache",
+    "deploy",
+    "abuse",
+    "concentration",
+    "retry",
+    "price_mix",
+    "unknown_model",
+)
 
 
 def _spike_type(value: str) -> str:

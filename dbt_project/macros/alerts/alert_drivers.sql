@@ -36,7 +36,9 @@
                 sum(usd_per_unit * greatest(actual_usd, expected_usd))
                 / nullif(sum(greatest(actual_usd, expected_usd)), 0) as usd_per_unit
             from {{ leaves }}
-            where effect <> 'cost'
+            -- the parts of token only say what kind of growth it is; that of the
+            -- cache is sharper than all of them
+            where effect not in ('cost', 'input', 'output')
             group by
                 grouping sets (
                     {% for columns in segment_sets() %}
@@ -59,20 +61,27 @@
             from segments
         ),
 
-        -- how far endpoints are off without any incident: the median of the larger ones
+        -- how far endpoints, and tenants, are off without any incident: the median of
+        -- the larger ones; tenants come and go more than endpoints do
         spreads as (
             select
                 {{ day_scope }},
                 effect,
-                greatest(
-                    {{ alert_parameter("smallest_spread") }},
-                    least(
-                        {{ alert_parameter("largest_spread") }},
-                        {{ alert_parameter("sigmas_per_mad") }} * median(abs(actual_usd / expected_usd - 1))
-                    )
-                ) as spread
+                {% for name, cuboid in [("endpoint", "10000"), ("tenant", "00100")] %}
+                    greatest(
+                        {{ alert_parameter("smallest_spread") }},
+                        least(
+                            {{ alert_parameter("largest_spread") }},
+                            coalesce(
+                                {{ alert_parameter("sigmas_per_mad") }}
+                                * median(case when cuboid = '{{ cuboid }}' then abs(actual_usd / expected_usd - 1) end),
+                                {{ alert_parameter("unknown_spread") }}
+                            )
+                        )
+                    ) as {{ name }}_spread {{- "," if not loop.last }}
+                {% endfor %}
             from described
-            where cuboid = '10000' and expected_usd > 0
+            where cuboid in ('10000', '00100') and expected_usd > 0
             group by {{ day_scope }}, effect
         ),
 
@@ -86,7 +95,14 @@
                 sum(case when cuboid = '10000' then actual_usd end) over (
                     partition by {{ day_scope }}, effect
                 ) as spend_usd,
-                coalesce(spreads.spread, {{ alert_parameter("unknown_spread") }}) as spread,
+                coalesce(
+                    case
+                        when described.has_tenant + described.has_user > 0
+                        then greatest(spreads.endpoint_spread, spreads.tenant_spread)
+                        else spreads.endpoint_spread
+                    end,
+                    {{ alert_parameter("unknown_spread") }}
+                ) as spread,
                 -- what the segment changed over all its models: a move between models
                 -- at equal cost changes nothing
                 sum(case when has_model = 1 then delta_usd end) over (
@@ -217,7 +233,7 @@
                 leaves
                 on leaves.effect = 'cost'
                 and {{ in_segment("leaves", "candidates", ["endpoint", "tenant", "user"]) }}
-            where candidates.effect in ('token', 'price_mix')
+            where candidates.effect in ('token', 'cache', 'price_mix')
             group by candidates.candidate_id
         ),
 
@@ -272,10 +288,39 @@
             [
                 {"name": "requests", "sum": "requests"},
                 {"name": "attempts", "sum": "billed_attempts"},
-                {"name": "tokens", "sum": "tokens"},
                 {"name": "usd", "sum": "watched_usd"},
                 {"name": "usd_squares", "sum": "watched_usd_squares"},
             ]
         )
     }}
 {% endmacro %}
+
+{#- What a leaf's dollars are the sum of: token kinds, and unpriced tokens at their likely cost. -#}
+{% macro watched_kinds() %}
+    {{
+        return(
+            priced_kinds() + [{"name": "unpriced", "side": "unpriced", "base": "unpriced", "is_cache_read": false}]
+        )
+    }}
+{% endmacro %}
+
+{#- The columns of a sum over kinds: units and dollars of each. -#}
+{% macro sums_of_kinds(usage) -%}
+    {%- for kind in watched_kinds() %}
+        {%- set is_unpriced = kind.name == "unpriced" %}
+        cast(
+            sum({{ usage }}.{{ "unpriced_tokens" if is_unpriced else kind.name ~ "_units" }}) as double
+        ) as {{ kind.name }}_units,
+        cast(
+            sum({{ usage }}.{{ "exposure_usd" if is_unpriced else kind.name ~ "_usd" }}) as double
+        ) as {{ kind.name }}_usd
+        {{- "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- A sum over the kinds of a side; `{}` in the term is a kind's name. -#}
+{% macro value_of_kinds(term, side) -%}
+    {%- for kind in watched_kinds() | selectattr("side", "equalto", side) -%}
+        {{ term | replace("{}", kind.name) }} {{- " + " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

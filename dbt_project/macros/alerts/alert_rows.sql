@@ -18,3 +18,11 @@
         16
     )
 {%- endmacro %}
+
+{#- What one figure of a side is of another: a figure of its own. -#}
+{% macro ratio_of(side, parts) -%}
+    cast(
+        cast({{ side }}_{{ parts[0] }} as double)
+        / nullif(cast({{ side }}_{{ parts[1] }} as double), 0) as decimal(38, 12)
+    )
+{%- endmacro %}

@@ -1,5 +1,5 @@
 {#- Every threshold and lookback of the alerts that a team does not tune by a rule (alert_rules.csv): its
-    value, its unit, and why. They were tuned together on the worlds of seeds 1000 to 1031 and measured on unseen
+    value, its unit, and why. They were tuned together on the worlds of tuning seeds (benchmarks/alerts/calendar.py) and measured on unseen
     ones (make bench-alerts, docs/alerts.md); measurements of a single one are given with it. -#}
 {% macro alert_parameters() %}
     {{
@@ -260,9 +260,9 @@
                     "why": "a driver is one of the large changes of its effect",
                 },
                 "smallest_net_share_of_models": {
-                    "value": 0.5,
+                    "value": 0.3,
                     "unit": "share of a model's gain that its segment gains over all models",
-                    "why": "a move between models at equal dollars moves nothing",
+                    "why": "a move between models at equal dollars moves nothing; one between models of an endpoint that cost 1 and 2 gains half",
                 },
                 "smallest_net_share": {
                     "value": 0.3,
@@ -305,6 +305,11 @@
                     "value": 0.35,
                     "unit": "share of what was expected",
                     "why": "who always was most of it does not lead a rise of it",
+                },
+                "cache_share": {
+                    "value": 0.6,
+                    "unit": "share of a driver's token delta",
+                    "why": "from there on the cache is the story, and not the size of prompts or answers",
                 },
                 "primary_share": {
                     "value": 0.6,

@@ -6,6 +6,19 @@
         data_mode,
         {% for dimension in leaf_dimensions() %} {{ dimension.column }}, {% endfor %}
         provider,
+        -- a call without usage has no variant: its price was never asked for
+        case
+            pricing_status
+            when 'priced'
+            then
+                concat_ws(
+                    ' ',
+                    coalesce(price_variant, 'standard'),
+                    case when price_tier_from_tokens > 0 then 'from ' || price_tier_from_tokens || ' tokens' end
+                )
+            when 'unpriced'
+            then 'unpriced'
+        end as price_variant,
         cast(sum(cast(is_first_try as integer)) as bigint) as requests,
         count(*) as attempts,
         -- a call without tokens, such as one that was refused, moves no dollars
@@ -26,6 +39,12 @@
                 0
             ) as decimal(38, 0)
         ) as unpriced_tokens,
+        -- of the priced calls: tokens or counts of each kind, and its dollars, which sum
+        -- to cost_usd
+        {% for kind in priced_kinds() %}
+            cast(coalesce(sum({{ kind.units }}), 0) as decimal(38, 0)) as {{ kind.name }}_units,
+            cast(coalesce(sum({{ kind.name }}_cost_usd), 0) as decimal(38, 12)) as {{ kind.name }}_usd,
+        {% endfor %}
         -- how uneven the dollars are: a day of few large calls is weaker evidence than
         -- one of many small calls
         coalesce(sum(cast(cost_usd as double) * cast(cost_usd as double)), 0) as cost_usd_squares,

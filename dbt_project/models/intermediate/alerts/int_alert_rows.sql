@@ -93,9 +93,10 @@ select
     windows.* exclude (alert_id, first_day_hours),
     opened.total_excess_usd,
     opened.spike_type,
+    case when opened.spike_type = 'token' then opened.token_direction end as token_direction,
     -- another type that the evidence does not rule out
     case
-        when opened.spike_type = 'deploy'
+        when opened.spike_type in ('deploy', 'cache')
         then 'token'
         when opened.spike_type in ('abuse', 'concentration', 'retry')
         then 'volume'

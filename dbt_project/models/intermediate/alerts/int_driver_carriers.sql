@@ -23,9 +23,18 @@ with
             ) / nullif(
                 sum(case when leaves.effect = tops.effect then leaves.actual_usd - leaves.expected_usd end), 0
             ) as new_version_share,
-            max(case when leaves.prompt_version <> '(settled)' then leaves.prompt_version end) as new_version
+            max(case when leaves.prompt_version <> '(settled)' then leaves.prompt_version end) as new_version,
+            {% for part in ["input", "cache", "output"] %}
+                sum(
+                    case when leaves.effect = '{{ part }}' then leaves.actual_usd - leaves.expected_usd end
+                ) as {{ part }}_delta_usd,
+            {% endfor %}
+            sum(leaves.lost_cache_reads) as lost_cache_reads
         from tops
-        inner join leaves on leaves.effect in ('cost', tops.effect) and {{ in_segment("leaves", "tops") }}
+        inner join
+            leaves
+            on leaves.effect in ('cost', 'input', 'cache', 'output', tops.effect)
+            and {{ in_segment("leaves", "tops") }}
         group by all
     ),
 

@@ -1,7 +1,8 @@
 {{ kept_by_date("alert_signal_days") }}
 -- For each effect, a pair of dollars, seen and expected, conditional on today's
 -- traffic: so the noise of one effect does not drown another. `cost` is the plain pair,
--- by which a driver's share of a series is measured.
+-- by which a driver's share of a series is measured; `input`, `cache` and `output` are
+-- the parts of `token`.
 {%- set dates = dates_with_signals(dirty_dates()) %}
 {%- set day_scope = "event_date, environment, data_mode" %}
 {%- set segment = day_scope ~ ", endpoint_tag, tenant_id, user_id" %}
@@ -11,8 +12,6 @@ with
     current_leaves as (select * from {{ ref("int_driver_today") }} where {{ in_dates("event_date", dates) }}),
 
     rates as (select * from {{ ref("int_driver_rates") }} where {{ in_dates("event_date", dates) }}),
-
-    routes as (select * from {{ ref("int_driver_routes") }} where {{ in_dates("event_date", dates) }}),
 
     counted as (
         select {{ segment }}, today.requests, past.requests as past_requests
@@ -41,20 +40,21 @@ with
             (select *, '(settled)' as prompt_version from past_leaves) as past using (
                 {{ segment }}, prompt_version, model
             )
-    ),
-
-    priced as (
-        select
-            today.*,
-            rates.usd_per_call,
-            rates.usd_per_request,
-            rates.attempts_per_request,
-            coalesce(routes.tokens_per_attempt, rates.tokens_per_attempt) as tokens_per_attempt_before,
-            coalesce(routes.usd_per_token, rates.usd_per_token) as usd_per_token_before
-        from current_leaves as today
-        inner join rates using ({{ day_scope }}, endpoint_tag)
-        left join routes using ({{ day_scope }}, endpoint_tag, model)
     )
+    {#- of today's calls: dollars seen and expected, and the dollars that arrive at once -#}
+    {%- set pairs = {
+        "retry": (
+            "attempts * usd_per_attempt",
+            "requests * attempts_per_request * usd_per_attempt",
+            "usd_per_request * greatest(attempts_per_request - 1, "
+            ~ alert_parameter("smallest_retry_rate")
+            ~ ")",
+        ),
+        "token": ("usd_at_former_prices", "usual_usd", "usd_per_call"),
+        "input": ("input_at_former_shares_usd", "usual_input_usd", "usd_per_call"),
+        "cache": ("input_usd", "input_at_former_shares_usd", "usd_per_call"),
+        "output": ("output_usd", "usual_output_usd", "usd_per_call"),
+    } %}
 
 select
     {{ day_scope }},
@@ -67,37 +67,27 @@ select
     actual_usd,
     expected_usd,
     usd_per_unit,
-    cast(0 as double) as exposure_usd
+    cast(0 as double) as exposure_usd,
+    cast(0 as double) as lost_cache_reads
 from volume
-union all
-select
-    {{ day_scope }},
-    'retry',
-    endpoint_tag,
-    prompt_version,
-    tenant_id,
-    user_id,
-    model,
-    attempts * tokens_per_attempt_before * usd_per_token_before,
-    requests * attempts_per_request * tokens_per_attempt_before * usd_per_token_before,
-    -- attempts after the first are few, so their number varies little
-    usd_per_request * greatest(attempts_per_request - 1, {{ alert_parameter("smallest_retry_rate") }}),
-    0
-from priced
-union all
-select
-    {{ day_scope }},
-    'token',
-    endpoint_tag,
-    prompt_version,
-    tenant_id,
-    user_id,
-    model,
-    tokens * usd_per_token_before,
-    attempts * tokens_per_attempt_before * usd_per_token_before,
-    usd_per_call,
-    0
-from priced
+{% for effect, dollars in pairs.items() %}
+    union all
+    select
+        {{ day_scope }},
+        '{{ effect }}',
+        endpoint_tag,
+        prompt_version,
+        tenant_id,
+        user_id,
+        model,
+        {{ dollars[0] }},
+        {{ dollars[1] }},
+        {{ dollars[2] }},
+        0,
+        {{ "usual_cache_reads - cache_reads" if effect == "cache" else 0 }}
+    from {{ ref("int_driver_valued") }}
+    where {{ in_dates("event_date", dates) }}
+{% endfor %}
 union all
 select
     {{ day_scope }},
@@ -110,6 +100,7 @@ select
     actual_usd,
     expected_usd,
     usd_per_unit,
+    0,
     0
 from {{ ref("int_driver_mix") }}
 where {{ in_dates("event_date", dates) }}
@@ -125,6 +116,7 @@ select
     coalesce(costs.usd, 0),
     coalesce(costs.past_usd * rates.scale, 0),
     rates.usd_per_call,
-    coalesce(costs.exposure_usd, 0)
+    coalesce(costs.exposure_usd, 0),
+    0
 from costs
 inner join rates using ({{ day_scope }}, endpoint_tag)

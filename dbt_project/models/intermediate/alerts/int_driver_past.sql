@@ -8,7 +8,6 @@
 {%- set measures = [
     "requests",
     "billed_attempts",
-    "tokens",
     "cost_usd",
     "cost_usd_squares",
     "unpriced_tokens",

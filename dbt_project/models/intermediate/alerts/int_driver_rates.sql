@@ -127,9 +127,7 @@ select
         usage.usd / nullif(usage.requests, 0), usage.usd_today / nullif(usage.requests_today, 0), 0
     ) as usd_per_request,
     coalesce(usage.attempts / nullif(usage.requests, 0), 1) as attempts_per_request,
-    coalesce(usage.tokens / nullif(usage.attempts, 0), 0) as tokens_per_attempt,
-    coalesce(usage.usd / nullif(usage.tokens, 0), 0) as usd_per_token,
-    usage.tokens as past_tokens,
+    coalesce(usage.usd / nullif(usage.attempts, 0), 0) as usd_per_attempt,
     greatest(
         coalesce(usage.usd_squares / nullif(usage.usd, 0), 0),
         coalesce(usage.usd_squares_today / nullif(usage.usd_today, 0), 0)

@@ -45,8 +45,9 @@ select
     usage.model,
     cast(sum(usage.exposure_usd) as double) as exposure_usd,
     {% for measure in driver_measures() %}
-        cast(sum(usage.{{ measure.sum }}) as double) as {{ measure.name }} {{- "," if not loop.last }}
+        cast(sum(usage.{{ measure.sum }}) as double) as {{ measure.name }},
     {% endfor %}
+    {{ sums_of_kinds("usage") }}
 from signal_days
 inner join usage on {{ same_day_scope("signal_days", "usage") }}
 left join

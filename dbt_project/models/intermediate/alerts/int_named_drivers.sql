@@ -15,16 +15,20 @@ with
 
     alone as (
         select
-            *,
+            signals.*,
             case
-                when alert_type = 'burst_falling_success' or measure = 'calls per request'
+                when signals.alert_type = 'burst_falling_success' or signals.measure = 'calls per request'
                 then 'retry'
-                when alert_type = 'cost_per_request_drift'
-                then 'token'
-                else 'volume'
-            end as effect
-        from {{ ref("int_problem_signals") }}
-        where round = 0
+                else
+                    coalesce(
+                        risen.effect,
+                        case when signals.alert_type = 'cost_per_request_drift' then 'token' else 'volume' end
+                    )
+            end as effect,
+            risen.token_direction
+        from {{ ref("int_problem_signals") }} as signals
+        left join {{ ref("int_alone_effects") }} as risen on {{ same_day_scope("signals", "risen") }}
+        where signals.round = 0
     )
 
 select
@@ -61,10 +65,29 @@ select
             and leading_tenant_id_share >= {{ leading }}
             and leading_tenant_id_share_before <= {{ leading_before }}
         then 'concentration'
-        when effect in ('token', 'price_mix') and (prompt_version is not null or new_version_share >= {{ leading }})
+        when
+            effect in ('token', 'cache', 'price_mix')
+            and (prompt_version is not null or new_version_share >= {{ leading }})
         then 'deploy'
+        -- a longer input of which as much is read from the cache as before has not lost
+        -- its cache
+        when
+            effect in ('token', 'cache')
+            and lost_cache_reads > 0
+            and cache_delta_usd
+            >= {{ alert_parameter("cache_share") }} * (input_delta_usd + cache_delta_usd + output_delta_usd)
+        then 'cache'
+        when effect = 'cache'
+        then 'token'
         else effect
     end as spike_type,
+    case
+        when effect not in ('token', 'cache')
+        then null
+        when output_delta_usd > input_delta_usd + cache_delta_usd
+        then 'output'
+        else 'input'
+    end as token_direction,
     new_version,
     leading_tenant_id,
     leading_user_id
@@ -96,14 +119,15 @@ select
     case
         when alert_type = 'unknown_model'
         then 'unknown_model'
-        when alert_type = 'new_model' or scope_dimension in ('model', 'endpoint x model')
+        when alert_type = 'new_model'
         then 'price_mix'
-        when scope_dimension = 'user'
+        when (effect = 'volume' or alert_type = 'new_identity') and scope_dimension = 'user'
         then 'abuse'
-        when scope_dimension = 'tenant'
+        when (effect = 'volume' or alert_type = 'new_identity') and scope_dimension = 'tenant'
         then 'concentration'
         else effect
     end,
+    token_direction,
     null,
     null,
     null

@@ -1,7 +1,7 @@
 {{ kept_by_date("usage_weeks") }}
--- The leaves of a week's comparison: a week's usage by endpoint and model next to that
--- of the week before. The dollars are those that are known: exposure is not spend, so
--- it has a column of its own.
+-- The cells of a week's comparison: a week's usage by endpoint, model and price variant
+-- next to that of the week before. The dollars are those that are known: exposure is
+-- not spend, so it has a column of its own.
 {%- set weeks = dirty_dates() %}
 with
     usage as (
@@ -32,17 +32,10 @@ select
     0 as round,
     endpoint_tag,
     model,
-    {% for side in ["baseline", "current"] %}
-        {% for measure in ["requests", "attempts", "tokens"] %}
-            coalesce(sum(case when side = '{{ side }}' then {{ measure }} end), 0) as {{ side }}_{{ measure }},
-        {% endfor %}
-        cast(
-            coalesce(sum(case when side = '{{ side }}' then cost_usd end), 0) as decimal(38, 12)
-        ) as {{ side }}_cost_usd,
-        cast(0 as decimal(38, 12)) as {{ side }}_exposure_usd,
-    {% endfor %}
+    provider || ' ' || price_variant as price_variant,
+    {{ sides_of_cells("sides", "side = 'current'", "1", exposure="0") }},
     coalesce(sum(case when side = 'current' then unvalued_attempts end), 0) as unvalued_attempts,
     cast(coalesce(sum(case when side = 'current' then exposure_usd end), 0) as decimal(38, 12)) as exposure_usd
 from sides
 where {{ in_dates("side_week", weeks) }}
-group by side_week, environment, data_mode, endpoint_tag, model
+group by side_week, environment, data_mode, endpoint_tag, model, price_variant, provider

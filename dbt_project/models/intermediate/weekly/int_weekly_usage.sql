@@ -69,7 +69,14 @@ with
             environment,
             data_mode,
             {% for effect in effects %}
-                max(case when effect = '{{ effect }}' then effect_usd end) as {{ effect }}_usd
+                cast(
+                    sum(
+                        case
+                            when effect in ({{ "'input', 'cache', 'output'" if effect == "token" else text(effect) }})
+                            then effect_usd
+                        end
+                    ) as decimal(38, 12)
+                ) as {{ effect }}_usd
                 {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_weekly_effects") }}

@@ -45,6 +45,7 @@ select
     total_excess_usd,
     -- why
     spike_type,
+    token_direction,
     alternate_spike_types,
     top_driver_dimension,
     top_driver_value,

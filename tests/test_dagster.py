@@ -330,9 +330,7 @@ def test_a_run_with_nothing_new_says_so_and_writes_nothing(root, idle):
     assert after == before
 
 
-@pytest.mark.parametrize(
-    "name", ["daily_attribution_schedule", "weekly_recurrence_schedule", "hourly_watch_schedule"]
-)
+@pytest.mark.parametrize("name", ["daily_attribution_schedule", "weekly_recurrence_schedule", "hourly_watch_schedule"])
 def test_a_schedule_with_nothing_new_skips_its_tick(root, location, idle, name):
     def ask(as_of: datetime) -> dg.RunRequest | dg.SkipReason:
         settings = settings_of(root, as_of)

@@ -94,9 +94,7 @@ def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterato
 def _gone(announced: Announced, facts: Facts) -> list[Line]:
     """What was announced, did not end, and is not there any more under that id."""
     return [
-        line
-        for line in announced.alerts.values()
-        if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
+        line for line in announced.alerts.values() if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
     ]
 
 

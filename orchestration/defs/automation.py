@@ -77,7 +77,7 @@ hourly_watch = dg.define_asset_job(
     cron_schedule="5 * * * *",
     execution_timezone=SETTINGS.time_zone,
     default_status=SCHEDULES,
-    description="Every hour at five past: load what landed, judge alerts, budgets and senders, send what is due, publish, if anything is new.",
+    description="Every hour at five past: load what landed, judge alerts, budgets and senders, send, publish, if anything is new.",
 )
 def hourly_watch_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
     """Run unless nothing is new."""

@@ -24,6 +24,12 @@ MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
 ENDPOINTS = {"chat.reply": 60, "search.answer": 50, "docs.summarize": 40}  # requests a day
 USERS = {f"{tenant}-{number}": tenant for tenant in ("acme", "globex", "initech", "umbrella") for number in range(4)}
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
+OF_HOURS = ("alert_open_days", "int_open_usage", "int_open_series", "int_hour_shares", "int_hourly_judgements")
+JUDGED_HOURS = """
+    select hour_of_day, alert_type, measure, environment, data_mode, scope_dimension, scope_value,
+        round(usual_spend_usd, 9), round(observed, 9), round(expected, 9), z
+    from intermediate.int_hourly_judgements order by all
+"""
 ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus", "alert_baseline_days", "alert_series")
 LINEAGE = ("--select", *(f"+{name}" for name in ALERT_MARTS))  # for the steps of the story
 
@@ -71,7 +77,7 @@ EXTRA = {
     ],
 }
 LATE = LOOP[1::2]
-MORNING = range(12)  # hours
+NIGHT, FORENOON = range(9), range(9, 12)  # hours
 # a word in staging and test every day, so that they have a past
 ASIDE = [("test", {"dataMode": "test"}), ("staging", {"environment": "staging"})]
 
@@ -126,13 +132,31 @@ def before_the_late_file(root) -> Moment:
     return moment(yesterday)
 
 
+@dataclass(frozen=True)
+class Afternoon:
+    """The alerts of prod, and the judgements of each hour: as of noon, now, and built again from nothing."""
+
+    alerts: list[dict]
+    at_noon: list[tuple]
+    hours: list[tuple]
+    again: list[tuple]
+
+
 @pytest.fixture(scope="module")
-def that_afternoon(root, before_the_late_file) -> list[dict]:
-    """The alerts at half past three of the last day, of which the calls until noon have landed."""
-    land(root, LAST, MORNING)
-    now = Pipeline(replace(root.settings, as_of=datetime.combine(LAST, time(15, 30), UTC)))
+def that_afternoon(root, before_the_late_file) -> Afternoon:
+    """Half past three of the last day, of which the calls until noon have landed; those until nine were judged at half past twelve."""
+    noon, now = (
+        Pipeline(replace(root.settings, as_of=datetime.combine(LAST, time(hour, 30), UTC))) for hour in (12, 15)
+    )
+    land(root, LAST, NIGHT)
+    noon.build(*WITHOUT_TESTS, *LINEAGE)
+    at_noon = noon.inside(JUDGED_HOURS)
+    land(root, LAST, FORENOON)
     now.run(*WITHOUT_TESTS, *LINEAGE)
-    return [row for (row,) in now.ask("select alerts from alerts where environment = 'prod' order by onset_date")]
+    alerts = now.ask("select alerts from alerts where environment = 'prod' order by onset_date")
+    hours = now.inside(JUDGED_HOURS)
+    now.build("--full-refresh", *WITHOUT_TESTS, "--select", *OF_HOURS)
+    return Afternoon([row for (row,) in alerts], at_noon, hours, now.inside(JUDGED_HOURS))
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +256,7 @@ def test_a_lost_cache_is_distinguished_from_longer_prompts(root, alert):
 
 def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root, that_afternoon, alert):
     """At half past three the calls until noon count, because files come every three hours. The id is that of the complete day."""
-    *earlier, provisional = that_afternoon
+    *earlier, provisional = that_afternoon.alerts
     complete = alert(BLOAT_DAY)
     assert [row["is_provisional"] for row in earlier] == [False] * len(earlier)
     assert (provisional["is_provisional"], complete["is_provisional"]) == (True, False)
@@ -243,6 +267,14 @@ def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root
     half = priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}' and hour(occurred_at) < 12")
     assert provisional["observed"] == half
     assert abs(provisional["delta_usd"] - half * 2 / 3) < half / 5  # 40 calls a day: half of them by noon, more or less
+
+
+def test_an_hour_is_judged_by_what_had_occurred_by_its_end_and_by_nothing_else(that_afternoon):
+    """Neither by the hours after it, nor by when it was built: what was announced can be computed again."""
+    earlier = [row for row in that_afternoon.hours if row[0] < NIGHT.stop]
+    assert {row[0] for row in earlier} < {row[0] for row in that_afternoon.hours}
+    assert that_afternoon.at_noon == earlier
+    assert that_afternoon.again == that_afternoon.hours
 
 
 def test_an_alert_says_what_to_do_and_who(alert):

@@ -1,5 +1,6 @@
 -- The input of the judgement of a day that is not complete: what the days before it are
--- judged from, its calls so far, and how many of its hours count.
+-- judged from, its calls so far, those of an earlier day that is not complete either, and
+-- how many of its hours count.
 with
     hours as (
         select
@@ -22,11 +23,20 @@ with
             - {{ alert_parameter("history_days") + alert_parameter("level_shift_days") }} and hours.event_date
             - 1
         group by hours.event_date
+    ),
+
+    incomplete as (
+        select hours.event_date, string_agg(days.input_fingerprint, ',' order by days.event_date) as input_fingerprints
+        from hours
+        inner join {{ ref("costed_usage_days") }} as days on days.event_date <= hours.event_date
+        left join {{ ref("alert_days") }} as complete on days.event_date = complete.event_date
+        where complete.event_date is null
+        group by hours.event_date
     )
 
 select
     hours.event_date,
-    md5(concat_ws('|', past.input_fingerprints, days.input_fingerprint, hours.hours)) as input_fingerprint
+    md5(concat_ws('|', past.input_fingerprints, incomplete.input_fingerprints, hours.hours)) as input_fingerprint
 from hours
 inner join past on hours.event_date = past.event_date
-inner join {{ ref("costed_usage_days") }} as days on hours.event_date = days.event_date
+inner join incomplete on hours.event_date = incomplete.event_date

@@ -20,7 +20,7 @@ def truth(**incident: object) -> dict:
         "endpoint": "chat.reply",
     }
     last = FIRST + timedelta(days=83)
-    return {"world": {"first": f"{FIRST}", "last": f"{last}"}, "incidents": [usual | incident]}
+    return {"world": {"first": f"{FIRST}", "last": f"{last}"}, "incidents": [usual | incident], "planned": []}
 
 
 def signal(day: date, first_hour: int, value: str = "chat.reply", is_confirmed: bool = True) -> Signal:
@@ -51,7 +51,7 @@ def test_a_day_far_from_incidents_is_a_false_alarm_and_one_right_after_is_not():
     found = heard(
         [signal(far, 9, is_confirmed=False), signal(far, 12, "x", is_confirmed=False), signal(after, 9)], truth()
     )
-    assert (found.false_days, found.days_with_signals, found.withdrawn_days) == (1, 2, 1)
+    assert (found.false_days, found.further_days, found.days_with_signals, found.withdrawn_days) == (1, 1, 2, 1)
     assert found.quiet_weeks * 7 == 84 - 28 - 5  # the two days of the incident and three after it
 
 

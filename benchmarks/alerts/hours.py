@@ -22,6 +22,7 @@ from orchestration.settings import PROJECT
 
 HOURLY_MODELS = "int_open_series int_hour_shares int_hourly_judgements int_hourly_signals"
 LARGE = 0.2  # share of a day's spend from which an incident is to be announced within hours
+OPEN_SHARE_FACTOR = 1.25  # as in macros/alerts/parameters.sql
 AFTERMATH = timedelta(days=3)  # days after an incident that belong to it: baselines and versions settle
 # Every hour of every day in prod/real, once a series has a past.
 OPEN_EVERY_DAY = """
@@ -33,12 +34,34 @@ OPEN_EVERY_DAY = """
     create or replace table intermediate.alert_open_days as
     select distinct event_date, md5(event_date::varchar) as input_fingerprint from intermediate.int_open_hours;
 """
-# A day's signals are confirmed where a series of them belongs to a problem of the complete day.
+# A model without a price stands out once its likely cost is large enough, whatever the hour. A day's signals are confirmed where
+# a series of them belongs to a problem of the complete day.
 SIGNALS = """
+    with unknown_models as (
+        select hours.event_date, hours.scope_dimension, hours.scope_value, min(hours.hour_of_day) as first_hour
+        from intermediate.int_open_series as hours
+        inner join intermediate.int_newcomers as newcomers
+            using (environment, data_mode, scope_dimension, scope_value, event_date)
+        inner join staging.stg_alert_rules as rules using (alert_type, scope_dimension)
+        where newcomers.alert_type = 'unknown_model' and environment = 'prod' and data_mode = 'real'
+            and rules.environment = '*' and rules.scope_value = '*'
+            and hours.exposure_usd >= greatest(
+                rules.min_usd, rules.min_share_of_spend * $open_share_factor * newcomers.usual_spend_usd
+            )
+        group by all
+    ),
+
+    signals as (
+        select event_date, scope_dimension, scope_value, first_hour from intermediate.int_hourly_signals
+        where environment = 'prod' and data_mode = 'real'
+        union all
+        from unknown_models
+    )
+
     select
         signals.event_date, signals.scope_dimension, signals.scope_value, signals.first_hour,
         bool_or(problems.event_date is not null) over (partition by signals.event_date) as is_confirmed
-    from intermediate.int_hourly_signals as signals
+    from signals
     left join (
         select distinct belonging.event_date, belonging.scope_dimension, belonging.scope_value
         from intermediate.int_problem_signals as belonging
@@ -67,10 +90,14 @@ class Signal:
 
 @dataclass(frozen=True)
 class Heard:
-    """One world: hours until the first alert of each large incident (None: none while it lasted), and the other alerts."""
+    """One world: hours until the first alert of each large incident (None: none while it lasted), and the other alerts.
+
+    Of the days with a false alarm, `further_days` are those whose complete day shows nothing.
+    """
 
     hours: list[float | None]
     false_days: int
+    further_days: int
     quiet_weeks: float
     days_with_signals: int
     withdrawn_days: int
@@ -83,18 +110,20 @@ def heard(signals: list[Signal], truth: dict) -> Heard:
     days = {first + timedelta(days=place) for place in range((last - first).days + 1)}
     quiet = days - _busy(truth)
     alerted = {signal.day for signal in signals}
+    unconfirmed = {signal.day for signal in signals if not signal.is_confirmed}
     return Heard(
         [_hours(signals, incident) for incident in truth["incidents"] if incident["share"] >= LARGE],
         len(alerted & quiet),
+        len(unconfirmed & quiet),
         len(quiet) / 7,
         len(alerted),
-        len({signal.day for signal in signals if not signal.is_confirmed}),
+        len(unconfirmed),
     )
 
 
 def _busy(truth: dict) -> set[date]:
     found = set()
-    for incident in truth["incidents"]:
+    for incident in truth["incidents"] + truth["planned"]:
         day = date.fromisoformat(incident["onset_date"])
         while day <= date.fromisoformat(incident["end_date"]) + AFTERMATH:
             found.add(day)
@@ -122,7 +151,7 @@ def signals_of(warehouse: Path, truth: dict) -> list[Signal]:
             database.execute(statement, {"first": first} if "$first" in statement else None)
     build(warehouse, date.fromisoformat(truth["world"]["last"]), HOURLY_MODELS)
     with duckdb.connect(str(warehouse), read_only=True) as database:
-        return [Signal(*row) for row in database.execute(SIGNALS).fetchall()]
+        return [Signal(*row) for row in database.execute(SIGNALS, {"open_share_factor": OPEN_SHARE_FACTOR}).fetchall()]
 
 
 def markdown(worlds: list[Heard], seeds: list[int]) -> str:
@@ -135,7 +164,8 @@ def markdown(worlds: list[Heard], seeds: list[int]) -> str:
         ("Hours from onset to alert (median)", f"{np.median(known):.1f}" if hours else "none"),
         ("Alerted within 3 hours", f"{(known <= 3).mean():.2f}" if hours else "none"),
         ("Alerted within 6 hours", f"{(known <= 6).mean():.2f}" if hours else "none"),
-        ("False alarms a week of a day that is not over", f"{_rate(worlds):.2f}"),
+        ("Days with a false alarm, a week", f"{_a_week([world.false_days for world in worlds], worlds):.2f}"),
+        ("... of which the complete day shows nothing", f"{_a_week([world.further_days for world in worlds], worlds):.2f}"),
         ("Withdrawn by the complete day", f"{sum(world.withdrawn_days for world in worlds) / max(alerted, 1):.2f}"),
     ]
     return f"{len(seeds)} worlds (seeds {seeds[0]} to {seeds[-1]}), every hour judged.\n\n" + table(
@@ -143,8 +173,8 @@ def markdown(worlds: list[Heard], seeds: list[int]) -> str:
     )
 
 
-def _rate(worlds: list[Heard]) -> float:
-    return sum(world.false_days for world in worlds) / sum(world.quiet_weeks for world in worlds)
+def _a_week(days: list[int], worlds: list[Heard]) -> float:
+    return sum(days) / sum(world.quiet_weeks for world in worlds)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -199,6 +199,7 @@
                     sum(case when not is_alerted then observed end) over {{ last_days(series_key, usual_days) }}, 0
                 ) as usd_per_observed,
                 max(watched_usd) over {{ last_days(series_key, watched_days, 0) }} as largest_lately,
+                max(watched_usd) over {{ last_days(series_key, watched_days) }} as largest_before,
                 sum({{ is_active }}) over {{ last_days(series_key, usual_days - 1, 0) }} as active_days_with_today,
                 sum({{ is_active }}) over {{ last_days(series_key, usual_days) }} as active_days,
                 sum(case when observed > 0 or is_pause then 1 else 0 end) over {{ last_days(series_key, usual_days) }}
@@ -222,13 +223,17 @@
         end as log_cost,
         -- by date: which series are members depends on the dates that are judged
         -- together
-        largest_lately >= greatest(
-            {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd,
-            {{ alert_parameter("smallest_watched_usd") }}
-        ) as is_watched
+        largest_lately >= {{ least_watched_usd() }} as is_watched
     from active
     where usual_spend_usd > 0
 {% endmacro %}
+
+{#- What a series has to reach on its largest day to be looked at. -#}
+{% macro least_watched_usd() -%}
+    greatest(
+        {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd, {{ alert_parameter("smallest_watched_usd") }}
+    )
+{%- endmacro %}
 
 {#- The same with the forecast of each day, and the recent errors of such forecasts. -#}
 {% macro drift_forecasts(dates, measure, alerted) %}

@@ -16,8 +16,10 @@
         -- an endpoint has hours of its own, what crosses endpoints those of the total
         timed as (
             select
-                days.* exclude (observed, observed_squares, offset_usd, watched_usd),
+                days.* exclude (observed, observed_squares, offset_usd, watched_usd, is_watched),
                 hours.hour_of_day,
+                greatest(coalesce(largest_before, 0), cast(hours.watched_usd as double))
+                >= {{ least_watched_usd() }} as is_watched,
                 cast(hours.watched_usd as double) as observed,
                 hours.watched_usd_squares as observed_squares,
                 coalesce(own.usual_share, total.usual_share) as usual_share,

@@ -155,6 +155,11 @@ BY_HAND: dict[str, tuple[Problem, dict[tuple[str | None, str], str]]] = {
         [Cell(NOTHING, Side(10, 10, {}, Decimal(8)), "search", "unpriced"), Cell(side(10), side(10))],
         {("uncached_input", "volume"): "7.5", ("uncached_input", "mix"): "-7.5", (None, "unpriced"): "8"},
     ),
+    # a billionth of a dollar for a million tokens; that one of them costs the last unit is rounding, and no price
+    "the price of one token is rounded": (
+        [Cell(Side(10, 10, {"cached_input": (1_000_000, Decimal("0.000000001"))}), Side(10, 10, {"cached_input": (1, LAST_UNIT)}))],
+        {("cached_input", "input"): "-0.000000000999"},
+    ),
     "nothing changed": ([Cell(side(7, 2, uncached_input=31), side(7, 2, uncached_input=31))], {}),
 }  # fmt: skip
 
@@ -456,11 +461,12 @@ def rates(sides: tuple[Side, Side], kind: str) -> list[tuple[float, float, float
 
 
 def prices_of(sides: tuple[Side, Side], kind: str) -> list[float]:
-    """Of both sides, borrowed where missing. What differs by no more than the rounding of each call's cost is one price."""
+    """Of both sides, borrowed where missing. What differs by no more than the rounding of each call's cost is one price, that of both."""
     used = [each if each.tokens(kind) else other for each, other in zip(sides, reversed(sides), strict=True)]
     prices = [float(each.usd(kind)) / each.tokens(kind) for each in used]
     rounding = sum(1e-12 * (each.attempts + 1) / each.tokens(kind) for each in used)
-    return [sum(prices) / 2] * 2 if abs(prices[1] - prices[0]) <= rounding else prices
+    together = float(sum(each.usd(kind) for each in used)) / sum(each.tokens(kind) for each in used)
+    return [together] * 2 if abs(prices[1] - prices[0]) <= rounding else prices
 
 
 def shapley(factors: list[tuple], sides: tuple[Side, Side], everybody: list[float]) -> tuple[float, ...]:

@@ -36,6 +36,10 @@ TABLES = """
     create table intermediate.costed_usage_days as
     select event_date, md5(event_date::varchar) as input_fingerprint
     from (select distinct event_date from usage);
+    create table intermediate.int_model_prices (
+        event_date date, environment varchar, data_mode varchar, provider varchar, model varchar, price_variant varchar,
+        token_kind varchar, units decimal(38, 0), cost_usd decimal(38, 12)
+    );
     create table intermediate.int_watched_series as
     select
         event_date,
@@ -160,6 +164,25 @@ def known_models() -> list[tuple]:
     return [*rows, without_a_price(LAST, "endpoint x model", "new | stays", 5)]
 
 
+def priced_kinds() -> list[tuple]:
+    """Two models at 2 USD of input and of output a day, in an environment of 16. On the last day an output token of one costs a
+    tenth more; the other one is used three times as much, half of it in batches at half the price.
+    """
+    rows = []
+    for place in range(DAYS):
+        day = FIRST + timedelta(days=place)
+        is_last = day == LAST
+        sold = [
+            ("dearer", "standard", "uncached_input", 1_000, "2"),
+            ("dearer", "standard", "text_output", 200, "2.2" if is_last else "2"),
+            ("busier", "standard", "uncached_input", 3_000 if is_last else 1_000, "6" if is_last else "2"),
+            ("busier", "standard", "text_output", 600 if is_last else 200, "6" if is_last else "2"),
+            ("busier", "batch", "text_output", 600 if is_last else 10, "3" if is_last else "0.05"),
+        ]
+        rows += [(day, "eight", "real", "any", *names, units, Decimal(usd)) for *names, units, usd in sold]
+    return rows
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Settings:
     """A warehouse in which every day was judged in one run."""
@@ -175,13 +198,23 @@ def settings(tmp_path_factory) -> Settings:
             f"insert into intermediate.int_watched_series values ({', '.join('?' * 17)})",
             lumpy_endpoint() + calm("eight", 8) + calm("seven", 7) + calm("reporting", 8) + known_models() + launched(),
         )
+        warehouse.executemany(
+            f"insert into intermediate.int_model_prices values ({', '.join('?' * 9)})", priced_kinds()
+        )
     judge(settings)
     return settings
 
 
 def judge(settings: Settings, *arguments: str) -> None:
     planned = ("int_plans", "int_plan_days", "int_planned_days")
-    read = ("alert_days", "alert_signal_days", "int_usual_spend", "int_masked_days", "int_newcomers")
+    read = (
+        "alert_days",
+        "alert_signal_days",
+        "int_usual_spend",
+        "int_masked_days",
+        "int_newcomers",
+        "int_changed_prices",
+    )
     run_dbt(settings, "run", "--quiet", "--select", *planned, *read, *JUDGED, *arguments)
 
 
@@ -208,6 +241,16 @@ def test_what_a_typical_call_costs_shows_where_the_mean_is_the_noise_of_a_few(se
     assert z["typical cost per request"] > 3
     assert z.get("cost per request", 0) < 2
     assert z.get("cost", 0) < 2
+
+
+def test_a_price_of_one_kind_shows_and_traffic_at_known_prices_does_not(settings):
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        found = warehouse.execute(
+            "select event_date, scope_value, observed, expected, z from intermediate.int_judgements where measure = 'price'"
+        ).fetchall()
+    [(day, model, observed, expected, z)] = found
+    assert (day, model, observed, expected) == (LAST, "dearer", pytest.approx(4.2), pytest.approx(4.0))
+    assert z == pytest.approx(math.log(4.2 / 4) / 0.01, rel=1e-5)
 
 
 def stood_out(settings: Settings, environment: str, day: date) -> set[str]:

@@ -51,6 +51,7 @@ def season(tmp_path_factory, receiver) -> tuple[Pipeline, list[dict]]:
     for minutes in range(11):
         announce_and_deliver(first.settings, minutes=minutes)
     received = [message for path, _, message in receiver.arrived if path == "oncall"]
+    deliver(replace(first.settings, as_of=MORNING + timedelta(days=1)))  # the digest
     pipeline.run(*WITHOUT_TESTS)
     return pipeline, received
 
@@ -211,6 +212,14 @@ def test_a_postmortem_of_each_incident_says_what_the_truth_says(demo, truth):
             for sql in re.findall(r"```sql\n(.*?);\n```", note, re.DOTALL):
                 marts.execute(sql.replace("marts.", ""))
     assert float(total) == pytest.approx(sum(known["extra_cost_usd"] for known in truth["incidents"]), rel=0.05)
+
+
+def test_a_postmortem_has_messages_about_many_alerts(demo):
+    [(title, alert_ids)] = demo.ask("select title, alert_ids from notification_outbox where topic = 'alert/past'")
+    with open_marts(demo.settings) as marts:
+        for alert_id in alert_ids.split():
+            note = postmortem(marts, alert_id=alert_id)
+            assert re.search(rf"^\| [^|]+ \| message sent to everyone: {re.escape(title)} \|$", note, re.MULTILINE)
 
 
 def test_the_note_of_a_closed_incident_stays_until_it_is_reopened(demo, tmp_path):

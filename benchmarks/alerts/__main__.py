@@ -24,7 +24,8 @@ from orchestration.settings import PROJECT, from_environment
 from orchestration.team.tables import write_team_tables
 
 ALERT_MODELS = "+alerts +alert_drivers +alert_compare"
-PROVIDED = "+fct_attempts +attempt_days +int_exposure +int_source_silent_days"  # the world has these, and nothing that they are made from
+# the world has these, and nothing that they are made from
+PROVIDED = "+fct_attempts +attempt_days +int_exposure +int_source_silent_days +int_plans"
 NO_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 PRODUCT = "Tokentrail"
 PAGE = PROJECT / "docs" / "alerts.md"

@@ -24,7 +24,7 @@ from pricing.units import LEAVES
 DAYS, LAST, MADE_UP = (
     42,
     "2026-11-20",
-    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily int_source_silent_days",
+    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily int_source_silent_days int_plans",
 )
 ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus")
 USAGE = """
@@ -40,6 +40,10 @@ USAGE = """
         successes bigint, cost_usd decimal(38, 12)
     );
     create table intermediate.int_source_silent_days (event_date date, environment varchar, data_mode varchar);
+    create table intermediate.int_plans (
+        plan_id varchar, kind varchar, problem_id varchar, environment varchar, data_mode varchar, endpoint_tag varchar,
+        prompt_version varchar, tenant_id varchar, user_id varchar, model varchar, from_date date, until_date date, recorded_at timestamp
+    );
     create table intermediate.int_usage_daily as
         select
             event_date, 'prod' as environment, 'real' as data_mode,

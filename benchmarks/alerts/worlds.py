@@ -243,6 +243,12 @@ TABLES = """
     create table intermediate.int_source_silent_days (
         event_date date, source varchar, environment varchar, data_mode varchar, missing_calls double
     );
+
+    -- nobody planned or muted anything
+    create table intermediate.int_plans (
+        plan_id varchar, kind varchar, problem_id varchar, environment varchar, data_mode varchar, endpoint_tag varchar,
+        prompt_version varchar, tenant_id varchar, user_id varchar, model varchar, from_date date, until_date date, recorded_at timestamp
+    );
 """
 # What an exposure estimate would say: the true cost per token, missed by a factor of its own for each model.
 EXPOSURE = """

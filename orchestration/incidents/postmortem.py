@@ -107,7 +107,8 @@ EVENTS_OF = """
 MESSAGES = """
     select title, channel, status, queued_at, sent_at, acknowledged_at, acknowledged_by
     from marts.notification_outbox
-    where topic = 'alert/' || $alert and queued_at >= $since and status in ('sent', 'failed', 'given_up')
+    where ' ' || alert_ids || ' ' like '% ' || $alert || ' %' and queued_at >= $since
+        and status in ('sent', 'failed', 'given_up')
     order by queued_at, channel
 """
 EFFECTS = """

@@ -20,7 +20,7 @@ from orchestration.team.rows import Found, Name, TeamFile
 
 WATCHED = {
     "cost_drift": {"total", "endpoint", "tenant", "user", "model", "endpoint x model"},
-    "cost_per_request_drift": {"endpoint", "endpoint x prompt_version", "endpoint x model"},
+    "cost_per_request_drift": {"endpoint", "endpoint x prompt_version", "endpoint x model", "model"},
     "unknown_model": {"model", "endpoint x model"},
     "new_model": {"model"},
     "new_identity": {"tenant", "user"},

@@ -286,8 +286,11 @@
         select
             *,
             {% for side, _ in sides %}
+                -- that of both sides together: of a few tokens it is mostly rounding
                 case
-                    when is_one_price then (own_p_baseline + own_p_current) / 2 else own_p_{{ side }}
+                    when is_one_price
+                    then cast(c_baseline + c_current as double) / cast(u_baseline + u_current as double)
+                    else own_p_{{ side }}
                 end as p_{{ side }},
                 case when all_{{ side }} > 0 then n_{{ side }} / all_{{ side }} else 0 end as s_{{ side }}
                 {{- "," if not loop.last }}

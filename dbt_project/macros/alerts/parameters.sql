@@ -147,6 +147,16 @@
                     "unit": "logarithm",
                     "why": "how far what a request costs is usually off, while nothing is known of it",
                 },
+                "smallest_price_error": {
+                    "value": 0.01,
+                    "unit": "logarithm",
+                    "why": "prices hold still, but for hours with prices of their own: what they cost a model varies by no less",
+                },
+                "fewest_price_days": {
+                    "value": 3,
+                    "unit": "days of the last 14",
+                    "why": "before the price of a token kind is known",
+                },
                 "smallest_retries": {
                     "value": 1.0,
                     "unit": "calls a day",

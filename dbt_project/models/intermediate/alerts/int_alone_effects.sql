@@ -52,5 +52,5 @@ select
                 else 'token'
             end
     end as effect,
-    case when output_usd > input_usd + cache_usd then 'output' else 'input' end as token_direction
+    case when round(output_usd - input_usd - cache_usd, 9) > 0 then 'output' else 'input' end as token_direction
 from compared

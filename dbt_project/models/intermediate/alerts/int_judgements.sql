@@ -34,6 +34,10 @@ with
             from ({{ judged_intensity(dates, measure, masked, is_second_pass=true) }})
             union all
         {% endfor %}
+        select 'cost_per_request_drift', 'price', {{ key }}, usual_spend_usd, observed, expected, z, true
+        from {{ ref("int_changed_prices") }}
+        where {{ in_dates("event_date", dates) }}
+        union all
         select alert_type, 'cost', {{ key }}, usual_spend_usd, observed, expected, z, false
         from {{ ref("int_newcomers") }}
         where {{ in_dates("event_date", judged_dates) }}

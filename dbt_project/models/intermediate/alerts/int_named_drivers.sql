@@ -19,6 +19,8 @@ with
             case
                 when signals.alert_type = 'burst_falling_success' or signals.measure = 'calls per request'
                 then 'retry'
+                when signals.measure = 'price'
+                then 'price_mix'
                 else
                     coalesce(
                         risen.effect,
@@ -84,7 +86,8 @@ select
     case
         when effect not in ('token', 'cache')
         then null
-        when output_delta_usd > input_delta_usd + cache_delta_usd
+        -- rounded: of equal halves, the last digits depend on the order of rows
+        when round(output_delta_usd - input_delta_usd - cache_delta_usd, 9) > 0
         then 'output'
         else 'input'
     end as token_direction,

@@ -3,6 +3,7 @@ select
     message_id,
     event_key,
     topic,
+    alert_ids,
     kind,
     severity,
     title,

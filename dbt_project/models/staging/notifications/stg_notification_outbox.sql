@@ -27,6 +27,7 @@
     "acknowledged_by": "string",
     "escalated_at": "timestamp",
     "escalates": "string",
+    "alerts": "struct(alert_id string)[]",
 } %}
 
 with
@@ -39,7 +40,13 @@ with
     ),
 
     -- rows that were written before there were topics have an incident_key
-    renamed as (select * exclude (topic, incident_key), coalesce(topic, incident_key) as topic from source)
+    renamed as (
+        select
+            * exclude (topic, incident_key, alerts),
+            coalesce(topic, incident_key) as topic,
+            nullif(array_to_string(list_transform(alerts, alert -> alert.alert_id), ' '), '') as alert_ids
+        from source
+    )
 
 -- a run that was killed while it archived left a message in both files
 select distinct *

@@ -165,7 +165,10 @@ def markdown(worlds: list[Heard], seeds: list[int]) -> str:
         ("Alerted within 3 hours", f"{(known <= 3).mean():.2f}" if hours else "none"),
         ("Alerted within 6 hours", f"{(known <= 6).mean():.2f}" if hours else "none"),
         ("Days with a false alarm, a week", f"{_a_week([world.false_days for world in worlds], worlds):.2f}"),
-        ("... of which the complete day shows nothing", f"{_a_week([world.further_days for world in worlds], worlds):.2f}"),
+        (
+            "... of which the complete day shows nothing",
+            f"{_a_week([world.further_days for world in worlds], worlds):.2f}",
+        ),
         ("Withdrawn by the complete day", f"{sum(world.withdrawn_days for world in worlds) / max(alerted, 1):.2f}"),
     ]
     return f"{len(seeds)} worlds (seeds {seeds[0]} to {seeds[-1]}), every hour judged.\n\n" + table(

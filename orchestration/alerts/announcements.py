@@ -187,7 +187,7 @@ def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: da
         "is_silent": False,
         "reason": _why_withdrawn(before, facts) if kind == "withdrawn" and before else None,
         "known_at": as_of.isoformat(),
-        "alert": alert if supersedes is None else alert | {"supersedes_alert_id": supersedes},  # type: ignore[typeddict-item]
+        "alert": alert if supersedes is None else alert | {"supersedes_alert_id": supersedes},
         "effects": facts.effects.get(alert_id, before["effects"] if before else {}),
         "driver": facts.drivers.get(alert_id, before["driver"] if before else None),
         "attempts": facts.attempts.get(alert_id),

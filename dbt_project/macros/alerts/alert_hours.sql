@@ -18,7 +18,7 @@
             select
                 days.* exclude (observed, observed_squares, offset_usd, watched_usd, is_watched),
                 hours.hour_of_day,
-                greatest(coalesce(largest_before, 0), cast(hours.watched_usd as double))
+                greatest(coalesce(days.largest_before, 0), cast(hours.watched_usd as double))
                 >= {{ least_watched_usd() }} as is_watched,
                 cast(hours.watched_usd as double) as observed,
                 hours.watched_usd_squares as observed_squares,

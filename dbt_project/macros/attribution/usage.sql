@@ -39,8 +39,8 @@
                 0
             ) as decimal(38, 0)
         ) as unpriced_tokens,
-        -- of the priced calls: tokens or counts of each kind, and its dollars, which sum
-        -- to cost_usd
+        -- of the priced calls: tokens or counts of each kind, and its dollars, which
+        -- sum to cost_usd
         {% for kind in priced_kinds() %}
             cast(coalesce(sum({{ kind.units }}), 0) as decimal(38, 0)) as {{ kind.name }}_units,
             cast(coalesce(sum({{ kind.name }}_cost_usd), 0) as decimal(38, 12)) as {{ kind.name }}_usd,

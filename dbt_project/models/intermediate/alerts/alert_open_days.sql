@@ -1,6 +1,6 @@
 -- The input of the judgement of a day that is not complete: what the days before it are
--- judged from, its calls so far, those of an earlier day that is not complete either, and
--- how many of its hours count.
+-- judged from, its calls so far, those of an earlier day that is not complete either,
+-- and how many of its hours count.
 with
     hours as (
         select

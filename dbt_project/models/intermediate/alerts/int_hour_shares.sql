@@ -34,19 +34,18 @@ with
     shares as (
         select
             {{ scope }},
-            event_date,
-            hour_of_day,
+            days_and_hours.event_date,
+            days_and_hours.hour_of_day,
             coalesce(
                 sum(hours.usd) over (
-                    partition by {{ scope }}, event_date
-                    order by hour_of_day
+                    partition by {{ scope }}, days_and_hours.event_date
+                    order by days_and_hours.hour_of_day nulls last
                     rows between unbounded preceding and current row
                 ),
                 0
             )
-            / days.usd as share
-        from days
-        cross join clock
+            / days_and_hours.usd as share
+        from (select * from days cross join clock) as days_and_hours
         left join hours using ({{ scope }}, event_date, hour_of_day)
     ),
 

@@ -90,7 +90,9 @@ select
         cast(
             coalesce(
                 sum(hourly.{{ measure }}) over (
-                    partition by {{ key }} order by hour_of_day rows between unbounded preceding and current row
+                    partition by {{ key }}
+                    order by hour_of_day nulls last
+                    rows between unbounded preceding and current row
                 ),
                 0
             ) as {{ type }}

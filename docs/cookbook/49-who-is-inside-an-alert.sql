@@ -18,5 +18,5 @@ select
     round(delta_usd, 2) as delta_usd
 from marts.alert_focus
 inner join newest using (alert_id)
-where rank <= 2 and dimension <> 'endpoint'
+where rank <= 2 and dimension not in ('endpoint', 'error_code')
 order by dimension, rank

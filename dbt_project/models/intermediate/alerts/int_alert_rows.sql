@@ -39,7 +39,12 @@ select
         when
             opened.delta_usd <= 0
             or (opened.alert_type = 'new_model' and opened.round = 0)
+            -- what a request costs more counts, even while there are fewer of them
             or opened.delta_usd < opened.min_usd
+            and (
+                opened.alert_type <> 'cost_per_request_drift'
+                or opened.observed_usd - opened.expected_usd < opened.min_usd
+            )
         then 'info'
         when
             opened.z >= {{ alert_parameter("critical_z") }}

@@ -52,7 +52,11 @@ with
         ),
         "token": ("usd_at_former_prices", "usual_usd", "usd_per_call"),
         "input": ("input_at_former_shares_usd", "usual_input_usd", "usd_per_call"),
-        "cache": ("input_usd", "input_at_former_shares_usd", "usd_per_call"),
+        "cache": (
+            "input_usd",
+            "input_at_former_shares_usd",
+            "usd_per_call * " ~ alert_parameter("dispersion_of_cache"),
+        ),
         "output": ("output_usd", "usual_output_usd", "usd_per_call"),
     } %}
 

@@ -22,6 +22,8 @@ with
             row_number() over (
                 partition by {{ day_scope }}
                 order by
+                    -- no total shows what has no price
+                    case when signals.alert_type = 'unknown_model' then 0 else 1 end,
                     signals.z / signals.min_z_alone desc nulls last,
                     signals.alert_type,
                     signals.measure,

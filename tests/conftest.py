@@ -31,7 +31,7 @@ SECONDS = {
     "odd_events": 40,
     "second_company": 35,
     "landing_bounds": 35,
-    "alerts": 35,
+    "alerts": 45,
     "real_data": 32,
     "demo_weeks": 55,
     "spill": 25,

@@ -49,12 +49,19 @@ with
             is_of_its_weekday or max(cast(is_of_its_weekday as integer)) over (partition by alert_id, event_date) = 0
     ),
 
-    compared as (
+    days as (
         select alert_id, event_date, {{ problem_key }}, event_date as call_date
         from scoped
         union all
         select alert_id, event_date, {{ problem_key }}, compared_date
         from chosen
+    ),
+
+    -- a day that is not complete is compared hour by hour
+    compared as (
+        select days.*, coalesce(hours.through_hour, 23) as through_hour
+        from days
+        left join {{ ref("int_open_hours") }} as hours using (event_date, environment, data_mode)
     ),
 
     calls as (
@@ -72,6 +79,7 @@ with
             compared.alert_id,
             compared.event_date,
             compared.call_date,
+            compared.through_hour,
             cast(extract(hour from calls.occurred_at) as integer) as hour_of_day,
             calls.environment,
             calls.data_mode,
@@ -98,6 +106,7 @@ with
             on compared.environment = calls.environment
             and compared.data_mode = calls.data_mode
             and compared.call_date = calls.event_date
+            and extract(hour from calls.occurred_at) <= compared.through_hour
             and {{ in_scope("calls", "compared") }}
         group by all
     )
@@ -106,6 +115,7 @@ select
     called.alert_id,
     called.event_date,
     called.call_date,
+    called.through_hour,
     called.hour_of_day,
     called.error_code,
     called.http_status,

@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: $(VENV) help coverage init demo run report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
+.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
 
 $(VENV):
 	@.ci/environment
@@ -37,6 +37,9 @@ demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show w
 
 run: $(VENV)  ## load what landed, price it, rebuild the dates that differ, check, publish; ends with one screen; nothing, if nothing is new
 	@python -m orchestration.commands.launch run
+
+inbox: $(VENV)  ## the pages from an alert to its cause, at http://localhost:8080: alerts, drivers, costs by anything, requests
+	@python -m inbox
 
 report: $(VENV)  ## the tables behind that screen: totals, alerts, budgets, rejects, cost by endpoint, tenant and user, unpriced models
 	@python -m orchestration.commands.report

@@ -66,6 +66,7 @@ SECONDS = {
     "alert_decomposition": 8,
     "incident_command": 20,
     "pricing_usage": 4,
+    "inbox": 8,
     "explain": 2,
     "price_cases": 2,
     "accepted_builds": 1,
@@ -76,7 +77,7 @@ SECONDS = {
 WORLDS = {
     "accepted_events": ("odd_events", "accepted_builds"),
     "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
-    "published_calls": ("docs", "explain", "incident_command"),
+    "published_calls": ("docs", "explain", "inbox", "incident_command"),
 }
 COLD_DBT = dbt.DBT
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")

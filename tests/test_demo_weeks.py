@@ -1,5 +1,7 @@
 """What the marts say of the demo's 60 days: weeks against what the simulator knows to be true, questions against a count of rows."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -16,6 +18,7 @@ import pytest
 from demo.__main__ import main
 from demo.world import MODELS
 from docs.cookbook.render import question_and_sql, questions
+from inbox.filters import DIMENSIONS
 from orchestration.alerts.announcements import announce
 from orchestration.alerts.ledger import read_announcements
 from orchestration.incidents.events import known_events
@@ -25,6 +28,7 @@ from orchestration.notifications import deliver
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
+from tests.pages import button_of, inside, opened, query
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, pipeline_at
 from tests.receiver import Receiver, listening
 
@@ -318,3 +322,31 @@ def test_what_unpriced_calls_cost_lies_within_the_exposure(demo, world):
 def _places(value: Decimal | float | int | None) -> int:
     """Digits after the point."""
     return len(str(value).partition(".")[2]) if value is not None else 0
+
+
+def test_the_button_of_each_alert_leads_to_its_driver_with_the_figures_of_alert_focus(demo):
+    with opened(demo.settings) as inbox:
+        alerts = demo.ask("select alert_id, drill_url from alerts")
+        assert len(alerts) >= 10
+        for alert, link in alerts:
+            button = button_of(inbox.get(inside(link)).text)
+            by = query(button)["by"]
+            _, head, first, *_ = csv.reader(io.StringIO(inbox.get(f"{button}&format=csv").text))
+            shown = dict(zip(head, first, strict=True))
+            [(member, cost, usual, requests)] = demo.ask(
+                "select coalesce(prompt_version, member), current_cost_usd, baseline_cost_usd, current_requests from alert_focus "
+                "where alert_id = ? and dimension = ? and rank = 1",
+                alert,
+                by,
+            )
+            assert shown[DIMENSIONS[by]] == member, alert
+            assert Decimal(shown["cost_usd"]) == cost, alert
+            assert abs(Decimal(shown["usual_cost_usd"]) - usual) < Decimal("1e-9"), alert
+            assert int(shown["requests"]) == requests, alert
+
+
+def test_every_link_of_a_message_opens(demo):
+    links = {link for (link,) in demo.ask("select drill_url from budget_status union select drill_url from alerts")}
+    links |= {link for (link,) in demo.ask("select drill_url from notification_outbox") if link}
+    with opened(demo.settings) as inbox:
+        assert {link: status for link in links if (status := inbox.get(inside(link)).status_code) != 200} == {}

@@ -35,10 +35,11 @@ SOURCES = [
     *sorted((PROJECT / "expectations").rglob("*.sql")),
     *sorted(
         path
-        for folder in ("orchestration", "pricing", "expectations", "demo")
+        for folder in ("orchestration", "pricing", "expectations", "demo", "inbox")
         for path in (PROJECT / folder).rglob("*.py")
     ),
     *sorted((PROJECT / "orchestration").rglob("*.j2")),
+    *sorted((PROJECT / "inbox").rglob("*.html")),
     PROJECT / "Makefile",
 ]
 BENCHMARKS = sorted(path for ending in ("py", "sql") for path in (PROJECT / "benchmarks").rglob(f"*.{ending}"))

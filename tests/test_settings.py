@@ -12,7 +12,7 @@ import pytest
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.team.notifications import read_channels
 
-CODE = ("orchestration", "dbt_project", "pricing", "expectations")
+CODE = ("orchestration", "dbt_project", "pricing", "expectations", "inbox")
 READ_THROUGH = {"landing_address": "landing"}  # fields that the rest of the code reads by a property
 
 

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -38,7 +39,7 @@ ATTEMPTS = f"""
         on attempts.price_row_key = prices.price_row_key
         and attempts.occurred_at >= coalesce(prices.valid_from, timestamp '0001-01-01')
         and attempts.occurred_at < coalesce(prices.valid_to, timestamp '9999-01-01')
-    where attempts.request_id = $request_id
+    where attempts.request_id = $request_id{{around}}
     qualify row_number() over (
         partition by attempts.source, attempts.environment, attempts.data_mode, attempts.attempt_key
         order by prices.valid_from
@@ -85,9 +86,14 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def attempts_of(marts: duckdb.DuckDBPyConnection, request_id: str) -> list[dict[str, Any]]:
-    """The attempts of a request with the price row that each was priced by. Raises UnknownRequestError."""
-    found = marts.execute(ATTEMPTS, {"request_id": request_id})
+def attempts_of(marts: duckdb.DuckDBPyConnection, request_id: str, day: date | None = None) -> list[dict[str, Any]]:
+    """The attempts of a request with the price row that each was priced by; a day spares the search through all others.
+
+    Raises UnknownRequestError.
+    """
+    around = " and attempts.event_date between cast($day as date) - 1 and cast($day as date) + 1" if day else ""
+    about = {"request_id": request_id} | ({"day": day} if day else {})
+    found = marts.execute(ATTEMPTS.format(around=around), about)
     columns = [column for column, *_ in found.description]
     attempts = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
     if not attempts:
@@ -139,12 +145,13 @@ def _parts(attempts: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
             f"cost {total}{understated}"
         )
         for attempt in tries:
-            sentences = (piece for text in _sentences(attempt, len(tries)) for piece in wrapped(text, WIDTH))
+            sentences = (piece for text in sentences_of(attempt, len(tries)) for piece in wrapped(text, WIDTH))
             yield Group("", *sentences, *_arithmetic(attempt))
         yield ""
 
 
-def _sentences(attempt: dict[str, Any], tries: int) -> Iterator[str]:
+def sentences_of(attempt: dict[str, Any], tries: int) -> Iterator[str]:
+    """What an attempt was, how it was priced, and what was reported; all but the first are indented."""
     error = f" ({attempt['error_code']})" if attempt["error_code"] else ""
     yield (
         f"Attempt {attempt['try_number']} of {tries}, {second(attempt['occurred_at'])} UTC, {attempt['status']}"
@@ -215,7 +222,7 @@ def _reported(attempt: dict[str, Any]) -> str:
 
 
 def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
-    lines = [] if attempt["pricing_status"] == "no_usage" else lines_of(attempt)
+    lines = priced_lines_of(attempt)
     if lines:
         table = Table(box=None, padding=(0, 2, 0, 2), header_style="")
         for column in ("used for", "quantity", "USD per", "", "USD"):
@@ -226,14 +233,24 @@ def _arithmetic(attempt: dict[str, Any]) -> Iterator[RenderableType]:
             table.add_row(visible(line.name), all_digits(line.quantity), price, per, all_digits(line.cost_usd))
         table.add_row("cost_usd", "", "", "", all_digits(attempt["cost_usd"]))
         yield table
+    yield from (visible(f"  {text}") for text in remarks_of(attempt, lines))
+
+
+def priced_lines_of(attempt: dict[str, Any]) -> list[Line]:
+    """The lines of an attempt; none where no usage was reported."""
+    return [] if attempt["pricing_status"] == "no_usage" else lines_of(attempt)
+
+
+def remarks_of(attempt: dict[str, Any], lines: Sequence[Line]) -> Iterator[str]:
+    """What the arithmetic leaves open: prices that are missing, and the sender's own figure."""
     if attempt["pricing_status"] == "unpriced":
         missing = ", ".join(line.name for line in lines if line.is_missing) or "the model"
-        yield visible(
-            f"  Not priced: {attempt['provider']}/{attempt['model']} has no price for {missing}. Its row in unpriced_models has"
+        yield (
+            f"Not priced: {attempt['provider']}/{attempt['model']} has no price for {missing}. Its row in unpriced_models has"
             " the exposure and the override to paste into prices/ of the team folder; docs/pricing.md says how."
         )
     if attempt["reported_cost_usd"] is not None:
-        yield f"  The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: shown for comparison, never used."
+        yield f"The sender's own figure is {all_digits(attempt['reported_cost_usd'])} USD: shown for comparison, never used."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

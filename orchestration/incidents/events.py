@@ -52,7 +52,7 @@ def event(settings: Settings, kind: str, **fields: str | None) -> dict:
             prepared = _completed(settings, kind, given, known[given["incidentId"]])
     whole = {"occurredAt": now, "type": kind, **prepared, **given}
     required, optional = (EVENT_TYPES | PLAN_TYPES)[kind]
-    names = ("incidentId", "planId", "type", "occurredAt", "actor", *required, *optional, "note")
+    names = ("incidentId", "planId", "eventId", "type", "occurredAt", "actor", *required, *optional, "note")
     return {name: whole[name] for name in names if whole.get(name) is not None}
 
 

@@ -1,0 +1,97 @@
+"""Requests: the calls of a view, the most expensive first, each with its arithmetic one click further."""
+
+from datetime import timedelta
+
+from inbox import words
+from inbox.comparison import USUAL, compared, ends, windowed
+from inbox.filters import Filters, literals
+from inbox.marts import Row
+from inbox.page import File, Page, Visit
+from inbox.tables import csv_file, pasted
+
+SHOWN, IN_A_FILE = 100, 100_000
+SORTS = {
+    "cost": "most expensive",
+    "latest": "latest",
+    "tokens": "most tokens",
+    "failed": "failed first",
+    "unpriced": "without a price first",
+}
+ORDERS = {
+    "cost": "cost_usd desc nulls last, total_tokens desc nulls last",
+    "latest": "occurred_at desc",
+    "tokens": "total_tokens desc nulls last",
+    "failed": "status <> 'success' desc, cost_usd desc nulls last",
+    "unpriced": "pricing_status = 'unpriced' desc, total_tokens desc nulls last",
+}
+COLUMNS = (
+    *(
+        "request_id",
+        "occurred_at",
+        "event_date",
+        "endpoint_tag",
+        "prompt_version",
+        "feature_tag",
+        "tenant_id",
+        "user_id",
+    ),
+    *("provider", "model", "status", "error_code", "http_status", "try_number", "input_tokens", "output_tokens"),
+    *("latency_ms", "cost_usd", "pricing_status", "environment", "data_mode"),
+)
+CALLS = """
+    select {columns}
+    from marts.fct_attempts
+    where event_date in ({days}) and {scope} and {members}
+    order by {order}, request_id, try_number limit $most
+"""
+ALL = """
+    select count(*) as attempts, sum(cost_usd) as cost_usd, count(*) filter (where status <> 'success') as failed,
+        count(*) filter (where pricing_status = 'unpriced') as unpriced
+    from marts.fct_attempts where event_date in ({days}) and {scope} and {members}
+"""
+
+
+def show(visit: Visit) -> Page | File:
+    """The list, or the list as CSV."""
+    filters = windowed(visit.marts, visit.filters)
+    sort = visit.word("sort", tuple(SORTS))
+    days = compared(visit.marts, filters, USUAL).window
+    scope, of_scope = filters.of_scope()
+    members, of_members = filters.of_members()
+    conditions = {"days": literals(days), "scope": scope, "members": members}
+    parameters = of_scope | of_members
+    is_file = visit.words.get("format") == "csv"
+    sql = CALLS.format(columns=", ".join(COLUMNS), order=ORDERS[sort], **conditions)
+    most = IN_A_FILE if is_file else SHOWN
+    rows = visit.marts.rows(sql, **parameters, most=most)
+    if is_file:
+        about = f"{filters.address('requests', sort=sort)}; one row per attempt, dollars are USD"
+        return csv_file("requests", about, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+    every = visit.marts.rows(ALL.format(**conditions), **parameters)[0]
+    first, end = ends(filters)
+    return Page(
+        "requests.html",
+        "Requests",
+        {
+            "f": filters,
+            "about": " × ".join(words.name(value) for value in filters.members.values()) or "All calls",
+            "when": words.days(first, end - timedelta(days=1)),
+            "rows": [row | {"address": request_address(filters, row)} for row in rows],
+            "every": every,
+            "sort": sort,
+            "sorts": [(name, label, filters.address("requests", sort=name)) for name, label in SORTS.items()],
+            "narrowed": [
+                (words.DIMENSIONS[word], value, filters.address("requests", sort=sort, **{word: None}))
+                for word, value in filters.members.items()
+            ],
+            "csv": filters.address("requests", sort=sort, format="csv"),
+            "explore": filters.address("explore"),
+            "alert": filters.address("alert") if filters.alert else None,
+            "sql": pasted(sql, parameters | {"most": most}),
+        },
+    )
+
+
+def request_address(filters: Filters, row: Row) -> str:
+    """The arithmetic of a call; its day spares the search through all others."""
+    return filters.address("request", id=row["request_id"], day=row["event_date"])

@@ -1,0 +1,130 @@
+"""The week: what was spent and what moved it, which problems came back, what is missing; and the editions as they were sent."""
+
+import re
+from base64 import b64encode
+from datetime import date, timedelta
+from hashlib import sha256
+
+from inbox import words
+from inbox.filters import DIMENSIONS, EVERYTHING
+from inbox.marts import Publication, Row
+from inbox.page import File, NotFoundError, Page, Visit
+from inbox.pages.alert import members_of
+from inbox.pages.inbox import alert_address
+
+ALL = "(all)"
+WEEKS = (
+    "select distinct iso_week, week_start from weekly_summary where environment = $environment order by week_start desc"
+)
+SUMMARY = (
+    "select * from weekly_summary where iso_week = $week and environment = $environment and data_mode = $data_mode"
+)
+FINDINGS = """
+    select kind, severity, sentence from weekly_findings
+    where iso_week = $week and environment = $environment and data_mode = $data_mode order by rank
+"""
+PROBLEMS = """
+    select * from weekly_recurrence
+    where iso_week = $week and (environment = $environment or $environment = '(all)') and data_mode = $data_mode
+        and (occurrences > 0 or incident_status <> 'closed')
+    order by occurrences = 0, cost_impact_usd desc, problem
+"""
+DRIVERS = """
+    select * from weekly_drivers
+    where iso_week = $week and environment = $environment and data_mode = $data_mode and rank <= 5
+    order by dimension, rank
+"""
+ALERTS = """
+    select alerts.*, drivers.endpoint_tag as driver_endpoint, drivers.prompt_version, drivers.tenant_id,
+        drivers.user_id, drivers.model
+    from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
+    where list_contains($problems, alerts.problem_id)
+    order by alerts.onset_date desc
+"""
+EFFECTS = {
+    "volume_usd": "requests",
+    "mix_usd": "endpoints and models",
+    "retry_usd": "retries",
+    "token_usd": "tokens per call",
+}
+EFFECTS |= {"price_usd": "prices"}
+WEEK = re.compile(r"\d{4}-W\d{2}")
+
+
+def show(visit: Visit) -> Page:
+    """The summary of a week in an environment; the last complete one where the address names none."""
+    filters = visit.filters
+    environment = ALL if filters.environment == EVERYTHING else filters.environment
+    known = visit.marts.rows(WEEKS, environment=environment)
+    weeks = [row["iso_week"] for row in known]
+    asked = visit.words.get("week", "")
+    week = asked if asked in weeks else next(iter(weeks), "")
+    if asked and asked != week:
+        links = [(name, filters.address("weekly", week=name)) for name in weeks[:5]]
+        raise NotFoundError("Which week?", f"No week {words.name(asked)} has data here.", links)
+    about = {"week": week, "environment": environment, "data_mode": filters.data_mode}
+    summary = visit.marts.row(SUMMARY, **about)
+    problems = visit.marts.rows(PROBLEMS, **about) if summary else []
+    alerts = visit.marts.rows(ALERTS, problems=[row["problem_id"] for row in problems]) if problems else []
+    latest = {row["problem_id"]: row for row in reversed(alerts)}
+    dates: dict[str, date | None] = {}
+    if summary:
+        dates = {"from": summary["week_start"], "to": summary["week_start"] + timedelta(days=7)}
+        dates |= {"baseline_from": None, "baseline_to": None}
+    return Page(
+        "weekly.html",
+        f"Week {week}" if week else "Weeks",
+        {
+            "week": week,
+            "summary": summary,
+            "effects": [(label, summary[name]) for name, label in EFFECTS.items()] if summary else [],
+            "findings": visit.marts.rows(FINDINGS, **about) if summary else [],
+            "problems": [
+                row
+                | {
+                    "address": alert_address(filters, latest[row["problem_id"]])
+                    if row["problem_id"] in latest
+                    else None
+                }
+                for row in problems
+            ],
+            "drivers": [
+                row | {"address": filters.about(members).address("explore", **dates) if members else None}
+                for row in (visit.marts.rows(DRIVERS, **about) if summary else [])
+                for members in [_members(row)]
+            ],
+            "weeks": [(name, filters.address("weekly", week=name), name == week) for name in weeks[:12]],
+            "editions": [name for name in editions(visit.marts.publication) if name.startswith(week)] if week else [],
+            "explore": filters.address("explore", **dates, by="endpoint"),
+        },
+    )
+
+
+def _members(row: Row) -> dict[str, str]:
+    """What a member of weekly_drivers is as filters; a version is named with its endpoint."""
+    if row["dimension"] != "prompt_version":
+        return {row["dimension"]: row["member"]} if row["dimension"] in DIMENSIONS else {}
+    return members_of("endpoint x prompt_version", row["member"])
+
+
+def editions(publication: Publication) -> list[str]:
+    """The names of the pages that were sent."""
+    return sorted(path.name for path in (publication.folder / "weekly").glob("*.html"))
+
+
+def edition(publication: Publication, name: str) -> File:
+    """A weekly page as it was sent. Raises NotFoundError."""
+    if name not in editions(publication):
+        links = [(each, f"/weekly/{each}") for each in editions(publication)[-5:]]
+        raise NotFoundError("Which report?", f"No report is called {words.name(name)}.", links)
+    return File(name, "text/html", (publication.folder / "weekly" / name).read_text(encoding="utf-8"))
+
+
+def policy_of(text: str) -> str:
+    """What such a page may do: its own script, by its hash, and its own styles."""
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src {hashes or chr(39) + 'none' + chr(39)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

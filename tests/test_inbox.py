@@ -1,0 +1,310 @@
+"""The inbox over a publication: links answer and keep their filters, hostile values end in a sentence, publications change under it."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from inbox import marts
+from inbox.app import PAGES, POLICY
+from inbox.filters import DIMENSIONS
+from inbox.marts import Reader, UnreadableError
+from tests import test_docs, test_explain
+from tests.pages import HERE, crawled, inside, links, opened, query, text_of
+from tests.pipeline import Pipeline, event
+
+HOSTILE = "<script>alert(1)</script>"
+STARTS = [
+    "/inbox?environment=%2A&data_mode=%2A&status=all",
+    "/budgets?environment=%2A",
+    "/explore?by=tenant",
+    "/requests",
+]
+
+
+def land(pipeline: Pipeline) -> None:
+    """The alert of test_docs, the requests of test_explain, and a call of somebody who names things as an attacker would."""
+    test_docs.land(pipeline)
+    test_explain.land(pipeline)
+    named = {"tenantId": HOSTILE, "userId": "=cmd()", "featureTag": "{{ 7*7 }}", "promptVersion": "' or 1=1 --"}
+    pipeline.land("inbox.jsonl", [event('hostile "id" <b>', "2026-11-19T10:00:00Z", **named)])
+
+
+@pytest.fixture(scope="module")
+def client(published_calls):
+    with opened(published_calls.settings) as client:
+        yield client
+
+
+def test_every_link_answers_and_keeps_its_filters_under_the_policy(client):
+    pages = dict(crawled(client, STARTS, most=60, of_a_kind=1))
+    assert {f"/{page}" for page in PAGES} <= {address.partition("?")[0] for address in pages}
+    for address, text in pages.items():
+        assert text.count("<h1") == 1, address
+        assert HOSTILE not in text, address
+        assert ' style="' not in text, address
+        given = query(address)
+        for link in links(text):
+            assert link.startswith(("/", "#", "https://runbooks.example.com/")), f"{address} names {link}"
+            if "?" not in link or link.startswith("/static"):
+                continue
+            kept = query(link)
+            assert {"environment", "data_mode"} <= kept.keys(), f"{address} names {link}"
+            if address.startswith(("/explore?from", "/requests?from")) and link.startswith(("/explore", "/request")):
+                assert (kept["environment"], kept["data_mode"]) == (given["environment"], given["data_mode"])
+            if address.startswith(("/explore?from", "/requests?from")) and link.startswith("/request"):
+                assert (kept["from"], kept["to"]) == (given["from"], given["to"])
+
+
+def test_every_answer_has_its_headers(client):
+    for address in ("/inbox", "/alert?alert=x", "/nowhere", "/inbox?from=x", "/static/app.css", "/healthz"):
+        headers = client.get(address).headers
+        assert headers["content-security-policy"] == POLICY
+        assert headers["x-content-type-options"] == "nosniff"
+    assert "unsafe" not in POLICY
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_hostile_values_end_in_a_sentence(client, published_calls, page):
+    """In all words at once, but one at a time in those that name what the page is about."""
+    [(alert,)] = published_calls.ask("select alert_id from alerts limit 1")
+    known = {"alert": alert, "id": "plain", "budget": "workspace-month"}
+    others = [*DIMENSIONS, "environment", "data_mode", "by", "sort", "status", "q", "compare", "incident", "week"]
+    for value in (HOSTILE, "' or 1=1 --", "\0%s", "x" * 1000, "🙂\u202e,,|"):
+        for words in ({**known, **dict.fromkeys(others, value)}, dict.fromkeys(known, value)):
+            answer = client.get(f"/{page}", params=words)
+            assert answer.status_code in (200, 404), f"{page} {value!r}: {answer.status_code}"
+            assert HOSTILE not in answer.text
+            assert answer.text.count("<h1") == 1
+    assert client.get(f"/{page}", params={"tenant": "x" * 1025, "alert": alert}).status_code == 400
+    assert "2026-11-21." in text_of(client.get(f"/{page}", params={"from": "11/21/2026"}).text)
+
+
+def test_what_a_sentence_says_of_what_is_not_there(client, published_calls):
+    [(alert,)] = published_calls.ask("select alert_id from alerts limit 1")
+    assert f"alert={alert}" in client.get("/alert", params={"alert": alert[:6]}).text
+    assert client.get("/alert", params={"alert": alert[:6]}).status_code == 404
+    near = client.get("/explore", params={"tenant": "acmee"}).text
+    assert "No call has the tenant acmee . Did you mean acme ?" in text_of(near)
+    assert client.get("/request", params={"id": "plai"}).status_code == 404
+    assert "/request?" in client.get("/request", params={"id": "plai"}).text
+
+
+def test_a_host_that_is_not_ours_is_refused(client):
+    answer = client.get("/inbox", headers={"host": "evil.example"})
+    assert answer.status_code == 400
+    assert "TOKENTRAIL_BASE_URL" in answer.text
+    assert client.get("/inbox", headers={"host": "127.0.0.1:8080"}).status_code == 200
+    assert client.post("/inbox").status_code == 405
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(client):
+    first = client.get("/inbox")
+    again = client.get("/inbox", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.text) == (304, "")
+    assert client.get("/inbox?status=all").headers["etag"] != first.headers["etag"]
+
+
+def test_the_links_of_alerts_open_as_they_are(client, published_calls):
+    rows = published_calls.ask("select drill_url, top_driver_value from alerts")
+    assert rows
+    for link, driver in rows:
+        page = client.get(inside(link))
+        assert page.status_code == 200
+        assert driver.replace(" | ", " × ") in text_of(page.text)
+
+
+def test_the_arithmetic_of_a_request_is_that_of_make_explain(client, published_calls):
+    [(cost, day)] = published_calls.ask(
+        "select sum(cost_usd), min(event_date) from fct_attempts where request_id = 'retried'"
+    )
+    page = text_of(client.get("/request", params={"id": "retried", "day": f"{day}"}).text)
+    assert "Attempt 1 of 2" in page
+    assert "It was retried: the cost of this attempt counts as retry cost." in page
+    assert f"${cost:.6f} all attempts" in page
+
+
+def test_a_table_as_csv_says_what_it_is_of(client, published_calls):
+    first, head, *rows = client.get("/explore?by=user&from=2026-11-19&to=2026-11-20&format=csv").text.splitlines()
+    assert first.strip('"').startswith(
+        "# /explore?from=2026-11-19&to=2026-11-20&environment=prod&data_mode=real&by=user "
+    )
+    assert head.startswith("user_id,cost_usd,")
+    costs = published_calls.ask(
+        "select user_id, cost_usd from cost_by_user_daily where event_date = '2026-11-19' and environment = 'prod'"
+    )
+    shown = {row.split(",")[0].lstrip("'"): Decimal(row.split(",")[1]) for row in rows}
+    assert costs
+    assert {user: shown[user] for user, _ in costs} == dict(costs)
+    assert any(row.startswith("'=cmd()") for row in rows)
+
+
+@pytest.fixture
+def root(published_calls, tmp_path):
+    """A data root of its own with the world's publication, which may be broken."""
+    settings = replace(published_calls.settings, data=tmp_path / "data")
+    publish(settings, published_calls.settings.published_marts, "20261123T120000000000Z")
+    return settings
+
+
+def publish(settings, marts_file, name: str) -> None:
+    folder = settings.publications / name
+    folder.mkdir(parents=True)
+    shutil.copyfile(marts_file, folder / "tokentrail.duckdb")
+    (folder / "marts.json").write_text(json.dumps({"published_at": "2026-11-23T12:00:00+00:00"}))
+    point(settings, name)
+
+
+def point(settings, name: str) -> None:
+    new = settings.data / "new-link"
+    new.symlink_to(f"publications/{name}")
+    os.replace(new, settings.published)
+
+
+def test_a_new_publication_is_seen_at_the_next_request_and_the_former_is_let_go(root):
+    with opened(root) as client:
+        assert "Data as of 23 Nov 12:00 UTC" in text_of(client.get("/inbox").text)
+        publish(root, root.published_marts, "20261124T120000000000Z")
+        with duckdb.connect(str(root.published_marts.resolve())) as connection:
+            connection.execute(
+                "update marts.publication set as_of = ?", [datetime(2026, 11, 24, 12, tzinfo=UTC).replace(tzinfo=None)]
+            )
+        page = client.get("/inbox")
+        assert "Data as of 24 Nov 12:00 UTC" in text_of(page.text)
+        assert json.loads(client.get("/healthz").text)["publication"] == "20261124T120000000000Z"
+        held = [
+            os.readlink(f"/proc/self/fd/{fd}")
+            for fd in os.listdir("/proc/self/fd")
+            if os.path.exists(f"/proc/self/fd/{fd}")
+        ]
+        assert [path for path in held if path.startswith(str(root.data))] == [str(root.published_marts.resolve())]
+
+
+@pytest.mark.parametrize("how", ["broken", "empty", "not marts", "missing", "link gone"])
+def test_the_last_good_publication_is_kept_and_the_page_says_so(root, how):
+    with opened(root) as client:
+        assert client.get("/inbox").status_code == 200
+        publish(root, root.published_marts, "20261124T120000000000Z")
+        file = root.published_marts.resolve()
+        if how == "link gone":
+            root.published.unlink()
+        elif how == "missing":
+            file.unlink()
+        elif how == "not marts":
+            file.unlink()
+            duckdb.connect(str(file)).close()
+        else:
+            file.write_bytes(b"" if how == "empty" else b"no database" * 1000)
+        page = client.get("/inbox")
+        assert page.status_code == 200
+        assert "The newest publication cannot be read." in page.text
+        assert str(root.data) not in page.text
+        assert json.loads(client.get("/healthz").text)["is_stale"]
+        publish(root, root.publications / "20261123T120000000000Z" / "tokentrail.duckdb", "20261125T120000000000Z")
+        assert "cannot be read" not in client.get("/inbox").text
+
+
+def test_before_the_first_publication_there_is_a_sentence_that_says_what_to_do(root):
+    root.published.unlink()
+    with opened(root) as client:
+        page = client.get("/inbox")
+        assert page.status_code == 503
+        assert "Nothing is published yet: `make run` publishes" in page.text
+        assert client.get("/healthz").status_code == 503
+        point(root, "20261123T120000000000Z")
+        assert client.get("/inbox").status_code == 200
+
+
+def post(client, address, **said):
+    return client.post(address, data={"by": "kim"} | said, headers={"origin": HERE}, follow_redirects=False)
+
+
+def test_an_incident_is_opened_and_written_on_by_forms_and_shown_at_once(root):
+    with opened(root) as client:
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        assert "Nobody has opened an incident" in text_of(client.get(f"/incident?alert={alert}").text)
+        opening = post(client, "/incident", step="open", alert=alert, event="e1")
+        assert opening.status_code == 303
+        page = client.get(opening.headers["location"])
+        assert "1 event landed and will be in the marts after the next run" in text_of(page.text)
+        incident = query(opening.headers["location"])["incident"]
+        again = post(client, "/incident", step="open", alert=alert, event="e2")
+        assert query(again.headers["location"])["incident"] == incident
+        for _ in range(2):  # a double click
+            post(client, "/incident", step="contain", incident=incident, containmentAction=HOSTILE, event="e3")
+        page = client.get(f"/incident?incident={incident}")
+        assert HOSTILE not in page.text
+        assert text_of(page.text).count("containment applied by kim") == 1
+        assert "is contained" in page.text
+        assert len(list((root.data / "landing" / "incidents").rglob("*.jsonl"))) == 2
+        assert HOSTILE in "".join(path.read_text() for path in (root.data / "landing" / "incidents").rglob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"step": "close"}, "It still lacks:"),
+        ({"step": "confirm", "spikeType": "nonsense"}, "is not a spike type"),
+        ({"step": "owner", "owner": ""}, "owner is empty"),
+        ({"step": "contain", "containmentAction": "x", "by": " "}, "Say who you are"),
+        ({"step": "note", "note": "x" * 4001}, "more than 4,000 characters"),
+        ({"step": "delete"}, "is not a step"),
+        ({"step": "plan", "reason": "", "until": "2026-12-01"}, "Say why it is planned"),
+        ({"step": "plan", "reason": "launch", "until": "soon"}, "is not a day"),
+        ({"step": "acknowledge"}, "No message has the topic"),
+    ],
+)
+def test_a_form_that_cannot_be_taken_is_shown_again_with_a_sentence(root, said, words):
+    with opened(root) as client:
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        post(client, "/incident", step="open", alert=alert)
+        page = client.get(f"/incident?alert={alert}").text
+        incident = page.partition('name="incident" value="')[2].partition('"')[0]
+        answer = post(client, "/incident", **{"incident": incident, "alert": alert} | said)
+        assert answer.status_code == 400
+        assert words in text_of(answer.text)
+        assert len(list((root.data / "landing" / "incidents").rglob("*.jsonl"))) == 1
+
+
+def test_a_plan_is_written_and_shown_at_once(root):
+    with opened(root) as client:
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        answer = post(
+            client, "/incident", step="plan", alert=alert, reason="the new model is wanted", until="2026-12-01"
+        )
+        assert answer.status_code == 303
+        assert "planned until 2026-12-01 by kim: the new model is wanted" in text_of(
+            client.get(answer.headers["location"]).text
+        )
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site", "origin": HERE}]
+)
+def test_a_form_of_another_site_is_refused(root, headers):
+    with opened(root) as client:
+        answer = client.post("/incident", data={"step": "open", "alert": "x", "by": "kim"}, headers=headers)
+        assert answer.status_code == 403
+        assert not (root.data / "landing").exists()
+
+
+def client_rows(settings, sql):
+    with duckdb.connect(str(settings.published_marts.resolve()), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_query_that_runs_away_is_stopped_with_a_sentence(root, monkeypatch):
+    monkeypatch.setattr(marts, "SECONDS", 0.2)
+    with Reader(root).reading() as reading, pytest.raises(UnreadableError, match="Choose fewer days"):
+        reading.rows("select count(*) from range(1000000000000) where range % 7 = 3")
+
+
+def test_nothing_but_publications_can_be_read(root, tmp_path):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with Reader(root).reading() as reading, pytest.raises(duckdb.PermissionException):
+        reading.rows(f"select * from read_csv('{tmp_path / 'secret.csv'}')")

@@ -36,6 +36,7 @@ TABLES = """
     create table intermediate.costed_usage_days as
     select event_date, md5(event_date::varchar) as input_fingerprint
     from (select distinct event_date from usage);
+    create table intermediate.alert_open_days (event_date date, input_fingerprint varchar);
     create table intermediate.int_model_prices (
         event_date date, environment varchar, data_mode varchar, provider varchar, model varchar, price_variant varchar,
         token_kind varchar, units decimal(38, 0), cost_usd decimal(38, 12)

@@ -112,7 +112,9 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         spike_type varchar, anchor_dimension varchar, anchor varchar, onset_date date, is_muted boolean, unpriced_attempts bigint,
         driver_endpoint_tag varchar, main_endpoint_tag varchar)"""
     )
-    connection.execute("create table intermediate.int_alert_rows (alert_id varchar, severity varchar, drill_url varchar)")
+    connection.execute(
+        "create table intermediate.int_alert_rows (alert_id varchar, severity varchar, drill_url varchar)"
+    )
     connection.execute(
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
@@ -293,8 +295,7 @@ def failure(problem: Problem, onsets: list[datetime]) -> tuple[str, str] | None:
 
 CONTAINMENT = "Add back-off and open the circuit breaker"  # what the map says of retries
 RULE = (
-    "A retry budget in the client: at most two tries with exponential back-off, "
-    "and a circuit breaker on the error rate"
+    "A retry budget in the client: at most two tries with exponential back-off, and a circuit breaker on the error rate"
 )
 
 
@@ -314,9 +315,7 @@ def to_do(
     rule = f" ({failed[1]})" if failed else ""
     if which is None:
         return None, None, f"Open an incident. {CONTAINMENT}" if has_days else f"While it is quiet, make a rule: {RULE}"
-    changed = any(
-        kind == "guardrail_added" and at < end and at.date() >= onset for at, _, kind, _ in life_of(problem)
-    )
+    changed = any(kind == "guardrail_added" and at < end and at.date() >= onset for at, _, kind, _ in life_of(problem))
     action = None
     if failed and which.closed and not handled:
         action = f"The guardrail did not hold: reopen {which.name} and change it{rule}"

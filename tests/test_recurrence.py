@@ -205,7 +205,11 @@ RENAMED = Problem(
         ("handled", "2026-W50", "Turn the manual step into a rule: "),
         ("handled", "2026-W51", "Turn the manual step into a rule: "),
         ("too soon", "2026-W50", "It went on after inc too soon was closed on 2026-12-08: reopen it"),
-        ("again", "2026-W50", "The guardrail of old again did not hold: change it before new again is closed (a limit)"),
+        (
+            "again",
+            "2026-W50",
+            "The guardrail of old again did not hold: change it before new again is closed (a limit)",
+        ),
         ("again", "2026-W51", "Still missing: root cause and exact containment step; "),
     ],
 )

@@ -507,7 +507,9 @@ def test_the_chat_message_has_what_came_back_who_owns_it_and_where_the_report_is
     chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
     assert chat.startswith("# LLM cost 2026-W47: $13,942.62 in prod, +$2,474.24 (+21.6 %)\n")
     first = chat.split("**Do this on Monday**\n")[1]
-    assert first.startswith("- (critical) retry at agent.act (regressed, $1,122.34): Find out why the circuit breaker did not open")
+    assert first.startswith(
+        "- (critical) retry at agent.act (regressed, $1,122.34): Find out why the circuit breaker did not open"
+    )
     assert "; owner team-agents\n" in first
     assert "\nWithout a guardrail: " in chat
     assert chat.endswith("Full report: http://localhost:8080/weekly/2026-W47.html\n")
@@ -527,7 +529,10 @@ def test_no_budget_is_cut_from_the_message_however_much_else_there_is(settings, 
     row = next(row for row in marts["weekly_recurrence"] if row["problem_id"] == "f2" and row["iso_week"] == WEEK)
     many = [row | {"problem_id": f"x{place}", "problem": f"problem {place} " + "x" * 300} for place in range(40)]
     budgets = [budget(name, state="exceeded" if place % 2 else "warning") for place, name in enumerate(names)]
-    full = {"weekly_recurrence": [*marts["weekly_recurrence"], *many], "weekly_findings": [*marts["weekly_findings"], *budgets]}
+    full = {
+        "weekly_recurrence": [*marts["weekly_recurrence"], *many],
+        "weekly_findings": [*marts["weekly_findings"], *budgets],
+    }
     page = reported(settings, marts | full)
     chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
     assert len(chat) <= CHAT_CHARACTERS
@@ -563,12 +568,18 @@ def test_production_comes_first_whatever_it_costs_and_who_is_gone_is_left_out(se
         summary(monday, "gone", "0", **nothing),
         summary(monday, "stopped", "0", **nothing | {"change_usd": Decimal(-7), "previous_spend_usd": Decimal(7)}),
     ]
-    dropped = {"environment": "stopped", "kind": "spend", "sentence": "No call was made: $7.00 less than the week before."}
+    dropped = {
+        "environment": "stopped",
+        "kind": "spend",
+        "sentence": "No call was made: $7.00 less than the week before.",
+    }
     found = budget("x") | dropped | {"severity": "warning", "amount_usd": Decimal(0)}
     page = reported(settings, marts | {"weekly_summary": rows, "weekly_findings": [found]})
     assert "prod spent $5.00 on LLM calls" in page
     assert "By environment: prod $5.00, batch $900.00, stopped $0.00 (−$7.00)" in page
-    assert "stopped No call was made: $7.00 less than the week before. Find out whether it was stopped on purpose." in page
+    assert (
+        "stopped No call was made: $7.00 less than the week before. Find out whether it was stopped on purpose." in page
+    )
     assert "gone" not in "".join(page.text)
 
 

@@ -42,11 +42,23 @@ def built(tmp_path_factory) -> Pipeline:
     pipeline = pipeline_at(tmp_path_factory.mktemp("weekly") / "data")
     path = pipeline.settings.team / "budgets.csv"
     header = path.read_text().splitlines()[0].split(",")
-    names = ("budget_id", "environments", "endpoint_tag", "period", "time_zone", "limit_usd", "valid_from", "owner", "reason")
+    names = (
+        "budget_id",
+        "environments",
+        "endpoint_tag",
+        "period",
+        "time_zone",
+        "limit_usd",
+        "valid_from",
+        "owner",
+        "reason",
+    )
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
-        writer.writerows(dict(zip(names, (*row, "2026-10-01", "finance", "for the test"), strict=True)) for row in BUDGETS)
+        writer.writerows(
+            dict(zip(names, (*row, "2026-10-01", "finance", "for the test"), strict=True)) for row in BUDGETS
+        )
     pipeline.land(
         "week.jsonl",
         [
@@ -63,7 +75,10 @@ def built(tmp_path_factory) -> Pipeline:
             event("over the year's end", "2025-12-31T23:00:00Z", environment="archive"),
             event("of the same week", "2026-01-01T01:00:00Z", environment="archive"),
             # nothing in W44 and W45
-            *(event(f"batch-{week}", f"2026-10-{day}T09:00:00Z", environment="batch") for week, day in ((42, 14), (43, 21))),
+            *(
+                event(f"batch-{week}", f"2026-10-{day}T09:00:00Z", environment="batch")
+                for week, day in ((42, 14), (43, 21))
+            ),
             *(event(f"batch-46-{number}", "2026-11-12T09:00:00Z", environment="batch") for number in range(4)),
             # in New York it is Sunday, of W45
             event("far", "2026-11-09T03:00:00Z", environment="far", endpointTag="chat.far"),
@@ -115,7 +130,9 @@ def test_unknown_is_not_zero(built):
         "and iso_week = '2026-W47'"
     )[0]
     assert row[:4] == (None, None, 1, 1)
-    assert built.ask("select distinct spend_usd from weekly_drivers where environment = 'sandbox' and iso_week = '2026-W47'") == [(None,)]
+    assert built.ask(
+        "select distinct spend_usd from weekly_drivers where environment = 'sandbox' and iso_week = '2026-W47'"
+    ) == [(None,)]
     assert "the spend is unknown" in row[4]
     row = built.ask(
         "select unpriced_attempts, exposure_usd > 0 from weekly_summary where environment = 'prod' and iso_week = '2026-W47'"
@@ -136,7 +153,8 @@ def test_a_week_over_the_years_end_is_one_week(built):
 def test_a_week_without_calls_is_a_week(built):
     """Between active weeks nothing is left out, and the first week of nothing is told as a drop."""
     rows = built.ask(
-        "select iso_week, spend_usd, change_usd, volume_usd + mix_usd + retry_usd + token_usd + price_usd, split_part(narrative, chr(10), 1) "
+        "select iso_week, spend_usd, change_usd, volume_usd + mix_usd + retry_usd + token_usd + price_usd, "
+        "split_part(narrative, chr(10), 1) "
         "from weekly_summary where environment = 'batch' order by week_start"
     )
     assert rows == [
@@ -160,15 +178,21 @@ def test_a_week_without_calls_is_a_week(built):
 def test_every_week_is_what_adding_up_the_calls_gives(built):
     """From the first week with usage to the one after the last, and where a budget is not ok, for every environment and data mode."""
     calls = defaultdict(list)
-    for day, environment, mode, cost in built.ask("select event_date, environment, data_mode, cost_usd from fct_attempts"):
+    for day, environment, mode, cost in built.ask(
+        "select event_date, environment, data_mode, cost_usd from fct_attempts"
+    ):
         calls[environment, mode, day - timedelta(days=day.weekday())].append(cost)
     running = date(2026, 11, 23)
-    budgeted = set(built.ask("select environment, data_mode, week_start from weekly_summary where budget_states is not null"))
+    budgeted = set(
+        built.ask("select environment, data_mode, week_start from weekly_summary where budget_states is not null")
+    )
     expected = []
     for environment, mode in {key[:2] for key in calls}:
         active = [key[2] for key in calls if key[:2] == (environment, mode)]
         between = {min(active) + number * WEEK for number in range((max(active) - min(active)).days // 7 + 2)}
-        mondays = {monday for monday in between if monday <= running} | {key[2] for key in budgeted if key[:2] == (environment, mode)}
+        mondays = {monday for monday in between if monday <= running} | {
+            key[2] for key in budgeted if key[:2] == (environment, mode)
+        }
         spends = {}
         for monday in sorted(mondays):
             costs = calls.get((environment, mode, monday), [])
@@ -195,12 +219,15 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
     """The worst state that held in a local week, once a budget, however long ago it was reached; days of a budget for a day."""
     changes = defaultdict(list)
     for budget, start, end, at, state in built.ask(
-        "select budget_id, period_start, period_end, changed_at_local, to_state from budget_transitions order by budget_id, period_start, sequence"
+        "select budget_id, period_start, period_end, changed_at_local, to_state from budget_transitions "
+        "order by budget_id, period_start, sequence"
     ):
         changes[budget, start, end].append((at, state))
     spent = {
         (budget, start): spent - limit
-        for budget, start, spent, limit in built.ask("select budget_id, period_start, spent_usd, limit_usd from budget_status")
+        for budget, start, spent, limit in built.ask(
+            "select budget_id, period_start, spent_usd, limit_usd from budget_status"
+        )
     }
     worst = defaultdict(list)  # (budget, monday): (severity, period)
     for (budget, start, end), turns in changes.items():
@@ -230,7 +257,11 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
             expected[environment, f"{monday:%G-W%V}"].append(text)
     rows = built.ask("select environment, iso_week, budget_states from weekly_summary where budget_states is not null")
     assert {(environment, week): states.split("; ") for environment, week, states in rows} == expected
-    named = dict(built.ask("select iso_week, budget_states from weekly_summary where environment = '(all)' and budget_states is not null"))
+    named = dict(
+        built.ask(
+            "select iso_week, budget_states from weekly_summary where environment = '(all)' and budget_states is not null"
+        )
+    )
     # exceeded in W46 and for the rest of November; two days of W46 above the limit of a day; in New York it was Sunday still
     assert "company-month exceeded" in named["2026-W46"]
     assert "company-month exceeded" in named["2026-W47"]

@@ -70,7 +70,9 @@ def _of_problem(row: Recurrence) -> Action:
     severity = row["severity"] if row["severity"] in SEVERITIES else None
     is_urgent = row["status"] == "regressed" or row["incident_status"] == "open" or _has_failed(row)
     at_least = "warning" if is_urgent else "info"
-    incident = row["incident_id"] and f"{row['incident_id']}{', ' + row['incident_status'] if row['incident_status'] else ''}"
+    incident = (
+        row["incident_id"] and f"{row['incident_id']}{', ' + row['incident_status'] if row['incident_status'] else ''}"
+    )
     return {
         "severity": min(severity or "info", at_least, key=SEVERITIES.index),
         "what": row["problem"],

@@ -214,7 +214,9 @@ def _view(editions: list[Edition]) -> dict[str, Any]:
         "shown_problems": shown_problems,
         "folded_problems": [row for row in recurrence if row not in shown_problems],
         "budgets": _budgets(figures),
-        "remarks": {shown["environment"]: _remarks(shown, said, place == 0) for place, shown in enumerate(environments)},
+        "remarks": {
+            shown["environment"]: _remarks(shown, said, place == 0) for place, shown in enumerate(environments)
+        },
         "recurrence": recurrence,
         "incidents": incidents,
         "active": active,
@@ -290,7 +292,11 @@ def _headline(main: EnvironmentFigures) -> str:
     if spend is None:
         return f"What {name} spent is unknown: none of its calls has a price."
     if summary["attempts"] == 0:
-        less = "" if change is None or not Decimal(change) else f", {wording.usd(abs(Decimal(change)))} less than the week before"
+        less = (
+            ""
+            if change is None or not Decimal(change)
+            else f", {wording.usd(abs(Decimal(change)))} less than the week before"
+        )
         return f"{name} made no LLM call{less}."
     if change is None:
         return f"{name} spent {wording.usd(spend)} on LLM calls; there is no week before to compare it with."

@@ -18,4 +18,6 @@
 {%- endmacro %}
 
 {#- Severities as numbers, so that the worst can be found. -#}
-{% macro severity_rank(column) -%} case {{ column }} when 'critical' then 2 when 'warning' then 1 else 0 end {%- endmacro %}
+{% macro severity_rank(column) -%}
+    case {{ column }} when 'critical' then 2 when 'warning' then 1 else 0 end
+{%- endmacro %}

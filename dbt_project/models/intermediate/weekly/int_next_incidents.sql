@@ -11,8 +11,7 @@ with
             states.opened_at,
             states.closed_at,
             -- what began on the day of the closing was known by then
-            states.status = 'closed'
-            and cast(states.closed_at as date) >= recurrence.last_onset_date as has_handled,
+            states.status = 'closed' and cast(states.closed_at as date) >= recurrence.last_onset_date as has_handled,
             recurrence.failed_incident_id
         from {{ ref("int_recurrence") }} as recurrence
         inner join
@@ -36,9 +35,7 @@ with
             and cast(events.occurred_at as date) >= recurrence.last_onset_date
     ),
 
-    judged as (
-        select *, bool_or(has_handled) over (partition by week_start, problem_id) as is_handled from incidents
-    )
+    judged as (select *, bool_or(has_handled) over (partition by week_start, problem_id) as is_handled from incidents)
 
 select
     judged.week_start,
@@ -63,4 +60,5 @@ qualify
             end,
             coalesce(judged.closed_at, judged.opened_at) desc,
             judged.incident_id
-    ) = 1
+    )
+    = 1

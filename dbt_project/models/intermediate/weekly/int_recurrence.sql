@@ -82,9 +82,7 @@ with
     ),
 
     -- what people still work on is not resolved
-    unfinished as (
-        select distinct week_start, problem_id from {{ ref("int_incident_weeks") }} where status <> 'closed'
-    )
+    unfinished as (select distinct week_start, problem_id from {{ ref("int_incident_weeks") }} where status <> 'closed')
 
 select
     counted.* exclude (failed_incident_id, failed_guardrail),

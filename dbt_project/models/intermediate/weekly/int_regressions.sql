@@ -18,7 +18,8 @@ with
             row_number() over (
                 partition by {{ monday_of("alerts.onset_date") }}, alerts.problem_id
                 order by closures.closed_from desc, closures.incident_id desc, alerts.onset_date desc
-            ) = 1
+            )
+            = 1
     )
 
 select

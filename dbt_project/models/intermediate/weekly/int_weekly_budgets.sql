@@ -49,8 +49,7 @@ with
 
     -- of the worst state: since when, and until when where it ended
     spans as (
-        select
-            {{ week_of_budget }}, period_start, state, min(held_from) as held_from, max(held_until) as held_until
+        select {{ week_of_budget }}, period_start, state, min(held_from) as held_from, max(held_until) as held_until
         from held
         group by {{ week_of_budget }}, period_start, state
     ),

@@ -4,13 +4,7 @@
 {%- set week_scope = "week_start, environment, data_mode" %}
 with
     problems as (
-        select
-            *,
-            case
-                when occurrences = 0
-                then 'continued'
-                else status
-            end as kind
+        select *, case when occurrences = 0 then 'continued' else status end as kind
         from {{ ref("int_weekly_recurrence") }}
         where days > 0
     ),
@@ -31,10 +25,10 @@ with
     -- of a problem that did not show, what people still have to do; of one that did,
     -- its own sentence says it
     incidents as (
-        select
-            unfinished.*, length(missing) - length(replace(missing, '; ', ' ')) + 1 as missing_items
+        select unfinished.*, length(missing) - length(replace(missing, '; ', ' ')) + 1 as missing_items
         from unfinished
-        left join problems on unfinished.week_start = problems.week_start and unfinished.problem_id = problems.problem_id
+        left join
+            problems on unfinished.week_start = problems.week_start and unfinished.problem_id = problems.problem_id
         where problems.problem_id is null and (unfinished.status <> 'closed' or missing is not null)
     ),
 

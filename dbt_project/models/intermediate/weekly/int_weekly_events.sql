@@ -49,10 +49,7 @@ with
                 || case
                     when period = 'day'
                     then
-                        ' on '
-                        || {{ counted("periods_in_state", "day") }}
-                        || ', worst '
-                        || cast(period_start as string)
+                        ' on ' || {{ counted("periods_in_state", "day") }} || ', worst ' || cast(period_start as string)
                     else ''
                 end,
                 '; '

@@ -39,8 +39,7 @@ select
         then 'So far ' || {{ usd_text("spend_usd") }} || ' were spent; the week is not over.'
         when attempts = 0
         then
-            case when silent_days > 0 then 'No call arrived' else 'No call was made' end
-            || case
+            case when silent_days > 0 then 'No call arrived' else 'No call was made' end || case
                 when change_usd < 0
                 then ': ' || {{ more_or_less("change_usd") }} || ' than the week before.'
                 when has_previous_week
@@ -67,8 +66,7 @@ select
                             || {{ more_or_less("change_usd") }}
                             || coalesce(' (' || {{ percent_text("change_ratio") }} || ')', '')
                             || ' than the week before'
-                    end
-                    || case
+                    end || case
                         when previous_silent_days > 0
                         then ', which lacks usage of ' || {{ counted("previous_silent_days", "day") }} || '.'
                         when previous_days_with_usage < days_with_usage

@@ -145,9 +145,7 @@ with
             costs.missing_usage_attempts,
             costs.silent_days,
             costs.missing_calls,
-            costs.silent_days > 0
-            or costs.unpriced_attempts > 0
-            or costs.missing_usage_attempts > 0 as is_understated,
+            costs.silent_days > 0 or costs.unpriced_attempts > 0 or costs.missing_usage_attempts > 0 as is_understated,
             {% for effect in effects %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
         from costs
         inner join {{ ref("int_weeks") }} as weeks on costs.week_start = weeks.week_start
@@ -171,6 +169,8 @@ select
     -- a week that is not over, or has none before it, has no change that could be
     -- explained; between two weeks without calls nothing changed
     {% for effect in effects %}
-        case when change_usd is not null then coalesce({{ effect }}_usd, 0) end as {{ effect }}_usd {{- "," if not loop.last }}
+        case
+            when change_usd is not null then coalesce({{ effect }}_usd, 0)
+        end as {{ effect }}_usd {{- "," if not loop.last }}
     {% endfor %}
 from compared

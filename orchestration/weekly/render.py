@@ -291,7 +291,7 @@ def _headline(main: EnvironmentFigures) -> str:
     spend, change = summary["spend_usd"], summary["change_usd"]
     if spend is None:
         return f"What {name} spent is unknown: none of its calls has a price."
-    if summary["attempts"] == 0:
+    if summary["attempts"] == 0 and not Decimal(spend):
         less = (
             ""
             if change is None or not Decimal(change)

@@ -151,7 +151,7 @@ def test_a_week_over_the_years_end_is_one_week(built):
 
 
 def test_a_week_without_calls_is_a_week(built):
-    """Between active weeks nothing is left out, and the first week of nothing is told as a drop."""
+    """Between active weeks nothing is left out, and the first week of nothing is reported as a drop."""
     rows = built.ask(
         "select iso_week, spend_usd, change_usd, volume_usd + mix_usd + retry_usd + token_usd + price_usd, "
         "split_part(narrative, chr(10), 1) "

@@ -66,23 +66,28 @@ with
 
     costs as (
         select
-            week_start,
-            environment,
-            data_mode,
-            {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
+            listed.week_start,
+            listed.environment,
+            listed.data_mode,
+            {% for count in counts %} coalesce(used.{{ count }}, 0) as {{ count }}, {% endfor %}
             -- no call cost nothing; what is missing is said next to it
             case
-                when attempts is null and environment <> {{ all_environments() }}
+                when used.attempts is null and listed.environment <> {{ all_environments() }}
                 then cast(0 as decimal(38, 12))
-                else spend_usd
+                else used.spend_usd
             end as spend_usd,
-            estimated_cost_usd,
-            reported_cost_usd,
-            coalesce(silent_days, 0) as silent_days,
-            case when silent_days is null then 0 else missing_calls end as missing_calls
-        from rows_of_weeks
-        left join used using (week_start, environment, data_mode)
-        left join silences using (week_start, environment, data_mode)
+            used.estimated_cost_usd,
+            used.reported_cost_usd,
+            coalesce(silences.silent_days, 0) as silent_days,
+            case when silences.silent_days is null then 0 else silences.missing_calls end as missing_calls
+        from rows_of_weeks as listed
+        {% for other in ["used", "silences"] %}
+            left join
+                {{ other }}
+                on listed.week_start = {{ other }}.week_start
+                and listed.environment = {{ other }}.environment
+                and listed.data_mode = {{ other }}.data_mode
+        {% endfor %}
     ),
 
     exposures as (

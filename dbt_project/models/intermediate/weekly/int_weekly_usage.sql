@@ -31,26 +31,63 @@ with
         group by {{ monday_of("event_date") }}, environment, data_mode
     ),
 
-    -- a week that lies in a silence is a week, whose spend is unknown
-    weeks_with_senders as (
-        select week_start, environment, data_mode
-        from used
-        union
-        select {{ monday_of("event_date") }} as week_start, environment, data_mode
+    silences as (
+        select
+            {{ monday_of("event_date") }} as week_start,
+            environment,
+            data_mode,
+            count(distinct event_date) as silent_days,
+            -- what is usual for a sender in its first week is unknown
+            case when bool_and(missing_calls is not null) then sum(missing_calls) end as missing_calls
         from {{ ref("int_source_silent_days") }}
+        group by {{ monday_of("event_date") }}, environment, data_mode
+    ),
+
+    -- a week without calls is a week: those between active ones, the first after the
+    -- last, those of a silence, and those in which a budget is exceeded all the same
+    lived as (
+        select environment, data_mode, min(week_start) as first_week, max(week_start) + 7 as last_week
+        from used
+        group by environment, data_mode
+    ),
+
+    rows_of_weeks as (
+        select weeks.week_start, lived.environment, lived.data_mode
+        from lived
+        inner join {{ ref("int_weeks") }} as weeks on weeks.week_start between lived.first_week and lived.last_week
+        union
+        select week_start, environment, data_mode
+        from silences
+        union
+        select week_start, environment, data_mode
+        from {{ ref("int_weekly_budgets") }}
+        where state <> 'ok' or environment = {{ all_environments() }}
     ),
 
     costs as (
         select
-            week_start,
-            environment,
-            data_mode,
-            {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
-            spend_usd,
-            estimated_cost_usd,
-            reported_cost_usd
-        from weeks_with_senders
-        left join used using (week_start, environment, data_mode)
+            listed.week_start,
+            listed.environment,
+            listed.data_mode,
+            {% for count in counts %} coalesce(used.{{ count }}, 0) as {{ count }}, {% endfor %}
+            -- no call cost nothing; what is missing is said next to it
+            case
+                when used.attempts is null and listed.environment <> {{ all_environments() }}
+                then cast(0 as decimal(38, 12))
+                else used.spend_usd
+            end as spend_usd,
+            used.estimated_cost_usd,
+            used.reported_cost_usd,
+            coalesce(silences.silent_days, 0) as silent_days,
+            case when silences.silent_days is null then 0 else silences.missing_calls end as missing_calls
+        from rows_of_weeks as listed
+        {% for other in ["used", "silences"] %}
+            left join
+                {{ other }}
+                on listed.week_start = {{ other }}.week_start
+                and listed.environment = {{ other }}.environment
+                and listed.data_mode = {{ other }}.data_mode
+        {% endfor %}
     ),
 
     exposures as (
@@ -95,8 +132,11 @@ with
             costs.requests,
             costs.attempts,
             costs.spend_usd,
+            previous.attempts as previous_attempts,
             previous.days_with_usage as previous_days_with_usage,
             previous.spend_usd as previous_spend_usd,
+            previous.week_start is not null as has_previous_week,
+            coalesce(previous.silent_days, 0) as previous_silent_days,
             case when weeks.is_complete then costs.spend_usd - previous.spend_usd end as change_usd,
             costs.unpriced_attempts,
             cast(costs.unpriced_attempts as double)
@@ -108,6 +148,9 @@ with
             costs.duplicate_deliveries,
             costs.conflicting_deliveries,
             costs.missing_usage_attempts,
+            costs.silent_days,
+            costs.missing_calls,
+            costs.silent_days > 0 or costs.unpriced_attempts > 0 or costs.missing_usage_attempts > 0 as is_understated,
             {% for effect in effects %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
         from costs
         inner join {{ ref("int_weeks") }} as weeks on costs.week_start = weeks.week_start
@@ -129,8 +172,10 @@ select
     * exclude ({% for effect in effects %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
     cast(change_usd as double) / nullif(cast(previous_spend_usd as double), 0) as change_ratio,
     -- a week that is not over, or has none before it, has no change that could be
-    -- explained
+    -- explained; between two weeks without calls nothing changed
     {% for effect in effects %}
-        case when change_usd is not null then {{ effect }}_usd end as {{ effect }}_usd {{- "," if not loop.last }}
+        case
+            when change_usd is not null then coalesce({{ effect }}_usd, 0)
+        end as {{ effect }}_usd {{- "," if not loop.last }}
     {% endfor %}
 from compared

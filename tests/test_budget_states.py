@@ -286,6 +286,14 @@ CASES = [
         valid_from="2026-10-20",
     ),
     case(
+        "begins-after-unpriced-calls",
+        "month",
+        1,
+        [("2026-10-10T10:00", None, 5000, "real", "prod", True, None, "events", 4500), ("2026-10-25T10:00", "0.1")],
+        [],
+        valid_from="2026-10-20",
+    ),
+    case(
         "ends-within-a-period",
         "month",
         1,
@@ -442,6 +450,15 @@ def test_calls_without_a_price_are_listed_and_not_counted(world):
     assert world.ask(UNPRICED, "unpriced") == [("ok", 0, 1, 0, 5, True)]
 
 
+def test_what_stands_next_to_spend_counts_the_whole_period(world):
+    """5 + 45 USD of likely cost before the limit of 1 begins: spend covers the period, and so does all that explains it."""
+    (row,) = world.ask(
+        "select spent_usd, attempts, unpriced_attempts, exposure_usd, is_understated from budget_status "
+        "where budget_id = 'begins-after-unpriced-calls' and period_start = '2026-10-01'"
+    )
+    assert row == (Decimal("0.1"), 2, 1, 50, True)
+
+
 def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
     """5 USD of a limit of 9 are likely; the other call may have cost anything, which matters until the limit is exceeded anyhow."""
     assert world.ask(UNPRICED, "unvalued") == [("ok", 0, 2, 1, None, True)]
@@ -450,7 +467,7 @@ def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
 
 def test_only_what_may_be_worse_is_understated(world):
     understated = world.ask("select budget_id from budget_status where is_understated order by all")
-    assert understated == [("everything",), ("unpriced",), ("unvalued",)]
+    assert understated == [("begins-after-unpriced-calls",), ("everything",), ("unpriced",), ("unvalued",)]
     unknown = "select bool_and((exposure_usd is null) = (unvalued_attempts > 0)) from budget_status"
     assert world.ask(unknown) == [(True,)]
 

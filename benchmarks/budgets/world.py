@@ -18,6 +18,7 @@ from orchestration.settings import Settings, from_environment
 from orchestration.team.budgets import BUDGET_ADJUSTMENTS, BUDGETS, Budget
 from orchestration.team.rows import TeamFile
 from orchestration.team.tables import write_team_tables
+from pricing.units import LEAVES
 
 MODELS = (
     "stg_budgets",
@@ -27,23 +28,27 @@ MODELS = (
     "int_budget_members+",
     "int_budget_spending+",
 )
+# what calls without a price likely cost: USD of a token of the question and of one of the answer; no other kind is used
+LIKELY_USD = {"uncached_input": Decimal("0.001"), "text_output": Decimal("0.01")}
+USED = {"uncached_input": "tokens", "text_output": "answer_tokens"}
+RATES = ", ".join(f"{LIKELY_USD.get(leaf.name, 0)}::decimal(23, 18) as {leaf.name}_rate_usd" for leaf in LEAVES)
+QUANTITIES = ", ".join(f"{USED.get(leaf.name, 0)}::bigint as {leaf.quantity}" for leaf in LEAVES)
 TABLES = """
     create schema if not exists marts;
     create schema if not exists intermediate;
     create or replace table intermediate.int_exposure as
-        select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model,
-            0.001::double as exposure_usd_per_token;
+        select 'prod' as environment, 'real' as data_mode, 'lab' as provider, 'unknown' as model, 1 as exposure_usd, {rates};
     create or replace table marts.fct_attempts as
         select coalesce(first_date, occurred_at::date) as event_date, occurred_at, source, environment, data_mode,
             '(unattributed)' as endpoint_tag, '(unattributed)' as feature_tag, tenant as tenant_id, '(unattributed)' as user_id,
             'lab' as provider,
             model, usd as cost_usd, 'provider' as usage_source,
             case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
-            0 as output_tokens, occurred_at > $as_of as is_future
+            answer_tokens as output_tokens, {quantities}, occurred_at > $as_of as is_future
         from spend;
     create or replace table intermediate.costed_usage_days as
-        select event_date, md5(string_agg(concat_ws(' ', occurred_at, tenant_id, cost_usd, input_tokens, is_future), ','
-            order by occurred_at, tenant_id, cost_usd, input_tokens)) as input_fingerprint
+        select event_date, md5(string_agg(concat_ws(' ', occurred_at, tenant_id, cost_usd, input_tokens, output_tokens, is_future), ','
+            order by occurred_at, tenant_id, cost_usd, input_tokens, output_tokens)) as input_fingerprint
         from marts.fct_attempts group by event_date;
     create or replace table intermediate.int_source_freshness as
         select source, 'prod' as environment, 'real' as data_mode, true as is_silent, last_event_at::timestamp as last_event_at
@@ -52,14 +57,14 @@ TABLES = """
 SPEND = """
     create or replace table spend as
     select occurred_at::timestamp as occurred_at, source, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
-        tokens::bigint as tokens, model, first_date::date as first_date
+        tokens::bigint as tokens, answer_tokens::bigint as answer_tokens, model, first_date::date as first_date
     from landed
 """
 
 
 @dataclass
 class Spend:
-    """USD at a UTC instant; `usd` None is a call without a price, whose likely cost is 0.001 USD a token if anything is known of it."""
+    """USD at a UTC instant; `usd` None is a call without a price, of the likely cost in LIKELY_USD if anything is known of it."""
 
     at: str
     usd: Decimal | str | float | None
@@ -69,6 +74,7 @@ class Spend:
     is_valued: bool = True
     first_date: str | None = None  # of its first delivery, where that is before the date of the instant
     source: str = "events"
+    answer_tokens: int = 0
 
 
 @dataclass
@@ -89,7 +95,7 @@ class World:
             warehouse.register("landed", self._landed())
             warehouse.register("silences", _table(("source", "last_event_at"), list(self.silent.items())))
             warehouse.execute(SPEND)
-            for statement in filter(str.strip, TABLES.split(";")):
+            for statement in filter(str.strip, TABLES.format(rates=RATES, quantities=QUANTITIES).split(";")):
                 warehouse.execute(statement, {"as_of": as_of} if "$as_of" in statement else None)
         _write_rows(settings.team, BUDGETS, self.budgets)
         _write_rows(settings.team, BUDGET_ADJUSTMENTS, self.adjustments)
@@ -113,11 +119,13 @@ class World:
                 "known" if each.usd is not None else "unknown" if each.is_valued else "unheard-of",
                 each.first_date,
                 each.source,
+                str(each.answer_tokens),
             )
             for tenant, spend in self.spend.items()
             for each in spend
         ]
         names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens", "model", "first_date", "source")
+        names += ("answer_tokens",)
         return _table(names, rows)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:

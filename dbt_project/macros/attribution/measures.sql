@@ -2,6 +2,19 @@
     of 13 digits each. -#}
 {% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
 
+{#- How much of each token kind the calls without a price used. Fifteen digits times a price are 38: of what was used more
+    often, the exposure is unknown. -#}
+{% macro unpriced_quantities() %}
+    {%- for kind in token_kinds() %}
+        {{
+            cast_or_null(
+                "coalesce(sum(case when pricing_status = 'unpriced' then " ~ kind.quantity ~ " end), 0)",
+                "decimal(15, 0)",
+            )
+        }} as {{ kind.quantity }} {{- "," if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
 {#- The part of the cost that attempts of a kind have: 0 where there is none of the kind, unknown where none of them is priced. -#}
 {% macro part_of_cost(kind) -%}
     cast(

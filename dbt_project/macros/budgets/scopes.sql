@@ -47,17 +47,7 @@
         cast(
             coalesce(sum(case when usage_source = 'estimate' then cost_usd end), 0) as decimal(38, 12)
         ) as estimated_cost_usd,
-        cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
-        cast(
-            coalesce(
-                sum(
-                    case
-                        when pricing_status = 'unpriced' then coalesce(input_tokens, 0) + coalesce(output_tokens, 0)
-                    end
-                ),
-                0
-            ) as decimal(38, 0)
-        ) as unpriced_tokens
+        cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dates) }} and not is_future
     group by all

@@ -1,3 +1,20 @@
+{#- What calls without a price likely cost, token kind by token kind at the rates of int_exposure, so that whatever is summed
+    from calls adds up to `unpriced_models`; NULL where there is nothing to estimate it from. `usage` has the columns of
+    `unpriced_quantities`. -#}
+{% macro exposure_of(usage, exposure, quantile="") -%}
+    case
+        when {{ exposure }}.exposure_usd{{ quantile }} is not null
+        then
+            {%- for kind in token_kinds() %}
+                {{ "+ " if not loop.first -}}
+                cast(
+                    {{ usage }}.{{ kind.quantity }}
+                    * {{ exposure }}.{{ kind.name }}_rate_usd{{ quantile }} as decimal(38, 12)
+                )
+            {%- endfor %}
+    end
+{%- endmacro %}
+
 {#- Usage with its watched dollars: the known cost and the likely cost of unpriced tokens. -#}
 {% macro costed(usage) %}
     select

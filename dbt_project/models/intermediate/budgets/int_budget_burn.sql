@@ -1,12 +1,15 @@
 {{ config(materialized="view") }}
 -- The period so far, as of each quarter-hour: projections to its end, burn rates in
 -- three windows, and what they signal. A window never reaches into the period before.
+{#- what stands next to spend counts the same calls: those of the whole period, also before its limit began -#}
+{%- set measures = ["attempts", "estimated_cost_usd", "unpriced_attempts", "unvalued_attempts", "exposure_usd"] %}
 {%- set rate_windows = ["recent", "short", "long"] %}
 with
     running as (
         select
             *,
             sum(quarter_usd) over period_so_far as spent_usd,
+            {% for measure in measures %} sum({{ measure }}) over period_so_far as {{ measure }}_so_far, {% endfor %}
             sum(usual_usd) over period_so_far as usual_so_far_usd,
             sum(usual_usd) over (partition by budget_id, event_date) as usual_period_usd,
             sum(case when is_seen then 1 else 0 end) over (partition by budget_id, event_date) as seen_quarters

@@ -66,11 +66,6 @@ with
             *,
             lag(state, 1, 'ok') over ({{ period_so_far }}) as from_state,
             lag(limit_usd, 1, limit_usd) over ({{ period_so_far }}) as limit_before_usd,
-            sum(attempts) over ({{ period_so_far }}) as attempts_so_far,
-            sum(estimated_cost_usd) over ({{ period_so_far }}) as estimated_cost_usd_so_far,
-            sum(unpriced_attempts) over ({{ period_so_far }}) as unpriced_attempts_so_far,
-            sum(unvalued_attempts) over ({{ period_so_far }}) as unvalued_attempts_so_far,
-            sum(exposure_usd) over ({{ period_so_far }}) as exposure_usd_so_far,
             number = min(number) over (partition by budget_id, event_date) as is_first,
             number = max(number) over (partition by budget_id, event_date) as is_last
         from judged

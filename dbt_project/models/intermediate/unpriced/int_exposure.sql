@@ -124,6 +124,10 @@ select
             {%- endfor %}
         )
     ) as rates_fingerprint,
+    -- and those at which budgets, weeks and alerts count it
+    md5(
+        concat_ws('|', usd_per_token {%- for kind in token_kinds() %}, {{ kind.name }}_rate_usd {%- endfor %})
+    ) as likely_rates_fingerprint,
     -- for detection: two digits of an estimate stay the same while usage grows, so that
     -- history is not judged again every day
     round(usd_per_token, cast(1 - floor(log10(nullif(usd_per_token, 0))) as integer)) as exposure_usd_per_token

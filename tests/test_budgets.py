@@ -130,14 +130,15 @@ def test_the_projections_are_those_of_the_definitions(world):
         found = {start: row for start, *row in rows}
         for start, end in periods(each, date.fromisoformat(PERIODS[each.period][0]), as_of):
             usd, until, silent = found[start]
-            *_, (last, _, expected) = states(each, start, end, as_of)
+            *_, last = states(each, start, end, as_of)
+            expected = last.projection
             is_whole = each.seen_until >= instant(each, end)
             stopped += not is_whole
             assert (usd is None) == (expected is None)
             assert usd is None or float(usd) == pytest.approx(expected, abs=1e-4), (each.name, start)
             assert silent == (None if is_whole else f"{each.name} a in prod")
             whole = max(each.seen_until, instant(each, start))
-            assert until.replace(tzinfo=UTC) == (min(last + QUARTER, as_of) if is_whole else whole)
+            assert until.replace(tzinfo=UTC) == (min(last.at + QUARTER, as_of) if is_whole else whole)
     assert stopped > 10
 
 

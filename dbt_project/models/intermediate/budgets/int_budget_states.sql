@@ -12,7 +12,7 @@ with
             max(case when is_seen or attempts > 0 then number else 0 end) over (
                 {{ period_so_far }}
             ) as seen_quarters_so_far
-        from {{ ref("int_budget_burn") }}
+        from {{ ref("int_budget_signals") }}
         where {{ in_dates("event_date", dirty_dates()) }} and quarter_at < {{ as_of() }} and limit_usd is not null
     ),
 
@@ -54,7 +54,7 @@ with
             case
                 when spent_usd > limit_usd
                 then 'exceeded'
-                when is_alerting
+                when is_alerting and not is_final
                 then 'spend_alert'
                 else {{ budget_state_of_spend("spent_usd", "alerting") }}
             end as state

@@ -45,6 +45,7 @@ class Problem:
     muted: bool = False
     endpoint: str = "chat.reply"
     calls: list[tuple] = field(default_factory=list)  # (instant, dollars) of what drives it
+    started_at: str | None = None  # since when its first alert was above what is usual
 
     @property
     def problem_id(self) -> str:
@@ -115,6 +116,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    connection.execute("create table intermediate.int_alert_starts (alert_id varchar, started_at timestamp)")
     connection.execute("create table intermediate.int_alert_plans (alert_id varchar, plan_id varchar, kind varchar)")
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
     day_scope = "event_date date, environment varchar, data_mode varchar"
@@ -141,6 +143,8 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
                 "insert into intermediate.int_alerts values (?, ?, 'prod', 'real', 'retry', 'endpoint', ?, ?, ?, 0, ?, null)",
                 [alert_id, problem.problem_id, problem.name, alert[0], problem.muted, problem.endpoint],
             )
+            if problem.started_at and alert is problem.alerts[0]:
+                connection.execute("insert into intermediate.int_alert_starts values (?, ?)", [alert_id, problem.started_at])
             for day in alert:
                 connection.execute(
                     "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",

@@ -54,6 +54,27 @@ TABLES = """
         select source, 'prod' as environment, 'real' as data_mode, true as is_silent, last_event_at::timestamp as last_event_at
         from silences;
 """
+# What the state machine reads, and all that is made from it
+JUDGED = (
+    *("stg_budgets", "stg_budget_adjustments", "int_budgets", "int_budget_spending", "int_budget_periods"),
+    *("budget_period_days", "int_budget_silences", "int_budget_regular", "int_budget_usual", "int_budget_unevenness"),
+    *("int_budget_quarters", "int_budget_burn", "int_budget_signals", "int_budget_states"),
+)
+USAGE = """
+    create schema if not exists intermediate;
+    create or replace table intermediate.int_budget_usage as
+        select quarter_at::date as event_date, budget_id, quarter_at, attempts, usd::decimal(38, 12) as cost_usd,
+            0::decimal(38, 12) as estimated_cost_usd, 0::bigint as unpriced_attempts, 0::bigint as unvalued_attempts,
+            0::decimal(38, 12) as exposure_usd
+        from usage;
+    create or replace table intermediate.costed_usage_days as
+        select event_date, md5(sum(hash(int_budget_usage))::varchar) as input_fingerprint
+        from intermediate.int_budget_usage group by event_date;
+    create or replace table intermediate.int_source_freshness as
+        select '' as source, '' as environment, '' as data_mode, false as is_silent, null::timestamp as last_event_at;
+    create or replace table intermediate.int_budget_members as
+        select '' as budget_id, '' as dimension, '' as member, null::date as local_date where false;
+"""
 SPEND = """
     create or replace table spend as
     select occurred_at::timestamp as occurred_at, source, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
@@ -106,6 +127,31 @@ class World:
             *("--select", *MODELS, "--exclude", "int_weekly_events+"),
         )
         return self
+
+    def judge(self, as_of: str, usage: pa.Table) -> None:
+        """Runs the state machine alone over usage by budget and quarter-hour: of thousands of budgets, each its own scope."""
+        settings = replace(self.settings, as_of=datetime.fromisoformat(as_of + "+00:00"))
+        (settings.state / "spill").mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(str(settings.warehouse)) as warehouse:
+            warehouse.register("usage", usage)
+            for statement in filter(str.strip, USAGE.split(";")):
+                warehouse.execute(statement)
+        _write_rows(settings.team, BUDGETS, self.budgets)
+        _write_rows(settings.team, BUDGET_ADJUSTMENTS, self.adjustments)
+        write_team_tables(settings)
+        run_dbt(settings, "run", "--quiet", "--select", *JUDGED)
+
+    def first(self, state: str) -> dict[str, float]:
+        """By budget: when it first reached the state, as a share of the period."""
+        rows = self.ask(
+            """
+            select budget_id, min((epoch(quarter_at) - epoch(starts_at)) / (epoch(ends_at) - epoch(starts_at)))
+            from intermediate.int_budget_states inner join intermediate.int_budget_periods using (budget_id)
+            where state = ? and event_date = period_start group by budget_id
+            """,
+            state,
+        )
+        return dict(rows)
 
     def _landed(self) -> pa.Table:
         rows = [

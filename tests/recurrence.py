@@ -144,7 +144,9 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
                 [alert_id, problem.problem_id, problem.name, alert[0], problem.muted, problem.endpoint],
             )
             if problem.started_at and alert is problem.alerts[0]:
-                connection.execute("insert into intermediate.int_alert_starts values (?, ?)", [alert_id, problem.started_at])
+                connection.execute(
+                    "insert into intermediate.int_alert_starts values (?, ?)", [alert_id, problem.started_at]
+                )
             for day in alert:
                 connection.execute(
                     "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",

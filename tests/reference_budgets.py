@@ -154,9 +154,7 @@ class Period:
         spent, drawn = float(self.spent[number]), self.drawn
         usd, usual = self.in_window(self.recent, number)
         even = self.limit * usual / self.total
-        has_begun = (
-            self.usual[number] >= drawn.min_elapsed * self.total or spent >= drawn.min_elapsed * self.limit
-        )
+        has_begun = self.usual[number] >= drawn.min_elapsed * self.total or spent >= drawn.min_elapsed * self.limit
         is_near = spent >= 0.9 * self.limit and projection is not None and projection >= self.limit
         return (
             spent >= drawn.min_spent * self.limit
@@ -203,7 +201,9 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[Ju
         if is_seen:
             seen, before, naive_before = number, projection, naive
         else:  # as it was, unless what is spent all the same gives more
-            projection = max((usd for usd in (projection if spent > 0 else None, before) if usd is not None), default=None)
+            projection = max(
+                (usd for usd in (projection if spent > 0 else None, before) if usd is not None), default=None
+            )
             naive = max((usd for usd in (naive if spent > 0 else None, naive_before) if usd is not None), default=None)
         signal = period.is_on_course(number, projection, least) or period.is_burning_fast(number)
         if last_hot is not None and seen - last_hot > period.quiet:

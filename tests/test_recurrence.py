@@ -268,7 +268,7 @@ COSTLY = Problem(
 
 
 def test_an_incident_begins_with_its_alert_and_lasts_as_long_as_the_clock_says(built):
-    """Opened on the second day without startedAt: the alert's first day is its cost too. 40 seconds are no minute."""
+    """Opened on the second day without startedAt: the alert's first day is its cost too. 40 seconds are 0 minutes."""
     columns = "started_at, minutes_to_assign, minutes_to_contain, cost_usd, alerts"
     row = ask(built, f"select {columns} from incidents where incident_id = 'inc begun'")[0]
     assert row == (datetime(2026, 12, 1, 7), 0, 1, 16, 1)  # noqa: DTZ001 (times of the warehouse are UTC)

@@ -9,7 +9,7 @@ hours. `batch` scopes spend mostly in one quarter-hour on the hour, every night 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ HISTORY_DAYS = 28
 # calls a day, and whether they come in batches
 SIZES = {"2 a day": (2, False), "10": (10, False), "40": (40, False), "150": (150, False), "600": (600, False)}
 SIZES |= {"batch of 10": (2, True), "batch of 200": (40, True)}
+BATCH = 2000  # budgets of one warehouse
 LARGE = ("40", "150", "600")
 
 
@@ -56,13 +57,14 @@ def draw(number: int, size: str, period: str, seed: int) -> Drawn:
     kind, is_new = KINDS[number % len(KINDS)], number // len(KINDS) % 8 == 3
     first, days = PERIODS[period]
     # a tenth are far above: 2 to 5 times their limit
-    share = float(np.exp(dice.uniform(np.log(2), np.log(5)) if dice.random() < 0.1 else dice.uniform(np.log(0.35), np.log(2))))
-    weekdays = np.array([(first + timedelta(days=place - HISTORY_DAYS)).weekday() for place in range(HISTORY_DAYS + days)])
+    share = float(
+        np.exp(dice.uniform(np.log(2), np.log(5)) if dice.random() < 0.1 else dice.uniform(np.log(0.35), np.log(2)))
+    )
+    weekdays = np.array(
+        [(first + timedelta(days=place - HISTORY_DAYS)).weekday() for place in range(HISTORY_DAYS + days)]
+    )
     expected = _expected(dice, mean_calls * dice.uniform(0.5, 1.5), weekdays, kind, days)
-    if is_batch:
-        calls = _with_batches(dice, mean_calls, weekdays, expected)
-    else:
-        calls = dice.poisson(expected)
+    calls = _with_batches(dice, mean_calls, weekdays, expected) if is_batch else dice.poisson(expected)
     if is_new:
         calls[:HISTORY_DAYS] = 0
     calls = calls.reshape(-1)
@@ -107,12 +109,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lengths", nargs="+", default=["day", "week", "month"], choices=PERIODS, help="of periods")
     chosen = parser.parse_args(arguments)
     cells = [(size, period) for period in chosen.lengths for size in SIZES]
+    drawn = [
+        each for cell in cells for each in _cell(*cell, chosen.seed, chosen.below, -(-chosen.periods // len(cells)))
+    ]
     judged: list[tuple[Drawn, float, float]] = []
-    for cell in cells:
-        drawn = list(_cell(*cell, chosen.seed, chosen.below, -(-chosen.periods // len(cells))))
+    for some in (drawn[at : at + BATCH] for at in range(0, len(drawn), BATCH)):
         with tempfile.TemporaryDirectory() as folder:
-            alerts, crossings = _judged(Path(folder), drawn)
-        judged += [(each, alerts.get(each.name, np.inf), crossings.get(each.name, np.inf)) for each in drawn]
+            alerts, crossings = _judged(Path(folder), some)
+        judged += [(each, alerts.get(each.name, np.inf), crossings.get(each.name, np.inf)) for each in some]
     sys.stdout.write("\n".join(_report(judged)) + "\n")
     return 0
 
@@ -126,7 +130,7 @@ def _cell(size: str, period: str, seed: int, below: int | None, count: int) -> I
         yield drawn
 
 
-def _judged(folder: Path, drawn: list[Drawn]) -> tuple[dict[str, float], dict[str, float]]:
+def _judged(folder: Path, drawn: Sequence[Drawn]) -> tuple[dict[str, float], dict[str, float]]:
     """By budget: when it was alerted and when it was exceeded, as a share of the period."""
     world = world_at(folder / "data")
     for each in drawn:
@@ -147,7 +151,7 @@ def _usage(drawn: Drawn) -> pa.Table:
             "budget_id": pa.array([drawn.name] * len(places), pa.string()),
             "quarter_at": pa.array(begins + places * np.timedelta64(15, "m")),
             "attempts": pa.array(drawn.calls[places].astype(np.int64)),
-            "usd": pa.array(drawn.usd[places]),
+            "usd": pa.array(drawn.usd[places].astype(float)),
         }
     )
 

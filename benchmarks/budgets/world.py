@@ -44,8 +44,15 @@ TABLES = """
             'lab' as provider,
             model, usd as cost_usd, 'provider' as usage_source,
             case when usd is null then 'unpriced' else 'priced' end as pricing_status, tokens as input_tokens,
-            answer_tokens as output_tokens, {quantities}, occurred_at > $as_of as is_future
+            answer_tokens as output_tokens, {quantities}, file as landing_content_hash, price as price_row_key,
+            occurred_at > $as_of as is_future
         from spend;
+    create or replace table intermediate.int_arrivals as
+        select distinct source, file as content_hash, file as landing_file,
+            split_part(split_part(file, 'dt=', 2), '/', 1)::date as arrival_date
+        from spend;
+    create or replace table intermediate.int_price_book as
+        select distinct price as price_row_key, price as source, 'cfo' as approved_by, timestamp '2026-01-01' as recorded_at from spend;
     create or replace table intermediate.costed_usage_days as
         select event_date, md5(string_agg(concat_ws(' ', occurred_at, tenant_id, cost_usd, input_tokens, output_tokens, is_future), ','
             order by occurred_at, tenant_id, cost_usd, input_tokens, output_tokens)) as input_fingerprint
@@ -65,7 +72,7 @@ USAGE = """
     create or replace table intermediate.int_budget_usage as
         select quarter_at::date as event_date, budget_id, quarter_at, attempts, usd::decimal(38, 12) as cost_usd,
             0::decimal(38, 12) as estimated_cost_usd, 0::bigint as unpriced_attempts, 0::bigint as unvalued_attempts,
-            0::decimal(38, 12) as exposure_usd
+            0::decimal(38, 0) as usage_checksum, 0::decimal(38, 12) as exposure_usd
         from usage;
     create or replace table intermediate.costed_usage_days as
         select event_date, md5(sum(hash(int_budget_usage))::varchar) as input_fingerprint
@@ -78,7 +85,7 @@ USAGE = """
 SPEND = """
     create or replace table spend as
     select occurred_at::timestamp as occurred_at, source, tenant, environment, data_mode, usd::decimal(38, 12) as usd,
-        tokens::bigint as tokens, answer_tokens::bigint as answer_tokens, model, first_date::date as first_date
+        tokens::bigint as tokens, answer_tokens::bigint as answer_tokens, file, price, model, first_date::date as first_date
     from landed
 """
 
@@ -96,6 +103,8 @@ class Spend:
     first_date: str | None = None  # of its first delivery, where that is before the date of the instant
     source: str = "events"
     answer_tokens: int = 0
+    file: str = "events/dt=2026-01-01/first.jsonl"
+    price: str = "genai-prices"
 
 
 @dataclass
@@ -166,12 +175,14 @@ class World:
                 each.first_date,
                 each.source,
                 str(each.answer_tokens),
+                each.file,
+                each.price,
             )
             for tenant, spend in self.spend.items()
             for each in spend
         ]
         names = ("occurred_at", "tenant", "environment", "data_mode", "usd", "tokens", "model", "first_date", "source")
-        names += ("answer_tokens",)
+        names += ("answer_tokens", "file", "price")
         return _table(names, rows)
 
     def ask(self, sql: str, *parameters: object) -> list[tuple]:

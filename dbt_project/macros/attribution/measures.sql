@@ -2,16 +2,12 @@
     of 13 digits each. -#}
 {% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
 
-{#- How much of each token kind the calls without a price used. Fifteen digits times a price are 38: of what was used more
-    often, the exposure is unknown. -#}
-{% macro unpriced_quantities() %}
+{#- How much of each token kind the calls without a price used. -#}
+{% macro unpriced_quantities(prefix="") %}
     {%- for kind in token_kinds() %}
-        {{
-            cast_or_null(
-                "coalesce(sum(case when pricing_status = 'unpriced' then " ~ kind.quantity ~ " end), 0)",
-                "decimal(15, 0)",
-            )
-        }} as {{ kind.quantity }} {{- "," if not loop.last }}
+        cast(
+            coalesce(sum(case when pricing_status = 'unpriced' then {{ kind.quantity }} end), 0) as decimal(38, 0)
+        ) as {{ prefix }}{{ kind.quantity }} {{- "," if not loop.last }}
     {%- endfor %}
 {% endmacro %}
 

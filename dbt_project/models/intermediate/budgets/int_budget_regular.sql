@@ -17,7 +17,7 @@ with
                     past_quarters.period_start,
                     past_quarters.weekday,
                     past_quarters.quarter_of_day
-                order by past_quarters.usd desc nulls last, past_quarters.local_date
+                order by past_quarters.usd desc nulls last, past_quarters.local_date nulls last
             ) as place
         from past_quarters
         inner join weekdays using (budget_id, period_start, weekday)

@@ -36,6 +36,7 @@ with
             {{ budget_scope_columns() | join(", ") }},
             attempts,
             unpriced_attempts,
+            usage_checksum,
             0 as unvalued_attempts,
             cost_usd,
             estimated_cost_usd,
@@ -49,6 +50,7 @@ with
             environment,
             data_mode,
             {{ budget_scope_columns() | join(", ") }},
+            0,
             0,
             0,
             case when exposure_usd is null then attempts else 0 end,
@@ -68,6 +70,7 @@ select
     scopes.budget_id,
     counted.quarter_at,
     {% for count in counts %} cast(sum(counted.{{ count }}) as bigint) as {{ count }}, {% endfor %}
+    cast(sum(counted.usage_checksum) as decimal(38, 0)) as usage_checksum,
     {% for amount in amounts %}
         cast(sum(counted.{{ amount }}) as decimal(38, 12)) as {{ amount }} {{- "," if not loop.last }}
     {% endfor %}

@@ -77,6 +77,12 @@ with
             = 1
     ),
 
+    dated as (
+        select ordered.*, begun.alert_started_at
+        from ordered
+        left join begun on ordered.incident_id = begun.incident_id and ordered.sequence = begun.sequence
+    ),
+
     openings as (
         select incident_id, min(sequence) as opening
         from ordered
@@ -90,7 +96,6 @@ with
         select
             ordered.*,
             openings.opening,
-            begun.alert_started_at,
             last_value(
                 case
                     when event_type in ('closed', 'reopened') or sequence = openings.opening then event_type
@@ -101,9 +106,8 @@ with
                 partition by ordered.incident_id order by sequence rows between 1 following and unbounded following
             )
             < arrival_date as is_late
-        from ordered
+        from dated as ordered
         left join openings on ordered.incident_id = openings.incident_id
-        left join begun on ordered.incident_id = begun.incident_id and ordered.sequence = begun.sequence
     ),
 
     judged as (

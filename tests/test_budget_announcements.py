@@ -247,7 +247,7 @@ def test_a_correction_names_its_true_cause_and_what_is_behind_it(tmp_path):
     }
     named = {"valid_from": "2026-11-01", "channel": "finance"}
     world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
-    world.budgets[0] |= {"limit_usd": "100", "is_spend_alert_on": "true"}
+    world.budgets[0] |= {"limit_usd": "70", "is_spend_alert_on": "true"}
     world.budgets[2] |= {"valid_from": "2026-10-01", "carry_over": "unused"}
     world.build("2026-11-10T12:00:00")
     announce(at(world, "2026-11-10T12:00:00"))

@@ -68,6 +68,7 @@ JUDGED = (
     *("int_budget_quarters", "int_budget_burn", "int_budget_signals", "int_budget_states"),
 )
 USAGE = """
+    create schema if not exists marts;
     create schema if not exists intermediate;
     create or replace table intermediate.int_budget_usage as
         select quarter_at::date as event_date, budget_id, quarter_at, attempts, usd::decimal(38, 12) as cost_usd,

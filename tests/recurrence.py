@@ -46,6 +46,7 @@ class Problem:
     muted: bool = False
     endpoint: str = "chat.reply"
     calls: list[tuple] = field(default_factory=list)  # (instant, dollars) of what drives it
+    started_at: str | None = None  # since when its first alert was above what is usual
 
     @property
     def problem_id(self) -> str:
@@ -119,6 +120,7 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    connection.execute("create table intermediate.int_alert_starts (alert_id varchar, started_at timestamp)")
     connection.execute("create table intermediate.int_alert_plans (alert_id varchar, plan_id varchar, kind varchar)")
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
     day_scope = "event_date date, environment varchar, data_mode varchar"
@@ -149,6 +151,10 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
                 "insert into intermediate.int_alert_rows values (?, ?, ?)",
                 [alert_id, problem.severities.get(alert[0], "info"), f"http://inbox/alert?alert={alert_id}"],
             )
+            if problem.started_at and alert is problem.alerts[0]:
+                connection.execute(
+                    "insert into intermediate.int_alert_starts values (?, ?)", [alert_id, problem.started_at]
+                )
             for day in alert:
                 connection.execute(
                     "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",

@@ -2,6 +2,7 @@
 incident, event by event."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -330,6 +331,28 @@ COSTLY = Problem(
 )
 
 
+def test_an_incident_begins_with_its_alert_and_lasts_as_long_as_the_clock_says(built):
+    """Opened on the second day without startedAt: the alert's first day is its cost too. 40 seconds are 0 minutes."""
+    columns = "started_at, minutes_to_assign, minutes_to_contain, cost_usd, alerts"
+    row = ask(built, f"select {columns} from incidents where incident_id = 'inc begun'")[0]
+    assert row == (datetime(2026, 12, 1, 7), 0, 1, 16, 1)  # noqa: DTZ001 (times of the warehouse are UTC)
+    weekly = "select started_at, minutes_to_assign from weekly_incidents where incident_id = 'inc begun'"
+    assert set(ask(built, weekly)) == {row[:2]}
+
+
+BEGUN = Problem(
+    "begun",
+    [["2026-12-01", "2026-12-02"]],
+    [
+        happened("opened", "2026-12-02T09:00:40"),
+        happened("owner_assigned", "2026-12-02T09:01:20", owner="ana"),
+        happened("containment_applied", "2026-12-02T09:02:00", containment_action="throttled"),
+    ],
+    usd={"2026-12-01": "10", "2026-12-02": "6"},
+    started_at="2026-12-01T07:00:00",
+)
+
+
 def test_the_checklists_say_what_is_missing(built):
     columns = "execution_missing, hardening_missing, is_runbook_stale, status"
     assert ask(built, f"select {columns} from incidents where incident_id = 'inc complete'") == [
@@ -394,7 +417,7 @@ HASTY = Problem(
     ],
     endpoint="search.answer",
 )
-LIVES = [RENAMED, STEPWISE, HANDLED, TOO_SOON, AGAIN, MUDDLED, COSTLY, COMPLETE, BARE, HASTY]
+LIVES = [RENAMED, STEPWISE, HANDLED, TOO_SOON, AGAIN, MUDDLED, COSTLY, BEGUN, COMPLETE, BARE, HASTY]
 
 
 def test_an_incident_is_shown_in_the_weeks_in_which_it_was_open_or_touched_as_it_was_then(built):

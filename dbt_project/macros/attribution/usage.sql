@@ -39,6 +39,7 @@
                 0
             ) as decimal(38, 0)
         ) as unpriced_tokens,
+        {{ unpriced_quantities("unpriced_") }},
         -- of the priced calls: tokens or counts of each kind, and its dollars, which
         -- sum to cost_usd
         {% for kind in priced_kinds() %}

@@ -90,15 +90,7 @@ with
             count(calls.event_date) as attempts,
             sum(cast(calls.is_first_try as integer)) as requests,
             coalesce(sum(calls.cost_usd), 0) as cost_usd,
-            coalesce(
-                sum(
-                    case
-                        when calls.pricing_status = 'unpriced'
-                        then coalesce(calls.input_tokens, 0) + coalesce(calls.output_tokens, 0)
-                    end
-                ),
-                0
-            ) as unpriced_tokens
+            {{ unpriced_quantities() }}
         from compared
         -- a day without calls is a day too: its hour is unknown
         left join
@@ -122,7 +114,7 @@ select
     cast(sum(called.attempts) as bigint) as attempts,
     cast(coalesce(sum(called.requests), 0) as bigint) as requests,
     cast(sum(called.cost_usd) as decimal(38, 12)) as cost_usd,
-    sum(cast(called.unpriced_tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12))) as exposure_usd
+    cast(sum(coalesce({{ exposure_of("called", "exposure") }}, 0)) as decimal(38, 12)) as exposure_usd
 from called
 left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
 group by all

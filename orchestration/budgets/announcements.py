@@ -413,7 +413,12 @@ def _at_the_end(closed: Closed, facts: _Facts) -> Mapping[str, object] | None:
         return None
     last = (_instant(status["ends_at"]) - timedelta(minutes=15)).replace(tzinfo=None).isoformat()
     found = facts.evidence(*_period(closed), last) or {}
-    return {**found, **{name: status[name] for name in ("spent_usd", "limit_usd", "attempts")}}
+    return {
+        **found,
+        "spent_usd": status["spent_usd"],
+        "limit_usd": status["limit_usd"],
+        "attempts": status["attempts"],
+    }
 
 
 def _correction(kind: Kind, change: Change, known_at: str, before: Announcement, facts: _Facts) -> Announcement:

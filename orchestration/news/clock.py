@@ -103,7 +103,10 @@ WHEN = (
     (
         "a quarter-hour of budgets",
         QUARTER_HOUR,
-        ("int_budget_periods", "budget_period_days", "int_budget_states", "int_budget_status"),
+        (
+            *("int_budget_periods", "budget_period_days", "int_budget_states", "int_budget_status"),
+            "int_weekly_budgets",
+        ),
     ),
     (
         "the time of an incident's event",

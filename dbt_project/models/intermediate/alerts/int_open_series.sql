@@ -19,6 +19,9 @@ with
     calls as (
         select
             calls.*,
+            {% for kind in token_kinds() %}
+                coalesce(calls.{{ kind.quantity }}, 0) as counted_{{ kind.quantity }},
+            {% endfor %}
             cast(extract(hour from calls.occurred_at) as integer) as hour_of_day,
             coalesce(calls.input_tokens, 0) + coalesce(calls.output_tokens, 0) as tokens
         from {{ ref("fct_attempts") }} as calls
@@ -30,7 +33,7 @@ with
             calls.*,
             case
                 when calls.pricing_status = 'unpriced'
-                then cast(calls.tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12))
+                then coalesce({{ exposure_of("calls", "exposure", prefix="counted_") }}, 0)
                 else 0
             end as exposure_usd
         from calls

@@ -134,7 +134,7 @@ class World:
         run_dbt(
             settings,
             *("build", "--quiet", "--exclude-resource-type", "unit_test", *arguments),
-            *("--select", *MODELS, "--exclude", "int_weekly_events+"),
+            *("--select", *MODELS, "--exclude", "int_weekly_events+", "int_weekly_budgets+"),
         )
         return self
 

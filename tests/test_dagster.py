@@ -24,10 +24,7 @@ from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
 GROUPS = ["landing", *SUBJECTS, "publishing"]
-OF_A_PERIOD = {
-    f"int_budget_{name}"
-    for name in ("regular", "usual", "unevenness", "quarters", "signals", "burn", "drivers", "states")
-}
+OF_A_PERIOD = {f"int_budget_{name}" for name in ("regular", "usual", "unevenness", "quarters", "drivers", "states")}
 # What a run announces and sends is in what it publishes.
 IN_ORDER = (
     *("warehouse_models", "alert_announcements_ledger", "budget_announcements_ledger", "source_silences_ledger"),

@@ -227,7 +227,7 @@ def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, br
     project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
     [model] = project.rglob("int_exposure.sql")
-    model.write_text(model.read_text().replace("sum(coalesce(", "cast('1795165204123' as integer) + sum(coalesce(", 1))
+    model.write_text(model.read_text().replace("sum(unpriced_", "cast('1795165204123' as integer) + sum(unpriced_", 1))
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with pytest.raises(RuntimeError):
         run_dbt(taken_back.settings, "run", "--select", "int_exposure")

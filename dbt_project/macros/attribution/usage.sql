@@ -41,10 +41,16 @@
         ) as unpriced_tokens,
         {{ unpriced_quantities("unpriced_") }},
         -- of the priced calls: tokens or counts of each kind, and its dollars, which
-        -- sum to cost_usd
+        -- sum to cost_usd; a call that lacks the price of one kind has no cost at all
         {% for kind in priced_kinds() %}
-            cast(coalesce(sum({{ kind.units }}), 0) as decimal(38, 0)) as {{ kind.name }}_units,
-            cast(coalesce(sum({{ kind.name }}_cost_usd), 0) as decimal(38, 12)) as {{ kind.name }}_usd,
+            cast(
+                coalesce(sum(case when pricing_status = 'priced' then {{ kind.units }} end), 0) as decimal(38, 0)
+            ) as {{ kind.name }}_units,
+            cast(
+                coalesce(sum(case when pricing_status = 'priced' then {{ kind.name }}_cost_usd end), 0) as decimal(
+                    38, 12
+                )
+            ) as {{ kind.name }}_usd,
         {% endfor %}
         -- how uneven the dollars are: a day of few large calls is weaker evidence than
         -- one of many small calls

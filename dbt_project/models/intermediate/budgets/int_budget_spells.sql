@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- From when until when each state held, in local time; what was muted counts from the end
--- of the mute.
+-- From when until when each state held, in local time. What was muted counts from the
+-- end of the mute.
 with limits as (select * from {{ ref("int_budgets") }})
 
 select

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -72,6 +73,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+SAID = (BadAddressError, NotFoundError, UnreadableError)  # errors with a sentence for the reader
 log = logging.getLogger(__name__)
 
 
@@ -129,12 +131,8 @@ class Site:
             milliseconds = (time.perf_counter() - started) * 1000
             response.headers["server-timing"] = f"read;dur={marts.milliseconds:.1f}, all;dur={milliseconds:.1f}"
             return response
-        except BadAddressError as error:
-            return self.sorry(400, "This address cannot be read", str(error), Filters())
-        except NotFoundError as error:
-            return self.sorry(404, error.title, str(error), filters, error.near)
-        except UnreadableError as error:
-            return self.sorry(503, error.title, error.sentence, filters)
+        except SAID as error:
+            return self._said(error, filters)
         except Exception:
             log.exception("The page %s failed", page)
             sentence = "Tokentrail did not expect this address: please report it with the log of the inbox."
@@ -158,21 +156,18 @@ class Site:
         filters = Filters()
         try:
             filters, page_words = parsed(request.url.query)
+            filters = replace(filters, alert=said.get("alert") or filters.alert)
             with self.reader.reading() as marts:
                 visit = Visit(self.now(), filters, page_words | {"incident": said.get("incident", "")}, marts)
                 try:
                     return RedirectResponse(incident.save(visit, said), status_code=303)
-                except ValueError as error:  # CannotError: a sentence
+                except ValueError as error:  # a sentence
                     shown = incident.page_of(visit, str(error), said)
                     response = self._shown("incident", shown, filters, marts.publication, marts.is_stale)
                     response.status_code = 400
                     return response
-        except BadAddressError as error:
-            return self.sorry(400, "This address cannot be read", str(error), Filters())
-        except NotFoundError as error:
-            return self.sorry(404, error.title, str(error), filters, error.near)
-        except UnreadableError as error:
-            return self.sorry(503, error.title, error.sentence, filters)
+        except SAID as error:
+            return self._said(error, filters)
         except OSError:
             log.exception("An event could not be written")
             return self.sorry(
@@ -186,10 +181,8 @@ class Site:
                 file = weekly.edition(marts.publication, request.path_params["name"])
             headers = {"content-security-policy": weekly.policy_of(file.text), "cache-control": "no-cache"}
             return Response(file.text, media_type=file.media_type, headers=headers)
-        except NotFoundError as error:
-            return self.sorry(404, error.title, str(error), Filters(), error.near)
-        except UnreadableError as error:
-            return self.sorry(503, error.title, error.sentence, Filters())
+        except SAID as error:
+            return self._said(error, Filters())
 
     def _shown(
         self, page: str, shown: Page | File, filters: Filters, publication: Publication, is_stale: bool
@@ -199,6 +192,14 @@ class Site:
             return Response(shown.text, media_type=shown.media_type, headers=headers)
         values = {"page": page, "title": shown.title, "f": filters, "publication": publication, "is_stale": is_stale}
         return self._html(200, shown.template, values | shown.values)
+
+    def _said(self, error: Exception, filters: Filters) -> Response:
+        """The page of an error whose sentence is meant for the reader."""
+        if isinstance(error, NotFoundError):
+            return self.sorry(404, error.title, str(error), filters, error.near)
+        if isinstance(error, UnreadableError):
+            return self.sorry(503, error.title, error.sentence, filters)
+        return self.sorry(400, "This address cannot be read", str(error), Filters())
 
     def sorry(
         self, status: int, title: str, sentence: str, filters: Filters, near: list[tuple[str, str]] | None = None

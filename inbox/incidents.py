@@ -3,12 +3,14 @@
 Imported when somebody looks at an incident, because the loader's rules come with it.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 from inbox.marts import Marts, Row
-from orchestration.incidents.events import CannotError, event, known_events, known_plans, suggested, write
+from orchestration.incidents.events import CannotError, event, known, suggested, write
 from orchestration.incidents.questions import LABELS, QUESTIONS
 from orchestration.incidents.states import EXECUTION, HARDENING, Incident, incidents, plans
 from orchestration.incidents.view import missing_steps
@@ -61,10 +63,43 @@ class Life:
     waiting: int  # events that the marts do not have yet
 
 
+_read: dict[tuple, tuple[dict[str, list[Row]], list[Row]]] = {}  # the events that landed, by what the folders were then
+
+
+def landed(settings: Settings) -> tuple[dict[str, list[Row]], list[Row]]:
+    """The events of incidents and of plans, read again only where a folder has changed: every look at an alert asks for them."""
+    state = _state_of_folders(settings)
+    if state is None:
+        return known(settings)
+    if state not in _read:
+        found = known(settings)
+        _read.clear()
+        _read[state] = found
+    return _read[state]
+
+
+def _state_of_folders(settings: Settings) -> tuple | None:
+    """The data root, and the time and the number of files of each folder that a new event changes.
+
+    None where the landing folder is an object store, which has no such times.
+    """
+    if "://" in settings.landing:
+        return None
+    arrivals = Path(settings.landing) / "incidents"
+    folders = [settings.raw / "_loads", arrivals, *sorted(arrivals.glob("*"))]
+    return settings.landing, *((str(folder), *_changed(folder)) for folder in folders)
+
+
+def _changed(folder: Path) -> tuple[int, int]:
+    try:
+        return folder.stat().st_mtime_ns, len(os.listdir(folder))
+    except OSError:
+        return 0, 0
+
+
 def life_of(settings: Settings, marts: Marts, incident_id: str) -> Life | None:
     """The life of an incident; None where no landed event opened it."""
-    known = known_events(settings)
-    state = incidents(settings, known).get(incident_id)
+    state = incidents(settings, landed(settings)[0]).get(incident_id)
     if state is None:
         return None
     published = {(row["event_type"], row["occurred_at"]) for row in marts.rows(IN_MARTS, id=incident_id)}
@@ -91,14 +126,14 @@ def life_of(settings: Settings, marts: Marts, incident_id: str) -> Life | None:
 
 def incident_of(settings: Settings, alert_id: str) -> str | None:
     """The incident that landed events have opened for an alert."""
-    states = incidents(settings, known_events(settings))
+    states = incidents(settings, landed(settings)[0])
     return next((each.incident_id for each in states.values() if each.alert_id == alert_id), None)
 
 
 def plan_of(settings: Settings, alert: Row) -> str | None:
     """What covers an alert already, landed plans and mutes included."""
     row = alert | {"main_endpoint_tag": alert["endpoint_tag"], "endpoint_tag": alert["driver_endpoint"]}
-    for plan in plans(settings, known_plans(settings)).values():
+    for plan in plans(settings, landed(settings)[1]).values():
         if plan.is_about(row):
             return f"{plan.kind} until {plan.until_date} by {plan.actor}: {plan.reason}"
     return None
@@ -180,7 +215,7 @@ def _about_alert(settings: Settings, marts: Marts, step: str, said: Mapping[str,
 
 def _about_incident(settings: Settings, step: str, said: Mapping[str, str], actor: str) -> dict[str, str]:
     incident, (kind, names) = said.get("incident", ""), STEPS[step]
-    state = incidents(settings, known_events(settings)).get(incident)
+    state = incidents(settings, landed(settings)[0]).get(incident)
     if state is None:
         raise CannotError(f"No landed event knows the incident {visible(incident)}: open it from its alert.")
     if any(each["event_id"] == said.get("event") for each in state.events if said.get("event")):

@@ -35,7 +35,10 @@ RENAMED_FIELDS: dict[str, dict[str, str]] = {
     },
 }
 # Files that models read as they are when they are asked: without a line at first, or a model would have been built without them.
-READ_BY_VIEWS = ("budget_announcements/log.jsonl", "outbox/messages.jsonl", "outbox/finished.jsonl")
+READ_BY_VIEWS = (
+    *("alert_announcements/log.jsonl", "budget_announcements/log.jsonl"),
+    *("outbox/messages.jsonl", "outbox/finished.jsonl"),
+)
 WRITER_WAIT_SECONDS = 10  # a writer holds the lock for milliseconds; ten seconds of it are a stopped process
 
 

@@ -100,6 +100,9 @@ class Settings:
         "http://localhost:8080",
         "Where readers open drill-down links: the base of every `drill_url`.",
     )
+    inbox_writes: bool = setting(
+        "TOKENTRAIL_INBOX_WRITES", "on", "off: the inbox shows incidents, and nothing can be written in it."
+    )
     ui_url: str = setting(
         "TOKENTRAIL_UI_URL",
         "",

@@ -302,23 +302,58 @@ def budgets_now(world: World) -> pd.DataFrame:
         end = first + (pd.offsets.MonthBegin() if budget["period"] == "month" else pd.DateOffset(days=7))
         spent = calls[(calls["at"] >= first) & (calls["at"] < now)].cost_usd.sum()
         quarters = pd.date_range(first, end, freq="15min", inclusive="left")
-        usual = _usual_by_quarter(
-            calls[(calls["at"] >= first - pd.DateOffset(days=28)) & (calls["at"] < first)], first, quarters
-        )
+        past = calls[(calls["at"] >= first - pd.DateOffset(days=28)) & (calls["at"] < first)]
+        usual = _usual_by_quarter(past, first, quarters)
         so_far, whole = usual[quarters < now].sum(), usual.sum()
-        projection = spent + (whole - so_far) * (spent + 0.1 * whole) / (so_far + 0.1 * whole)
+        here = calls[(calls["at"] >= first) & (calls["at"] < now)]
+        weight = 0.1 * whole + 6 * max(_dispersion(past, first), _call_lump(here))
+        projection = spent + (whole - so_far) * (spent + weight) / (so_far + weight)
         rows.append({"budget_id": budget["budget_id"], "spent_usd": spent, "projection_usd": projection})
     return pd.DataFrame(rows).set_index("budget_id")
 
 
-def _usual_by_quarter(past: pd.DataFrame, first: pd.Timestamp, quarters: pd.DatetimeIndex) -> pd.Series:
-    """What is usual in each quarter-hour: the median of its weekday by the share of its hour, and a tenth of the mean spread evenly."""
+def _days(past: pd.DataFrame, first: pd.Timestamp) -> pd.Series:
+    """Cost of each of the 28 days before a period."""
     days = pd.Series(0.0, pd.date_range(first - pd.DateOffset(days=28), first, inclusive="left"))
-    days = days.add(past.groupby(past["at"].dt.normalize()).cost_usd.sum(), fill_value=0)
+    return days.add(past.groupby(past["at"].dt.normalize()).cost_usd.sum(), fill_value=0)
+
+
+def _dispersion(past: pd.DataFrame, first: pd.Timestamp) -> float:
+    """How far days are from the median of their weekday: squares by medians."""
+    days = _days(past, first)
+    medians = days.groupby(days.index.day_of_week).transform("median")
+    return ((days - medians) ** 2).sum() / medians.sum()
+
+
+def _call_lump(calls: pd.DataFrame) -> float:
+    """The cost of a call in the quarter-hour of a typical dollar."""
+    quarters = calls.groupby(calls["at"].dt.floor("15min")).cost_usd.agg(["sum", "size"])
+    return (quarters["sum"] ** 2 / quarters["size"]).sum() / calls.cost_usd.sum() if len(calls) else 0.0
+
+
+def _usual_by_quarter(past: pd.DataFrame, first: pd.Timestamp, quarters: pd.DatetimeIndex) -> pd.Series:
+    """What is usual in each quarter-hour: the batches of most of the same weekdays; of the rest of the weekday's median day nine
+    tenths by hour, and a tenth of the mean rest evenly."""
+    days = _days(past, first)
     weekdays = days.groupby(days.index.day_of_week).median()
-    hours = past.groupby(past["at"].dt.hour).cost_usd.sum() / past.cost_usd.sum()
-    of_hour = pd.Series(quarters.day_of_week).map(weekdays) * pd.Series(quarters.hour).map(hours).fillna(0) / 4
-    return 0.9 * of_hour + 0.1 * weekdays.mean() / 96
+    past = past.assign(
+        weekday=past["at"].dt.day_of_week,
+        quarter=past["at"].dt.hour * 4 + past["at"].dt.minute // 15,
+        day=past["at"].dt.date,
+    )
+    spent = past.groupby(["weekday", "quarter", "day"]).cost_usd.sum()
+    third = spent.groupby(level=["weekday", "quarter"]).agg(
+        lambda usd: usd.nlargest(3).iloc[2] if len(usd) > 2 else 0.0
+    )
+    most = third.groupby(level="weekday").transform("sum")
+    regular = third * (third.index.get_level_values("weekday").map(weekdays) / most).fillna(0).clip(upper=1)
+    rest = (weekdays - regular.groupby(level="weekday").sum()).clip(lower=0)
+    over = (spent - regular.reindex(spent.index.droplevel("day")).to_numpy()).clip(lower=0)
+    hours = over.groupby(spent.index.get_level_values("quarter") // 4).sum()
+    at = pd.MultiIndex.from_arrays([quarters.day_of_week, quarters.hour * 4 + quarters.minute // 15])
+    by_hour = pd.Series(quarters.hour).map(hours / hours.sum()).fillna(0).to_numpy() / 4
+    spread = 0.9 * pd.Series(quarters.day_of_week).map(rest).to_numpy() * by_hour + 0.1 * rest.mean() / 96
+    return pd.Series(regular.reindex(at).fillna(0).to_numpy() + spread)
 
 
 @answers("long-context")

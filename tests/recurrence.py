@@ -21,8 +21,8 @@ FIRST, LAST = date(2026, 10, 1), date(2027, 2, 9)
 WEEK = timedelta(days=7)
 MODELS = [
     *("stg_endpoint_owners", "stg_containment_map", "stg_environment_map"),
-    *("int_weeks", "int_problem_weeks", "int_problem_names", "int_recurrence"),
-    *("int_weekly_recurrence", "weekly_recurrence"),
+    *("int_weeks", "int_problem_weeks", "int_problem_names", "int_regressions", "int_recurrence"),
+    *("int_next_incidents", "int_weekly_recurrence", "weekly_recurrence"),
     *("int_incident_events", "int_incidents", "int_incident_weeks", "int_incident_closures"),
     *("incident_days", "int_incident_shares", "int_incident_costs", "int_runbooks"),
     *("int_incident_records", "incidents", "incident_events", "int_weekly_incidents", "weekly_incidents"),
@@ -42,9 +42,11 @@ class Problem:
     alerts: list[list[str]] = field(default_factory=list)
     events: list[tuple] = field(default_factory=list)  # (incident, type, instant, fields)
     usd: dict[str, str] = field(default_factory=dict)
+    severities: dict[str, str] = field(default_factory=dict)  # of an alert, by its first day
     muted: bool = False
     endpoint: str = "chat.reply"
     calls: list[tuple] = field(default_factory=list)  # (instant, dollars) of what drives it
+    started_at: str | None = None  # since when its first alert was above what is usual
 
     @property
     def problem_id(self) -> str:
@@ -112,9 +114,13 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
         driver_endpoint_tag varchar, main_endpoint_tag varchar)"""
     )
     connection.execute(
+        "create table intermediate.int_alert_rows (alert_id varchar, severity varchar, drill_url varchar)"
+    )
+    connection.execute(
         """create table intermediate.int_alert_episode_days (event_date date, environment varchar, data_mode varchar,
         spike_type varchar, anchor varchar, onset_date date, round integer, excess_usd decimal(38, 12))"""
     )
+    connection.execute("create table intermediate.int_alert_starts (alert_id varchar, started_at timestamp)")
     connection.execute("create table intermediate.int_alert_plans (alert_id varchar, plan_id varchar, kind varchar)")
     segment = "endpoint_tag varchar, prompt_version varchar, tenant_id varchar, user_id varchar, model varchar"
     day_scope = "event_date date, environment varchar, data_mode varchar"
@@ -141,6 +147,14 @@ def _provide(connection: duckdb.DuckDBPyConnection, problems: list[Problem]) -> 
                 "insert into intermediate.int_alerts values (?, ?, 'prod', 'real', 'retry', 'endpoint', ?, ?, ?, 0, ?, null)",
                 [alert_id, problem.problem_id, problem.name, alert[0], problem.muted, problem.endpoint],
             )
+            connection.execute(
+                "insert into intermediate.int_alert_rows values (?, ?, ?)",
+                [alert_id, problem.severities.get(alert[0], "info"), f"http://inbox/alert?alert={alert_id}"],
+            )
+            if problem.started_at and alert is problem.alerts[0]:
+                connection.execute(
+                    "insert into intermediate.int_alert_starts values (?, ?)", [alert_id, problem.started_at]
+                )
             for day in alert:
                 connection.execute(
                     "insert into intermediate.int_alert_episode_days values (?, ?, ?, ?, ?, ?, 1, ?)",
@@ -214,9 +228,124 @@ def guarded_spans(problem: Problem) -> list[tuple[datetime, datetime]]:
     return spans
 
 
+@dataclass
+class Record:
+    """What is known of an incident at an instant."""
+
+    name: str
+    opened: datetime
+    closed: datetime | None = None
+    is_contained: bool = False
+    done: dict[str, str] = field(default_factory=dict)  # event type -> what it gave
+
+    @property
+    def status(self) -> str:
+        return "closed" if self.closed else "contained" if self.is_contained else "open"
+
+    @property
+    def hardening(self) -> list[str]:
+        """What its hardening checklist lacks."""
+        asked = {
+            "root cause and exact containment step": ("root_cause_found", "containment_applied"),
+            "manual action turned into a rule": ("guardrail_added", "containment_applied"),
+            "runbook owner and escalation channel updated": ("runbook_updated",),
+            "weekly review done": ("weekly_review_done",),
+        }
+        return [words for words, events in asked.items() if not set(events) <= self.done.keys()]
+
+
+def life_of(problem: Problem) -> list[tuple[datetime, str, str, dict]]:
+    """(instant, incident, type, fields) of its events, in the order in which they count."""
+    order = {"opened": 0, "closed": 2}
+    events = [(datetime.fromisoformat(at), which, kind, dict(fields)) for which, kind, at, fields in problem.events]
+    return sorted(
+        (event for event in events if event[0] <= datetime.fromisoformat(AS_OF)),
+        key=lambda event: (event[0], order.get(event[2], 1)),
+    )
+
+
+def records(problem: Problem, end: datetime) -> dict[str, Record]:
+    """Its incidents as of an instant."""
+    known: dict[str, Record] = {}
+    for at, which, kind, fields in life_of(problem):
+        if at >= end:
+            break
+        if kind == "opened":
+            known[which] = Record(f"{which} {problem.name}", at)
+            continue
+        record = known[which]
+        record.done[kind] = next(iter(fields.values()), "")
+        record.closed = at if kind == "closed" else None if kind == "reopened" else record.closed
+        if kind in ("reopened", "containment_applied"):
+            record.is_contained = kind == "containment_applied"
+    return known
+
+
+def failure(problem: Problem, onsets: list[datetime]) -> tuple[str, str] | None:
+    """The incident that was closed with a guardrail when an alert of a week began, and the rule of then; the one closed last."""
+    closed = []
+    for incident in sorted({event[0] for event in problem.events}):
+        alone = Problem(problem.name, events=[event for event in problem.events if event[0] == incident])
+        spans = [(span, onset) for span in guarded_spans(alone) for onset in onsets]
+        closed += [(begin, incident, onset) for (begin, until), onset in spans if begin <= onset < until]
+    if not closed:
+        return None
+    _, incident, onset = max(closed)
+    rules = [
+        fields["guardrail"]
+        for at, which, kind, fields in life_of(problem)
+        if which == incident and kind == "guardrail_added" and at <= onset
+    ]
+    return f"{incident} {problem.name}", rules[-1]
+
+
+CONTAINMENT = "Add back-off and open the circuit breaker"  # what the map says of retries
+RULE = (
+    "A retry budget in the client: at most two tries with exponential back-off, and a circuit breaker on the error rate"
+)
+
+
+def to_do(
+    problem: Problem, end: datetime, onset: date, last_seen: date, has_days: bool, failed: tuple[str, str] | None
+) -> tuple:
+    """(incident, its status, next action) as of a week's end, from the list in docs/incidents.md."""
+    own = list(records(problem, end).values())
+    handled = [each for each in own if each.closed and each.closed.date() >= onset]
+    unfinished = [each for each in own if not each.closed]
+    if unfinished:
+        which = max(unfinished, key=lambda each: each.opened)
+    elif failed and not handled:
+        which = next(each for each in own if each.name == failed[0])
+    else:
+        which = max(own, key=lambda each: each.closed, default=None)
+    rule = f" ({failed[1]})" if failed else ""
+    if which is None:
+        return None, None, f"Open an incident. {CONTAINMENT}" if has_days else f"While it is quiet, make a rule: {RULE}"
+    changed = any(kind == "guardrail_added" and at < end and at.date() >= onset for at, _, kind, _ in life_of(problem))
+    action = None
+    if failed and which.closed and not handled:
+        action = f"The guardrail did not hold: reopen {which.name} and change it{rule}"
+    elif has_days and which.closed and handled and last_seen > which.closed.date():
+        action = f"It went on after {which.name} was closed on {which.closed.date()}: reopen it"
+    elif has_days and which.closed and not handled:
+        action = f"Open an incident. {CONTAINMENT}"
+    elif which.status == "open":
+        action = f"Contain it: {CONTAINMENT}"
+    elif failed and which.status == "contained" and not changed:
+        action = f"The guardrail of {failed[0]} did not hold: change it before {which.name} is closed{rule}"
+    elif "guardrail_added" not in which.done:
+        action = f"Turn the manual step into a rule: {RULE}"
+    elif which.hardening:
+        action = f"Still missing: {'; '.join(which.hardening)}"
+    elif which.status == "contained":
+        action = f"Close {which.name}"
+    return which.name, which.status, action
+
+
 def expected(problem: Problem) -> list[tuple]:
-    """(iso week, status, occurrences, days, dollars, weeks since, consecutive, in 8 weeks) from its first week on."""
-    rows, status_when_seen, consecutive = [], None, 0
+    """(iso week, status, occurrences, days, dollars, weeks since, consecutive, in 8 weeks, the incident that failed and its rule,
+    incident, its status, next action) from its first week on."""
+    rows, status_when_seen, consecutive, failed = [], None, 0, None
     if not problem.days or problem.muted:
         return rows
     week, seen_before = monday(problem.days[0]), None
@@ -224,22 +353,28 @@ def expected(problem: Problem) -> list[tuple]:
         end = datetime.combine(week + WEEK, datetime.min.time())
         days = [day for day in problem.days if week <= day < week + WEEK]
         onsets = [day for day in problem.onsets if week <= day < week + WEEK]
-        at_midnight = [datetime.combine(day, datetime.min.time()) for day in onsets]
-        spans = guarded_spans(problem)
         if onsets:
-            came_back = any(begin <= onset < until for onset in at_midnight for begin, until in spans)
-            status_when_seen = "regressed" if came_back else "new" if seen_before is None else "recurring"
+            failed = failure(problem, [datetime.combine(day, datetime.min.time()) for day in onsets])
+            status_when_seen = "regressed" if failed else "new" if seen_before is None else "recurring"
         consecutive = consecutive + 1 if days else 0
         status = status_when_seen
+        last = max(day for day in problem.days if day < week + WEEK)
         if not days:
-            last = max(day for day in problem.days if day < week + WEEK)
-            held = any(begin < end <= until and begin.date() >= last for begin, until in spans)
-            status = "resolved" if held else "quiet"
+            held = any(begin < end <= until and begin.date() >= last for begin, until in guarded_spans(problem))
+            is_open = any(not each.closed for each in records(problem, end).values())
+            status = "resolved" if held and not is_open else "quiet"
         year, number, _ = week.isocalendar()
         recent = sum(week - 7 * WEEK <= onset < week + WEEK for onset in problem.onsets)
         since = None if seen_before is None else (week - seen_before).days // 7
         dollars = sum((problem.dollars(day) for day in days), Decimal(0))
-        rows.append((f"{year}-W{number:02}", status, len(onsets), len(days), dollars, since, consecutive, recent))
+        onset = max(day for day in problem.onsets if day < week + WEEK)
+        rows.append(
+            (
+                *(f"{year}-W{number:02}", status, len(onsets), len(days), dollars, since, consecutive, recent),
+                *(failed or (None, None)),
+                *to_do(problem, end, onset, last, bool(days), failed),
+            )
+        )
         seen_before = week if days else seen_before
         week += WEEK
     return rows
@@ -267,12 +402,17 @@ def _drawn_life(dice: random.Random, start: datetime, incident: str) -> list[tup
     at = [(start + timedelta(hours=hour)).isoformat() for hour in hours]
     life = [happened("opened", start.isoformat(), incident)]
     if dice.random() < 0.7:
-        life.append(happened("guardrail_added", dice.choice(at[:4]), incident, guardrail="a limit"))
+        life.append(happened("guardrail_added", dice.choice(at[:4]), incident, guardrail=f"limit {dice.random():.3f}"))
     if dice.random() < 0.8:
         life.append(happened("closed", at[1], incident))
         if dice.random() < 0.4:
             life.append(happened("reopened", at[2], incident))
             if dice.random() < 0.5:
                 life.append(happened("closed", at[4], incident))
+    if dice.random() < 0.6:
+        life.append(happened("containment_applied", at[0], incident, containment_action="stopped it"))
+        if dice.random() < 0.5:
+            hardened = {"root_cause_found": "root_cause", "runbook_updated": "owner", "weekly_review_done": "note"}
+            life += [happened(kind, at[3], incident, **{name: "done"}) for kind, name in hardened.items()]
     dice.shuffle(life)
     return life

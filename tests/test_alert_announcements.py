@@ -49,7 +49,6 @@ ALERT = {
     "escalation_channel": "#oncall-agents",
     "drill_url": "http://localhost:8080/alert?from=2026-11-12&to=2026-11-13&alert=a1",
 }
-SOON = {"supersedes_alert_id": "string"}
 EFFECTS = {"retry": "4.93", "volume": "0.12", "output": "-0.31", "mix": "0.001", "unpriced": "0"}
 
 
@@ -113,8 +112,6 @@ class Marts:
 def _create(connection: duckdb.DuckDBPyConnection, subject: str, name: str) -> None:
     [model] = yaml.safe_load((MARTS / subject / f"{name}.yml").read_text())["models"]
     contract = {column["name"]: column["data_type"] for column in model["columns"]}
-    if name == "alerts":
-        contract = SOON | contract
     columns = ", ".join(f'"{column}" {data_type}' for column, data_type in contract.items())
     connection.execute(f"create table marts.{name} ({columns})")
 
@@ -366,18 +363,70 @@ def test_the_complete_day_confirms_changes_or_withdraws(marts, columns, kind):
     assert marts.messages()[-1]["ends"] is (kind == "withdrawn")
 
 
-@pytest.mark.parametrize("columns", [{"supersedes_alert_id": "a1"}, {"problem_id": "p1"}])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"problem_id": "p1", "endpoint_tag": "code.review", "top_driver_value": "code.review"},
+        {"top_driver_dimension": "model", "top_driver_value": "gpt-5.2"},
+        {"endpoint_tag": None, "top_driver_dimension": "endpoint x model", "top_driver_value": "agent.act | gpt-5.2"},
+    ],
+)
 def test_another_id_of_the_same_alert_stays_in_its_topic(marts, columns):
-    """The full day may find another driver, and late data an earlier first day."""
+    """The full day may find another driver or spike type, and late data an earlier first day: one message says so."""
     marts.put(is_provisional=True)
     marts.run()
     del marts.alerts["a1"]
-    marts.put("a2", alert_date=date(2026, 11, 11), **columns)
-    marts.run(MORNING + timedelta(hours=1))
+    marts.put("a2", alert_date=date(2026, 11, 11), spike_type="token", **columns)
+    for hours in (1, 2):
+        marts.run(MORNING + timedelta(hours=hours))
     marts.put("a2", status="closed", close_reason="quiet")
     marts.run(MORNING + days(4))
-    assert kinds(marts) == ["new", "confirmed", "closed"]
+    assert kinds(marts) == ["new", "changed", "closed"]
     assert {row["topic"] for row in marts.messages()} == {"alert/a1"}
+    [(superseded, change)] = [
+        (alert["supersedes_alert_id"], alert["change"])
+        for row in marts.messages()
+        if row["channel"] == "oncall"
+        for alert in row["alerts"]
+        if alert["supersedes_alert_id"]
+    ]
+    assert (superseded, change) == ("a1", "changed")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"endpoint_tag": "code.review", "top_driver_value": "code.review"},
+        {"environment": "staging"},
+        {"alert_date": date(2026, 11, 13), "last_date": date(2026, 11, 13)},
+    ],
+)
+def test_another_place_environment_or_day_is_another_alert(marts, columns):
+    marts.put(is_provisional=True)
+    marts.run()
+    del marts.alerts["a1"]
+    marts.put("a2", **columns)
+    marts.run(MORNING + timedelta(hours=1))
+    assert sorted(kinds(marts)) == ["new", "new", "withdrawn"]
+
+
+def test_hours_of_an_open_day_repeat_nothing(marts):
+    """Its dollars grow from hour to hour; that it is worse, about something else, or not at all, is said once."""
+    evening = MORNING - timedelta(hours=18)
+    marts.put(is_provisional=True, severity="warning", delta_usd=Decimal(2))
+    for hour in range(3):
+        marts.put(delta_usd=Decimal(2 + 2 * hour))
+        marts.run(evening + timedelta(hours=hour))
+    marts.put(severity="critical")
+    for hour in range(3, 6):
+        marts.run(evening + timedelta(hours=hour))
+    marts.put(spike_type="token")
+    for hour in range(6, 9):
+        marts.run(evening + timedelta(hours=hour))
+    marts.put(is_provisional=False)
+    for hour in range(18, 21):
+        marts.run(evening + timedelta(hours=hour))
+    assert kinds(marts) == ["new", "worsened", "changed", "confirmed"]
 
 
 def test_a_problem_that_comes_back_is_another_alert_of_its_topic(marts):

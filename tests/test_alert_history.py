@@ -36,6 +36,7 @@ TABLES = """
     create table intermediate.costed_usage_days as
     select event_date, md5(event_date::varchar) as input_fingerprint
     from (select distinct event_date from usage);
+    create table intermediate.alert_open_days (event_date date, input_fingerprint varchar);
     create table intermediate.int_model_prices (
         event_date date, environment varchar, data_mode varchar, provider varchar, model varchar, price_variant varchar,
         token_kind varchar, units decimal(38, 0), cost_usd decimal(38, 12)
@@ -191,6 +192,7 @@ def settings(tmp_path_factory) -> Settings:
     settings = Settings(**vars(settings) | {"as_of": noon})
     (settings.state / "spill").mkdir(parents=True)
     with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute("begin")  # else each row is a transaction, and waits for the disk
         warehouse.execute("create table usage (event_date date, endpoint varchar, requests integer, usd double)")
         warehouse.executemany("insert into usage values (?, ?, ?, ?)", usage())
         warehouse.execute(TABLES)
@@ -201,6 +203,7 @@ def settings(tmp_path_factory) -> Settings:
         warehouse.executemany(
             f"insert into intermediate.int_model_prices values ({', '.join('?' * 9)})", priced_kinds()
         )
+        warehouse.execute("commit")
     judge(settings)
     return settings
 

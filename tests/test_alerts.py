@@ -24,6 +24,12 @@ MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5")
 ENDPOINTS = {"chat.reply": 60, "search.answer": 50, "docs.summarize": 40}  # requests a day
 USERS = {f"{tenant}-{number}": tenant for tenant in ("acme", "globex", "initech", "umbrella") for number in range(4)}
 UNKNOWN = {"provider": "selfhosted", "model": "acme-internal-7b"}
+OF_HOURS = ("alert_open_days", "int_open_usage", "int_open_series", "int_hour_shares", "int_hourly_judgements")
+JUDGED_HOURS = """
+    select hour_of_day, alert_type, measure, environment, data_mode, scope_dimension, scope_value,
+        round(usual_spend_usd, 9), round(observed, 9), round(expected, 9), z
+    from intermediate.int_hourly_judgements order by all
+"""
 ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus", "alert_baseline_days", "alert_series")
 LINEAGE = ("--select", *(f"+{name}" for name in ALERT_MARTS))  # for the steps of the story
 
@@ -71,13 +77,18 @@ EXTRA = {
     ],
 }
 LATE = LOOP[1::2]
+NIGHT, FORENOON = range(9), range(9, 12)  # hours
 # a word in staging and test every day, so that they have a past
 ASIDE = [("test", {"dataMode": "test"}), ("staging", {"environment": "staging"})]
 
 
-def land(pipeline: Pipeline, day: date) -> None:
+def land(pipeline: Pipeline, day: date, hours: range = range(24)) -> None:
+    """What a sender writes in those hours, a file for every three of them."""
     aside = [call for name, its in ASIDE for call in calls(day, f"{name} daily", 10, endpointTag="chat.reply", **its)]
-    pipeline.land("events.jsonl", ordinary(day) + EXTRA.get(day, []) + aside, f"{day}")
+    every = ordinary(day) + EXTRA.get(day, []) + aside
+    for first in hours[::3]:
+        its = [call for call in every if first <= int(call["occurredAt"][11:13]) < first + 3]
+        pipeline.land(f"events-{first:02}.jsonl", its, f"{day}")
 
 
 def at_noon_after(pipeline: Pipeline, day: date) -> Pipeline:
@@ -121,12 +132,39 @@ def before_the_late_file(root) -> Moment:
     return moment(yesterday)
 
 
+@dataclass(frozen=True)
+class Afternoon:
+    """The alerts of prod, and the judgements of each hour: as of noon, now, and built again from nothing."""
+
+    alerts: list[dict]
+    at_noon: list[tuple]
+    hours: list[tuple]
+    again: list[tuple]
+
+
 @pytest.fixture(scope="module")
-def grown(root, before_the_late_file) -> Moment:
-    """The late half of the loop, then the last day: a run after each."""
+def that_afternoon(root, before_the_late_file) -> Afternoon:
+    """Half past three of the last day, of which the calls until noon have landed; those until nine were judged at half past twelve."""
+    noon, now = (
+        Pipeline(replace(root.settings, as_of=datetime.combine(LAST, time(hour, 30), UTC))) for hour in (12, 15)
+    )
+    land(root, LAST, NIGHT)
+    noon.build(*WITHOUT_TESTS, *LINEAGE)
+    at_noon = noon.inside(JUDGED_HOURS)
+    land(root, LAST, FORENOON)
+    now.run(*WITHOUT_TESTS, *LINEAGE)
+    alerts = now.ask("select alerts from alerts where environment = 'prod' order by onset_date")
+    hours = now.inside(JUDGED_HOURS)
+    now.build("--full-refresh", *WITHOUT_TESTS, "--select", *OF_HOURS)
+    return Afternoon([row for (row,) in alerts], at_noon, hours, now.inside(JUDGED_HOURS))
+
+
+@pytest.fixture(scope="module")
+def grown(root, that_afternoon) -> Moment:
+    """The late half of the loop, then the rest of the last day: a run after each."""
     root.land("late.jsonl", LATE, f"{LAST}")
     at_noon_after(root, DAYS[-2]).build(*WITHOUT_TESTS, *LINEAGE)
-    land(root, LAST)
+    land(root, LAST, range(12, 24))
     root.run(*WITHOUT_TESTS, *LINEAGE)
     return moment(root)
 
@@ -214,6 +252,29 @@ def test_a_lost_cache_is_distinguished_from_longer_prompts(root, alert):
     assert effects["price"] == 0
     assert effects["cache"] == max(effects.values())
     assert abs(effects["cache"] - found["delta_usd"]) < read / 20
+
+
+def test_an_alert_of_the_day_that_is_not_over_is_confirmed_by_the_whole_day(root, that_afternoon, alert):
+    """At half past three the calls until noon count, because files come every three hours. The id is that of the complete day."""
+    *earlier, provisional = that_afternoon.alerts
+    complete = alert(BLOAT_DAY)
+    assert [row["is_provisional"] for row in earlier] == [False] * len(earlier)
+    assert (provisional["is_provisional"], complete["is_provisional"]) == (True, False)
+    for name in ("alert_id", "spike_type", "top_driver_value", "onset_date", "owner"):
+        assert (name, provisional[name]) == (name, complete[name])
+    assert provisional["window_end"] == datetime.combine(BLOAT_DAY, time(12))
+    assert provisional["started_at"] < datetime.combine(BLOAT_DAY, time(4))
+    half = priced(root, f"endpoint_tag = 'docs.summarize' and event_date = '{BLOAT_DAY}' and hour(occurred_at) < 12")
+    assert provisional["observed"] == half
+    assert abs(provisional["delta_usd"] - half * 2 / 3) < half / 5  # 40 calls a day: half of them by noon, more or less
+
+
+def test_an_hour_is_judged_by_what_had_occurred_by_its_end_and_by_nothing_else(that_afternoon):
+    """Neither by the hours after it, nor by when it was built: what was announced can be computed again."""
+    earlier = [row for row in that_afternoon.hours if row[0] < NIGHT.stop]
+    assert {row[0] for row in earlier} < {row[0] for row in that_afternoon.hours}
+    assert that_afternoon.at_noon == earlier
+    assert that_afternoon.again == that_afternoon.hours
 
 
 def test_an_alert_says_what_to_do_and_who(alert):

@@ -42,6 +42,7 @@ STEPS = {
     },
 }
 
+LATE_FILE = "events/dt=2026-11-10/late.jsonl"
 UNVALUED = Spend("2026-11-10T09:00:00", None, tokens=10, is_valued=False)
 
 
@@ -72,9 +73,9 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
 
     first, late, repriced, changed = STEPS
     step(first)
-    world.spend["late"].insert(1, Spend("2026-11-09T20:00:00", 3))
+    world.spend["late"].insert(1, Spend("2026-11-09T20:00:00", 3, file=LATE_FILE))
     step(late)
-    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 7), UNVALUED]
+    world.spend["refunded"] = [Spend("2026-11-10T09:00:00", 7, price="prices/acme.yml, entry 1"), UNVALUED]
     step(repriced)
     world.budgets[1] = budget("late", "month", 20, **named)
     world.spend["old"].insert(0, Spend("2026-09-02T08:00:00", 11))
@@ -119,9 +120,13 @@ def test_a_correction_says_what_was_announced_and_why_it_is_wrong(story):
         for step, kind in (("2026-11-10T13:00:00", "moved"), ("2026-11-10T14:00:00", "withdrawn"))
     )
     assert (moved["kind"], moved["title"]) == ("correction", "Budget late, correction: ok -> warning moved")
-    assert "It had been announced for 2026-11-10 11:15 (UTC): usage arrived late." in moved["body"]
+    assert (
+        "It had been announced for 2026-11-10 11:15 (UTC): usage arrived late (events/dt=2026-11-10/late.jsonl)."
+        in moved["body"]
+    )
     assert "ok -> warning at 2026-11-09 20:00 (UTC), by spend." in moved["body"]
-    assert "It had been announced, and no longer holds: calls were priced anew." in withdrawn["body"]
+    because = "calls were priced anew (prices/acme.yml, entry 1, approved by cfo)"
+    assert f"It had been announced, and no longer holds: {because}." in withdrawn["body"]
 
 
 def test_the_ledger_adds_up_to_what_the_facts_say(story):
@@ -214,3 +219,58 @@ def test_a_run_that_had_nothing_to_announce_counts_as_the_latest_all_the_same(st
     assert announce(between) == Counter()
     assert why_nothing_is_announced(between)
     assert why_nothing_is_announced(quiet) is None
+
+
+# what becomes known, and its cause: each moves a change of the same budget, whose spend alert knows what is usual
+CORRECTED = {
+    "late-past": ("late_past", "events/dt=2026-11-10/past.jsonl"),
+    "counts": ("corrected_usage", "events/dt=2026-11-10/again.jsonl"),
+    "carried": ("carry_over", None),
+    "booked": ("adjustment", "budget_adjustments.csv, cfo: credit"),
+    "owner": ("limit_change", "budgets.csv, finance: test"),
+}
+
+
+def test_a_correction_names_its_true_cause_and_what_is_behind_it(tmp_path):
+    """Usage of weeks before that moves what is usual, corrected counts, a period before that left less: no price, no limit, no rule."""
+    world = world_at(tmp_path / "data")
+    lend(world.settings)
+    first, again, past = (f"events/dt=2026-11-{name}.jsonl" for name in ("09/first", "10/again", "10/past"))
+    days = [f"2026-10-{day:02}" for day in range(4, 32)]
+    world.spend = {
+        "late-past": [Spend(f"{day}T10:00:00", 2) for day in days]
+        + [Spend(f"2026-11-0{day}T10:00:00", 4, tokens=9, file=first) for day in range(1, 10)],
+        "counts": [Spend("2026-11-09T10:00:00", 9, tokens=9, file=first)],
+        "carried": [Spend("2026-10-09T10:00:00", 8), Spend("2026-11-09T10:00:00", 9)],
+        "booked": [Spend("2026-11-09T10:00:00", 9)],
+        "owner": [Spend("2026-11-09T10:00:00", 9)],
+    }
+    named = {"valid_from": "2026-11-01", "channel": "finance"}
+    world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
+    world.budgets[0] |= {"limit_usd": "70", "is_spend_alert_on": "true"}
+    world.budgets[2] |= {"valid_from": "2026-10-01", "carry_over": "unused"}
+    world.build("2026-11-10T12:00:00")
+    announce(at(world, "2026-11-10T12:00:00"))
+    before = len(read_announcements(world.settings))
+    assert {
+        line["budget_id"] for line in read_announcements(world.settings) if line["kind"] == "news"
+    } >= CORRECTED.keys()
+    world.spend["late-past"] += [Spend(f"{day}T10:00:00", 60, file=past) for day in days]
+    world.spend["counts"] = [Spend("2026-11-09T10:00:00", 5, tokens=5, file=again)]
+    world.spend["carried"][0] = Spend("2026-10-09T10:00:00", 1)
+    world.budgets[4] |= {"limit_usd": "20"}
+    world.adjustments = [
+        {
+            "budget_id": "booked",
+            "effective_at": "2026-11-08",
+            "amount_usd": "-5",
+            "reason": "credit",
+            "approved_by": "cfo",
+        }
+    ]
+    world.build("2026-11-10T13:00:00")
+    announce(at(world, "2026-11-10T13:00:00"))
+    corrections = [line for line in read_announcements(world.settings)[before:] if line.get("correction_cause")]
+    assert {
+        line["budget_id"]: (line["correction_cause"], line["correction_detail"]) for line in corrections
+    } == CORRECTED

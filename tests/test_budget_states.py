@@ -1,7 +1,7 @@
 """When a budget changes state, by the quarter-hour, case by case, and for drawn spend against the definitions in plain Python."""
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -50,7 +50,13 @@ def adjusted(base: Case, *adjustments: tuple) -> Case:
     return base
 
 
+def daily(time: str, days: int, usd: object) -> list[tuple]:
+    """The same every day until 22 November."""
+    return [(f"{date(2026, 11, 23) - timedelta(days=back)}T{time}", usd) for back in range(days, 0, -1)]
+
+
 DAY = "2026-11-20T"
+STEEP = {"steep": 4.4, "steep-new": 2.5}  # shares of the limit that a week takes, evenly by quarter-hours of the day
 CASES = [
     # exact crossings: warning at the ratio, exceeded above the limit
     case("at-the-ratio", "day", 10, [(DAY + "09:07", 8)], ["2026-11-20T09:00 warning spend"]),
@@ -286,6 +292,14 @@ CASES = [
         valid_from="2026-10-20",
     ),
     case(
+        "begins-after-unpriced-calls",
+        "month",
+        1,
+        [("2026-10-10T10:00", None, 5000, "real", "prod", True, None, "events", 4500), ("2026-10-25T10:00", "0.1")],
+        [],
+        valid_from="2026-10-20",
+    ),
+    case(
         "ends-within-a-period",
         "month",
         1,
@@ -352,6 +366,45 @@ CASES = [
         carry_over="unused",
         valid_from="2026-09-01",
     ),
+    *(
+        adjusted(
+            case(
+                f"refund-{carry_over}",
+                "month",
+                10,
+                [("2026-09-10T10:00", 12), ("2026-10-10T10:00", 9)],
+                ["2026-09-10T10:00 exceeded spend", "2026-09-12T08:00 ok adjustment", *after],
+                carry_over=carry_over,
+                valid_from="2026-09-01",
+            ),
+            ("2026-09-12T08:00", "-5"),
+        )
+        for carry_over, after in (
+            ("unused", ["2026-10-10T10:00 warning spend", "2026-11-01T00:00 ok reset"]),
+            ("unused_and_refunds", []),
+        )
+    ),
+    # spend alerts: what is usual, and what one call says
+    case("nightly-batch", "day", 2, daily("02:00", 50, "1.2"), [], valid_from="2026-10-20", **ALERTING),
+    case(
+        "nightly-batch-of-another-clock",  # from 26 October on an hour earlier in Berlin
+        "day",
+        2,
+        daily("01:00", 50, "1.2"),
+        [],
+        valid_from="2026-10-20",
+        time_zone="Europe/Berlin",
+        **ALERTING,
+    ),
+    case(
+        "one-call-at-the-start",
+        "month",
+        100,
+        [*daily("10:00", 50, 2), ("2026-11-01T00:05", 12)],
+        [],
+        valid_from="2026-11-01",
+        **ALERTING,
+    ),
     # what counts
     case("test-traffic", "day", 1, [(DAY + "09:07", 5, 0, "test"), (DAY + "09:07", 5, 0, "demo")], []),
     case(
@@ -409,6 +462,14 @@ def world(tmp_path_factory) -> World:
         world.spend[each.name] = each.spend
         world.budgets += each.rows
         world.adjustments += each.adjustments
+    for name, share in STEEP.items():
+        first = "2026-10-12" if name == "steep" else "2026-11-16"
+        world.spend[name] = [
+            Spend(f"{date.fromisoformat(first) + timedelta(days=day)}T{hour:02}:05", f"{share * 100 / 168:.6f}")
+            for day in range((date(2026, 11, 22) - date.fromisoformat(first)).days)
+            for hour in range(24)
+        ]
+        world.budgets.append(budget(name, "week", 100, valid_from="2026-11-16", **ALERTING))
     world.budgets.append(budget("overlapping", "day", 11, tenant_id="at-the-limit"))
     world.budgets.append(budget("everything", "quarter", "1000000", tenant_id=""))
     return world.build(NOON)
@@ -437,9 +498,26 @@ def test_a_budget_changes_state_at_its_quarter_hour(world, each):
     assert changes(world, each.name) == expected
 
 
+@pytest.mark.parametrize("name", STEEP)
+def test_overspend_that_breaks_the_limit_early_is_alerted_before(world, name):
+    alerted, exceeded = (change.partition(" ")[::2] for change in changes(world, name)[:2])
+    assert (alerted[1], exceeded[1]) == ("spend_alert projection", "exceeded spend")
+    lead = datetime.fromisoformat(exceeded[0]) - datetime.fromisoformat(alerted[0])
+    assert lead >= timedelta(hours=12), "of 38 hours until 4.4 times the limit is the limit"
+
+
 def test_calls_without_a_price_are_listed_and_not_counted(world):
     """5,000 tokens at a likely 0.001 USD: nothing is known to be spent, and 5 USD of a limit of 1 probably are."""
     assert world.ask(UNPRICED, "unpriced") == [("ok", 0, 1, 0, 5, True)]
+
+
+def test_what_stands_next_to_spend_counts_the_whole_period(world):
+    """5 + 45 USD of likely cost before the limit of 1 begins: spend covers the period, and so does all that explains it."""
+    (row,) = world.ask(
+        "select spent_usd, attempts, unpriced_attempts, exposure_usd, is_understated from budget_status "
+        "where budget_id = 'begins-after-unpriced-calls' and period_start = '2026-10-01'"
+    )
+    assert row == (Decimal("0.1"), 2, 1, 50, True)
 
 
 def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
@@ -450,7 +528,7 @@ def test_a_likely_cost_that_nobody_can_guess_is_unknown_and_not_zero(world):
 
 def test_only_what_may_be_worse_is_understated(world):
     understated = world.ask("select budget_id from budget_status where is_understated order by all")
-    assert understated == [("everything",), ("unpriced",), ("unvalued",)]
+    assert understated == [("begins-after-unpriced-calls",), ("everything",), ("unpriced",), ("unvalued",)]
     unknown = "select bool_and((exposure_usd is null) = (unvalued_attempts > 0)) from budget_status"
     assert world.ask(unknown) == [(True,)]
 
@@ -467,6 +545,7 @@ def test_budgets_may_overlap(world):
         and (each.data_mode, each.environment) == ("real", "prod")
         and cases.name != "not-yet"
     ]
+    counted += [Decimal(str(each.usd)) for name in STEEP for each in world.spend[name]]
     assert spent == [(sum(counted),)]
 
 

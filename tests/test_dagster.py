@@ -24,7 +24,7 @@ from tests.test_dbt_house import SUBJECTS
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21")
 GROUPS = ["landing", *SUBJECTS, "publishing"]
-OF_A_PERIOD = {f"int_budget_{name}" for name in ("usual", "quarters", "drivers", "states")}
+OF_A_PERIOD = {f"int_budget_{name}" for name in ("regular", "usual", "unevenness", "quarters", "drivers", "states")}
 # What a run announces and sends is in what it publishes.
 IN_ORDER = (
     *("warehouse_models", "alert_announcements_ledger", "budget_announcements_ledger", "source_silences_ledger"),
@@ -154,8 +154,8 @@ def tick(root: Pipeline, location: dg.Definitions) -> dg.RunRequest | dg.SkipRea
 
 def test_the_jobs_and_their_schedule_exist(location):
     repository = location.get_repository_def()
-    assert {"daily_attribution", "backfill", "hourly_budget_watch", "weekly_recurrence"} <= set(repository.job_names)
-    assert location.resolve_schedule_def("hourly_budget_watch_schedule").cron_schedule == "5 * * * *"
+    assert {"daily_attribution", "backfill", "hourly_watch", "weekly_recurrence"} <= set(repository.job_names)
+    assert location.resolve_schedule_def("hourly_watch_schedule").cron_schedule == "5 * * * *"
     weekly = location.resolve_schedule_def("weekly_recurrence_schedule")
     assert (weekly.job_name, weekly.cron_schedule, weekly.execution_timezone) == (
         "weekly_recurrence",
@@ -330,9 +330,7 @@ def test_a_run_with_nothing_new_says_so_and_writes_nothing(root, idle):
     assert after == before
 
 
-@pytest.mark.parametrize(
-    "name", ["daily_attribution_schedule", "weekly_recurrence_schedule", "hourly_budget_watch_schedule"]
-)
+@pytest.mark.parametrize("name", ["daily_attribution_schedule", "weekly_recurrence_schedule", "hourly_watch_schedule"])
 def test_a_schedule_with_nothing_new_skips_its_tick(root, location, idle, name):
     def ask(as_of: datetime) -> dg.RunRequest | dg.SkipReason:
         settings = settings_of(root, as_of)
@@ -416,15 +414,13 @@ def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, 
     assert metadata_of("published_marts")["changed_days"].value == "-"
 
 
-def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, location, backfill):
-    published = (root.settings.published / "marts.json").read_bytes()
+def test_the_hourly_job_judges_announces_and_publishes(root, location, backfill):
+    report = (root.settings.published / "docs" / "data_docs" / "index.html").stat()
     root.land(
         "more.jsonl", [event(f"more-{place}", "2026-11-22T11:00:00Z", inputTokens=400_000_000) for place in range(2)]
     )
-    assert launch(root, location, "hourly_budget_watch").success
-    (status,) = root.inside(
-        "select state, attempts from marts.budget_status where budget_id = 'workspace-month' and is_open"
-    )
+    assert launch(root, location, "hourly_watch").success
+    (status,) = root.ask("select state, attempts from budget_status where budget_id = 'workspace-month' and is_open")
     assert status == ("exceeded", 7)
     announced = {
         message["channel"]: message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"
@@ -432,4 +428,6 @@ def test_the_hourly_job_judges_budgets_and_publishes_nothing(root, location, bac
     assert announced == dict.fromkeys(
         ("finance", "oncall"), "Budget workspace-month: exceeded, 4,800.03 of 1,300.00 USD"
     )
-    assert (root.settings.published / "marts.json").read_bytes() == published
+    assert root.ask("select count(*) from notification_outbox where kind = 'budget'") == [(len(announced),)]
+    # left to the day, and a link to the former publication's
+    assert (root.settings.published / "docs" / "data_docs" / "index.html").stat().st_ino == report.st_ino

@@ -271,6 +271,16 @@ def test_a_form_that_cannot_be_taken_is_shown_again_with_a_sentence(root, said, 
         assert len(list((root.data / "landing" / "incidents").rglob("*.jsonl"))) == 1
 
 
+def test_nothing_is_written_where_the_setting_is_off(root):
+    with opened(replace(root, inbox_writes=False)) as client:
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        assert 'method="post"' not in client.get(f"/incident?alert={alert}").text
+        answer = post(client, "/incident", step="open", alert=alert)
+        assert answer.status_code == 400
+        assert "TOKENTRAIL_INBOX_WRITES is off" in answer.text
+        assert not (root.data / "landing").exists()
+
+
 def test_a_plan_is_written_and_shown_at_once(root):
     with opened(root) as client:
         [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")

@@ -70,7 +70,7 @@ def landed(run) -> list[dict]:
 
 def test_an_alert_becomes_an_incident_that_knows_what_the_alert_says(run, published_calls, alert):
     assert run("open", "--alert", alert, "--title", "The internal model")[0] == 0
-    [(problem_id, start)] = published_calls.ask("select problem_id, coalesce(burst_start, window_start) from alerts")
+    [(problem_id, start)] = published_calls.ask("select problem_id, started_at from alerts")
     assert landed(run) == [
         {
             "incidentId": INCIDENT,

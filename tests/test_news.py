@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.dbt import BUILD, dbt_project, run_dbt
 from orchestration.ledger import one_writer
-from orchestration.news import BUDGETS, EVERYTHING, READ_BY_READERS, begin, models_to_build, news, note, remember
+from orchestration.news import EVERYTHING, HOURLY, READ_BY_READERS, begin, models_to_build, news, note, remember
 from orchestration.news import inputs as inputs_of_runs
 from orchestration.news.clock import MODULES, NEXT, next_day, next_instants
 from orchestration.news.inputs import KINDS, READ_BY_MODELS, TEAM_TABLES
@@ -71,17 +71,16 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-def read_all(settings: Settings, run_id: str, covers: str = EVERYTHING) -> None:
+def read_all(settings: Settings, run_id: str) -> None:
     """The moments at which a run notes what it reads."""
     begin(settings, run_id)
     note(settings, run_id, READ_BY_MODELS)
-    if covers == EVERYTHING:
-        note(settings, run_id, READ_BY_READERS)
+    note(settings, run_id, READ_BY_READERS)
 
 
 def succeed(settings: Settings, covers: str = EVERYTHING, run_id: str = "") -> None:
     run_id = run_id or f"run-{datetime.now(UTC).isoformat()}"
-    read_all(settings, run_id, covers)
+    read_all(settings, run_id)
     assert remember(settings, run_id, covers, [])
 
 
@@ -263,32 +262,25 @@ def test_a_run_that_left_steps_out_is_not_remembered(root):
     assert (root.state / "news" / "everything.json").read_text() == before
 
 
-def test_the_hourly_job_looks_at_what_budgets_are_made_of(root):
-    for change in ("a message", "an announcement", "an export that is deleted"):
-        CHANGES[change][1](root)
-    assert not news(root, BUDGETS)
-    assert news(root, EVERYTHING).changed == ("messages", "reports", "publication")
-    CHANGES["a file that lands"][1](root)
-    assert news(root, BUDGETS).changed == ("landing",)
-
-
 def test_an_hour_that_took_files_in_leaves_them_new_to_the_day(root):
     former = Path(root.landing) / "events" / "dt=2026-11-20" / "b.jsonl"
     CHANGES["a file that lands"][1](root)
     build_by_hand(root)
-    succeed(root, BUDGETS)
-    assert not news(root, BUDGETS)
+    succeed(root, HOURLY)
+    assert not news(root, HOURLY)
     assert news(root, EVERYTHING)
     former.unlink()  # as before, but the hour has built with it
     assert news(root, EVERYTHING)
-    assert news(root, BUDGETS)
+    assert news(root, HOURLY)
 
 
 def test_an_hour_that_found_only_the_clock_leaves_nothing_new_but_the_clock(root):
     build_by_hand(root)
-    succeed(later(root, hours=1), BUDGETS)
+    for change in ("a message", "an announcement"):
+        CHANGES[change][1](root)
+    succeed(later(root, hours=1), HOURLY)
     hour = later(root, hours=1)
-    assert not news(hour, BUDGETS)
+    assert not news(hour, HOURLY)
     assert not news(hour, EVERYTHING)
 
 
@@ -393,7 +385,7 @@ def test_every_model_is_reached_from_a_source_or_reads_the_ledger_as_it_is(manif
     sources = {name for name in named if name in SOURCES.values() or name.partition(".")[0] in SOURCES.values()}
     assert named - sources == {"published.catalog", "published.publication"}  # they describe what publishing writes
     without = {name for name, key in models(manifest).items() if not manifest["nodes"][key]["depends_on"]["nodes"]}
-    assert without == {"stg_notification_outbox", "stg_budget_announcements"}
+    assert without == {"stg_notification_outbox", "stg_budget_announcements", "stg_alert_announcements"}
     for name in without:
         [mart] = [child for child in manifest["child_map"][models(manifest)[name]] if child.startswith("model.")]
         assert [manifest["nodes"][each]["config"]["materialized"] for each in (models(manifest)[name], mart)] == [

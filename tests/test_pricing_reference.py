@@ -9,10 +9,11 @@ import duckdb
 import pytest
 from genai_prices import types
 from genai_prices.data_units import unit_data
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pricing.catalogue import context_of, get_snapshot, resolve
+from pricing.corrections import corrected_prices
 from pricing.reference import leaf_cost, price
 from pricing.rows import PriceKey
 from pricing.units import LEAVES, UNIT_OF_COUNT, Usage
@@ -71,6 +72,7 @@ COUNT = st.one_of(st.just(0), st.integers(0, 50), st.integers(0, 400_000))
 def test_the_catalogues_own_calculator_agrees(pair, second, processing, service_tier, leaves, web_searches):
     at = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
     key = PriceKey(*pair, processing, service_tier)
+    assume(not corrected_prices(*pair, context_of(key)))  # there the catalogue is wrong
     row = price(_inclusive(leaves, 0), at, *key).row
     # what has no price costs nothing there and is unpriced here
     priced = {name: count for name, count in leaves.items() if row[f"{name}_price_usd"] is not None}

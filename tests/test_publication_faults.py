@@ -102,7 +102,8 @@ def test_an_error_at_any_call_leaves_a_whole_publication_and_the_next_run_comple
         assert broken_parts(settings.data) == []
         assert signature(settings) != before
         assert leftovers(settings) == []
-        assert len(list(settings.publications.glob("2*"))) <= KEPT
+        # what hits the removal of old ones fails nothing, and leaves one more until something is published again
+        assert len(list(settings.publications.glob("2*"))) <= KEPT + (failed is None)
 
 
 def test_a_full_disk_is_a_sentence(root, calls):

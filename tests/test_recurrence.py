@@ -1,13 +1,15 @@
 """What came back: the states of a problem week by week, across year ends, gaps, regressions and renamed owners; and the life of an
 incident, event by event."""
 
+import re
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from tests.recurrence import Problem, ask, closed_with_guardrail, drawn_problem, expected, happened, recurrence
 
-DRAWN = [drawn_problem(number) for number in range(60)]
+DRAWN = [drawn_problem(number) for number in range(120)]
 
 # Monday 2026-12-28 opens 2026-W53, which ends on Sunday 2027-01-03; 2027-W01 begins on the 4th.
 TABLE = {
@@ -95,6 +97,18 @@ TABLE = {
         ),
         {"2026-W50": "resolved", "2026-W51": "quiet", "2026-W53": "recurring"},
     ),
+    "another incident on it is open": (
+        Problem(
+            "two incidents",
+            [["2026-12-01"], ["2026-12-15"]],
+            [
+                *closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00", "first"),
+                happened("opened", "2026-12-02T09:00:00", "second"),
+                happened("closed", "2026-12-18T09:00:00", "second"),
+            ],
+        ),
+        {"2026-W49": "new", "2026-W50": "quiet", "2026-W51": "regressed", "2026-W52": "quiet"},
+    ),
     "twice in its first week": (
         Problem("twice", [["2026-12-07"], ["2026-12-12"]]),
         {"2026-W50": "new", "2026-W51": "quiet"},
@@ -119,9 +133,10 @@ def test_a_problems_weeks(built, case):
 
 def test_drawn_problems_are_what_the_definitions_say(built):
     columns = (
-        "status, occurrences, days, cost_impact_usd, weeks_since_last_seen, consecutive_weeks, occurrences_8_weeks"
+        "status, occurrences, days, cost_impact_usd, weeks_since_last_seen, consecutive_weeks, occurrences_8_weeks, "
+        "failed_incident_id, failed_guardrail, incident_id, incident_status, next_action"
     )
-    statuses = set()
+    statuses, actions = set(), set()
     for problem in DRAWN:
         rows = ask(
             built,
@@ -129,6 +144,11 @@ def test_drawn_problems_are_what_the_definitions_say(built):
         )
         assert rows == expected(problem), problem
         statuses |= {row[1] for row in rows}
+        actions |= {" ".join((row[-1] or "nothing").split()[:3]) for row in rows}
+    assert {
+        *("Open an incident.", "Contain it: Add", "Turn the manual", "Still missing: root", "nothing", "It went on"),
+        *("While it is", "The guardrail did", "The guardrail of", "Close inc-1"),
+    } - {re.sub(r"inc-\d.*", "inc-1", action) for action in actions} == set()
     assert statuses == {"new", "recurring", "regressed", "quiet", "resolved"}
 
 
@@ -174,23 +194,68 @@ RENAMED = Problem(
 
 
 @pytest.mark.parametrize(
-    ("week", "action"),
+    ("problem", "week", "action"),
     [
-        ("2026-W49", "Open an incident. Add back-off and open the circuit breaker"),
-        ("2026-W50", "Contain it: Add back-off and open the circuit breaker"),
-        ("2026-W51", "Turn the manual step into a rule: "),
-        ("2026-W52", "Still missing: root cause and exact containment step"),
-        ("2027-W01", "The guardrail did not hold: reopen inc stepwise and change it"),
+        ("stepwise", "2026-W49", "Open an incident. Add back-off and open the circuit breaker"),
+        ("stepwise", "2026-W50", "Contain it: Add back-off and open the circuit breaker"),
+        ("stepwise", "2026-W51", "Turn the manual step into a rule: "),
+        ("stepwise", "2026-W52", "Still missing: root cause and exact containment step"),
+        ("stepwise", "2027-W01", "The guardrail did not hold: reopen inc stepwise and change it (at most two tries)"),
+        ("stepwise", "2027-W02", "The guardrail did not hold: reopen inc stepwise and change it (at most two tries)"),
+        # handled in the week in which it showed: opened, contained and closed
+        ("handled", "2026-W50", "Turn the manual step into a rule: "),
+        ("handled", "2026-W51", "Turn the manual step into a rule: "),
+        ("too soon", "2026-W50", "It went on after inc too soon was closed on 2026-12-08: reopen it"),
+        (
+            "again",
+            "2026-W50",
+            "The guardrail of old again did not hold: change it before new again is closed (a limit)",
+        ),
+        ("again", "2026-W51", "Still missing: root cause and exact containment step; "),
     ],
 )
-def test_the_next_action_follows_the_incident(built, week, action):
+def test_the_next_action_follows_the_incident(built, problem, week, action):
     found = ask(
         built,
-        f"select next_action from weekly_recurrence where problem_id = 'fp stepwise' and iso_week = '{week}'",
+        f"select next_action from weekly_recurrence where problem_id = 'fp {problem}' and iso_week = '{week}'",
     )
     assert found[0][0].startswith(action)
 
 
+def test_the_severity_and_address_are_those_of_its_alerts(built):
+    rows = ask(
+        built,
+        "select iso_week, severity, drill_url = 'http://inbox/alert?alert=' || string_split(alert_ids, ', ')[-1] from weekly_recurrence "
+        "where problem_id = 'fp again' and iso_week <= '2026-W51' order by all",
+    )
+    assert rows == [("2026-W49", "critical", True), ("2026-W50", "warning", True), ("2026-W51", None, None)]
+
+
+HANDLED = Problem(
+    "handled",
+    [["2026-12-08", "2026-12-09"]],
+    [
+        happened("opened", "2026-12-08T09:00:00"),
+        happened("containment_applied", "2026-12-08T10:00:00", containment_action="throttled"),
+        happened("closed", "2026-12-09T09:00:00"),
+    ],
+)
+TOO_SOON = Problem(
+    "too soon",
+    [["2026-12-07", "2026-12-08", "2026-12-09"]],
+    [happened("opened", "2026-12-07T09:00:00"), happened("closed", "2026-12-08T09:00:00")],
+)
+AGAIN = Problem(
+    "again",
+    [["2026-12-01"], ["2026-12-10"]],
+    [
+        *closed_with_guardrail("2026-12-01T09:00:00", "2026-12-03T09:00:00", "old"),
+        happened("opened", "2026-12-10T09:00:00", "new"),
+        happened("containment_applied", "2026-12-10T10:00:00", "new", containment_action="throttled"),
+        happened("guardrail_added", "2026-12-15T10:00:00", "new", guardrail="a lower limit"),
+    ],
+    severities={"2026-12-01": "critical", "2026-12-10": "warning"},
+)
 STEPWISE = Problem(
     "stepwise",
     [["2026-12-01"], ["2027-01-05"]],
@@ -266,6 +331,28 @@ COSTLY = Problem(
 )
 
 
+def test_an_incident_begins_with_its_alert_and_lasts_as_long_as_the_clock_says(built):
+    """Opened on the second day without startedAt: the alert's first day is its cost too. 40 seconds are 0 minutes."""
+    columns = "started_at, minutes_to_assign, minutes_to_contain, cost_usd, alerts"
+    row = ask(built, f"select {columns} from incidents where incident_id = 'inc begun'")[0]
+    assert row == (datetime(2026, 12, 1, 7), 0, 1, 16, 1)  # noqa: DTZ001 (times of the warehouse are UTC)
+    weekly = "select started_at, minutes_to_assign from weekly_incidents where incident_id = 'inc begun'"
+    assert set(ask(built, weekly)) == {row[:2]}
+
+
+BEGUN = Problem(
+    "begun",
+    [["2026-12-01", "2026-12-02"]],
+    [
+        happened("opened", "2026-12-02T09:00:40"),
+        happened("owner_assigned", "2026-12-02T09:01:20", owner="ana"),
+        happened("containment_applied", "2026-12-02T09:02:00", containment_action="throttled"),
+    ],
+    usd={"2026-12-01": "10", "2026-12-02": "6"},
+    started_at="2026-12-01T07:00:00",
+)
+
+
 def test_the_checklists_say_what_is_missing(built):
     columns = "execution_missing, hardening_missing, is_runbook_stale, status"
     assert ask(built, f"select {columns} from incidents where incident_id = 'inc complete'") == [
@@ -330,7 +417,7 @@ HASTY = Problem(
     ],
     endpoint="search.answer",
 )
-LIVES = [RENAMED, STEPWISE, MUDDLED, COSTLY, COMPLETE, BARE, HASTY]
+LIVES = [RENAMED, STEPWISE, HANDLED, TOO_SOON, AGAIN, MUDDLED, COSTLY, BEGUN, COMPLETE, BARE, HASTY]
 
 
 def test_an_incident_is_shown_in_the_weeks_in_which_it_was_open_or_touched_as_it_was_then(built):

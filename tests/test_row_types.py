@@ -12,9 +12,8 @@ from orchestration.weekly import figures
 
 MARTS = {path.stem: path for path in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.yml")}
 READ_AS = {"boolean": bool, "bigint": int, "integer": int}  # all else is text: ISO dates, amounts in all their digits
-SOON = {"supersedes_alert_id"}
 ROWS = [
-    (facts.Alert, "alerts", SOON),
+    (facts.Alert, "alerts", set()),
     (facts.Driver, "alert_drivers", set()),
     (announcements.Status, "budget_status", set()),
     (announcements.Change, "budget_transitions", {"occurrence"}),

@@ -358,6 +358,8 @@ def test_the_exposure_of_a_model_is_split_among_the_rows_of_its_calls(story, usd
     assert split == [("(unattributed)", *[small] * 3), ("eu", *[large] * 3)]
     assert story.ask(f"select {exposures} from unpriced_models where {seven}") == [(small + large,) * 3]
     assert story.ask("select distinct exposure_usd from cost_daily where unpriced_attempts = 0") == [(Decimal(0),)]
+    for model in ("int_costed_usage", "int_weekly_leaves"):  # what alerts and weeks read
+        assert story.inside(f"select sum(exposure_usd) from intermediate.{model} where {seven}") == [(small + large,)]
 
 
 def test_a_date_is_rebuilt_when_it_is_complete_and_every_date_for_another_owner(story):

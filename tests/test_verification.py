@@ -20,7 +20,7 @@ from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_rebuild import UNKNOWN
 
-HOURLY = ("--select", "+budget_status", "+budget_transitions")  # what hourly_budget_watch builds
+A_PART = ("--select", "+budget_status", "+budget_transitions")  # as somebody may select it in the UI
 OVERRIDE = """
 prices:
   - provider: selfhosted
@@ -49,11 +49,11 @@ def root(tmp_path_factory) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def came_back(root) -> Pipeline:
-    """A price comes, the hourly job builds the fact with it, the price goes, and the daily run builds the fact as it was."""
+    """A price comes, a part of the models is built with it, the price goes, and the next run builds the fact as it was."""
     override = root.settings.overrides / "acme.yml"
     override.parent.mkdir()
     override.write_text(OVERRIDE)
-    root.build(*HOURLY, *WITHOUT_TESTS)
+    root.build(*A_PART, *WITHOUT_TESTS)
     override.unlink()
     root.run()
     return root
@@ -227,7 +227,7 @@ def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, br
     project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
     [model] = project.rglob("int_exposure.sql")
-    model.write_text(model.read_text().replace("sum(coalesce(", "cast('1795165204123' as integer) + sum(coalesce(", 1))
+    model.write_text(model.read_text().replace("sum(unpriced_", "cast('1795165204123' as integer) + sum(unpriced_", 1))
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with pytest.raises(RuntimeError):
         run_dbt(taken_back.settings, "run", "--select", "int_exposure")

@@ -214,7 +214,7 @@ def test_a_week_goes_back_to_what_it_was_as_a_third_edition(settings, marts):
         ("weekly_drivers", lambda row: row["member"] == "northwind", {"member": "southwind"},
          ("prod, tenant southwind: among the top drivers", "not in the report", "$2,204.57")),
         ("weekly_findings", lambda row: row["kind"] == "budget", {"sentence": "Budget x holds."},
-         ("prod: finding (budget)", "Budget assistant-month is on course to exceed its limit on 27 November. (warning)",
+         ("finding (budget)", "Budget assistant-month: spend alert since 2026-11-18, $8,100.00 of $10,000.00. (warning)",
           "Budget x holds. (warning)")),
         ("weekly_recurrence", lambda row: row["problem_id"] == "f2" and row["iso_week"] == "2026-W45", {"status": "quiet"},
          ("token at chat.answer (prod): status in 2026-W45", "recurring", "quiet")),
@@ -298,7 +298,8 @@ def test_the_page_needs_nothing_but_a_browser(settings, marts):
     assert not re.search(r"@import|url\(|<link|<iframe|<img|<object|<embed|<base|fetch\(|XMLHttpRequest", html)
     assert not page.tags.keys() & {"link", "img", "iframe", "object", "embed", "image", "use", "audio", "video"}
     links = {value for _, _, value in page.addresses}
-    assert set(re.findall(r"https?://[^\s\"'<]+", html)) == links == {"https://runbooks.example.com/agent-act"}
+    alerts = {f"http://localhost:8080/alert?alert=f{number}" for number in range(1, 9)}
+    assert set(re.findall(r"https?://[^\s\"'<]+", html)) == links == {"https://runbooks.example.com/agent-act"} | alerts
     assert "default-src 'none'" in html.replace("&#39;", "'")
     assert page.tags["svg"] == 6  # three charts, each for a screen and for a telephone
     assert html.count('role="img" aria-label="') == 6
@@ -321,8 +322,11 @@ def test_a_name_is_shown_as_text_whatever_it_is(settings, marts):
     hostile = changed(hostile, "weekly_findings", in_prod, sentence=evil, kind=evil)
     hostile = changed(hostile, "weekly_incidents", in_prod, title=evil, status=evil, root_cause=evil, owner=evil)
     hostile = changed(
-        hostile, "weekly_recurrence", in_prod, problem=evil, owner=evil, status=evil, runbook_url="javascript:alert(1)"
+        *(hostile, "weekly_recurrence", in_prod),
+        **dict.fromkeys(("problem", "owner", "status", "severity", "next_action", "failed_guardrail"), evil),
+        **dict.fromkeys(("runbook_url", "drill_url"), "javascript:alert(1)"),
     )
+    hostile = changed(hostile, "weekly_recurrence", lambda row: row["environment"] == "staging", drill_url=None)
     hostile = changed(hostile, "weekly_summary", lambda row: row["environment"] == "prod", environment=evil)
     for table in ("weekly_drivers", "weekly_findings", "cost_by_endpoint_daily"):
         hostile = changed(hostile, table, lambda row: row["environment"] == "prod", environment=evil)
@@ -379,13 +383,12 @@ def test_a_first_week_has_no_week_before_and_says_so(settings, marts):
 def test_a_spend_without_a_price_is_unknown_and_not_zero(settings, marts):
     values = dict.fromkeys(("spend_usd", "change_usd", "change_ratio", *EFFECTS))
     page = reported(settings, changed(marts, "weekly_summary", in_prod, **values, exposure_usd=None))
-    assert "What prod spent is unknown: none of its calls has a price." not in page  # staging now has the most spend
-    assert "staging spent $884.12" in page
+    assert "What prod spent is unknown: none of its calls has a price." in page  # staging spent more, and is not first
     only = {"weekly_summary": [summary(week_start(WEEK), "prod", None, unpriced_attempts=3)]}
     page = reported(settings, only)
     assert "What prod spent is unknown: none of its calls has a price." in page
     assert "leaves out 3 calls without a price, likely $0.00" in page
-    assert "Spend, prod unknown" in page
+    assert "By environment: prod unknown" in page
     assert page.tags["svg"] == 0
     assert "unknown in prod" in (settings.published / "weekly" / f"{WEEK}.md").read_text()
 
@@ -409,8 +412,8 @@ def test_only_problems_of_the_last_eight_weeks_are_shown(settings, marts):
         began = old | {"week_start": start, "iso_week": iso_week(start), "status": "new", "occurrences": 1}
         rows = [row | {"problem_id": "old", "problem": "an old problem"} for row in (old, began)]
         reported(settings, marts | {"weekly_recurrence": [*marts["weekly_recurrence"], *rows]})
-        grid = re.search(r'<table class="grid">.*?</table>', page_of(settings), re.DOTALL)[0]
-        assert (weeks, "an old problem" in grid) == (weeks, shown)
+        grids = "".join(re.findall(r'<table class="grid">.*?</table>', page_of(settings), re.DOTALL))
+        assert (weeks, "an old problem" in grids) == (weeks, shown)
 
 
 def test_nothing_built_or_no_complete_week_is_not_a_failure(settings, marts):
@@ -503,11 +506,115 @@ def test_the_chat_message_has_what_came_back_who_owns_it_and_where_the_report_is
     reported(settings, marts)
     chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
     assert chat.startswith("# LLM cost 2026-W47: $13,942.62 in prod, +$2,474.24 (+21.6 %)\n")
-    assert "- regressed: retry at agent.act (prod), $1,122.34; owner team-agents. Next: Find out why" in chat
-    assert "- a guardrail: " in chat
+    first = chat.split("**Do this on Monday**\n")[1]
+    assert first.startswith(
+        "- (critical) retry at agent.act (regressed, $1,122.34): Find out why the circuit breaker did not open"
+    )
+    assert "; owner team-agents\n" in first
+    assert "\nWithout a guardrail: " in chat
     assert chat.endswith("Full report: http://localhost:8080/weekly/2026-W47.html\n")
     message = next(row for row in read_outbox(settings) if row["channel"] == "everyone")
     assert chat == f"# {message['title']}\n\n{message['body']}\n\nFull report: {message['drill_url']}\n"
+
+
+def budget(name: str, environment: str = "prod", state: str = "exceeded") -> dict:
+    row = {"rank": 20, "kind": "budget", "severity": "critical" if state == "exceeded" else "warning"}
+    sentence = f"Budget {name}: {state} since 2026-11-18, $120.00 of $100.00."
+    about = {"iso_week": WEEK, "week_start": week_start(WEEK), "environment": environment, "data_mode": "real"}
+    return about | row | {"amount_usd": Decimal(20), "sentence": sentence}
+
+
+def test_no_budget_is_cut_from_the_message_however_much_else_there_is(settings, marts):
+    names = [f"team-{number:02}-month" for number in range(60)]
+    row = next(row for row in marts["weekly_recurrence"] if row["problem_id"] == "f2" and row["iso_week"] == WEEK)
+    many = [row | {"problem_id": f"x{place}", "problem": f"problem {place} " + "x" * 300} for place in range(40)]
+    budgets = [budget(name, state="exceeded" if place % 2 else "warning") for place, name in enumerate(names)]
+    full = {
+        "weekly_recurrence": [*marts["weekly_recurrence"], *many],
+        "weekly_findings": [*marts["weekly_findings"], *budgets],
+    }
+    page = reported(settings, marts | full)
+    chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
+    assert len(chat) <= CHAT_CHARACTERS
+    assert [name for name in names if name not in chat or f"Budget {name}:" not in page] == []
+
+
+def test_a_budget_over_several_environments_is_one_sentence_and_all_of_them_no_environment(settings, marts):
+    everything = summary(week_start(WEEK), "(all)", None, budgets_exceeded=1)
+    budgets = [budget("company", "(all)"), budget("tests", "staging"), budget("tests", "dev")]
+    page = reported(
+        settings,
+        marts
+        | {
+            "weekly_summary": [*marts["weekly_summary"], everything],
+            "weekly_findings": [*marts["weekly_findings"], *budgets],
+        },
+    )
+    text = " ".join(" ".join(page.text).split())
+    assert (text.count("Budget company:"), text.count("Budget tests:")) == (1, 1)
+    assert "(all)" not in text
+    lines = (settings.published / "weekly" / f"{WEEK}.md").read_text().splitlines()
+    sentences = [line for line in lines if line.startswith("- ")]
+    assert len(sentences) == len(set(sentences))
+
+
+def test_production_comes_first_whatever_it_costs_and_who_is_gone_is_left_out(settings, marts):
+    monday = week_start(WEEK)
+    nothing = {"change_usd": Decimal(0), "previous_spend_usd": Decimal(0), "days_with_usage": 0}
+    rows = [
+        *(row for row in marts["weekly_summary"] if row["iso_week"] != WEEK),
+        summary(monday, "prod", "5", attempts=3),
+        summary(monday, "batch", "900", attempts=3),
+        summary(monday, "gone", "0", **nothing),
+        summary(monday, "stopped", "0", **nothing | {"change_usd": Decimal(-7), "previous_spend_usd": Decimal(7)}),
+    ]
+    dropped = {
+        "environment": "stopped",
+        "kind": "spend",
+        "sentence": "No call was made: $7.00 less than the week before.",
+    }
+    found = budget("x") | dropped | {"severity": "warning", "amount_usd": Decimal(0)}
+    page = reported(settings, marts | {"weekly_summary": rows, "weekly_findings": [found]})
+    assert "prod spent $5.00 on LLM calls" in page
+    assert "By environment: prod $5.00, batch $900.00, stopped $0.00 (−$7.00)" in page
+    assert (
+        "stopped No call was made: $7.00 less than the week before. Find out whether it was stopped on purpose." in page
+    )
+    assert "gone" not in "".join(page.text)
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "says"),
+    [
+        ("weekly_summary", {"spend_usd": Decimal("13951.617305120884"), "unpriced_attempts": 12_000},
+         "spend of prod is $13,951.62, +$9.00: 6,204 calls got a price."),
+        ("weekly_summary", {"spend_usd": Decimal("13943.617305120884"), "attempts": 1_961_548},
+         "spend of prod is $13,943.62, +$1.00: 100 calls arrived late."),
+        ("weekly_summary", {"spend_usd": Decimal("13932.617305120884")},
+         "spend of prod is $13,932.62, −$10.00: the same calls have another price or other token counts."),
+        ("weekly_recurrence", {"owner": "team-x"}, "No spend changed; problems did."),
+        ("weekly_incidents", {"root_cause": "found"}, "No spend changed; incidents did, after what people recorded about incidents."),
+    ],
+)  # fmt: skip
+def test_a_correction_says_first_what_changed_and_why(settings, marts, table, values, says):
+    reported(settings, marts)
+    where = in_prod if table == "weekly_summary" else lambda row: row["iso_week"] == WEEK
+    page = reported(settings, changed(marts, table, where, **values))
+    assert f"Edition 2: {says} prod spent" in page
+    chat = (settings.published / "weekly" / f"{WEEK}.md").read_text().splitlines()
+    assert chat[2] == f"Edition 2: {says}"
+
+
+def test_the_value_of_a_day_is_written_on_its_own_bar(settings, marts):
+    """Also where the bar of the week before is higher: a label at the top of that one was read as its value."""
+    monday, drawn = week_start(WEEK), {}
+    for before in (4000, 400):
+        where = lambda row: row["event_date"] == monday - timedelta(days=7) and row["endpoint_tag"] == "agent.act"  # noqa: E731
+        reported(settings, changed(marts, "cost_by_endpoint_daily", where, cost_usd=Decimal(before)))
+        chart = re.findall(r'<svg class="chart wide".*?</svg>', page_of(settings), re.DOTALL)[1]
+        tops = [float(y) for y in re.findall(r"translate\([\d.]+,([\d.]+)\)[^>]*>\$2.26k<", chart)]
+        drawn[before] = (tops, max(float(y) for y in re.findall(r"translate\([\d.]+,([\d.]+)\)[^>]*>\$", chart)))
+    assert drawn[4000][0][0] > drawn[400][0][0]  # lower on the page, with its own bar, when the other one is higher
 
 
 def test_a_calm_week_is_an_info(settings, marts):
@@ -539,7 +646,7 @@ def test_an_edition_of_an_older_release_without_a_column_is_still_rendered(setti
     log.write_text(json.dumps(line) + "\n")
     settings.warehouse.unlink()
     assert report(settings).files_written == [f"{WEEK}.html"]
-    assert "Cost of problems, prod unknown" in Page(page_of(settings))
+    assert "Cost of problems, prod: unknown" in Page(page_of(settings))
 
 
 @pytest.mark.parametrize(("amount", "words"), [

@@ -28,7 +28,7 @@ COLUMNS = {
         problem_cost_usd {USD}, incidents_opened bigint, incidents_closed bigint, open_incidents bigint, budget_states varchar,
         budgets_exceeded bigint, unpriced_attempts bigint, unpriced_share double, exposure_usd {USD}, estimated_cost_usd {USD},
         estimated_share double, reported_cost_usd {USD}, duplicate_deliveries bigint, conflicting_deliveries bigint,
-        missing_usage_attempts bigint, narrative varchar""",
+        missing_usage_attempts bigint, narrative varchar, continued_problems bigint, silent_days bigint, is_understated boolean""",
     "weekly_findings": f"""
         iso_week varchar, week_start date, environment varchar, data_mode varchar, rank integer, kind varchar, severity varchar,
         amount_usd {USD}, sentence varchar""",
@@ -41,7 +41,8 @@ COLUMNS = {
         occurrences bigint, days bigint, cost_impact_usd {USD}, is_understated boolean, first_seen_date date, last_seen_date date,
         weeks_since_last_seen bigint, consecutive_weeks bigint, occurrences_8_weeks bigint, total_occurrences bigint,
         total_cost_impact_usd {USD}, owner varchar, runbook_url varchar, escalation_channel varchar, incident_id varchar,
-        incident_status varchar, guardrail varchar, next_action varchar, alert_ids varchar""",
+        incident_status varchar, guardrail varchar, next_action varchar, alert_ids varchar, severity varchar, drill_url varchar,
+        failed_incident_id varchar, failed_guardrail varchar""",
     "weekly_incidents": """
         iso_week varchar, week_start date, incident_id varchar, problem_id varchar, environment varchar, data_mode varchar,
         title varchar, problem varchar, status varchar, spike_type varchar, started_at timestamp, opened_at timestamp,
@@ -99,12 +100,12 @@ def summary(monday: date, environment: str, spend: str | None, **values: object)
     counts = (
         "requests", "attempts", "alerts", "critical_alerts", "new_problems", "recurring_problems", "regressed_problems",
         "incidents_opened", "incidents_closed", "open_incidents", "budgets_exceeded", "unpriced_attempts",
-        "duplicate_deliveries", "conflicting_deliveries", "missing_usage_attempts",
+        "duplicate_deliveries", "conflicting_deliveries", "missing_usage_attempts", "continued_problems", "silent_days",
     )  # fmt: skip
     row = dict.fromkeys(counts, 0) | of_week(monday, environment)
     row |= {"week_end": monday + timedelta(days=7), "is_complete": True, "days_with_usage": 7, "spend_usd": usd(spend)}
     row |= dict.fromkeys(("problem_cost_usd", "exposure_usd", "estimated_cost_usd", "reported_cost_usd"), usd("0"))
-    return row | {"unpriced_share": 0.0, "estimated_share": 0.0} | values
+    return row | {"unpriced_share": 0.0, "estimated_share": 0.0, "is_understated": False} | values
 
 
 def of_week(monday: date, environment: str) -> Row:
@@ -183,7 +184,7 @@ FINDINGS = {
         ("recurring", "warning", "488.120033118800", "Token at chat.answer recurred for the third week in a row; it has no guardrail."),
         ("new", "warning", "404.118820044100", "Abuse by user u-88213 (tenant northwind) is new: 41 times its usual spend in 6 hours."),
         ("incident", "warning", None, "Incident INC-2040 is open for 3 days and has no permanent guardrail."),
-        ("budget", "warning", None, "Budget assistant-month is on course to exceed its limit on 27 November."),
+        ("budget", "warning", None, "Budget assistant-month: spend alert since 2026-11-18, $8,100.00 of $10,000.00."),
         ("unpriced", "warning", "212.884010000000", "18,204 calls of vertex/gemini-3-flash-lite have no price; they may have cost $120 to $340."),
     ],
     "staging": [("recurring", "info", "96.104477000000", "Volume at eval.nightly recurred: the nightly evaluation ran twice on Tuesday.")],
@@ -257,6 +258,7 @@ PROBLEMS = {
     "f8": ("price_mix at mail.summarise", "prod", "price_mix", ("model", "openai/gpt-5"), "n c s s s s s s", 0, "0", "team-mail",
            "model pinned in the router", "Nothing.", ("INC-2019", "closed")),
 }  # fmt: skip
+SEVERITIES = {"f1": "critical", "f3": "info"}  # of the alerts; the others are warnings
 STATUS = {"R": "regressed", "c": "recurring", "n": "new", "q": "quiet", "s": "resolved"}
 
 
@@ -283,6 +285,9 @@ def _problems(marts: Marts, monday: date) -> None:
                     "runbook_url": "https://runbooks.example.com/agent-act" if owner == "team-agents" else None,
                     "escalation_channel": f"#{owner}" if owner else None, "incident_id": incident[0],
                     "incident_status": incident[1], "guardrail": guardrail, "next_action": action, "alert_ids": "a1, a2",
+                    "severity": SEVERITIES.get(problem_id, "warning") if is_active else None,
+                    "drill_url": f"http://localhost:8080/alert?alert={problem_id}",
+                    "failed_incident_id": incident[0] if letter == "R" else None, "failed_guardrail": guardrail if letter == "R" else None,
                 }
             )  # fmt: skip
 

@@ -33,7 +33,7 @@ USAGE = """
         select cast(date '{last}' - cast(day as integer) as date) as event_date, md5(cast(day as varchar)) as input_fingerprint
         from range({days}) as days(day);
     create table intermediate.int_exposure (
-        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_usd_per_token double
+        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_usd decimal(38, 12), {rates}
     );
     create table intermediate.int_endpoint_hours (
         event_date date, environment varchar, data_mode varchar, endpoint_tag varchar, hour_of_day integer, attempts bigint,
@@ -52,7 +52,7 @@ USAGE = """
             'provider' as provider, 'model-' || leaf % 3 as model, 'standard' as price_variant,
             requests, requests as attempts, requests as billed_attempts, requests as successes, 1000 * requests as tokens,
             cast(requests * 0.01 as decimal(38, 12)) as cost_usd, cast(0 as bigint) as unpriced_attempts,
-            cast(0 as bigint) as unpriced_tokens, {kinds}, cast(requests * 0.0001 as double) as cost_usd_squares,
+            cast(0 as bigint) as unpriced_tokens, {kinds}, {unpriced}, cast(requests * 0.0001 as double) as cost_usd_squares,
             cast(0 as double) as unpriced_token_squares, requests as typical_calls, requests * ln(0.01) as cost_usd_logs,
             requests * power(ln(0.01), 2) as cost_usd_log_squares
         from (
@@ -66,6 +66,8 @@ USAGE = """
 """
 # three quarters of the tokens are input, and half of the dollars
 SHARES_OF_KINDS = {"uncached_input": (750, 0.005), "text_output": (250, 0.005)}
+RATES = ", ".join(f"{leaf.name}_rate_usd decimal(23, 18)" for leaf in LEAVES)
+UNPRICED = ", ".join(f"cast(0 as decimal(15, 0)) as unpriced_{leaf.quantity}" for leaf in LEAVES)
 KINDS = ", ".join(
     f"cast({tokens} * requests as decimal(38, 0)) as {name}_units, cast({usd} * requests as decimal(38, 12)) as {name}_usd"
     for name in (*(leaf.name for leaf in LEAVES), "other")
@@ -84,7 +86,9 @@ def main() -> int:
         (settings.state / "spill").mkdir(parents=True)
         write_team_tables(settings)
         with duckdb.connect(str(settings.warehouse)) as database:
-            database.execute(USAGE.format(days=DAYS, last=LAST, leaves=leaves, kinds=KINDS))
+            database.execute(
+                USAGE.format(days=DAYS, last=LAST, leaves=leaves, kinds=KINDS, rates=RATES, unpriced=UNPRICED)
+            )
         diagnosis = _from("int_large_members")
         detection = [*_from("int_usage_daily"), *_from("int_endpoint_hours")]
         files = ("stg_alert_rules", "stg_containment_map", "stg_endpoint_owners")

@@ -251,18 +251,23 @@ TABLES = """
     );
 """
 # What an exposure estimate would say: the true cost per token, missed by a factor of its own for each model.
-EXPOSURE = """
+RATES = ", ".join(
+    f"{'exposure_usd_per_token' if leaf.kind == 'tokens' else 0}::decimal(23, 18) as {leaf.name}_rate_usd"
+    for leaf in LEAVES
+)
+EXPOSURE = f"""
     create table intermediate.int_exposure as
     select
         environment::varchar as environment, data_mode::varchar as data_mode,
         provider::varchar as provider, calls.model::varchar as model,
-        sum(usd) / sum(input_tokens + coalesce(output_tokens, 0)) * any_value(error) as exposure_usd_per_token
+        sum(usd) / sum(input_tokens + coalesce(output_tokens, 0)) * any_value(error) as exposure_usd_per_token,
+        1::decimal(38, 12) as exposure_usd, {RATES}
     from calls
     inner join errors on calls.model = errors.model
     where unpriced and input_tokens is not null
     group by all
     order by all;
-"""
+"""  # noqa: S608 (our own names)
 
 
 def _exposure_errors(seed: int, names: dict) -> np.ndarray:

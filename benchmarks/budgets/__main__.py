@@ -2,144 +2,180 @@
 
 Every scope spends by hours and weekdays of its own, with the noise of days and of calls; four weeks lie before the period that
 is judged, except for every eighth scope, which is new. What it ends at, in shares of its limit, is drawn. `steady` scopes spend
-at one level all the time, `step` ones change theirs within the period's first half, `burst` ones lose a day's spend in hours.
+at one level all the time, `step` ones change theirs within the period's first half, `burst` ones lose half a day's spend in two
+hours. `batch` scopes spend mostly in one quarter-hour on the hour, every night or every week, a third of them nothing else.
 """
 
 import argparse
-import math
-import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from statistics import median
 
-from benchmarks.budgets.world import Spend, World, budget, world_at
+import numpy as np
+import pyarrow as pa
 
-# period: first local date, days, how many are drawn
+from benchmarks.budgets.world import budget, world_at
+
+# period: first local date, days
 PERIODS = {
-    "day": (date(2026, 11, 4), 1, 120),
-    "week": (date(2026, 11, 2), 7, 160),
-    "month": (date(2026, 10, 1), 31, 240),
+    "day": (date(2026, 11, 4), 1),
+    "week": (date(2026, 11, 2), 7),
+    "month": (date(2026, 10, 1), 31),
+    "quarter": (date(2026, 7, 1), 92),
 }
 AS_OF = "2026-11-12T00:00:00"
 KINDS = ("steady",) * 6 + ("step", "burst")
 HISTORY_DAYS = 28
+# calls a day, and whether they come in batches
+SIZES = {"2 a day": (2, False), "10": (10, False), "40": (40, False), "150": (150, False), "600": (600, False)}
+SIZES |= {"batch of 10": (2, True), "batch of 200": (40, True)}
+BATCH = 2000  # budgets of one warehouse
+LARGE = ("40", "150", "600")
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One budget and what will come of it."""
+    """One budget and what will come of it: spend and calls by quarter-hour, from four weeks before the period."""
 
     name: str
-    kind: str
+    size: str
     period: str
-    ends_at: float  # share of the limit
-    limit: float
-    spend: list[Spend]
+    kind: str
+    ends_at: float  # share of the limit, which is 100
+    is_new: bool
+    usd: np.ndarray
+    calls: np.ndarray
 
 
-def draw(number: int, period: str, seed: int) -> Drawn:
+def draw(number: int, size: str, period: str, seed: int) -> Drawn:
     """A scope whose period ends at a drawn share of its limit."""
-    dice = random.Random(f"{seed}-{number}")  # noqa: S311 (a simulation)
-    kind, is_new = KINDS[number % len(KINDS)], number % 8 == 3
-    first, days, _ = PERIODS[period]
-    share = math.exp(dice.uniform(math.log(0.35), math.log(2)))
-    calls, spread = dice.choice([40, 150, 600]), dice.choice([0.6, 1.2])
-    noise, busy, night, weekend = (
-        dice.uniform(0.05, 0.25),
-        dice.uniform(8, 16),
-        dice.uniform(0.1, 0.9),
-        dice.uniform(0.2, 1),
+    mean_calls, is_batch = SIZES[size]
+    dice = np.random.default_rng([seed, number, list(SIZES).index(size), list(PERIODS).index(period)])
+    kind, is_new = KINDS[number % len(KINDS)], number // len(KINDS) % 8 == 3
+    first, days = PERIODS[period]
+    # a tenth are far above: 2 to 5 times their limit
+    share = float(
+        np.exp(dice.uniform(np.log(2), np.log(5)) if dice.random() < 0.1 else dice.uniform(np.log(0.35), np.log(2)))
     )
-    step_at, step = dice.uniform(0.1, 0.5) * days, dice.uniform(1.5, 3)
-    usd: dict[datetime, float] = {}
-    for place in range(0 if is_new else -HISTORY_DAYS, days):
-        day = first + timedelta(days=place)
-        level = dice.lognormvariate(0, noise) * (weekend if day.weekday() > 4 else 1)
-        for hour in range(24):
-            shape = 1 + night + math.cos((hour - busy) / 24 * 2 * math.pi)
-            mean = level * calls * shape / (24 * (1 + night))
-            if kind == "step" and place + hour / 24 >= step_at:
-                mean *= step
-            if kind == "burst" and place == days // 2 and 10 <= hour < 12:
-                mean += calls / 2
-            count = max(0, round(dice.gauss(mean, math.sqrt(mean))))
-            if count:
-                at = datetime.fromisoformat(f"{day}T{hour:02}:{15 * dice.randrange(4):02}")
-                usd[at] = sum(dice.lognormvariate(0, spread) for _ in range(count))
-    total = sum(value for at, value in usd.items() if at.date() >= first)
-    spend = [Spend(at.isoformat(), f"{value / total * share * 100:.6f}") for at, value in usd.items()]
-    return Drawn(f"{period}-{number}", kind, period, share, 100, spend)
+    weekdays = np.array(
+        [(first + timedelta(days=place - HISTORY_DAYS)).weekday() for place in range(HISTORY_DAYS + days)]
+    )
+    expected = _expected(dice, mean_calls * dice.uniform(0.5, 1.5), weekdays, kind, days)
+    calls = _with_batches(dice, mean_calls, weekdays, expected) if is_batch else dice.poisson(expected)
+    if is_new:
+        calls[:HISTORY_DAYS] = 0
+    calls = calls.reshape(-1)
+    spread = dice.choice([0.6, 1.2])
+    of_call = np.repeat(np.arange(len(calls)), calls)
+    usd = np.bincount(of_call, dice.lognormal(0, spread, len(of_call)), len(calls))
+    ends_at = usd[HISTORY_DAYS * 96 :].sum()
+    usd = usd / ends_at * share * 100 if ends_at else usd * 0
+    name = f"{period}-{size}-{number}".replace(" ", "-")
+    return Drawn(name, size, period, kind, share if ends_at else 0.0, is_new, usd, calls)
+
+
+def _expected(dice: np.random.Generator, calls: float, weekdays: np.ndarray, kind: str, days: int) -> np.ndarray:
+    """Calls by day and quarter-hour."""
+    noise, busy, night, weekend = (dice.uniform(*span) for span in ((0.05, 0.25), (8, 16), (0.1, 0.9), (0.2, 1)))
+    level = dice.lognormal(0, noise, len(weekdays)) * np.where(weekdays > 4, weekend, 1)
+    shape = 1 + night + np.cos((np.arange(96) / 4 - busy) / 24 * 2 * np.pi)
+    expected = calls * level[:, None] * (shape / shape.sum())[None, :]
+    step_at, step = int(dice.uniform(0.1, 0.5) * days * 96), dice.uniform(1.5, 3)
+    if kind == "step":
+        expected.reshape(-1)[HISTORY_DAYS * 96 + step_at :] *= step
+    if kind == "burst":
+        expected[HISTORY_DAYS + days // 2, 40:48] += calls / 2 / 8
+    return expected
+
+
+def _with_batches(dice: np.random.Generator, calls: float, weekdays: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """A batch on the hour each night, or each week, and none, some or all of the other calls."""
+    runs = weekdays == dice.integers(0, 7) if dice.random() < 0.25 else weekdays >= 0
+    batches = np.zeros(expected.shape)
+    batches[runs, dice.integers(0, 8) * 4] = calls * dice.uniform(1, 8)
+    batches *= dice.lognormal(0, 0.05, (len(weekdays), 1))
+    return dice.poisson(expected * dice.choice([0, 0.3, 1])) + batches.round().astype(int)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.budgets", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="another seed, other periods (default: %(default)s)")
-    seed = parser.parse_args(arguments).seed
-    drawn = [draw(number, period, seed) for period, (*_, count) in PERIODS.items() for number in range(count)]
-    with tempfile.TemporaryDirectory() as folder:
-        world = _built(Path(folder), drawn)
-        alerts = _first(world, "spend_alert")
-        crossings = _first(world, "exceeded")
-    sys.stdout.write("\n".join(_report(drawn, alerts, crossings)) + "\n")
+    parser.add_argument("--periods", type=int, default=1000, help="of all cells together (default: %(default)s)")
+    parser.add_argument("--below", type=int, help="periods of each cell that end below 90 %% of the limit, instead")
+    parser.add_argument("--lengths", nargs="+", default=["day", "week", "month"], choices=PERIODS, help="of periods")
+    chosen = parser.parse_args(arguments)
+    cells = [(size, period) for period in chosen.lengths for size in SIZES]
+    drawn = [
+        each for cell in cells for each in _cell(*cell, chosen.seed, chosen.below, -(-chosen.periods // len(cells)))
+    ]
+    judged: list[tuple[Drawn, float, float]] = []
+    for some in (drawn[at : at + BATCH] for at in range(0, len(drawn), BATCH)):
+        with tempfile.TemporaryDirectory() as folder:
+            alerts, crossings = _judged(Path(folder), some)
+        judged += [(each, alerts.get(each.name, np.inf), crossings.get(each.name, np.inf)) for each in some]
+    sys.stdout.write("\n".join(_report(judged)) + "\n")
     return 0
 
 
-def _built(folder: Path, drawn: list[Drawn]) -> World:
-    world = world_at(folder)
+def _cell(size: str, period: str, seed: int, below: int | None, count: int) -> Iterator[Drawn]:
+    number = found = 0
+    while found < below if below else number < count:
+        drawn = draw(number, size, period, seed)
+        found += drawn.ends_at < 0.9
+        number += 1
+        yield drawn
+
+
+def _judged(folder: Path, drawn: Sequence[Drawn]) -> tuple[dict[str, float], dict[str, float]]:
+    """By budget: when it was alerted and when it was exceeded, as a share of the period."""
+    world = world_at(folder / "data")
     for each in drawn:
-        world.spend[each.name] = each.spend
-        first, days, _ = PERIODS[each.period]
+        first, days = PERIODS[each.period]
         until = first + timedelta(days=days)
-        row = budget(each.name, each.period, each.limit, valid_from=first, valid_to=until, is_spend_alert_on="")
+        row = budget(each.name, each.period, 100, valid_from=first, valid_to=until, is_spend_alert_on="")
         world.budgets.append(row)
-    return world.build(AS_OF)
+    world.judge(AS_OF, pa.concat_tables(_usage(each) for each in drawn))
+    return world.first("spend_alert"), world.first("exceeded")
 
 
-def _first(world: World, state: str) -> dict[str, float]:
-    """By budget: when it first reached the state, as a share of the period."""
-    rows = world.ask(
-        """
-        select budget_id, min((epoch(changed_at) - epoch(starts_at)) / (epoch(ends_at) - epoch(starts_at)))
-        from budget_transitions inner join budget_status using (budget_id, period_start)
-        where to_state = ? group by budget_id
-        """,
-        state,
+def _usage(drawn: Drawn) -> pa.Table:
+    first, _ = PERIODS[drawn.period]
+    begins = np.datetime64(datetime.combine(first - timedelta(days=HISTORY_DAYS), datetime.min.time()), "us")
+    places = np.flatnonzero(drawn.calls)
+    return pa.table(
+        {
+            "budget_id": pa.array([drawn.name] * len(places), pa.string()),
+            "quarter_at": pa.array(begins + places * np.timedelta64(15, "m")),
+            "attempts": pa.array(drawn.calls[places].astype(np.int64)),
+            "usd": pa.array(drawn.usd[places].astype(float)),
+        }
     )
-    return dict(rows)
 
 
-def _report(drawn: list[Drawn], alerts: dict[str, float], crossings: dict[str, float]) -> Iterator[str]:
-    yield f"{len(drawn)} periods: " + ", ".join(f"{count} of a {name}" for name, (*_, count) in PERIODS.items())
+def _report(judged: list[tuple[Drawn, float, float]]) -> Iterator[str]:
+    yield f"{len(judged)} periods"
     yield ""
-    yield "| ends exceeded | periods | with an alert first | median lead, share of the period | lower quarter |"
-    yield "| --- | --- | --- | --- | --- |"
-    for name, chosen in _groups([each for each in drawn if each.name in crossings]):
-        leads = [crossings[each.name] - min(alerts.get(each.name, math.inf), crossings[each.name]) for each in chosen]
-        early = sum(lead > 0 for lead in leads)
-        yield f"| {name} | {len(leads)} | {early / len(leads):.0%} | {median(leads):.0%} | {sorted(leads)[len(leads) // 4]:.0%} |"
-    yield ""
-    yield "| ends at, of the limit | periods | with a spend alert |"
-    yield "| --- | --- | --- |"
-    for low, high in ((0, 0.7), (0.7, 0.9), (0.9, 1), (1, 1.1), (1.1, 9)):
-        chosen = [each.name in alerts for each in drawn if low <= each.ends_at < high]
-        yield f"| {low:.0%} to {high:.0%} | {len(chosen)} | {sum(chosen) / len(chosen):.1%} |"
-    below = [each for each in drawn if each.ends_at < 0.9]
-    for name, chosen in _groups(below):
-        cried = sum(each.name in alerts for each in chosen)
-        yield f"| below 90 %, {name} | {len(chosen)} | {cried / len(chosen):.1%} |"
+    yield "| period | calls | end below 90 % | of these alerted | steady overspend | alerted before | median lead |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    cells = list(dict.fromkeys((each.period, each.size) for each, *_ in judged))
+    for period, size in cells:
+        yield _row(period, size, [found for found in judged if (found[0].period, found[0].size) == (period, size)])
+    yield _row("all", "of 40 a day and more", [found for found in judged if found[0].size in LARGE])
+    yield _row("all", "all", judged)
 
 
-def _groups(drawn: list[Drawn]) -> Iterator[tuple[str, list[Drawn]]]:
-    yield "all", drawn
-    for kind in dict.fromkeys(KINDS):
-        yield kind, [each for each in drawn if each.kind == kind]
-    for period in PERIODS:
-        yield f"steady, {period}", [each for each in drawn if each.kind == "steady" and each.period == period]
+def _row(period: str, size: str, judged: list[tuple[Drawn, float, float]]) -> str:
+    below = [alerted < np.inf for each, alerted, _ in judged if each.ends_at < 0.9]
+    steady = [found for found in judged if found[0].kind == "steady" and found[2] < np.inf]
+    leads = np.array([crossed - min(alerted, crossed) for _, alerted, crossed in steady] or [0.0])
+    return (
+        f"| {period} | {size} | {len(below)} | {np.mean(below or [0]):.1%} "
+        f"| {len(steady)} | {np.mean(leads > 0):.0%} | {np.median(leads):.0%} |"
+    )
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
             "topic": incidents.topic_of(visit.settings, alert["alert_id"]) if alert else None,
             "plan": incidents.plan_of(visit.settings, alert) if alert else None,
             "problem": problem,
+            "writes": visit.settings.inbox_writes,
             "said": said or {},
             "actor": (said or {}).get("by") or getpass.getuser(),
             "event": secrets.token_hex(12),
@@ -64,9 +65,11 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
 
 
 def save(visit: Visit, said: Mapping[str, str]) -> str:
-    """Lands what a form says; returns the address that shows it. Raises incidents.CannotError."""
+    """Lands what a form says; returns the address that shows it. Raises ValueError with a sentence."""
     from inbox import incidents
 
+    if not visit.settings.inbox_writes:
+        raise ValueError("Nothing was written: TOKENTRAIL_INBOX_WRITES is off. Use `make incident` instead.")
     words_of = incidents.written(visit.settings, visit.marts, said, said.get("by", ""))
     alert = words_of.get("alert")
     return visit.filters.address("incident", **({"alert": alert} if alert else {}), incident=words_of.get("incident"))

@@ -93,5 +93,6 @@ def _near(visit: Visit, text: str) -> list[tuple[str, str]]:
     for kind, names in NAMES.items():
         rows = {row["name"]: row for row in visit.marts.rows(names) if row["name"]}
         near = get_close_matches(text, rows, n=2, cutoff=0.5)
-        found += [_member(filters, kind, rows[name]) for name in near]
+        links = [_member(filters, kind, rows[name]) for name in near]
+        found += [(f"{words.DIMENSIONS[kind]} {label}", address) for label, address in links]
     return found

@@ -13,9 +13,10 @@ from inbox.pages.alert import members_of
 from inbox.pages.inbox import alert_address
 
 ALL = "(all)"
-WEEKS = (
-    "select distinct iso_week, week_start from weekly_summary where environment = $environment order by week_start desc"
-)
+WEEKS = """
+    select iso_week, week_start, bool_and(is_complete) as is_complete from weekly_summary
+    where environment = $environment group by iso_week, week_start order by week_start desc
+"""
 SUMMARY = (
     "select * from weekly_summary where iso_week = $week and environment = $environment and data_mode = $data_mode"
 )
@@ -32,6 +33,7 @@ PROBLEMS = """
 DRIVERS = """
     select * from weekly_drivers
     where iso_week = $week and environment = $environment and data_mode = $data_mode and rank <= 5
+        and (spend_usd <> 0 or change_usd <> 0)
     order by dimension, rank
 """
 ALERTS = """
@@ -58,7 +60,8 @@ def show(visit: Visit) -> Page:
     known = visit.marts.rows(WEEKS, environment=environment)
     weeks = [row["iso_week"] for row in known]
     asked = visit.words.get("week", "")
-    week = asked if asked in weeks else next(iter(weeks), "")
+    complete = [row["iso_week"] for row in known if row["is_complete"]]
+    week = asked if asked in weeks else next(iter([*complete, *weeks]), "")
     if asked and asked != week:
         links = [(name, filters.address("weekly", week=name)) for name in weeks[:5]]
         raise NotFoundError("Which week?", f"No week {words.name(asked)} has data here.", links)

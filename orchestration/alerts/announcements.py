@@ -79,23 +79,54 @@ def _hand_on(settings: Settings, announced: Announced) -> Counter:
 
 
 def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterator[Line]:
-    """The lines that bring the ledger up to date with the facts. Late data may move the first day of an alert, and with it its id."""
-    gone = {
-        line["alert_id"]: line
-        for line in announced.alerts.values()
-        if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
-    }
-    of_problem = {line["alert"]["problem_id"]: line for line in gone.values()}
+    """The lines that bring the ledger up to date with the facts."""
+    superseded = _superseded(announced, facts)
     for alert in facts.alerts.values():
-        before = announced.alerts.get(alert["alert_id"])
-        if before is None:
-            before = gone.get(alert["supersedes_alert_id"] or "") or of_problem.get(alert["problem_id"])
+        before = announced.alerts.get(alert["alert_id"]) or superseded.get(alert["alert_id"])
         if kind := _kind(alert, before, as_of):
             yield _line(kind, alert, before, facts, as_of)
-        if before:
-            gone.pop(before["alert_id"], None)
-    for before in gone.values():
-        yield _line("withdrawn", before["alert"], before, facts, as_of)
+    taken = {line["alert_id"] for line in superseded.values()}
+    for before in _gone(announced, facts):
+        if before["alert_id"] not in taken:
+            yield _line("withdrawn", before["alert"], before, facts, as_of)
+
+
+def _gone(announced: Announced, facts: Facts) -> list[Line]:
+    """What was announced, did not end, and is not there any more under that id."""
+    return [
+        line for line in announced.alerts.values() if line["alert_id"] not in facts.alerts and line["kind"] not in ENDS
+    ]
+
+
+def _superseded(announced: Announced, facts: Facts) -> dict[str, Line]:
+    """By alert that was not announced, what takes its place: the same problem, or else a rise at the same place, at the same time.
+
+    The complete day, late data and new prices may give an alert another spike type, driver or first day, and with it another id.
+    """
+    gone, found = _gone(announced, facts), dict[str, Line]()
+    new = [alert for alert in facts.alerts.values() if alert["alert_id"] not in announced.alerts]
+    for is_same in (_is_same_problem, _is_same_place):
+        for alert in sorted(new, key=lambda alert: -Decimal(alert["delta_usd"])):
+            matching = [line for line in gone if alert["alert_id"] not in found and is_same(alert, line["alert"])]
+            if matching:
+                found[alert["alert_id"]] = matching[0]
+                gone.remove(matching[0])
+    return found
+
+
+def _is_same_problem(alert: Alert, was: Alert) -> bool:
+    return alert["problem_id"] == was["problem_id"]
+
+
+def _is_same_place(alert: Alert, was: Alert) -> bool:
+    """Whether both are of one environment and share a day, and an endpoint or a part of the driver."""
+    shares_a_day = alert["alert_date"] <= was["last_date"] and was["alert_date"] <= alert["last_date"]
+    if not shares_a_day or any(alert[name] != was[name] for name in ("environment", "data_mode")):  # type: ignore[literal-required]
+        return False
+    places, places_before = (
+        {each["endpoint_tag"], *each["top_driver_value"].split(" | ")} - {None} for each in (alert, was)
+    )
+    return not places.isdisjoint(places_before)
 
 
 def _kind(alert: Alert, before: Line | None, as_of: datetime) -> Kind | None:
@@ -144,10 +175,11 @@ def _is_another(alert: Alert, was: Alert) -> bool:
 
 def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: datetime) -> Line:
     alert_id = alert["alert_id"]
+    supersedes = before["alert_id"] if before and before["alert_id"] != alert_id else None
     return {
         "kind": kind,
         "alert_id": alert_id,
-        "supersedes": before["alert_id"] if before and before["alert_id"] != alert_id else None,
+        "supersedes": supersedes,
         "event_key": "",
         "topic": before["topic"] if before and kind != "new" else f"alert/{alert_id}",
         "cause": _cause(alert),
@@ -155,7 +187,7 @@ def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: da
         "is_silent": False,
         "reason": _why_withdrawn(before, facts) if kind == "withdrawn" and before else None,
         "known_at": as_of.isoformat(),
-        "alert": alert,
+        "alert": alert if supersedes is None else alert | {"supersedes_alert_id": supersedes},
         "effects": facts.effects.get(alert_id, before["effects"] if before else {}),
         "driver": facts.drivers.get(alert_id, before["driver"] if before else None),
         "attempts": facts.attempts.get(alert_id),

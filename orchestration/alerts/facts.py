@@ -63,7 +63,7 @@ class Facts:
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
         self.alerts: dict[str, Alert] = {
-            row["alert_id"]: {name: row.get(name) for name in Alert.__annotations__}  # type: ignore[misc]
+            row["alert_id"]: {name: row[name] for name in Alert.__annotations__}  # type: ignore[misc]
             for row in rows_as_text(connection, "select * from marts.alerts")
         }
         self.drivers: dict[str, Driver] = {row["alert_id"]: row for row in rows_as_text(connection, DRIVERS_SQL)}

@@ -29,11 +29,28 @@ from orchestration.wording import cents, listed, many, minute
 
 NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, announces the last two days only
 SEVERITY = {"ok": "info", "warning": "warning", "spend_alert": "warning", "exceeded": "critical"}
-EVIDENCE = ("spent_usd", "limit_usd", "attempts")  # what a change was judged by
+# Why a change is another one today: the first of what it was judged by that differs.
+CAUSES = (
+    ("attempts", "late_data"),
+    ("usage_checksum", "corrected_usage"),
+    ("adjusted_usd", "adjustment"),
+    ("own_limit_usd", "limit_change"),
+    ("limit_usd", "carry_over"),
+    ("spent_usd", "repricing"),
+    ("past_attempts", "late_past"),
+    ("past_usage_checksum", "corrected_past"),
+    ("past_usd", "repriced_past"),
+)
 BECAUSE = {
     "late_data": "usage arrived late",
-    "repricing": "calls were priced anew",
+    "corrected_usage": "a sender corrected its counts",
+    "adjustment": "the adjustments are others",
     "limit_change": "the limit is another",
+    "carry_over": "what the period before left is another amount",
+    "repricing": "calls were priced anew",
+    "late_past": "usage of the weeks before arrived late, and something else is usual",
+    "corrected_past": "a sender corrected its counts of the weeks before, and something else is usual",
+    "repriced_past": "calls of the weeks before were priced anew, and something else is usual",
     "rules": "settings or code changed",
 }
 Period = tuple[str, str]  # budget_id and period_start
@@ -90,6 +107,17 @@ class Watched(TypedDict):
     known_at: str
 
 
+class Evidence(TypedDict):
+    """What a change is judged by besides spend, limit and calls; lines of earlier releases have none."""
+
+    own_limit_usd: str | None
+    adjusted_usd: str
+    usage_checksum: str
+    past_attempts: int
+    past_usage_checksum: str
+    past_usd: str
+
+
 class Closed(TypedDict):
     """A line of the ledger."""
 
@@ -101,6 +129,7 @@ class Closed(TypedDict):
     limit_usd: str
     attempts: int
     known_at: str
+    evidence: NotRequired[Evidence]
 
 
 Kind = Literal["news", "added", "moved", "withdrawn"]
@@ -119,6 +148,8 @@ class Announcement(AnnouncedChange):
     announcement_id: str
     is_silent: bool
     correction_cause: str | None
+    correction_detail: str | None  # the file, price or person behind it
+    evidence: NotRequired[Evidence]
     corrects: NotRequired[str]  # the announcement that it moves or withdraws
     changed_at_before: NotRequired[str]
 
@@ -209,6 +240,7 @@ class _Facts:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self._connection = connection
+        self._evidence: dict[tuple[str, str, str], Evidence] | None = None
         status: list[Status] = self._rows("select * from marts.budget_status")
         self.status = {_period(row): row for row in status}
         self.changes: dict[Key, Change] = {}
@@ -218,31 +250,121 @@ class _Facts:
             change: Change = row | {"occurrence": seen[*_period(row), row["to_state"]]}
             self.changes[_key(change)] = change
 
-    def evidence(self, line: Announcement) -> Mapping[str, object]:
-        """What a change would be judged by today, at the quarter-hour at which it was announced to have happened."""
+    def evidence(self, budget_id: str, period_start: str, at: str) -> Mapping[str, object] | None:
+        """What a change at a quarter-hour is judged by today."""
         rows = self._rows(
-            EVIDENCE_SQL, budget_id=line["budget_id"], period_start=line["period_start"], at=line["changed_at"]
+            EVIDENCE_SQL.format(asked=ONE_ASKED, sums=SUMS), budget_id=budget_id, period_start=period_start, at=at
         )
-        return rows[0] if rows else dict.fromkeys(EVIDENCE)
+        return rows[0] if rows else None
+
+    def evidence_of(self, change: Change) -> Evidence | None:
+        """That of a change of today; all of them are asked for at once."""
+        if self._evidence is None:
+            rows = self._rows(EVIDENCE_SQL.format(asked=ALL_ASKED, sums=SUMS))
+            self._evidence = {(*_period(row), row["at"]): _evidence(row) for row in rows}
+        return self._evidence.get((*_period(change), change["changed_at"]))
+
+    def detail(self, cause: str | None, before: Announcement) -> str | None:
+        """The file, price or person behind a cause."""
+        sql = DETAIL_SQL.get(cause or "")
+        if not sql:
+            return None
+        keys = {"budget_id": before["budget_id"], "period_start": before["period_start"], "at": before["changed_at"]}
+        known = {"known_at": before["known_at"]} if "$known_at" in sql else {}
+        return ", ".join(row["detail"] for row in self._rows(sql, **keys, **known)) or None
 
     def _rows(self, sql: str, **parameters: object) -> list[Any]:
         return rows_as_text(self._connection, sql, parameters)
 
 
+ONE_ASKED = "select $budget_id as budget_id, $period_start::date as period_start, $at::timestamp as at"
+ALL_ASKED = "select distinct budget_id, period_start, changed_at as at from marts.budget_transitions"
+IN_PERIOD_OR_PAST = {
+    "spent_usd": (">=", "cost_usd", "decimal(38, 12)"),
+    "attempts": (">=", "attempts", "bigint"),
+    "usage_checksum": (">=", "usage_checksum", "decimal(38, 0)"),
+    "adjusted_usd": (">=", "adjusted_usd", "decimal(38, 12)"),
+    "past_usd": ("<", "cost_usd", "decimal(38, 12)"),
+    "past_attempts": ("<", "attempts", "bigint"),
+    "past_usage_checksum": ("<", "usage_checksum", "decimal(38, 0)"),
+}
+SUMS = ", ".join(
+    f"coalesce(sum(spending.{column}) filter (where spending.quarter_at {side} status.starts_at), 0)::{kind} as {name}"
+    for name, (side, column, kind) in IN_PERIOD_OR_PAST.items()
+)
 EVIDENCE_SQL = """
+    with asked as ({asked})
     select
-        coalesce(sum(spending.cost_usd), 0)::decimal(38, 12) as spent_usd,
-        any_value(limits.limit_usd + status.carried_usd)::decimal(38, 12) as limit_usd,
-        coalesce(sum(spending.attempts), 0)::bigint as attempts
-    from marts.budget_status as status
+        asked.budget_id,
+        asked.period_start,
+        asked.at,
+        {sums},
+        any_value(limits.limit_usd)::decimal(38, 12) as own_limit_usd,
+        any_value(limits.limit_usd + status.carried_usd)::decimal(38, 12) as limit_usd
+    from asked
+    inner join marts.budget_status as status
+        on asked.budget_id = status.budget_id and asked.period_start = status.period_start
     left join intermediate.int_budgets as limits
-        on status.budget_id = limits.budget_id and limits.valid_from_at <= $at::timestamp
-        and coalesce(limits.valid_to_at > $at::timestamp, true)
+        on asked.budget_id = limits.budget_id and limits.valid_from_at <= asked.at
+        and coalesce(limits.valid_to_at > asked.at, true)
     left join intermediate.int_budget_spending as spending
-        on status.budget_id = spending.budget_id and spending.quarter_at between status.starts_at and $at::timestamp
-    where status.budget_id = $budget_id and status.period_start = $period_start::date
-    group by status.budget_id
+        on asked.budget_id = spending.budget_id
+        and spending.quarter_at between status.starts_at - interval 28 day and asked.at
+    group by asked.budget_id, asked.period_start, asked.at
 """
+_CALLS = """
+    from marts.fct_attempts as calls
+    inner join marts.budget_status as status on status.budget_id = $budget_id and status.period_start = $period_start::date
+        and (status.environments = '*' or list_contains(string_split(status.environments, ' '), calls.environment))
+        and list_contains(string_split(status.data_modes, ' '), calls.data_mode)
+""" + "".join(
+    f"        and (status.{column} is null or status.{column} = calls.{column})\n"
+    for column in ("endpoint_tag", "feature_tag", "tenant_id", "user_id", "provider", "model")
+)
+_FILES = (
+    "select distinct arrivals.landing_file as detail, arrivals.arrival_date"
+    + _CALLS
+    + """
+    inner join intermediate.int_arrivals as arrivals
+        on calls.source = arrivals.source and calls.landing_content_hash = arrivals.content_hash
+    where calls.occurred_at >= {since} and calls.occurred_at < {until} and arrivals.arrival_date >= $known_at::timestamptz::date
+    order by arrivals.arrival_date desc, detail limit 3
+"""
+)
+_PRICES = (
+    "select prices.source || coalesce(', approved by ' || prices.approved_by, '') as detail"
+    + _CALLS
+    + """
+    inner join intermediate.int_price_book as prices on calls.price_row_key = prices.price_row_key
+    where calls.occurred_at >= {since} and calls.occurred_at < {until} and calls.pricing_status = 'priced'
+    group by prices.source, prices.approved_by order by max(prices.recorded_at) desc, detail limit 1
+"""
+)
+IN_PERIOD = {"since": "status.starts_at", "until": "$at::timestamp + interval 15 minute"}
+BEFORE_IT = {"since": "status.starts_at - interval 28 day", "until": "least(status.starts_at, $at::timestamp)"}
+DETAIL_SQL = {
+    "late_data": _FILES.format(**IN_PERIOD),
+    "corrected_usage": _FILES.format(**IN_PERIOD),
+    "repricing": _PRICES.format(**IN_PERIOD),
+    "late_past": _FILES.format(**BEFORE_IT),
+    "corrected_past": _FILES.format(**BEFORE_IT),
+    "repriced_past": _PRICES.format(**BEFORE_IT),
+    "limit_change": """
+        select 'budgets.csv, ' || given.owner || ': ' || given.reason as detail
+        from staging.stg_budgets as given
+        inner join intermediate.int_budgets as limits
+            on given.budget_id = limits.budget_id and given.limit_usd = limits.limit_usd
+        where given.budget_id = $budget_id and limits.valid_from_at <= $at::timestamp
+            and coalesce(limits.valid_to_at > $at::timestamp, true) and $period_start is not null
+        limit 1
+    """,
+    "adjustment": """
+        select 'budget_adjustments.csv, ' || approved_by || ': ' || reason as detail
+        from staging.stg_budget_adjustments
+        where budget_id = $budget_id and effective_at >= $period_start::date and effective_at <= $at::timestamp + interval 1 day
+        order by effective_at desc, detail limit 3
+    """,
+}
 
 
 def _differences(announced: Announced, facts: _Facts, as_of: datetime) -> Iterator[Line]:
@@ -256,8 +378,8 @@ def _differences(announced: Announced, facts: _Facts, as_of: datetime) -> Iterat
         if before is None:
             closed = announced.closed.get(_period(change))
             is_old = _instant(change["changed_at"]) < watched[change["budget_id"]] - NEWS_FOR
-            why = _why(closed, facts.status.get(_period(change)))
-            yield _announcement("added" if closed else "news", change, known_at, is_old, why)
+            why = _why(closed, _at_the_end(closed, facts)) if closed else None
+            yield _announcement("added" if closed else "news", change, known_at, is_old, facts, why)
         elif before["changed_at"] != change["changed_at"]:
             yield _correction("moved", change, known_at, before, facts)
     for key, before in announced.changes.items():
@@ -265,25 +387,53 @@ def _differences(announced: Announced, facts: _Facts, as_of: datetime) -> Iterat
             yield _correction("withdrawn", before, known_at, before, facts)
     for period, status in facts.status.items():
         if period not in announced.closed and _instant(status["ends_at"]) <= as_of - NEWS_FOR:
-            yield {
-                "kind": "closed",
-                "budget_id": status["budget_id"],
-                "period_start": status["period_start"],
-                "state": status["state"],
-                "spent_usd": status["spent_usd"],
-                "limit_usd": status["limit_usd"],
-                "attempts": status["attempts"],
-                "known_at": known_at,
-            }
+            yield _closed(status, known_at, facts)
+
+
+def _closed(status: Status, known_at: str, facts: _Facts) -> Closed:
+    line: Closed = {
+        "kind": "closed",
+        "budget_id": status["budget_id"],
+        "period_start": status["period_start"],
+        "state": status["state"],
+        "spent_usd": status["spent_usd"],
+        "limit_usd": status["limit_usd"],
+        "attempts": status["attempts"],
+        "known_at": known_at,
+    }
+    if found := _at_the_end(line, facts):
+        line["evidence"] = _evidence(found)
+    return line
+
+
+def _at_the_end(closed: Closed, facts: _Facts) -> Mapping[str, object] | None:
+    """What a period that is over is judged by today; spend, limit and calls are those of its last row."""
+    status = facts.status.get(_period(closed))
+    if status is None:
+        return None
+    last = (_instant(status["ends_at"]) - timedelta(minutes=15)).replace(tzinfo=None).isoformat()
+    found = facts.evidence(*_period(closed), last) or {}
+    return {
+        **found,
+        "spent_usd": status["spent_usd"],
+        "limit_usd": status["limit_usd"],
+        "attempts": status["attempts"],
+    }
 
 
 def _correction(kind: Kind, change: Change, known_at: str, before: Announcement, facts: _Facts) -> Announcement:
-    why = _why(before, facts.evidence(before))
-    return _announcement(kind, change, known_at, before["is_silent"], why, before)
+    why = _why(before, facts.evidence(*_period(before), before["changed_at"]))
+    return _announcement(kind, change, known_at, before["is_silent"], facts, why, before)
 
 
 def _announcement(
-    kind: Kind, change: Change, known_at: str, is_silent: bool, why: str | None, before: Announcement | None = None
+    kind: Kind,
+    change: Change,
+    known_at: str,
+    is_silent: bool,
+    facts: _Facts,
+    why: str | None,
+    before: Announcement | None = None,
 ) -> Announcement:
     announced_change: AnnouncedChange = {
         "kind": kind,
@@ -308,20 +458,36 @@ def _announcement(
         **announced_change,
         "is_silent": is_silent,
         "correction_cause": why,
+        "correction_detail": facts.detail(why, before) if before else None,
         "announcement_id": hashlib.sha256(identity.encode()).hexdigest()[:16],
     }
+    if kind != "withdrawn" and (evidence := facts.evidence_of(change)):
+        line["evidence"] = evidence
     if before:
         line["corrects"] = before["announcement_id"]
         line["changed_at_before"] = before["changed_at"]
     return line
 
 
-def _why(then: Mapping[str, object] | None, now: Mapping[str, object] | None) -> str | None:
-    """Why the past changed: more or fewer calls, other prices, another limit, or else other rules."""
-    if then is None or now is None:
+def _evidence(row: Mapping[str, Any]) -> Evidence:
+    return {
+        "own_limit_usd": row["own_limit_usd"],
+        "adjusted_usd": row["adjusted_usd"],
+        "usage_checksum": row["usage_checksum"],
+        "past_attempts": row["past_attempts"],
+        "past_usage_checksum": row["past_usage_checksum"],
+        "past_usd": row["past_usd"],
+    }
+
+
+def _why(then: Announcement | Closed, now: Mapping[str, object] | None) -> str | None:
+    """Why the past changed: the first cause whose evidence differs, or else other rules."""
+    if now is None:
         return None
-    for cause, name in (("late_data", "attempts"), ("limit_change", "limit_usd"), ("repricing", "spent_usd")):
-        if then[name] != now[name]:
+    judged_by: dict[str, object] = {"attempts": then["attempts"], "limit_usd": then["limit_usd"]}
+    judged_by |= {"spent_usd": then["spent_usd"], **then.get("evidence", {})}
+    for name, cause in CAUSES:
+        if name in judged_by and judged_by[name] != now.get(name):
             return cause
     return "rules"
 
@@ -380,6 +546,8 @@ def _unpriced(status: Status) -> str:
 
 def _what_is_corrected(line: Announcement) -> str:
     because = BECAUSE.get(line["correction_cause"] or "", "data or settings changed")
+    if detail := line.get("correction_detail"):
+        because += f" ({for_chat(detail)})"
     if line["kind"] == "moved":
         return (
             f"It had been announced for {minute(datetime.fromisoformat(line['changed_at_before']))} (UTC): {because}."

@@ -321,6 +321,7 @@ def _missing(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def _next_steps(settings: Settings) -> list[str]:
     return [
+        f"make inbox serves alerts, drivers and calls at {settings.base_url.rstrip('/')}/inbox.",
         "make report has the tables behind this, make ui the runs and checks.",
         f"{settings.published}/ has tokentrail.duckdb for SQL, exports/ for spreadsheets, weekly/ for reading, docs/ for every column.",
     ]

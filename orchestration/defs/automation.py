@@ -8,9 +8,9 @@ from datetime import date
 import dagster as dg
 
 from orchestration.defs.checks import SUITES
-from orchestration.defs.coverage import BUDGET_MODELS, run_if_new
-from orchestration.defs.transform import warehouse_models
-from orchestration.news import BUDGETS, EVERYTHING, KINDS, news
+from orchestration.defs.coverage import run_if_new
+from orchestration.defs.weekly import weekly_report
+from orchestration.news import EVERYTHING, HOURLY, KINDS, news
 from orchestration.runs import mark_dead_runs
 from orchestration.settings import Settings, from_environment
 
@@ -61,38 +61,27 @@ backfill = dg.define_asset_job(
 )
 
 
-# Left to the daily run: tests that compare with marts which the hour does not build, and Great Expectations, which takes
-# longer to load than budgets to be judged.
-LATER = [
-    *(spec.key for spec in SUITES.values()),
-    *(
-        spec.key
-        for spec in warehouse_models.check_specs
-        if any(dep.asset_key not in BUDGET_MODELS for dep in spec.additional_deps)
-    ),
-]
-
-hourly_budget_watch = dg.define_asset_job(
-    "hourly_budget_watch",
-    selection=dg.AssetSelection.assets(
-        *BUDGET_MODELS, "budget_announcements_ledger", "source_silences_ledger", "notifications", "run_record"
-    )
-    - dg.AssetSelection.checks(*LATER),
+# Great Expectations takes longer to load than an hour to be judged, and a week is over once: both are left to the day.
+hourly_watch = dg.define_asset_job(
+    "hourly_watch",
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.assets(weekly_report)
+    - dg.AssetSelection.checks(*(spec.key for spec in SUITES.values())),
     executor_def=dg.in_process_executor,
-    description="Load what landed, judge the budgets, announce what changed and who fell silent. Publishes nothing: the daily run does.",
+    description="Load what landed, judge alerts (the open day too), budgets and senders, announce what changed, publish.",
 )
 
 
 @dg.schedule(
-    job=hourly_budget_watch,
+    job=hourly_watch,
     cron_schedule="5 * * * *",
     execution_timezone=SETTINGS.time_zone,
     default_status=SCHEDULES,
-    description="Every hour at five past: load what landed, judge the budgets, send what is due, if anything is new. Publishes nothing.",
+    description="Every hour at five past: load what landed, judge alerts, budgets and senders, send, publish, if anything is new.",
 )
-def hourly_budget_watch_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
-    """Run unless nothing is new to the budgets."""
-    return run_if_new(settings, BUDGETS)
+def hourly_watch_schedule(settings: dg.ResourceParam[Settings]) -> dg.RunRequest | dg.SkipReason:
+    """Run unless nothing is new."""
+    return run_if_new(settings, HOURLY)
 
 
 @dg.schedule(

@@ -2,10 +2,9 @@
 
 import dagster as dg
 
-from orchestration.defs.coverage import models_of
 from orchestration.defs.notify import notifications
 from orchestration.defs.publish import published_docs
-from orchestration.defs.transform import COVERS
+from orchestration.defs.transform import COVERS, warehouse_models
 from orchestration.news import remember
 from orchestration.settings import Settings
 
@@ -18,10 +17,11 @@ from orchestration.settings import Settings
     op_tags={"dagster/priority": "-2"},  # the last step of a run
 )
 def run_record(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-    """One record per run over everything or over the budgets that succeeded: what it read, and when something changes by itself."""
+    """One record per run over everything, or by the hour, that succeeded: what it read, and when something changes by itself."""
     covers = COVERS.get(context.job_name)
     failures = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     is_kept = False
     if covers and not failures:
-        is_kept = remember(settings, context.run.run_id, covers, models_of(covers))
+        models = {key.to_user_string() for key in warehouse_models.keys}
+        is_kept = remember(settings, context.run.run_id, covers, models)
     return dg.MaterializeResult(metadata={"kept": is_kept})

@@ -22,7 +22,7 @@ from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.ledger import make_logs
-from orchestration.news import BUDGETS, EVERYTHING, models_to_build
+from orchestration.news import EVERYTHING, HOURLY, models_to_build
 from orchestration.quality.promises import promise
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
@@ -88,7 +88,7 @@ COVERS = {
     "daily_attribution": EVERYTHING,
     "weekly_recurrence": EVERYTHING,
     "backfill": EVERYTHING,
-    "hourly_budget_watch": BUDGETS,
+    "hourly_watch": HOURLY,
 }
 
 

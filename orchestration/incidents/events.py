@@ -24,7 +24,7 @@ from orchestration.settings import Settings
 from orchestration.team.incidents import CONTAINMENT_MAP, ENDPOINT_OWNERS
 from orchestration.team.rows import read_rows
 
-__all__ = ["CannotError", "event", "known_events", "known_plans", "suggested", "write"]
+__all__ = ["CannotError", "event", "known", "known_events", "known_plans", "suggested", "write"]
 
 
 def event(settings: Settings, kind: str, **fields: str | None) -> dict:
@@ -160,22 +160,23 @@ def _plan(settings: Settings, kind: str, given: dict[str, str]) -> dict[str, str
 
 def known_plans(settings: Settings) -> list[dict]:
     """The landed events of plans and mutes, in the order of time."""
-    return [row for row in _landed(settings) if row["plan_id"]]
+    return known(settings)[1]
 
 
 def known_events(settings: Settings) -> dict[str, list[dict]]:
     """The events of each incident in the order of time: those of the raw zone, and those that wait to be loaded."""
-    known: dict[str, list[dict]] = {}
-    for row in _landed(settings):
-        if row["plan_id"]:
-            continue
-        known.setdefault(row["incident_id"], []).append(row)
-    return known
+    return known(settings)[0]
 
 
-def _landed(settings: Settings) -> list[dict]:
+def known(settings: Settings) -> tuple[dict[str, list[dict]], list[dict]]:
+    """Both: the events of incidents, and those of plans and mutes."""
     rows = [*_loaded(settings), *_waiting(settings)]
-    return sorted(rows, key=lambda row: (row["occurred_at"], row["event_type"] == "plan_ended"))
+    rows.sort(key=lambda row: (row["occurred_at"], row["event_type"] == "plan_ended"))
+    incidents: dict[str, list[dict]] = {}
+    for row in rows:
+        if not row["plan_id"]:
+            incidents.setdefault(row["incident_id"], []).append(row)
+    return incidents, [row for row in rows if row["plan_id"]]
 
 
 def _loaded(settings: Settings) -> list[dict]:

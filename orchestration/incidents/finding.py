@@ -16,7 +16,7 @@ NAMED = 5  # names in a sentence; more are not read
 # Alerts, the ones to look at first: those that go on, then the latest.
 ALERTS = """
     select alerts.alert_id, alerts.problem_id, alerts.environment, alerts.data_mode, alerts.spike_type, alerts.onset_date,
-        coalesce(alerts.burst_start, alerts.window_start) as started_at, alerts.top_driver_dimension, alerts.top_driver_value,
+        coalesce(alerts.started_at, alerts.window_start) as started_at, alerts.top_driver_dimension, alerts.top_driver_value,
         drivers.endpoint_tag, drivers.prompt_version, drivers.tenant_id, drivers.user_id, drivers.model,
         alerts.status, alerts.severity, alerts.alert_date, alerts.last_date, alerts.days, alerts.delta_usd,
         alerts.total_excess_usd, alerts.containment_action, alerts.owner, alerts.escalation_channel, alerts.runbook_url,

@@ -255,11 +255,12 @@ def _timeline(alert: Row | None, incident: Row | None, messages: list[Row], even
     """When what happened, in the order of time; days for what is known by day only."""
     moments: list[tuple[str, int, str, str]] = []
     if alert:
-        began = alert.get("started_at") or alert["burst_start"]
+        began = alert["started_at"]
         onset = wording.minute(began) if began else str(alert["onset_date"])
         moments.append((onset, 0, onset, "onset"))
         judged = wording.minute(alert["window_end"])
-        moments.append((judged, 1, judged, f"the first day was over: {alert['severity']} alert of the next run"))
+        until = "the last hour that counts so far" if alert["is_provisional"] else "the first day was over"
+        moments.append((judged, 1, judged, f"{until}: {alert['severity']} alert of the next run"))
         moments.append(
             (
                 f"{alert['last_date']} 24",

@@ -5,13 +5,13 @@ for each kind of it; clock.py when time alone changes something; decision.py kee
 compares; selection.py finds the models that a difference reaches, from dbt's manifest.
 """
 
-from orchestration.news.decision import BUDGETS, EVERYTHING, News, begin, news, note, remember
+from orchestration.news.decision import EVERYTHING, HOURLY, News, begin, news, note, remember
 from orchestration.news.inputs import KINDS, READ_BY_READERS
 from orchestration.news.selection import models_to_build
 
 __all__ = [
-    "BUDGETS",
     "EVERYTHING",
+    "HOURLY",
     "KINDS",
     "READ_BY_READERS",
     "News",

@@ -37,6 +37,15 @@ QUARTER_HOUR = """
         or exists (select 1 from intermediate.int_budget_periods where ends_at >= $as_of)
     )
 """
+# An hour of a day that is not complete counts at its end and the delay of its calls; then the day is complete.
+HOUR_COUNTS = """
+    select min(due_at) from (
+        select event_date + to_hours(greatest(through_hour + 2, 1) + delay_hours) as due_at
+        from intermediate.int_open_hours where through_hour < 23
+        union all
+        select event_date + interval 1 day + to_hours($lateness_hours) from intermediate.costed_usage_days
+    ) where due_at > $as_of
+"""
 IT_HAPPENS = "select min(occurred_at) from {events} where occurred_at > $as_of"
 MIDNIGHT = "select cast($as_of as date) + interval 1 day where exists (select 1 from {rows})"
 # The pauses that go on are counted in full hours, and what is missing by these.
@@ -89,11 +98,15 @@ WHEN = (
         DAY_IS_COMPLETE.format(days="intermediate.int_source_silent_days"),
         ("int_alert_rows",),
     ),
+    ("an hour of alerts", HOUR_COUNTS, ("int_open_hours",)),
     ("a complete day of alerts", DAY_IS_COMPLETE.format(days="intermediate.costed_usage_days"), ("alert_days",)),
     (
         "a quarter-hour of budgets",
         QUARTER_HOUR,
-        ("int_budget_periods", "budget_period_days", "int_budget_states", "int_budget_status"),
+        (
+            *("int_budget_periods", "budget_period_days", "int_budget_states", "int_budget_status"),
+            "int_weekly_budgets",
+        ),
     ),
     (
         "the time of an incident's event",

@@ -1,7 +1,7 @@
 """Whether anything is new: what the last run that succeeded had read, against what is there now and what the clock says.
 
 A run notes what it reads (`note`), each kind just before it reads it. When every step of it succeeded, its notes become the record
-(`remember`), under what it covered: everything, or the budgets alone, which the hourly job judges. So whatever was new stays new
+(`remember`), under what it covered: everything, or what the hourly job makes of it. So whatever was new stays new
 until a run that took it in has succeeded, and what changes while a run reads is new to the next one. A warehouse or a publication
 that differs from what that run left behind is new too: a run that failed or was killed had been at work.
 """
@@ -13,16 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
-from orchestration.news.clock import EXPORTS, NEXT, OUTBOX, WORDS, next_day, next_instants, whole_second
+from orchestration.news.clock import EXPORTS, OUTBOX, WORDS, next_day, next_instants, whole_second
 from orchestration.news.inputs import IN_WORDS, KINDS, LEFT_BEHIND, READ_BY_MODELS, READ_BY_READERS, READ_FIRST
 from orchestration.notifications import next_due
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
 from orchestration.wording import minute
 
-EVERYTHING, BUDGETS = "everything", "budgets"  # what a run covers
-# The hourly job publishes nothing and reads no message.
-COVERED = {EVERYTHING: tuple(KINDS), BUDGETS: tuple(KINDS.keys() - READ_BY_READERS.keys() - {"publication"})}
+# What a run covers. The hourly job leaves the expectations and the weekly report to the day, and reads the same.
+EVERYTHING, HOURLY = "everything", "hourly"
 LESS_THAN_A_MINUTE = timedelta(seconds=59)
 OF_MODELS = (*READ_FIRST, *READ_BY_MODELS)
 
@@ -55,18 +54,16 @@ class News:
         return bool(self.changed or self.due)
 
 
-def news(settings: Settings, covers: str = EVERYTHING, models: Collection[str] = tuple(NEXT)) -> News:
-    """What a run would find new now. Of what reads the clock, only `models` count, and messages."""
+def news(settings: Settings, covers: str = EVERYTHING) -> News:
+    """What a run would find new now."""
     record = _record(settings, covers)
     if record is None:
         return News(("first",), (), "No earlier run that succeeded is remembered: everything is looked at.")
     since, as_of = datetime.fromisoformat(record["as_of"]), whole_second(settings.as_of)
     if as_of < since:
         return News(("instant",), (), f"This run reports as of an earlier instant than the last one, {_at(since)}.")
-    changed = tuple(kind for kind in COVERED[covers] if _differs(record, kind, KINDS[kind](settings)))
-    due = {
-        name: at for name, at in _due(record).items() if name in models or (covers == EVERYTHING and name not in NEXT)
-    }
+    changed = tuple(kind for kind in KINDS if _differs(record, kind, KINDS[kind](settings)))
+    due = _due(record)
     if not changed:  # what a message waits for is in files that a change may have broken
         due |= {OUTBOX: at} if (at := next_due(settings)) else {}
     reached = tuple(sorted(name for name, at in due.items() if at <= as_of))
@@ -98,35 +95,31 @@ def found_new(settings: Settings, run_id: str, covers: str, models: Collection[s
 def remember(settings: Settings, run_id: str, covers: str, models: Collection[str]) -> bool:
     """Makes the notes of a run that has succeeded the record; False where they lack something, as after a retry by hand.
 
-    `models` are those that it covers. A record of everything is kept after one of the budgets if both were made of the same.
+    `models` are those that it covers. A record of everything is kept after one of the hour if both were made of the same.
     """
-    if covers == BUDGETS:
-        note(settings, run_id, ["warehouse"])
-    else:
-        note(settings, run_id, LEFT_BEHIND)
+    note(settings, run_id, LEFT_BEHIND)
     read = _notes(settings, run_id)
-    if not read.keys() >= set(COVERED[covers]):
+    if not read.keys() >= set(KINDS):
         return False
     due = {name: at.isoformat() for name, at in next_instants(settings, models).items()}
-    if covers == EVERYTHING:
-        due[EXPORTS] = next_day(settings).isoformat()
+    due[EXPORTS] = next_day(settings).isoformat()
     record = Record(run_id=run_id, as_of=whole_second(settings.as_of).isoformat(), read=read, due=due)
     if covers == EVERYTHING:
-        _path(settings, BUDGETS).unlink(missing_ok=True)
+        _path(settings, HOURLY).unlink(missing_ok=True)
     elif (other := _read(_path(settings, EVERYTHING))) is not None:
         if any(_differs(other, kind, read[kind]) for kind in OF_MODELS):
             _path(settings, EVERYTHING).unlink()
         else:
-            other["read"]["warehouse"] = read["warehouse"]
+            other["read"] |= {kind: read[kind] for kind in (*READ_BY_READERS, *LEFT_BEHIND)}
             write_whole(_path(settings, EVERYTHING), json.dumps(other))
     write_whole(_path(settings, covers), json.dumps(record))
     return True
 
 
 def _record(settings: Settings, covers: str) -> Record | None:
-    """The latest record that covers as much: that of the budgets is deleted when everything is remembered."""
-    of_budgets = _read(_path(settings, BUDGETS)) if covers == BUDGETS else None
-    return of_budgets or _read(_path(settings, EVERYTHING))
+    """The latest record that covers as much: that of the hour is deleted when everything is remembered."""
+    of_hour = _read(_path(settings, HOURLY)) if covers == HOURLY else None
+    return of_hour or _read(_path(settings, EVERYTHING))
 
 
 def _differs(record: Record, kind: str, now: str | None) -> bool:

@@ -1,7 +1,7 @@
 """Publishing: the checked warehouse becomes visible to readers in one step, and only when something changed.
 
 Marts, exports, weekly pages, postmortems and Data Docs are of the same run. What a run announced and sent is in the marts of that
-run: these two are views on the ledger in the warehouse, and become tables in the file that is published.
+run: those that read it are views on the ledger in the warehouse, and become tables in the file that is published.
 """
 
 import json

@@ -40,7 +40,7 @@ def write_site(site: Path, states: dict[str, dict[str, Any]], pages: dict[str, s
 
 
 def copy_site(site: Path, into: Path) -> None:
-    """Put the site into a publication; without one, what the former publication had stays."""
-    if (site / STAMP).exists():
+    """Put the site into a publication; without one, or with the same, what the former publication had stays."""
+    if (site / STAMP).exists() and what_it_shows(site) != what_it_shows(into):
         shutil.rmtree(into, ignore_errors=True)
         shutil.copytree(site, into)

@@ -57,7 +57,7 @@ class Budget(BaseModel):
     warning_ratio: Annotated[
         Annotated[Decimal, Field(gt=0, le=1, max_digits=12, decimal_places=4), Number] | None, Blank
     ]
-    carry_over: Annotated[Literal["none", "unused"] | None, Blank]
+    carry_over: Annotated[Literal["none", "unused", "unused_and_refunds"] | None, Blank]
     valid_from: QuarterHour
     valid_to: Instant
     is_spend_alert_on: Switch

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from decimal import Decimal
+from typing import Literal, TypeVar
 
 from orchestration.weekly.figures import (
     DRIVER,
@@ -15,9 +16,10 @@ from orchestration.weekly.figures import (
     Figures,
     Finding,
     Recurrence,
+    Summary,
     WeekSpend,
 )
-from orchestration.wording import day, exact, usd, written
+from orchestration.wording import change, day, exact, listed, many, usd, written
 
 ABSENT = "not in the report"
 R = TypeVar("R")  # a row
@@ -35,11 +37,55 @@ class Change:
 
 def changes(before: Figures, after: Figures) -> list[Change]:
     """Every difference, money first: (what, before, after). Never empty for figures that differ."""
-    parts = (_of_environments, _of_problems, _of_incidents, _of_rows_left_out)
-    found = [change for part in parts for change in part(before, after)]
+    parts = (_of_environments, _of_budgets, _of_problems, _of_incidents, _of_rows_left_out)
+    found = [each for part in parts for each in part(before, after)]
     if not found and before != after:
         found = [Change("The order of rows", "as it was", "another")]
     return found
+
+
+def why(before: Figures, after: Figures) -> str:
+    """What changed, and why, in one sentence: spend and the calls behind it first, else what people recorded."""
+    moved = [
+        sentence
+        for name, old, new in _paired(before["environments"], after["environments"], lambda row: row["environment"])
+        if (sentence := _moved_spend(name, old and old["summary"], new and new["summary"]))
+    ]
+    others = {
+        "incidents": [*_of_incidents(before, after)],
+        "problems": [*_of_problems(before, after)],
+        "budgets": [*_of_budgets(before, after)],
+    }
+    about = [name for name, found in others.items() if found]
+    if moved:
+        return f"{'; '.join(moved)}."
+    if not about:
+        return "No spend changed; counts or sentences that explain it did."
+    because = ", after what people recorded about incidents" if others["incidents"] else ""
+    return f"No spend changed; {listed(about)} did{because}."
+
+
+def _moved_spend(name: str, before: Summary | None, after: Summary | None) -> str:
+    """How an environment's spend differs, with the cause that its calls show; nothing where it does not."""
+    if before is None or after is None:
+        return f"{name} {'came into' if before is None else 'left'} the report"
+    was, now = before["spend_usd"], after["spend_usd"]
+    calls = _difference(before, after, "attempts")
+    unpriced = _difference(before, after, "unpriced_attempts")
+    if was == now and not calls:
+        return ""
+    causes = [
+        f"{many(abs(calls), 'call')} {'arrived late' if calls > 0 else 'no longer count'}" if calls else "",
+        f"{many(abs(unpriced), 'call')} {'got a price' if unpriced < 0 else 'have no price'}" if unpriced else "",
+    ]
+    cause = listed([each for each in causes if each]) or "the same calls have another price or other token counts"
+    if was is None or now is None:
+        return f"spend of {name} is {_amount(now)} instead of {_amount(was)}: {cause}"
+    return f"spend of {name} is {usd(now)}, {change(str(Decimal(now) - Decimal(was)))}: {cause}"
+
+
+def _difference(before: Summary, after: Summary, column: Literal["attempts", "unpriced_attempts"]) -> int:
+    return (after.get(column) or 0) - (before.get(column) or 0)
 
 
 def _of_environments(before: Figures, after: Figures) -> Iterator[Change]:
@@ -69,18 +115,27 @@ def _spends(shown: EnvironmentFigures) -> dict[str, WeekSpend | DaySpend]:
 
 
 def _of_findings(name: str, before: EnvironmentFigures, after: EnvironmentFigures) -> Iterator[Change]:
+    yield from _of_sentences(f"{name}: ", before["findings"], after["findings"])
+    yield from _counted(f"{name}: findings not printed", before["findings_left_out"], after["findings_left_out"])
+
+
+def _of_budgets(before: Figures, after: Figures) -> Iterator[Change]:
+    if "budgets" in before:  # an older release has them among the findings
+        yield from _of_sentences("", before["budgets"], after["budgets"])
+
+
+def _of_sentences(about: str, before: list[Finding], after: list[Finding]) -> Iterator[Change]:
     """Sentences that are the same are not news; of the others, those of one kind are taken for one another in their order."""
-    old, new = ([_finding(row) for row in side["findings"]] for side in (before, after))
+    old, new = ([_finding(row) for row in side] for side in (before, after))
     gone, come = [row for row in old if row not in new], [row for row in new if row not in old]
     for kind in dict.fromkeys(kind for kind, _ in [*gone, *come]):
         was, now = ([text for of, text in side if of == kind] for side in (gone, come))
         for place in range(max(len(was), len(now))):
             yield Change(
-                f"{name}: finding ({kind})",
+                f"{about}finding ({kind})",
                 was[place] if place < len(was) else ABSENT,
                 now[place] if place < len(now) else ABSENT,
             )
-    yield from _counted(f"{name}: findings not printed", before["findings_left_out"], after["findings_left_out"])
 
 
 def _finding(row: Finding) -> tuple[str, str]:

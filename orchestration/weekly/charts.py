@@ -27,7 +27,6 @@ def columns(bars: list[PerhapsUnknown], says: str, before: list[str | None] | No
             "label": label,
             "amount": float(amount) if amount is not None else 0,
             "before": float(earlier) if earlier is not None else None,
-            "top": max(float(amount or 0), float(earlier or 0)),
             "text": short_usd(amount) if amount is not None else "–",
             "colour": ACCENT if before or place == len(bars) - 1 else PALE,
             "weight": "bold" if not before and place == len(bars) - 1 else "normal",
@@ -36,7 +35,7 @@ def columns(bars: list[PerhapsUnknown], says: str, before: list[str | None] | No
     ]
     x = {"field": "label", "type": "ordinal", "sort": None, "axis": _axis()}
     y = {"type": "quantitative", "axis": None, "stack": None}  # stacked bars are clipped, by ids that count up
-    texts = {"y": y | {"field": "top"}, "text": {"field": "text"}}
+    texts = {"y": y | {"field": "amount"}, "text": {"field": "text"}}  # on its own bar, also before a higher one
     layers = [
         *([{"mark": {"type": "bar", "color": PALE}, "encoding": {"y": y | {"field": "before"}}}] if before else []),
         {

@@ -16,7 +16,9 @@ from orchestration.wording import minute
 
 WEEKS = 8  # two months: long enough to see that something comes back, short enough to see it at a glance
 RECURRENCES = INCIDENTS = FINDINGS = 60  # rows printed of each; what is left out is counted, and is in the marts
-OTHER_DIMENSIONS = ("endpoint",)  # drivers printed of all environments but the one with the most spend
+OTHER_DIMENSIONS = ("endpoint",)  # drivers printed of all environments but the first
+ALL = "(all)"  # the environment of budgets over all of them
+PRODUCTION = "prod"  # what a report is about first, whatever it costs
 
 # A column's type and how its values are written; an amount or a ratio is text, so that no reader rounds it.
 Usd = Annotated[str | None, "usd"]
@@ -51,6 +53,7 @@ class Summary(TypedDict):
     new_problems: Annotated[Count, "new problems"]
     recurring_problems: Annotated[Count, "recurring problems"]
     regressed_problems: Annotated[Count, "regressed problems"]
+    continued_problems: Annotated[Count, "problems that went on"]
     problem_cost_usd: Annotated[Usd, "cost of problems"]
     incidents_opened: Annotated[Count, "incidents opened"]
     incidents_closed: Annotated[Count, "incidents closed"]
@@ -66,6 +69,8 @@ class Summary(TypedDict):
     duplicate_deliveries: Annotated[Count, "duplicate deliveries"]
     conflicting_deliveries: Annotated[Count, "conflicting deliveries"]
     missing_usage_attempts: Annotated[Count, "calls without usage"]
+    silent_days: Annotated[Count, "days that lack calls"]
+    is_understated: Annotated[Flag, "understated"]
 
 
 class Driver(TypedDict):
@@ -118,6 +123,10 @@ class Recurrence(TypedDict):
     incident_id: Annotated[Text, "incident"]
     incident_status: Annotated[Text, "status of the incident"]
     guardrail: Annotated[Text, "guardrail"]
+    failed_incident_id: Annotated[Text, "incident whose guardrail failed"]
+    failed_guardrail: Annotated[Text, "guardrail that failed"]
+    severity: Annotated[Text, "severity"]
+    drill_url: Annotated[Text, "address of the alert"]
     next_action: Annotated[Text, "next action"]
     problem: Annotated[str, "text", "problem"]
     environment: Annotated[str, "text", "environment"]
@@ -166,7 +175,7 @@ class DaySpend(TypedDict):
 
 
 class EnvironmentFigures(TypedDict):
-    """What is printed of one environment; only the one that spends most has charts."""
+    """What is printed of one environment; only the first one, which is production, has charts."""
 
     environment: str
     summary: Summary
@@ -184,6 +193,7 @@ class Figures(TypedDict):
     week_start: str
     week_end: str
     environments: list[EnvironmentFigures]
+    budgets: NotRequired[list[Finding]]
     recurrence: list[Recurrence]
     recurrence_left_out: int
     incidents: list[Incident]
@@ -235,7 +245,8 @@ def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
     if not marts.execute("from duckdb_tables() where table_name = 'weekly_summary'").fetchall():
         return []
     mondays = marts.execute(
-        "select distinct week_start from weekly_summary where is_complete and data_mode = 'real' order by 1"
+        "select distinct week_start from weekly_summary where is_complete and data_mode = 'real' and environment <> $all order by 1",
+        {"all": ALL},
     ).fetchall()
     return [iso_week(monday) for (monday,) in mondays]
 
@@ -244,7 +255,8 @@ def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) 
     """Raises WeekError when a week does not exist, is not complete, or has no real usage."""
     monday = week_start(week)
     [(is_complete,)] = marts.execute(
-        "select bool_and(is_complete) from weekly_summary where week_start = ? and data_mode = 'real'", [monday]
+        "select bool_and(is_complete) from weekly_summary where week_start = ? and data_mode = 'real' and environment <> ?",
+        [monday, ALL],
     ).fetchall()
     if is_complete is None:
         raise WeekError(
@@ -261,14 +273,8 @@ def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) 
 def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:
     """All that the report of a week prints: as JSON has it, in a fixed order."""
     monday = week_start(week)
-    names = [
-        name
-        for (name,) in marts.execute(
-            "select environment from weekly_summary where week_start = ? and data_mode = 'real' "
-            "order by spend_usd desc nulls last, environment",
-            [monday],
-        ).fetchall()
-    ]
+    found = marts.execute(ENVIRONMENTS_SQL, {"monday": monday, "all": ALL, "production": PRODUCTION}).fetchall()
+    names = [name for name, has_news in found if has_news or name == found[0][0]]
     recurrence = _recurrence(marts, monday)
     incidents = _rows(marts, INCIDENTS_SQL, ["incident_id", *INCIDENT], monday=monday)
     return {
@@ -276,6 +282,7 @@ def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:
         "week_start": monday.isoformat(),
         "week_end": (monday + timedelta(days=7)).isoformat(),
         "environments": [_environment(marts, monday, name, is_first=name == names[0]) for name in names],
+        "budgets": _rows(marts, BUDGETS_SQL, ["kind", *FINDING], monday=monday),
         "recurrence": recurrence[:RECURRENCES],
         "recurrence_left_out": len(recurrence[RECURRENCES:]),
         "incidents": incidents[:INCIDENTS],
@@ -284,7 +291,7 @@ def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:
 
 
 def _environment(marts: duckdb.DuckDBPyConnection, monday: date, name: str, is_first: bool) -> EnvironmentFigures:
-    """What is printed of one environment: everything of the one that spends most, less of the others."""
+    """What is printed of one environment: everything of the first, less of the others."""
     of_week = {"monday": monday, "environment": name}
     (summary,) = _rows(marts, SUMMARY_SQL, SUMMARY, **of_week)
     findings = _rows(marts, FINDINGS_SQL, ["kind", *FINDING], **of_week)
@@ -330,12 +337,25 @@ def _mondays(monday: date) -> list[date]:
     return [monday - timedelta(weeks=ago) for ago in reversed(range(WEEKS))]
 
 
+# Of an environment that has made no call for two weeks there is nothing to report.
+ENVIRONMENTS_SQL = """
+    select environment, attempts > 0 or coalesce(change_usd <> 0, false) or coalesce(silent_days > 0, false)
+    from weekly_summary where week_start = $monday and data_mode = 'real' and environment <> $all
+    order by environment <> $production, spend_usd desc nulls last, environment
+"""
 SUMMARY_SQL = """
     select {columns} from weekly_summary where week_start = $monday and environment = $environment and data_mode = 'real'
 """
 FINDINGS_SQL = """
     select {columns} from weekly_findings where week_start = $monday and environment = $environment and data_mode = 'real'
+        and kind <> 'budget'
     order by rank, kind, sentence
+"""
+# A budget over two environments is a finding of both, and one sentence here.
+BUDGETS_SQL = """
+    select distinct {columns} from weekly_findings where week_start = $monday and data_mode = 'real' and kind = 'budget'
+    order by list_position(['critical', 'warning', 'info'], severity), sentence not like '%: spend alert%',
+        amount_usd desc nulls last, sentence
 """
 DRIVERS_SQL = """
     select {columns} from weekly_drivers where week_start = $monday and environment = $environment and data_mode = 'real'

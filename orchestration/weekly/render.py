@@ -17,7 +17,8 @@ from markupsafe import Markup
 from orchestration import plain, wording
 from orchestration.plain import for_chat, visible
 from orchestration.weekly import charts
-from orchestration.weekly.changes import changes
+from orchestration.weekly.actions import actions, is_back, is_continued
+from orchestration.weekly.changes import changes, why
 from orchestration.weekly.figures import (
     DRIVER,
     INCIDENT,
@@ -27,6 +28,7 @@ from orchestration.weekly.figures import (
     Edition,
     EnvironmentFigures,
     Figures,
+    Finding,
     Recurrence,
     Summary,
 )
@@ -40,6 +42,13 @@ EFFECTS: dict[Effect, tuple[str, str]] = {
     "token_usd": ("Tokens", "longer or shorter prompts and answers"),
     "price_usd": ("Price", "a different price per token"),
 }
+CAUSES: dict[Effect, str] = {
+    "volume_usd": "the number of requests",
+    "mix_usd": "the mix of endpoints and models",
+    "retry_usd": "retries",
+    "token_usd": "tokens per call",
+    "price_usd": "dollars per token",
+}
 STATUSES = {
     "regressed": "came back after an incident on it was closed with a guardrail: the guardrail does not hold",
     "recurring": "seen before, and again this week",
@@ -47,8 +56,9 @@ STATUSES = {
     "quiet": "seen before, not this week; nothing prevents it from coming back",
     "resolved": "not seen this week, and its incident was closed with a guardrail",
 }
-ACTIVE = ("regressed", "recurring", "new")  # alerts began in the week
-CAME_BACK = ("regressed", "recurring")
+ACTIVE = ("regressed", "recurring", "new")  # it showed in the week
+OF_PROBLEMS = ("regressed", "recurring", "new", "continued", "incident")  # findings that the table of problems has
+OF_SPEND = ("spend", "effect", "driver")  # findings that the first environment's charts and tables have
 DIMENSIONS = {
     "endpoint": "Endpoints",
     "prompt_version": "Prompt versions",
@@ -59,11 +69,12 @@ DIMENSIONS = {
 Total = Literal["spend_usd", "previous_spend_usd", "change_usd", Effect]
 SUM_OF_TOTALS: tuple[Total, ...] = ("spend_usd", "previous_spend_usd", "change_usd", *EFFECTS)
 Row = TypeVar("Row", bound=Mapping[str, object])
+ON_ONE_SCREEN = 8  # things to do that are shown at once
 CHAT_CHARACTERS = 2900  # what chat shows of one message without folding it is about 3,000
 
 
 def title(editions: list[Edition]) -> str:
-    """One line: the week, what the environment that spends most spent, and the change."""
+    """One line: the week, what production spent (without one, the environment that spends most), and the change."""
     figures, edition = _figures(editions[-1]), editions[-1]["edition"]
     first = figures["environments"][0]
     spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
@@ -86,7 +97,7 @@ def markdown(editions: list[Edition], is_file: bool = True) -> str:
     """The same for chat: as many lines of each part as fit into one message, which has title and address of its own."""
     view = _view(editions)
     template = _templates().get_template("weekly.md.j2")
-    for most in (8, 6, 5, 4, 3, 2, 1):
+    for most in (8, 6, 5, 4, 3, 2, 1, 0):
         text = template.render(view, most=most, is_file=is_file, title=title(editions)).strip() + "\n"
         if len(text) <= CHAT_CHARACTERS:
             break
@@ -144,6 +155,7 @@ def _templates() -> Environment:
         "many": wording.many,
         "listed": wording.listed,
         "parts": _parts,
+        "in_short": _in_short,
         "chat": for_chat,
     }
     environment.globals |= {
@@ -155,6 +167,7 @@ def _templates() -> Environment:
         "ACTIVE": ACTIVE,
         "DIMENSIONS": DIMENSIONS,
         "rank_of": lambda status: [*STATUSES, status].index(status),
+        "ON_ONE_SCREEN": ON_ONE_SCREEN,
         "is_link": lambda text: bool(re.match(r"https?://", text or "")),  # another scheme could be a script
     }
     return environment
@@ -180,6 +193,10 @@ def _view(editions: list[Edition]) -> dict[str, Any]:
     recurrence = [_whole(RECURRENCE, row) for row in figures["recurrence"]]
     incidents = [_whole(INCIDENT, row) for row in figures["incidents"]]
     active = [row for row in recurrence if row["status"] in ACTIVE]
+    to_do = actions(environments, recurrence)
+    said = {item["what"] for item in to_do}
+    asked = {item["problem_id"] for item in to_do if item["problem_id"]}
+    shown_problems = [row for row in recurrence if row["status"] in ACTIVE or row["problem_id"] in asked] or recurrence
     return {
         "figures": figures,
         "line": line,
@@ -192,14 +209,46 @@ def _view(editions: list[Edition]) -> dict[str, Any]:
         "headline": _headline(environments[0]),
         "moved": _moved(environments[0]["summary"]),
         "came_back_sentence": _came_back(active),
+        "actions": to_do,
+        "asked": asked,
+        "shown_problems": shown_problems,
+        "folded_problems": [row for row in recurrence if row not in shown_problems],
+        "budgets": _budgets(figures),
+        "remarks": {
+            shown["environment"]: _remarks(shown, said, place == 0) for place, shown in enumerate(environments)
+        },
         "recurrence": recurrence,
         "incidents": incidents,
         "active": active,
-        "came_back": [row for row in active if row["status"] in CAME_BACK],
+        "came_back": [row for row in active if is_back(row)],
         "without_guardrail": [row for row in active if not row["guardrail"]],
         "open_incidents": [row for row in incidents if row["status"] != "closed"],
         "changes": changes(_figures(editions[-2]), figures) if len(editions) > 1 else [],
+        "why": why(_figures(editions[-2]), figures) if len(editions) > 1 else None,
     }
+
+
+def _budgets(figures: Figures) -> list[Finding]:
+    """The budgets that were not ok, each once; an older release has them among the findings of environments."""
+    if "budgets" in figures:
+        return figures["budgets"]
+    found = [row for shown in figures["environments"] for row in shown["findings"] if row["kind"] == "budget"]
+    return list({row["sentence"]: row for row in found}.values())
+
+
+def _in_short(budgets: list[Finding]) -> str:
+    """Every budget by its state, where there is no room for their sentences."""
+    by_state: dict[str, list[str]] = {}
+    for row in budgets:
+        if found := re.match(r"Budget (\S+): (exceeded|spend alert|warning)", row["sentence"]):
+            by_state.setdefault(found[2], []).append(found[1])
+    return "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items())
+
+
+def _remarks(shown: EnvironmentFigures, said: set[str], is_first: bool) -> list[Finding]:
+    """The findings that nothing else on the page says."""
+    elsewhere = {*OF_PROBLEMS, "budget", *((*OF_SPEND, "unpriced") if is_first else ())}
+    return [row for row in shown["findings"] if row["kind"] not in elsewhere and row["sentence"] not in said]
 
 
 def _figures(line: Edition) -> Figures:
@@ -242,6 +291,13 @@ def _headline(main: EnvironmentFigures) -> str:
     spend, change = summary["spend_usd"], summary["change_usd"]
     if spend is None:
         return f"What {name} spent is unknown: none of its calls has a price."
+    if summary["attempts"] == 0 and not Decimal(spend):
+        less = (
+            ""
+            if change is None or not Decimal(change)
+            else f", {wording.usd(abs(Decimal(change)))} less than the week before"
+        )
+        return f"{name} made no LLM call{less}."
     if change is None:
         return f"{name} spent {wording.usd(spend)} on LLM calls; there is no week before to compare it with."
     amount = Decimal(change)
@@ -250,11 +306,11 @@ def _headline(main: EnvironmentFigures) -> str:
     ratio = summary["change_ratio"]
     share = "" if ratio is None else f" ({wording.percent(abs(Decimal(ratio)))})"
     same_way = {
-        label.lower(): Decimal(effect)
-        for column, (label, _) in EFFECTS.items()
+        words: Decimal(effect)
+        for column, words in CAUSES.items()
         if (effect := summary[column]) is not None and Decimal(effect) * amount > 0
     }
-    mostly = max(same_way, key=lambda label: abs(same_way[label]), default=None)
+    mostly = max(same_way, key=lambda words: abs(same_way[words]), default=None)
     why = f", mostly by {mostly} ({wording.change(same_way[mostly])})" if mostly else ""
     return (
         f"{name} spent {wording.usd(spend)} on LLM calls, {wording.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} "
@@ -264,15 +320,20 @@ def _headline(main: EnvironmentFigures) -> str:
 
 def _came_back(active: list[Recurrence]) -> str:
     """What came back, in one sentence."""
-    statuses = [row["status"] for row in active]
-    back, regressed = sum(status in CAME_BACK for status in statuses), statuses.count("regressed")
+    back = [row for row in active if is_back(row)]
+    on = sum(is_continued(row) for row in active)
+    new = len(active) - len(back) - on
     if not active:
         return "No problem began an alert."
-    sentence = f"{wording.many(back, 'problem')} came back" if back else "No problem came back"
-    if regressed:
+    sentence = f"{wording.many(len(back), 'problem')} came back" if back else "No problem came back"
+    if regressed := sum(row["status"] == "regressed" for row in back):
         sentence += f", {regressed} of them although an incident on it was closed with a guardrail"
-    new = statuses.count("new")
-    return f"{sentence}; {new} {'is' if new == 1 else 'are'} new." if new else f"{sentence}."
+    also = [
+        f"{number} {one if number == 1 else more}"
+        for number, one, more in ((new, "is new", "are new"), (on, "goes on", "go on"))
+        if number
+    ]
+    return f"{sentence}; {' and '.join(also)}." if also else f"{sentence}."
 
 
 def _charts(main: EnvironmentFigures) -> dict[str, Markup | str | None]:

@@ -26,9 +26,18 @@
         ) as tail_factor
     from {{ surprises }} as pooled
     inner join
-        {{ ref("alert_days") }} as judged
+        ({{ judged_dates() }}) as judged
         on pooled.event_date between judged.event_date - {{ alert_parameter("usual_days") }} and judged.event_date - 1
         and {{ in_dates("judged.event_date", dates) }}
     where {{ condition }} and not pooled.is_alerted
     group by pooled.environment, pooled.data_mode, pooled.scope_dimension, judged.event_date
 {% endmacro %}
+
+{#- Complete days, and those that are not over but are judged too. -#}
+{% macro judged_dates() -%}
+    select event_date
+    from {{ ref("alert_days") }}
+    union
+    select event_date
+    from {{ ref("alert_open_days") }}
+{%- endmacro %}

@@ -8,56 +8,9 @@
     with
         forecasts as ({{ drift_forecasts(dates, measure, alerted) }}),
 
-        -- how surprising a day is, as dollars come in calls
-        expectations as (
-            select
-                *,
-                case
-                    when is_seasonal
-                    then seasonal_forecast
-                    when active_days >= {{ alert_parameter("fewest_days_of_a_young_series") }}
-                    then usual_when_active + offset_usd
-                end as expected_with_offset,
-                -- dollars come in calls: of two days of equal cost the one with fewer
-                -- and larger calls is weaker evidence
-                greatest(
-                    coalesce(squares_lately / nullif(observed_lately, 0), 0),
-                    coalesce(observed_squares / nullif(observed, 0), 0),
-                    offset_usd / {{ alert_parameter("most_assumed_calls") }}
-                ) as usd_per_call
-            from forecasts
-        ),
+        expectations as (select *, {{ drift_expectation() }} as expected_with_offset, 0 as timing_error from forecasts),
 
-        weights as (
-            select
-                *,
-                usd_per_call
-                + expected_with_offset
-                * case
-                    when is_seasonal
-                    then
-                        greatest(
-                            usual_error * usual_error - usd_per_call / expected_with_offset,
-                            {{ alert_parameter("smallest_error") }} * {{ alert_parameter("smallest_error") }}
-                        )
-                    else {{ alert_parameter("young_error") }} * {{ alert_parameter("young_error") }}
-                end as usd_per_unit
-            from expectations
-            where expected_with_offset > 0
-        ),
-
-        deviances as (
-            select
-                *,
-                (observed + offset_usd) / usd_per_unit * ln((observed + offset_usd) / expected_with_offset)
-                - (observed + offset_usd - expected_with_offset) / usd_per_unit as deviance
-            from weights
-        ),
-
-        surprises as (
-            select *, sign(observed + offset_usd - expected_with_offset) * sqrt(2 * greatest(deviance, 0)) as surprise
-            from deviances
-        ),
+        surprises as ({{ drift_surprises("expectations") }}),
 
         pools as (
             {{ tails_of_kind("surprises", "is_watched and is_seasonal and not is_pause", dates, is_second_pass) }}
@@ -82,13 +35,68 @@
     where {{ in_dates("event_date", dates) }} and is_watched
 {% endmacro %}
 
+{#- What a day is expected to reach, near nothing included; unknown for a series that is hardly there. -#}
+{% macro drift_expectation() -%}
+    case
+        when is_seasonal
+        then seasonal_forecast
+        when active_days >= {{ alert_parameter("fewest_days_of_a_young_series") }}
+        then usual_when_active + offset_usd
+    end
+{%- endmacro %}
+
+{#- How surprising what is observed is, as dollars come in calls: of two days of equal cost the one with fewer and larger
+    calls is weaker evidence. `timing_error`: by how much the hour alone may be off, for a part of a day. -#}
+{% macro drift_surprises(expectations) %}
+    select *, sign(observed + offset_usd - expected_with_offset) * sqrt(2 * greatest(deviance, 0)) as surprise
+    from
+        (
+            select
+                *,
+                (observed + offset_usd) / usd_per_unit * ln((observed + offset_usd) / expected_with_offset)
+                - (observed + offset_usd - expected_with_offset) / usd_per_unit as deviance
+            from
+                (
+                    select
+                        *,
+                        usd_per_call
+                        + expected_with_offset
+                        * (
+                            case
+                                when is_seasonal
+                                then
+                                    greatest(
+                                        usual_error * usual_error - usd_per_call / expected_with_offset,
+                                        {{ alert_parameter("smallest_error") }}
+                                        * {{ alert_parameter("smallest_error") }}
+                                    )
+                                else {{ alert_parameter("young_error") }} * {{ alert_parameter("young_error") }}
+                            end
+                            + timing_error * timing_error
+                        ) as usd_per_unit
+                    from
+                        (
+                            select
+                                *,
+                                greatest(
+                                    coalesce(squares_lately / nullif(observed_lately, 0), 0),
+                                    coalesce(observed_squares / nullif(observed, 0), 0),
+                                    offset_usd / {{ alert_parameter("most_assumed_calls") }}
+                                ) as usd_per_call
+                            from {{ expectations }}
+                            where expected_with_offset > 0
+                        ) as sized
+                ) as weighted
+        ) as deviating
+{% endmacro %}
+
 {#- Every series that is large enough to judge on `dates`, with every day of the past that it is judged by: its
     figures, and whether it stood out. -#}
 {% macro drift_series(dates, measure, alerted) %}
     {%- set series_key = drift_series_key() -%}
     {%- set read_dates = with_neighbours(dates, alert_parameter("history_days"), 0) -%}
     with
-        calendar as (select event_date from {{ ref("alert_days") }} where {{ in_dates("event_date", read_dates) }}),
+        calendar as (select event_date from ({{ judged_dates() }}) where {{ in_dates("event_date", read_dates) }}),
 
         -- a version's cost starts at zero and returns there with every deploy: versions
         -- are judged by their cost per request
@@ -191,6 +199,7 @@
                     sum(case when not is_alerted then observed end) over {{ last_days(series_key, usual_days) }}, 0
                 ) as usd_per_observed,
                 max(watched_usd) over {{ last_days(series_key, watched_days, 0) }} as largest_lately,
+                max(watched_usd) over {{ last_days(series_key, watched_days) }} as largest_before,
                 sum({{ is_active }}) over {{ last_days(series_key, usual_days - 1, 0) }} as active_days_with_today,
                 sum({{ is_active }}) over {{ last_days(series_key, usual_days) }} as active_days,
                 sum(case when observed > 0 or is_pause then 1 else 0 end) over {{ last_days(series_key, usual_days) }}
@@ -214,13 +223,17 @@
         end as log_cost,
         -- by date: which series are members depends on the dates that are judged
         -- together
-        largest_lately >= greatest(
-            {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd,
-            {{ alert_parameter("smallest_watched_usd") }}
-        ) as is_watched
+        largest_lately >= {{ least_watched_usd() }} as is_watched
     from active
     where usual_spend_usd > 0
 {% endmacro %}
+
+{#- What a series has to reach on its largest day to be looked at. -#}
+{% macro least_watched_usd() -%}
+    greatest(
+        {{ alert_parameter("smallest_watched_share") }} * usual_spend_usd, {{ alert_parameter("smallest_watched_usd") }}
+    )
+{%- endmacro %}
 
 {#- The same with the forecast of each day, and the recent errors of such forecasts. -#}
 {% macro drift_forecasts(dates, measure, alerted) %}
@@ -291,6 +304,8 @@
         factored as (
             select
                 forecasts.* exclude (total_forecast, own_forecast),
+                coalesce(day_factors.total_factor, 0) as total_factor,
+                coalesce(day_factors.own_factor, 0) as own_factor,
                 forecasts.total_forecast + coalesce(day_factors.total_factor, 0) as total_forecast,
                 forecasts.own_forecast + coalesce(day_factors.own_factor, 0) as own_forecast
             from forecasts
@@ -330,6 +345,7 @@
     select
         *,
         exp(case when has_own_weekdays then own_forecast else total_forecast end) as seasonal_forecast,
+        exp(case when has_own_weekdays then own_factor else total_factor end) as day_factor,
         case
             when error_days < {{ alert_parameter("fewest_active_days") }}
             then {{ alert_parameter("unknown_error") }}

@@ -1,3 +1,21 @@
+{#- What is watched, and the columns that name a series. Versions belong to their endpoint: v7 of two endpoints are two
+    versions. -#}
+{% macro watched_series() %}
+    {{
+        return(
+            {
+                "total": [],
+                "endpoint": ["endpoint_tag"],
+                "endpoint x prompt_version": ["endpoint_tag", "prompt_version"],
+                "tenant": ["tenant_id"],
+                "user": ["user_id"],
+                "model": ["model"],
+                "endpoint x model": ["endpoint_tag", "model"],
+            }
+        )
+    }}
+{% endmacro %}
+
 {#- Of `dates`, those on which something rose, so that a driver is searched for. -#}
 {% macro dates_with_signals(dates) %}
     {%- set signals = ref("int_alert_signals") -%}
@@ -6,6 +24,14 @@
         select distinct event_date from {{ signals }} where observed > expected and {{ in_dates("event_date", dates) }} order by 1
     {%- endset -%}
     {{ return(run_query(rising).columns[0].values() | list) }}
+{% endmacro %}
+
+{#- Of `dates`, those that are complete. -#}
+{% macro complete_dates(dates) %}
+    {%- set days = ref("alert_open_days") -%}
+    {%- if not dates -%} {{ return([]) }} {%- endif -%}
+    {%- set open = run_query("select event_date from " ~ days).columns[0].values() | list -%}
+    {{ return(dates | reject("in", open) | list) }}
 {% endmacro %}
 
 {#- Whether two rows are of the same date, environment and data mode. -#}

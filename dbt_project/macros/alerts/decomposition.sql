@@ -11,7 +11,8 @@
     other side's rates, so that its whole change is volume or mix; a kind that one side lacks borrows its price.
     What cannot be requests (attempts whose first attempt lies elsewhere) is retry. The likely cost of unpriced calls is
     an effect of its own. A prompt version makes no cell: a new one changes the tokens of its endpoint. -#}
-{#- The columns of cells: both sides of a comparison, with cost by token kind. The baseline is the mean of `days`. -#}
+{#- The columns of cells: both sides of a comparison, with cost by token kind. The baseline is the mean of `days`:
+    of one, it is that day's to the last digit. -#}
 {% macro sides_of_cells(usage, is_current, days, exposure="exposure_usd") %}
     {%- set counts = ["requests", "attempts"] -%}
     {%- set dollars = [exposure] -%}
@@ -23,11 +24,11 @@
         {%- set type = "decimal(38, 12)" if column in dollars else "double" %}
         {%- set value = column if column == "0" else usage ~ "." ~ column %}
         cast(coalesce(sum(case when {{ is_current }} then {{ value }} end), 0) as {{ type }}) as current_{{ name }},
-        cast(
-            coalesce(
-                cast(sum(case when not {{ is_current }} then {{ value }} end) as double) / any_value({{ days }}), 0
-            ) as {{ type }}
-        ) as baseline_{{ name }} {{- "," if not loop.last }}
+        {%- set baseline = "sum(case when not " ~ is_current ~ " then " ~ value ~ " end)" %}
+        {%- if days != "1" -%}
+            {%- set baseline = "cast(" ~ baseline ~ " as double) / any_value(" ~ days ~ ")" -%}
+        {%- endif %}
+        cast(coalesce({{ baseline }}, 0) as {{ type }}) as baseline_{{ name }} {{- "," if not loop.last }}
     {%- endfor %}
 {% endmacro %}
 

@@ -367,6 +367,56 @@
                     "unit": "times min_usd",
                     "why": "of the least that is worth a word nobody is called at night",
                 },
+                "arrived_share": {
+                    "value": 0.9,
+                    "unit": "share of an environment's calls of 28 days",
+                    "why": "an hour counts when the senders of nine tenths are expected to be there: what a slow sender adds later raises the day, so nothing is alerted too early",
+                },
+                "open_z_factor": {
+                    "value": 1.1,
+                    "unit": "times the z from which a series is an alert alone",
+                    "why": "of a day that is not over, asked for at every hour; in 30 days of the demo a factor of 1.25 finds two of eight incidents two hours and more later, and neither raises a false alarm",
+                },
+                "smallest_open_z": {
+                    "value": 2.5,
+                    "unit": "standard deviations",
+                    "why": "the same where a whole day needs little",
+                },
+                "open_share_factor": {
+                    "value": 1.25,
+                    "unit": "times min_share_of_spend",
+                    "why": "of a whole usual day, spent in a part of one: what is smaller can wait for midnight",
+                },
+                "first_judged_hour": {
+                    "value": 6,
+                    "unit": "hours of a day",
+                    "why": "before, a day that is not over says little: a few calls of the night",
+                },
+                "first_judged_share": {
+                    "value": 0.1,
+                    "unit": "share of a usual day's cost",
+                    "why": "or as soon as a tenth of the usual day is over",
+                },
+                "smallest_hour_share": {
+                    "value": 0.02,
+                    "unit": "share of a day's cost",
+                    "why": "added to shares of a day before they are compared: that a first call comes an hour late is a small error",
+                },
+                "timing_error_factor": {
+                    "value": 1.15,
+                    "unit": "factor",
+                    "why": "four days of a weekday are nearer to their own median than the next one is: sqrt(4 / 3)",
+                },
+                "timing_error_of_members": {
+                    "value": 0.25,
+                    "unit": "logarithm",
+                    "why": "tenants, users and models keep hours of their own, which are taken for those of the total",
+                },
+                "hourly_intensity_error": {
+                    "value": 0.05,
+                    "unit": "logarithm",
+                    "why": "what a request costs in the morning differs from what it costs over a day",
+                },
                 "smallest_start_ratio": {
                     "value": 1.15,
                     "unit": "ratio to what is usual in an hour",

@@ -2,6 +2,15 @@
     of 13 digits each. -#}
 {% macro sum_of_counts(column) %} {{ return(cast_or_null("sum(" ~ column ~ ")", "bigint")) }} {% endmacro %}
 
+{#- How much of each token kind the calls without a price used. -#}
+{% macro unpriced_quantities(prefix="") %}
+    {%- for kind in token_kinds() %}
+        cast(
+            coalesce(sum(case when pricing_status = 'unpriced' then {{ kind.quantity }} end), 0) as decimal(38, 0)
+        ) as {{ prefix }}{{ kind.quantity }} {{- "," if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
 {#- The part of the cost that attempts of a kind have: 0 where there is none of the kind, unknown where none of them is priced. -#}
 {% macro part_of_cost(kind) -%}
     cast(

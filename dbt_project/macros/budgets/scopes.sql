@@ -48,16 +48,17 @@
             coalesce(sum(case when usage_source = 'estimate' then cost_usd end), 0) as decimal(38, 12)
         ) as estimated_cost_usd,
         cast(sum(case when pricing_status = 'unpriced' then 1 else 0 end) as bigint) as unpriced_attempts,
+        -- another number when a sender corrects a count of any token kind
         cast(
             coalesce(
                 sum(
-                    case
-                        when pricing_status = 'unpriced' then coalesce(input_tokens, 0) + coalesce(output_tokens, 0)
-                    end
+                    {%- for kind in token_kinds() %}
+                        {{ "+ " if not loop.first }}{{ loop.index }} * coalesce({{ kind.quantity }}, 0)
+                    {%- endfor %}
                 ),
                 0
             ) as decimal(38, 0)
-        ) as unpriced_tokens
+        ) as usage_checksum
     from {{ ref("fct_attempts") }}
     where {{ in_dates("event_date", dates) }} and not is_future
     group by all

@@ -38,12 +38,12 @@
     )
 {%- endmacro %}
 
-{#- Whole minutes from the opening of an incident to an instant of it; what happened before the record was opened
+{#- Whole minutes elapsed from the opening of an incident to an instant of it; what happened before the record was opened
     took none, and what has not happened is unknown. -#}
 {% macro minutes_since_opening(incident, column) -%}
     {%- set opened_at, instant = incident ~ ".opened_at", incident ~ "." ~ column -%}
     case
         when {{ instant }} is not null
-        then cast(greatest({{ dbt.datediff(opened_at, instant, "minute") }}, 0) as bigint)
+        then cast(greatest(floor({{ dbt.datediff(opened_at, instant, "microsecond") }} / 60000000), 0) as bigint)
     end
 {%- endmacro %}

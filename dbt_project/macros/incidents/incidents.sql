@@ -61,7 +61,11 @@
                 {{ last_given("root_cause", "root_cause_found") }} as root_cause,
                 {{ last_given("guardrail", "guardrail_added") }} as guardrail,
                 {{ first_time("opened") }} as opened_at,
-                coalesce({{ last_given("started_at", "opened") }}, {{ first_time("opened") }}) as started_at,
+                coalesce(
+                    {{ last_given("started_at", "opened") }},
+                    {{ last_given("alert_started_at", "opened") }},
+                    {{ first_time("opened") }}
+                ) as started_at,
                 {{ first_time("owner_assigned") }} as assigned_at,
                 {{ first_time("containment_applied") }} as contained_at,
                 {{ last_time("containment_applied") }} as last_contained_at,

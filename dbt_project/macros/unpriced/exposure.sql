@@ -1,14 +1,39 @@
-{#- Usage with its watched dollars: the known cost and the likely cost of unpriced tokens. -#}
+{#- What calls without a price likely cost, token kind by token kind at the rates of int_exposure, so that whatever is summed
+    from calls adds up to `unpriced_models`; NULL where there is nothing to estimate it from. `usage` has the columns of
+    `unpriced_quantities`, with their prefix. Fifteen digits times a price are 38: of what was used more often, it is unknown. -#}
+{% macro exposure_of(usage, exposure, quantile="", prefix="") -%}
+    case
+        when {{ exposure }}.exposure_usd{{ quantile }} is not null
+        then
+            {%- for kind in token_kinds() %}
+                {{ "+ " if not loop.first -}}
+                cast(
+                    {{ cast_or_null(usage ~ "." ~ prefix ~ kind.quantity, "decimal(15, 0)") }}
+                    * {{ exposure }}.{{ kind.name }}_rate_usd{{ quantile }} as decimal(38, 12)
+                )
+            {%- endfor %}
+    end
+{%- endmacro %}
+
+{#- Usage with its watched dollars: the known cost and the likely cost of calls without a price, and how many of these have not
+    even that. -#}
 {% macro costed(usage) %}
     select
-        usage.*,
-        cast(usage.unpriced_tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12)) as exposure_usd,
-        usage.cost_usd
-        + cast(usage.unpriced_tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12)) as watched_usd,
-        usage.cost_usd_squares
-        + usage.unpriced_token_squares * power(coalesce(exposure.exposure_usd_per_token, 0), 2) as watched_usd_squares
-    from {{ usage }} as usage
-    left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+        * exclude (likely_usd {%- for kind in token_kinds() %}, unpriced_{{ kind.quantity }} {%- endfor %}),
+        case when likely_usd is null then unpriced_attempts else 0 end as unvalued_attempts,
+        coalesce(likely_usd, 0) as exposure_usd,
+        cost_usd + coalesce(likely_usd, 0) as watched_usd,
+        cost_usd_squares
+        + unpriced_token_squares
+        * coalesce(
+            power(cast(likely_usd as double) / nullif(cast(unpriced_tokens as double), 0), 2), 0
+        ) as watched_usd_squares
+    from
+        (
+            select usage.*, {{ exposure_of("usage", "exposure", prefix="unpriced_") }} as likely_usd
+            from {{ usage }} as usage
+            left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
+        ) as valued
 {% endmacro %}
 
 {#- CTEs `unpriced` and `rates` of a model that fingerprints dates: by date, a hash of the rates at which the exposure of its unpriced

@@ -16,3 +16,8 @@
 {% macro counted(column, noun) -%}
     cast({{ column }} as string) || ' {{ noun }}' || case when {{ column }} = 1 then '' else 's' end
 {%- endmacro %}
+
+{#- Severities as numbers, so that the worst can be found. -#}
+{% macro severity_rank(column) -%}
+    case {{ column }} when 'critical' then 2 when 'warning' then 1 else 0 end
+{%- endmacro %}

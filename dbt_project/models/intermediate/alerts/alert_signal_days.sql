@@ -8,3 +8,7 @@ inner join
     between judged.event_date
     - {{ alert_parameter("history_days") + alert_parameter("level_shift_days") }} and judged.event_date
 group by judged.event_date
+union all
+-- a day that is not over is judged so far
+select event_date, input_fingerprint
+from {{ ref("alert_open_days") }}

@@ -49,12 +49,19 @@ with
             is_of_its_weekday or max(cast(is_of_its_weekday as integer)) over (partition by alert_id, event_date) = 0
     ),
 
-    compared as (
+    days as (
         select alert_id, event_date, {{ problem_key }}, event_date as call_date
         from scoped
         union all
         select alert_id, event_date, {{ problem_key }}, compared_date
         from chosen
+    ),
+
+    -- a day that is not complete is compared hour by hour
+    compared as (
+        select days.*, coalesce(hours.through_hour, 23) as through_hour
+        from days
+        left join {{ ref("int_open_hours") }} as hours using (event_date, environment, data_mode)
     ),
 
     calls as (
@@ -72,6 +79,7 @@ with
             compared.alert_id,
             compared.event_date,
             compared.call_date,
+            compared.through_hour,
             cast(extract(hour from calls.occurred_at) as integer) as hour_of_day,
             calls.environment,
             calls.data_mode,
@@ -82,15 +90,7 @@ with
             count(calls.event_date) as attempts,
             sum(cast(calls.is_first_try as integer)) as requests,
             coalesce(sum(calls.cost_usd), 0) as cost_usd,
-            coalesce(
-                sum(
-                    case
-                        when calls.pricing_status = 'unpriced'
-                        then coalesce(calls.input_tokens, 0) + coalesce(calls.output_tokens, 0)
-                    end
-                ),
-                0
-            ) as unpriced_tokens
+            {{ unpriced_quantities() }}
         from compared
         -- a day without calls is a day too: its hour is unknown
         left join
@@ -98,6 +98,7 @@ with
             on compared.environment = calls.environment
             and compared.data_mode = calls.data_mode
             and compared.call_date = calls.event_date
+            and extract(hour from calls.occurred_at) <= compared.through_hour
             and {{ in_scope("calls", "compared") }}
         group by all
     )
@@ -106,13 +107,14 @@ select
     called.alert_id,
     called.event_date,
     called.call_date,
+    called.through_hour,
     called.hour_of_day,
     called.error_code,
     called.http_status,
     cast(sum(called.attempts) as bigint) as attempts,
     cast(coalesce(sum(called.requests), 0) as bigint) as requests,
     cast(sum(called.cost_usd) as decimal(38, 12)) as cost_usd,
-    sum(cast(called.unpriced_tokens * coalesce(exposure.exposure_usd_per_token, 0) as decimal(38, 12))) as exposure_usd
+    cast(sum(coalesce({{ exposure_of("called", "exposure") }}, 0)) as decimal(38, 12)) as exposure_usd
 from called
 left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
 group by all

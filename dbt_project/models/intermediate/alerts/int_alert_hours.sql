@@ -5,7 +5,7 @@ with
     hours as (select cast(unnest(generate_series(0, 23)) as integer) as hour_of_day),
 
     days as (
-        select alert_id, event_date, count(distinct call_date) - 1 as baseline_days
+        select alert_id, event_date, max(through_hour) as through_hour, count(distinct call_date) - 1 as baseline_days
         from {{ ref("int_alert_calls") }}
         group by alert_id, event_date
     ),
@@ -44,5 +44,5 @@ select
         {{- "," if not loop.last }}
     {% endfor %}
 from days
-cross join hours
+inner join hours on hours.hour_of_day <= days.through_hour
 left join sides using (alert_id, event_date, hour_of_day)

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="table") }}
 -- An alert as it is published.
 {#- A day whose calls are missing is over, but nobody knows whether it was quiet. -#}
 {%- set is_quiet -%}
@@ -80,7 +80,7 @@ select
     opened.onset_date > opened.last_complete_date as is_provisional,
     starts.started_at,
     cast(opened.onset_date as timestamp) as window_start,
-    cast(opened.onset_date as timestamp) + interval 1 day as window_end,
+    cast(opened.onset_date as timestamp) + windows.first_day_hours * interval 1 hour as window_end,
     cast(opened.onset_date as timestamp) + opened.first_hour * interval 1 hour as burst_start,
     cast(opened.onset_date as timestamp) + (opened.last_hour + 1) * interval 1 hour as burst_end,
     opened.baseline_from as baseline_start,
@@ -95,7 +95,7 @@ select
     opened.baseline_usd,
     opened.delta_usd,
     opened.unpriced_attempts > 0 as delta_is_understated,
-    windows.* exclude (alert_id),
+    windows.* exclude (alert_id, first_day_hours),
     opened.total_excess_usd,
     opened.spike_type,
     case when opened.spike_type = 'token' then opened.token_direction end as token_direction,

@@ -6,9 +6,12 @@
 {%- set endpoint_key = "environment, data_mode, endpoint_tag" %}
 with
     hours as (
-        select *
-        from {{ ref("int_endpoint_hours") }}
-        where {{ in_dates("event_date", with_neighbours(dates, usual_days, 0)) }}
+        select hours.*
+        from {{ ref("int_endpoint_hours") }} as hours
+        left join {{ ref("int_open_hours") }} as open using (event_date, environment, data_mode)
+        where
+            {{ in_dates("event_date", with_neighbours(dates, usual_days, 0)) }}
+            and hours.hour_of_day <= coalesce(open.through_hour, 23)
     ),
 
     days as (

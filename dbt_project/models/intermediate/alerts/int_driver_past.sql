@@ -10,9 +10,11 @@
     "billed_attempts",
     "cost_usd",
     "cost_usd_squares",
+    "unpriced_attempts",
     "unpriced_tokens",
     "unpriced_token_squares",
 ] %}
+{%- for kind in token_kinds() %} {%- do measures.append("unpriced_" ~ kind.quantity) -%} {%- endfor %}
 with
     signal_days as (
         select distinct event_date as signal_date, environment, data_mode

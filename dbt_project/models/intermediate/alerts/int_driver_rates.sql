@@ -2,8 +2,7 @@
 -- What an endpoint did on an unalerted day of the 28 before, and how that scales to
 -- today by its weekday and by the growth of all endpoints.
 {%- set dates = dates_with_signals(dirty_dates()) %}
-{%- set day_scope = "signal_date, environment, data_mode" %}
-{%- set usual_days = alert_parameter("usual_days") %}
+{%- set day_scope, usual_days = "signal_date, environment, data_mode", alert_parameter("usual_days") %}
 with
     past_leaves as (
         select event_date as signal_date, * exclude (event_date)
@@ -98,12 +97,16 @@ with
         select
             {% for column in day_scope.split(", ") %} endpoint_today.{{ column }}, {% endfor %}
             median(
-                endpoint_today.requests_today
-                / nullif(coalesce(same_weekday.requests, endpoints.requests / endpoints.days), 0)
+                endpoint_today.requests_today / nullif(
+                    coalesce(same_weekday.requests, endpoints.requests / endpoints.days)
+                    * coalesce(shares.usual_share, 1),
+                    0
+                )
             ) as factor
         from endpoint_today
         inner join endpoints using ({{ day_scope }}, endpoint_tag)
         left join same_weekday using ({{ day_scope }}, endpoint_tag)
+        left join {{ ref("int_judged_shares") }} as shares using ({{ day_scope }}, endpoint_tag)
         group by all
     ),
 
@@ -118,7 +121,8 @@ select
         {{ alert_parameter("smallest_growth") }},
         least({{ alert_parameter("largest_growth") }}, coalesce(growth.factor, 1))
     )
-    / usage.days as scale,
+    / usage.days
+    * coalesce(shares.usual_share, 1) as scale,
     coalesce(
         usage.usd / nullif(usage.requests, 0), usage.usd_today / nullif(usage.requests_today, 0), 0
     ) as usd_per_request,
@@ -131,3 +135,4 @@ select
 from usage
 left join same_weekday using ({{ day_scope }}, endpoint_tag)
 left join growth using ({{ day_scope }})
+left join {{ ref("int_judged_shares") }} as shares using ({{ day_scope }}, endpoint_tag)

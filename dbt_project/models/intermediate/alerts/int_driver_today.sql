@@ -8,7 +8,7 @@ with
         where {{ in_dates("event_date", dates) }} and observed > expected
     ),
 
-    usage as (select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", dates) }}),
+    usage as (select * from {{ ref("int_judged_usage") }} where {{ in_dates("event_date", dates) }}),
 
     large_members as (select * from {{ ref("int_large_members") }} where {{ in_dates("event_date", dates) }}),
 

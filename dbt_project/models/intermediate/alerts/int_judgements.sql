@@ -1,7 +1,9 @@
 {{ kept_by_date("alert_signal_days") }}
 -- Everything that might become a signal, before any rule: rules select from it, so that
--- changing them does not repeat any judgement.
-{%- set dates = dirty_dates() %}
+-- changing them does not repeat any judgement. A day that is not complete is judged by
+-- hour (int_hourly_judgements), but for what is new on it.
+{%- set judged_dates = dirty_dates() %}
+{%- set dates = complete_dates(judged_dates) %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date" %}
 {%- set masked = ref("int_masked_days") %}
 with
@@ -38,7 +40,7 @@ with
         union all
         select alert_type, 'cost', {{ key }}, usual_spend_usd, observed, expected, z, false
         from {{ ref("int_newcomers") }}
-        where {{ in_dates("event_date", dates) }}
+        where {{ in_dates("event_date", judged_dates) }}
     )
 
 select *

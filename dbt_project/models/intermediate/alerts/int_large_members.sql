@@ -10,7 +10,7 @@ with
         group by event_date, environment, data_mode
     ),
 
-    usage as (select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", dates) }})
+    usage as (select * from {{ ref("int_judged_usage") }} where {{ in_dates("event_date", dates) }})
 
 {% for dimension in leaf_dimensions() if dimension.name in ["tenant", "user"] %}
     select

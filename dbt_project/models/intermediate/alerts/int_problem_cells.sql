@@ -8,7 +8,7 @@ with
 
     usage as (
         select *
-        from {{ ref("int_costed_usage") }}
+        from {{ ref("int_judged_usage") }}
         where {{ in_dates("event_date", with_neighbours(dates, alert_parameter("usual_days"), 0)) }}
     )
 

@@ -10,15 +10,30 @@ with
         where {{ in_dates("event_date", dates) }}
     ),
 
+    days as (select * from {{ ref("int_compared_days") }} where {{ in_dates("event_date", dates) }}),
+
     baseline as (
-        select *
-        from {{ ref("int_compared_days") }}
-        where {{ in_dates("event_date", dates) }}
+        select *, count(*) over (partition by {{ problem_key }}, is_same_weekday) as baseline_days
+        from days
         qualify is_same_weekday or max(cast(is_same_weekday as integer)) over (partition by {{ problem_key }}) = 0
     )
 
-select problems.*, event_date as compared_date, true as is_current, cast(null as bigint) as baseline_days
+select problems.*, event_date as compared_date, true as is_current, cast(null as double) as baseline_days
 from problems
 union all
-select * exclude (is_same_weekday), false, count(*) over (partition by {{ problem_key }})
+select
+    baseline.* exclude (is_same_weekday, baseline_days),
+    false,
+    -- of a day that is not over, as much is usual as is usually over by now
+    baseline.baseline_days / coalesce(own.usual_share, total.usual_share, 1)
 from baseline
+left join
+    {{ ref("int_judged_shares") }} as own
+    on {{ same_day_scope("baseline", "own") }}
+    and own.scope_dimension = 'endpoint'
+    and baseline.scope_dimension in ('endpoint', 'endpoint x model')
+    and split_part(baseline.scope_value, ' | ', 1) = own.scope_value
+left join
+    {{ ref("int_judged_shares") }} as total
+    on {{ same_day_scope("baseline", "total") }}
+    and total.scope_dimension = 'total'

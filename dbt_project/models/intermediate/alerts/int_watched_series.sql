@@ -1,17 +1,8 @@
 {{ kept_by_date("costed_usage_days") }}
 -- Versions belong to their endpoint: v7 of two endpoints are two versions.
-{%- set series = {
-    "total": [],
-    "endpoint": ["endpoint_tag"],
-    "endpoint x prompt_version": ["endpoint_tag", "prompt_version"],
-    "tenant": ["tenant_id"],
-    "user": ["user_id"],
-    "model": ["model"],
-    "endpoint x model": ["endpoint_tag", "model"],
-} %}
 with usage as (select * from {{ ref("int_costed_usage") }} where {{ in_dates("event_date", dirty_dates()) }})
 
-{% for dimension, columns in series.items() %}
+{% for dimension, columns in watched_series().items() %}
     select
         event_date,
         environment,

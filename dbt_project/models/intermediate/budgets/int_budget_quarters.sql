@@ -14,12 +14,21 @@ with
     ),
 
     -- what the period before left of its own limit; what it had itself been carried
-    -- over is not passed on
+    -- over is not passed on, and nor is a refund, unless asked for
     carried as (
         select
             periods.budget_id,
             periods.period_start,
-            greatest(any_value(limits.limit_usd) - coalesce(sum(spending.cost_usd), 0), 0) as carried_usd
+            greatest(
+                any_value(limits.limit_usd) - coalesce(
+                    sum(
+                        spending.cost_usd
+                        - case when periods.carry_over = 'unused_and_refunds' then 0 else spending.refunded_usd end
+                    ),
+                    0
+                ),
+                0
+            ) as carried_usd
         from periods
         inner join
             {{ ref("int_budget_periods") }} as earlier
@@ -35,7 +44,7 @@ with
             on periods.budget_id = spending.budget_id
             and spending.quarter_at >= earlier.starts_at
             and spending.quarter_at < earlier.ends_at
-        where periods.carry_over = 'unused'
+        where periods.carry_over <> 'none'
         group by periods.budget_id, periods.period_start
     ),
 
@@ -69,9 +78,10 @@ select
     coalesce(spending.unvalued_attempts, 0) as unvalued_attempts,
     coalesce(spending.exposure_usd, 0) as exposure_usd,
     coalesce(clocked.quarter_at < silences.data_until, true) as is_seen,
-    usual.usual_usd is not null as is_usual_known,
-    -- without a past, a period is expected to be spent evenly
-    coalesce(usual.usual_usd, 1) as usual_usd,
+    -- unknown without a past
+    usual.usual_usd,
+    unevenness.dispersion_usd,
+    unevenness.lump_usd,
     cast(limits.limit_usd + coalesce(carried.carried_usd, 0) as decimal(38, 12)) as limit_usd,
     -- 26 digits by 12, as the limit's own
     cast(
@@ -92,7 +102,11 @@ left join
     on clocked.budget_id = usual.budget_id
     and clocked.period_start = usual.event_date
     and extract(isodow from clocked.local_at) = usual.weekday
-    and extract(hour from clocked.local_at) = usual.hour_of_day
+    and {{ quarter_of_day("clocked.local_at") }} = usual.quarter_of_day
+left join
+    {{ ref("int_budget_unevenness") }} as unevenness
+    on clocked.budget_id = unevenness.budget_id
+    and clocked.period_start = unevenness.event_date
 left join
     limits
     on clocked.budget_id = limits.budget_id

@@ -19,15 +19,17 @@ with
             budget_id,
             quarter_at,
             attempts,
+            usage_checksum,
             cost_usd,
             cast(0 as decimal(38, 12)) as adjusted_usd,
+            cast(0 as decimal(38, 12)) as refunded_usd,
             estimated_cost_usd,
             unpriced_attempts,
             unvalued_attempts,
             exposure_usd
         from usage
         union all
-        select budget_id, quarter_at, 0, amount_usd, amount_usd, 0, 0, 0, 0
+        select budget_id, quarter_at, 0, 0, amount_usd, amount_usd, least(amount_usd, 0), 0, 0, 0, 0
         from adjustments
     )
 
@@ -35,8 +37,10 @@ select
     budget_id,
     quarter_at,
     cast(sum(attempts) as bigint) as attempts,
+    cast(sum(usage_checksum) as decimal(38, 0)) as usage_checksum,
     cast(sum(cost_usd) as decimal(38, 12)) as cost_usd,
     cast(sum(adjusted_usd) as decimal(38, 12)) as adjusted_usd,
+    cast(sum(refunded_usd) as decimal(38, 12)) as refunded_usd,
     cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
     cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
     cast(sum(unvalued_attempts) as bigint) as unvalued_attempts,

@@ -12,7 +12,7 @@ with
             max(case when is_seen or attempts > 0 then number else 0 end) over (
                 {{ period_so_far }}
             ) as seen_quarters_so_far
-        from {{ ref("int_budget_burn") }}
+        from {{ ref("int_budget_signals") }}
         where {{ in_dates("event_date", dirty_dates()) }} and quarter_at < {{ as_of() }} and limit_usd is not null
     ),
 
@@ -54,7 +54,7 @@ with
             case
                 when spent_usd > limit_usd
                 then 'exceeded'
-                when is_alerting
+                when is_alerting and not is_final
                 then 'spend_alert'
                 else {{ budget_state_of_spend("spent_usd", "alerting") }}
             end as state
@@ -66,11 +66,6 @@ with
             *,
             lag(state, 1, 'ok') over ({{ period_so_far }}) as from_state,
             lag(limit_usd, 1, limit_usd) over ({{ period_so_far }}) as limit_before_usd,
-            sum(attempts) over ({{ period_so_far }}) as attempts_so_far,
-            sum(estimated_cost_usd) over ({{ period_so_far }}) as estimated_cost_usd_so_far,
-            sum(unpriced_attempts) over ({{ period_so_far }}) as unpriced_attempts_so_far,
-            sum(unvalued_attempts) over ({{ period_so_far }}) as unvalued_attempts_so_far,
-            sum(exposure_usd) over ({{ period_so_far }}) as exposure_usd_so_far,
             number = min(number) over (partition by budget_id, event_date) as is_first,
             number = max(number) over (partition by budget_id, event_date) as is_last
         from judged

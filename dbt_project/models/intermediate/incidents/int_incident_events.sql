@@ -49,6 +49,40 @@ with
         from distinct_events
     ),
 
+    -- an incident began with its alert; late data may have moved the alert and given it
+    -- another id, so it is also found by its problem
+    onsets as (
+        select
+            alerts.alert_id,
+            alerts.problem_id,
+            coalesce(starts.started_at, cast(alerts.onset_date as timestamp)) as started_at
+        from {{ ref("int_alerts") }} as alerts
+        left join {{ ref("int_alert_starts") }} as starts on alerts.alert_id = starts.alert_id
+    ),
+
+    begun as (
+        select ordered.incident_id, ordered.sequence, onsets.started_at as alert_started_at
+        from ordered
+        inner join
+            onsets
+            on ordered.problem_id = onsets.problem_id
+            and onsets.started_at <= ordered.occurred_at
+            and ordered.event_type = 'opened'
+        qualify
+            row_number() over (
+                partition by ordered.incident_id, ordered.sequence
+                order by
+                    case when ordered.alert_id = onsets.alert_id then 0 else 1 end, onsets.started_at desc nulls last
+            )
+            = 1
+    ),
+
+    dated as (
+        select ordered.*, begun.alert_started_at
+        from ordered
+        left join begun on ordered.incident_id = begun.incident_id and ordered.sequence = begun.sequence
+    ),
+
     openings as (
         select incident_id, min(sequence) as opening
         from ordered
@@ -72,7 +106,7 @@ with
                 partition by ordered.incident_id order by sequence rows between 1 following and unbounded following
             )
             < arrival_date as is_late
-        from ordered
+        from dated as ordered
         left join openings on ordered.incident_id = openings.incident_id
     ),
 

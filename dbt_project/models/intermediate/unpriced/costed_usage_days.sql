@@ -3,7 +3,7 @@
 with
     days as (select * from {{ ref("attempt_days") }}),
 
-    {{ rates_by_date(ref("int_usage_daily"), "exposure_usd_per_token") }}
+    {{ rates_by_date(ref("int_usage_daily"), "likely_rates_fingerprint") }}
 
 select
     days.event_date,

@@ -11,7 +11,6 @@ with
     unpriced as (
         select
             {{ model_key | join(", ") }},
-            sum(coalesce(unpriced_input_tokens, 0) + coalesce(unpriced_output_tokens, 0)) as tokens,
             {% for kind in token_kinds() %}
                 -- 15 digits times a price are 38; what was used more often has no known
                 -- exposure
@@ -46,7 +45,6 @@ with
     costs as (
         select
             neighbours.*,
-            unpriced.tokens,
             {%- for kind in token_kinds() %}
                 cast(unpriced.{{ kind.quantity }} * neighbours.{{ kind.name }}_rate_usd as decimal(38, 12))
                 {{ "+" if not loop.last }}
@@ -107,14 +105,13 @@ with
             end
             || ' (prices of '
             || max(last_used_date)
-            || ').' as exposure_basis,
-            cast(max(case when is_likely then cost_usd end) as double) / nullif(max(tokens), 0) as usd_per_token
+            || ').' as exposure_basis
         from ranked
         group by {{ model_key | join(", ") }}
     )
 
 select
-    * exclude (usd_per_token),
+    *,
     -- the rates at which `cost_daily` splits the exposure by row
     md5(
         concat_ws(
@@ -124,7 +121,9 @@ select
             {%- endfor %}
         )
     ) as rates_fingerprint,
-    -- for detection: two digits of an estimate stay the same while usage grows, so that
-    -- history is not judged again every day
-    round(usd_per_token, cast(1 - floor(log10(nullif(usd_per_token, 0))) as integer)) as exposure_usd_per_token
+    -- those at which budgets, weeks and alerts count it: prices of one neighbour, which
+    -- stay the same while usage grows
+    md5(
+        concat_ws('|', exposure_usd is null {%- for kind in token_kinds() %}, {{ kind.name }}_rate_usd {%- endfor %})
+    ) as likely_rates_fingerprint
 from exposures

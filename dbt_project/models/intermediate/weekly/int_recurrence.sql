@@ -11,21 +11,6 @@ with
         group by problem_id
     ),
 
-    -- a problem came back after its guardrail when one of its alerts began while an
-    -- incident on it was closed with one
-    regressions as (
-        select distinct problems.week_start, problems.problem_id
-        from problems
-        inner join {{ ref("int_incident_closures") }} as closures on problems.problem_id = closures.problem_id
-        inner join {{ ref("int_alerts") }} as alerts on problems.problem_id = alerts.problem_id
-        where
-            {{ monday_of("alerts.onset_date") }} = problems.week_start
-            and not alerts.is_muted
-            and alerts.alert_id not in (select alert_id from {{ ref("int_alert_plans") }})
-            and cast(alerts.onset_date as timestamp) >= closures.closed_from
-            and coalesce(cast(alerts.onset_date as timestamp) < closures.closed_until, true)
-    ),
-
     weekly as (
         select
             weeks.*,
@@ -36,20 +21,32 @@ with
             coalesce(problems.occurrences, 0) as occurrences,
             coalesce(problems.cost_impact_usd, 0) as cost_impact_usd,
             coalesce(problems.is_understated, false) as is_understated,
+            problems.severity,
+            problems.drill_url,
             problems.last_date,
+            problems.last_onset_date,
             problems.alert_ids,
-            regressions.problem_id is not null as is_regressed
+            failures.failed_incident_id,
+            failures.failed_guardrail,
+            failures.problem_id is not null as is_regressed
         from firsts
         inner join {{ ref("int_weeks") }} as weeks on weeks.week_start >= firsts.first_week
         left join problems on firsts.problem_id = problems.problem_id and weeks.week_start = problems.week_start
         left join
-            regressions on firsts.problem_id = regressions.problem_id and weeks.week_start = regressions.week_start
+            {{ ref("int_regressions") }} as failures
+            on firsts.problem_id = failures.problem_id
+            and weeks.week_start = failures.week_start
     ),
 
     counted as (
         select
-            *,
+            * exclude (drill_url, last_onset_date, failed_incident_id, failed_guardrail),
             max(last_date) over {{ so_far }} as last_seen_date,
+            max(last_onset_date) over {{ so_far }} as last_onset_date,
+            last_value(drill_url ignore nulls) over {{ so_far }} as drill_url,
+            last_value(failed_incident_id ignore nulls) over {{ so_far }} as failed_incident_id,
+            last_value(case when is_regressed then coalesce(failed_guardrail, '') end ignore nulls) over {{ so_far }}
+            as failed_guardrail,
             max(case when days > 0 then week_start end) over {{ before }} as week_seen_before,
             sum(case when days = 0 then 1 else 0 end) over {{ so_far }} as pauses,
             cast(
@@ -82,10 +79,15 @@ with
             closures.closed_from < counted.week_end
             and coalesce(closures.closed_until >= counted.week_end, true)
             and cast(closures.closed_from as date) >= counted.last_seen_date
-    )
+    ),
+
+    -- what people still work on is not resolved
+    unfinished as (select distinct week_start, problem_id from {{ ref("int_incident_weeks") }} where status <> 'closed')
 
 select
-    counted.*,
+    counted.* exclude (failed_incident_id, failed_guardrail),
+    case when counted.status_when_seen = 'regressed' then counted.failed_incident_id end as failed_incident_id,
+    case when counted.status_when_seen = 'regressed' then nullif(counted.failed_guardrail, '') end as failed_guardrail,
     cast(
         {{ dbt.datediff("counted.week_seen_before", "counted.week_start", "day") }} / 7 as bigint
     ) as weeks_since_last_seen,
@@ -100,9 +102,10 @@ select
     case
         when counted.days > 0
         then counted.status_when_seen
-        when resolved.problem_id is not null
+        when resolved.problem_id is not null and unfinished.problem_id is null
         then 'resolved'
         else 'quiet'
     end as status
 from counted
 left join resolved on counted.problem_id = resolved.problem_id and counted.week_start = resolved.week_start
+left join unfinished on counted.problem_id = unfinished.problem_id and counted.week_start = unfinished.week_start

@@ -21,5 +21,5 @@ inner join
     on drivers.event_date = usage.week_start
     and drivers.environment = usage.environment
     and drivers.data_mode = usage.data_mode
--- in a week of which nothing arrived, nobody is known to have spent less
-where usage.attempts > 0
+-- in a silent week of which nothing arrived, nobody is known to have spent less
+where usage.attempts > 0 or usage.silent_days = 0

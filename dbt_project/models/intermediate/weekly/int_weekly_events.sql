@@ -1,5 +1,5 @@
 -- What happened in each week, counted: alerts, problems by what they are, incidents,
--- and the states that budgets reached.
+-- and the budgets that were not ok.
 {%- set week_scope = "week_start, environment, data_mode" %}
 with
     alerts as (
@@ -17,9 +17,13 @@ with
     problems as (
         select
             {{ week_scope }},
+            -- one that goes on from last week is neither new nor back
             {% for status in ["new", "recurring", "regressed"] %}
-                cast(sum(case when status = '{{ status }}' then 1 else 0 end) as bigint) as {{ status }}_problems,
+                cast(
+                    sum(case when status = '{{ status }}' and occurrences > 0 then 1 else 0 end) as bigint
+                ) as {{ status }}_problems,
             {% endfor %}
+            cast(sum(case when days > 0 and occurrences = 0 then 1 else 0 end) as bigint) as continued_problems,
             cast(sum(cost_impact_usd) as decimal(38, 12)) as problem_cost_usd
         from {{ ref("int_weekly_recurrence") }}
         group by {{ week_scope }}
@@ -35,38 +39,25 @@ with
         group by {{ week_scope }}
     ),
 
-    -- a budget over two environments is news in both
-    reached as (
-        select
-            {{ monday_of("changes.changed_at") }} as week_start,
-            environment_modes.environment,
-            environment_modes.data_mode,
-            changes.budget_id,
-            changes.period_start,
-            max_by(changes.to_state, {{ budget_severity("changes.to_state") }}) as state
-        from {{ ref("int_budget_transitions") }} as changes
-        inner join
-            (select distinct environment, data_mode from {{ ref("int_weekly_usage") }}) as environment_modes
-            on coalesce({{ in_words("environment_modes.environment", "changes.environments") }}, true)
-            and {{ in_words("environment_modes.data_mode", "changes.data_modes") }}
-        where not changes.is_muted
-        group by
-            {{ monday_of("changes.changed_at") }},
-            environment_modes.environment,
-            environment_modes.data_mode,
-            changes.budget_id,
-            changes.period_start
-    ),
-
     budgets as (
         select
             {{ week_scope }},
             string_agg(
-                budget_id || ' ' || replace(state, '_', ' '), '; ' order by budget_id, period_start
+                budget_id
+                || ' '
+                || replace(state, '_', ' ')
+                || case
+                    when period = 'day'
+                    then
+                        ' on ' || {{ counted("periods_in_state", "day") }} || ', worst ' || cast(period_start as string)
+                    else ''
+                end,
+                '; '
+                order by budget_id
             ) as budget_states,
-            count(distinct case when state = 'exceeded' then budget_id end) as budgets_exceeded
-        from reached
-        where state in ('warning', 'spend_alert', 'exceeded')
+            sum(case when state = 'exceeded' then 1 else 0 end) as budgets_exceeded
+        from {{ ref("int_weekly_budgets") }}
+        where state <> 'ok'
         group by {{ week_scope }}
     )
 
@@ -79,12 +70,13 @@ select
     coalesce(problems.new_problems, 0) as new_problems,
     coalesce(problems.recurring_problems, 0) as recurring_problems,
     coalesce(problems.regressed_problems, 0) as regressed_problems,
+    coalesce(problems.continued_problems, 0) as continued_problems,
     coalesce(problems.problem_cost_usd, 0) as problem_cost_usd,
     coalesce(incidents.incidents_opened, 0) as incidents_opened,
     coalesce(incidents.incidents_closed, 0) as incidents_closed,
     coalesce(incidents.open_incidents, 0) as open_incidents,
     budgets.budget_states,
-    coalesce(budgets.budgets_exceeded, 0) as budgets_exceeded
+    cast(coalesce(budgets.budgets_exceeded, 0) as bigint) as budgets_exceeded
 from {{ ref("int_weekly_usage") }} as usage
 left join alerts using ({{ week_scope }})
 left join problems using ({{ week_scope }})

@@ -5,15 +5,8 @@
 {%- set weeks = dirty_dates() %}
 with
     usage as (
-        select
-            usage.*,
-            {{ monday_of("usage.event_date") }} as week_start,
-            -- calls without a price of which not even the likely cost is known
-            case
-                when exposure.exposure_usd_per_token is null then usage.unpriced_attempts else 0
-            end as unvalued_attempts
+        select usage.*, {{ monday_of("usage.event_date") }} as week_start
         from {{ ref("int_costed_usage") }} as usage
-        left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)
         where {{ in_dates("event_date", with_neighbours(weeks, 7, 6)) }}
     ),
 

@@ -34,7 +34,8 @@ select
     || coalesce(
         ', and usually makes ' || cast({{ nearest_integer("missing_calls") }} as string) || ' calls in those hours', ''
     )
-    || '.' as sentence
+    || '.' as sentence,
+    cast(null as string) as drill_url
 from silences
 
 union all
@@ -43,7 +44,7 @@ select
     week_start,
     environment,
     data_mode,
-    9 as place,
+    10 as place,
     'unpriced' as kind,
     'warning' as severity,
     exposure_usd as amount_usd,
@@ -53,7 +54,8 @@ select
     || {{ percent_text("unpriced_share") }}
     || '). '
     || coalesce('They likely cost ' || {{ usd_text("exposure_usd") }}, 'What they cost is unknown')
-    || '; see unpriced_models.' as sentence
+    || '; see unpriced_models.' as sentence,
+    cast(null as string) as drill_url
 from {{ ref("int_weekly_usage") }}
 where unpriced_attempts > 0
 
@@ -63,11 +65,12 @@ select
     week_start,
     environment,
     data_mode,
-    10 as place,
+    11 as place,
     'estimate' as kind,
     'info' as severity,
     estimated_cost_usd as amount_usd,
-    {{ percent_text("estimated_share") }} || ' of the spend rests on token counts that are estimates.' as sentence
+    {{ percent_text("estimated_share") }} || ' of the spend rests on token counts that are estimates.' as sentence,
+    cast(null as string) as drill_url
 from {{ ref("int_weekly_usage") }}
 where estimated_share > 0
 
@@ -77,7 +80,7 @@ select
     week_start,
     environment,
     data_mode,
-    11 as place,
+    12 as place,
     'quality' as kind,
     case when missing_usage_attempts > 0 or conflicting_deliveries > 0 then 'warning' else 'info' end as severity,
     cast(null as decimal(38, 12)) as amount_usd,
@@ -100,6 +103,7 @@ select
                 || cast(missing_usage_attempts as string)
                 || '.'
         end
-    ) as sentence
+    ) as sentence,
+    cast(null as string) as drill_url
 from {{ ref("int_weekly_usage") }}
 where duplicate_deliveries > 0 or missing_usage_attempts > 0

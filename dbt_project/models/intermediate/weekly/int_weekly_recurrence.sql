@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
 -- Every problem in every week since it was first seen, with the endpoint, the owner and
 -- the incident of then, and what should happen next.
+{%- set failed_rule = "coalesce(' (' || failed_guardrail || ')', '')" %}
 with
     recurrence as (select * from {{ ref("int_recurrence") }}),
 
@@ -19,12 +20,6 @@ with
         group by recurrence.week_start, recurrence.problem_id
     ),
 
-    incidents as (
-        select *
-        from {{ ref("int_incident_weeks") }}
-        qualify row_number() over (partition by week_start, problem_id order by opened_at desc, incident_id) = 1
-    ),
-
     joined as (
         select
             recurrence.*,
@@ -38,6 +33,9 @@ with
             incidents.incident_id,
             incidents.status as incident_status,
             incidents.guardrail,
+            cast(incidents.closed_at as date) as closed_date,
+            coalesce(next.is_handled, false) as is_handled,
+            coalesce(next.is_guardrail_changed, false) as is_guardrail_changed,
             {{ missing_of(hardening_checklist(), "incidents") }} as hardening_missing,
             coalesce(incidents.owner, owners.owner) as owner,
             owners.runbook_url,
@@ -49,7 +47,13 @@ with
         inner join
             endpoints on recurrence.problem_id = endpoints.problem_id and recurrence.week_start = endpoints.week_start
         left join
-            incidents on recurrence.problem_id = incidents.problem_id and recurrence.week_start = incidents.week_start
+            {{ ref("int_next_incidents") }} as next
+            on recurrence.problem_id = next.problem_id
+            and recurrence.week_start = next.week_start
+        left join
+            {{ ref("int_incident_weeks") }} as incidents
+            on next.incident_id = incidents.incident_id
+            and next.week_start = incidents.week_start
         left join {{ ref("stg_endpoint_owners") }} as owners on endpoints.endpoint_tag = owners.endpoint_tag
         left join {{ ref("stg_containment_map") }} as containment on problems.spike_type = containment.spike_type
     )
@@ -84,20 +88,32 @@ select
     incident_id,
     incident_status,
     guardrail,
+    failed_incident_id,
+    failed_guardrail,
+    severity,
+    drill_url,
     -- the most urgent thing that is left to do; NULL when nothing is
     case
-        when status = 'regressed' and incident_status = 'closed'
-        then 'The guardrail did not hold: reopen ' || incident_id || ' and change it'
-        when days > 0 and (incident_id is null or incident_status = 'closed')
+        when status_when_seen = 'regressed' and incident_status = 'closed' and not is_handled
+        then 'The guardrail did not hold: reopen ' || incident_id || ' and change it' || {{ failed_rule }}
+        when days > 0 and incident_status = 'closed' and is_handled and last_seen_date > closed_date
+        then 'It went on after ' || incident_id || ' was closed on ' || cast(closed_date as string) || ': reopen it'
+        when days > 0 and (incident_id is null or (incident_status = 'closed' and not is_handled))
         then 'Open an incident. ' || containment_action
         when incident_status = 'open'
         then 'Contain it: ' || containment_action
-        when incident_id is null and status = 'quiet'
+        when incident_id is null
         then 'While it is quiet, make a rule: ' || suggested_guardrail
-        when guardrail is null and incident_id is not null
+        when status_when_seen = 'regressed' and incident_status = 'contained' and not is_guardrail_changed
+        then
+            'The guardrail of '
+            || failed_incident_id
+            || ' did not hold: change it before '
+            || incident_id
+            || ' is closed'
+            || {{ failed_rule }}
+        when guardrail is null
         then 'Turn the manual step into a rule: ' || suggested_guardrail
-        when status = 'regressed'
-        then 'The guardrail did not hold: change it before ' || incident_id || ' is closed'
         when hardening_missing is not null
         then 'Still missing: ' || hardening_missing
         when incident_status = 'contained'

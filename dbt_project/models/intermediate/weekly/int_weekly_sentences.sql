@@ -25,6 +25,7 @@ select
     sentences.kind,
     sentences.severity,
     sentences.amount_usd,
-    sentences.sentence
+    sentences.sentence,
+    sentences.drill_url
 from sentences
 inner join {{ ref("int_weeks") }} as weeks on sentences.week_start = weeks.week_start

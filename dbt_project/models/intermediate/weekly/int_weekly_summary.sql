@@ -43,6 +43,7 @@ select
     events.new_problems,
     events.recurring_problems,
     events.regressed_problems,
+    events.continued_problems,
     events.problem_cost_usd,
     events.incidents_opened,
     events.incidents_closed,
@@ -58,6 +59,9 @@ select
     usage.duplicate_deliveries,
     usage.conflicting_deliveries,
     usage.missing_usage_attempts,
+    usage.silent_days,
+    usage.missing_calls,
+    usage.is_understated,
     findings.narrative
 from {{ ref("int_weekly_usage") }} as usage
 inner join {{ ref("int_weekly_events") }} as events using ({{ week_scope }})

@@ -1,57 +1,7 @@
 -- Usage and cost of each week, and how far they can be trusted.
 {%- set effects = ["volume", "mix", "retry", "token", "price"] %}
-{%- set counts = [
-    "days_with_usage",
-    "requests",
-    "attempts",
-    "unpriced_attempts",
-    "no_usage_attempts",
-    "duplicate_deliveries",
-    "conflicting_deliveries",
-    "missing_usage_attempts",
-] %}
 with
-    used as (
-        select
-            {{ monday_of("event_date") }} as week_start,
-            environment,
-            data_mode,
-            count(distinct event_date) as days_with_usage,
-            cast(sum(requests) as bigint) as requests,
-            cast(sum(attempts) as bigint) as attempts,
-            cast(sum(cost_usd) as decimal(38, 12)) as spend_usd,
-            cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd,
-            cast(sum(reported_cost_usd) as decimal(38, 12)) as reported_cost_usd,
-            cast(sum(unpriced_attempts) as bigint) as unpriced_attempts,
-            cast(sum(no_usage_attempts) as bigint) as no_usage_attempts,
-            cast(sum(duplicate_deliveries) as bigint) as duplicate_deliveries,
-            cast(sum(conflicting_deliveries) as bigint) as conflicting_deliveries,
-            cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
-        from {{ ref("int_quality_daily") }}
-        group by {{ monday_of("event_date") }}, environment, data_mode
-    ),
-
-    -- a week that lies in a silence is a week, whose spend is unknown
-    weeks_with_senders as (
-        select week_start, environment, data_mode
-        from used
-        union
-        select {{ monday_of("event_date") }} as week_start, environment, data_mode
-        from {{ ref("int_source_silent_days") }}
-    ),
-
-    costs as (
-        select
-            week_start,
-            environment,
-            data_mode,
-            {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
-            spend_usd,
-            estimated_cost_usd,
-            reported_cost_usd
-        from weeks_with_senders
-        left join used using (week_start, environment, data_mode)
-    ),
+    costs as (select * from {{ ref("int_weekly_costs") }}),
 
     exposures as (
         select
@@ -95,8 +45,11 @@ with
             costs.requests,
             costs.attempts,
             costs.spend_usd,
+            previous.attempts as previous_attempts,
             previous.days_with_usage as previous_days_with_usage,
             previous.spend_usd as previous_spend_usd,
+            previous.week_start is not null as has_previous_week,
+            coalesce(previous.silent_days, 0) as previous_silent_days,
             case when weeks.is_complete then costs.spend_usd - previous.spend_usd end as change_usd,
             costs.unpriced_attempts,
             cast(costs.unpriced_attempts as double)
@@ -108,6 +61,9 @@ with
             costs.duplicate_deliveries,
             costs.conflicting_deliveries,
             costs.missing_usage_attempts,
+            costs.silent_days,
+            costs.missing_calls,
+            costs.silent_days > 0 or costs.unpriced_attempts > 0 or costs.missing_usage_attempts > 0 as is_understated,
             {% for effect in effects %} effects.{{ effect }}_usd {{- "," if not loop.last }} {% endfor %}
         from costs
         inner join {{ ref("int_weeks") }} as weeks on costs.week_start = weeks.week_start
@@ -129,8 +85,10 @@ select
     * exclude ({% for effect in effects %}{{ effect }}_usd {{- ", " if not loop.last }}{% endfor %}),
     cast(change_usd as double) / nullif(cast(previous_spend_usd as double), 0) as change_ratio,
     -- a week that is not over, or has none before it, has no change that could be
-    -- explained
+    -- explained; between two weeks without calls nothing changed
     {% for effect in effects %}
-        case when change_usd is not null then {{ effect }}_usd end as {{ effect }}_usd {{- "," if not loop.last }}
+        case
+            when change_usd is not null then coalesce({{ effect }}_usd, 0)
+        end as {{ effect }}_usd {{- "," if not loop.last }}
     {% endfor %}
 from compared

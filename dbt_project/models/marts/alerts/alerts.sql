@@ -1,7 +1,10 @@
+{{ config(materialized="view") }}
+-- Under which id it was announced before is as the ledger has it when it is asked for.
 select
     -- keys
-    alert_id,
+    alerts.alert_id,
     problem_id,
+    superseded.supersedes_alert_id,
     -- what and where
     alert_type,
     environment,
@@ -61,4 +64,5 @@ select
     drill_query,
     plan_id,
     input_fingerprint
-from {{ ref("int_alert_rows") }}
+from {{ ref("int_alert_rows") }} as alerts
+left join {{ ref("int_superseded_alerts") }} as superseded on alerts.alert_id = superseded.alert_id

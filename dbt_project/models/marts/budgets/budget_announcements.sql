@@ -17,6 +17,7 @@ select
     projection_usd,
     attempts,
     correction_cause,
+    correction_detail,
     corrects,
     changed_at_before,
     is_silent,

@@ -59,12 +59,7 @@ with
     ),
 
     unpriced as (
-        select
-            {{ cell | join(", ") }},
-            {%- for kind in token_kinds() %}
-                {{ cast_or_null("coalesce(sum(" ~ kind.quantity ~ "), 0)", "decimal(15, 0)") }} as {{ kind.quantity }}
-                {{- "," if not loop.last }}
-            {%- endfor %}
+        select {{ cell | join(", ") }}, {{ unpriced_quantities() }}
         from ({{ attempts }}) as attempts
         where pricing_status = 'unpriced'
         group by {{ cell | join(", ") }}
@@ -74,17 +69,8 @@ with
         select
             {% for column in cell %} unpriced.{{ column }}, {% endfor %}
             {%- for suffix in quantiles %}
-                case
-                    when exposure.exposure_usd{{ suffix }} is not null
-                    then
-                        {%- for kind in token_kinds() %}
-                            {{ "+ " if not loop.first -}}
-                            cast(
-                                unpriced.{{ kind.quantity }}
-                                * exposure.{{ kind.name }}_rate_usd{{ suffix }} as decimal(38, 12)
-                            )
-                        {%- endfor %}
-                end as exposure_usd{{ suffix }} {{- "," if not loop.last }}
+                {{ exposure_of("unpriced", "exposure", suffix) }}
+                as exposure_usd{{ suffix }} {{- "," if not loop.last }}
             {%- endfor %}
         from unpriced
         left join {{ ref("int_exposure") }} as exposure using (environment, data_mode, provider, model)

@@ -21,6 +21,7 @@ with
                         "projection_usd": "decimal(38, 12)",
                         "attempts": "bigint",
                         "correction_cause": "string",
+                        "correction_detail": "string",
                         "corrects": "string",
                         "changed_at_before": "timestamp",
                         "is_silent": "boolean",

@@ -22,7 +22,6 @@ from orchestration.settings import PROJECT
 
 HOURLY_MODELS = "int_open_series int_hour_shares int_hourly_judgements int_hourly_signals"
 LARGE = 0.2  # share of a day's spend from which an incident is to be announced within hours
-OPEN_SHARE_FACTOR = 1.25  # as in macros/alerts/parameters.sql
 AFTERMATH = timedelta(days=3)  # days after an incident that belong to it: baselines and versions settle
 # Every hour of every day in prod/real, once a series has a past.
 OPEN_EVERY_DAY = """
@@ -44,9 +43,7 @@ SIGNALS = """
         inner join staging.stg_alert_rules as rules using (alert_type, scope_dimension)
         where newcomers.alert_type = 'unknown_model' and environment = 'prod' and data_mode = 'real'
             and rules.environment = '*' and rules.scope_value = '*'
-            and hours.exposure_usd >= greatest(
-                rules.min_usd, rules.min_share_of_spend * $open_share_factor * newcomers.usual_spend_usd
-            )
+            and hours.exposure_usd >= greatest(rules.min_usd, rules.min_share_of_spend * newcomers.usual_spend_usd)
         group by all
     ),
 
@@ -150,7 +147,7 @@ def signals_of(warehouse: Path, truth: dict) -> list[Signal]:
             database.execute(statement, {"first": first} if "$first" in statement else None)
     build(warehouse, date.fromisoformat(truth["world"]["last"]), HOURLY_MODELS)
     with duckdb.connect(str(warehouse), read_only=True) as database:
-        return [Signal(*row) for row in database.execute(SIGNALS, {"open_share_factor": OPEN_SHARE_FACTOR}).fetchall()]
+        return [Signal(*row) for row in database.execute(SIGNALS).fetchall()]
 
 
 def markdown(worlds: list[Heard], seeds: list[int]) -> str:

@@ -96,7 +96,6 @@
                 then 1
                 else {{ alert_parameter("young_share_factor") }}
             end
-            * case when judgements.is_open then {{ alert_parameter("open_share_factor") }} else 1 end
         )
         and greatest(judgements.observed, judgements.expected)
         >= ruled.min_ratio * greatest(least(judgements.observed, judgements.expected), 0)

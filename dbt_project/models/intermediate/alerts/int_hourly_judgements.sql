@@ -1,6 +1,6 @@
 {{ kept_by_date("alert_open_days") }}
 -- A day that is not complete, judged by what had occurred by the end of each hour. It
--- begins when a part of the day that says something is over.
+-- begins when some hours are over, which say something.
 {%- set dates = dirty_dates() %}
 {%- set key = "environment, data_mode, scope_dimension, scope_value, event_date, hour_of_day" %}
 {%- set masked = ref("int_masked_days") %}
@@ -32,23 +32,11 @@ with
                     {{ judged_intensity(dates, measure, masked, is_second_pass=true, by_hour=true) }}
                 ) {{ "union all" if not loop.last }}
         {% endfor %}
-    ),
-
-    begun as (
-        select event_date, environment, data_mode, hour_of_day
-        from {{ ref("int_hour_shares") }}
-        where
-            scope_dimension = 'total'
-            and {{ in_dates("event_date", dates) }}
-            and (
-                hour_of_day + 1 >= {{ alert_parameter("first_judged_hour") }}
-                or usual_share >= {{ alert_parameter("first_judged_share") }}
-            )
     )
 
-select judgements.*
+select *
 from judgements
-inner join begun using (event_date, environment, data_mode, hour_of_day)
 where
-    z >= {{ alert_parameter("smallest_z") }}
+    hour_of_day + 1 >= {{ alert_parameter("first_judged_hour") }}
+    and z >= {{ alert_parameter("smallest_z") }}
     and observed - expected >= {{ alert_parameter("smallest_watched_share") }} / 2 * usual_spend_usd

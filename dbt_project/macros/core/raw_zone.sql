@@ -24,7 +24,9 @@
     {%- set known = of_this_run("mapped sources") -%}
     {%- if "any" not in known -%}
         {%- set found = run_query(
-            "select count(*) from " ~ manifests() ~ " where source not in ('events', 'incidents') and raw_file is not null"
+            "select count(*) from "
+            ~ manifests()
+            ~ " where source not in ('events', 'incidents') and raw_file is not null"
         ) -%}
         {%- do known.update({"any": found.columns[0].values()[0] > 0}) -%}
     {%- endif -%}

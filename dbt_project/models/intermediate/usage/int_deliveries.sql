@@ -28,7 +28,7 @@ with
         {% endif %}
         where
             {{ "not coalesce(above.is_restating, false)" if has_mapped_sources() else "true" }}
-        {% if ledger_has("set_aside/log.jsonl") %}
+            {% if ledger_has("set_aside/log.jsonl") %}
                 and not exists (
                     select 1
                     from {{ ref("int_set_aside") }} as set_aside
@@ -38,7 +38,7 @@ with
                         and events.line_number = set_aside.line_number
                         and events.item = set_aside.item
                 )
-        {% endif %}
+            {% endif %}
     ),
 
     environments as (select * from {{ ref("stg_environment_map") }}),

@@ -46,9 +46,7 @@ with
     {% endfor %}
 
     above as (
-        {% for depth in range(1, 7) %}
-            select * from above_{{ depth }} {{ "union all" if not loop.last }}
-        {% endfor %}
+        {% for depth in range(1, 7) %}select * from above_{{ depth }} {{ "union all" if not loop.last }} {% endfor %}
     ),
 
     nearest as (
@@ -57,7 +55,9 @@ with
             trace_id,
             call_span_id,
             {%- for name in dimensions %}
-                substr(min(case when {{ name }} is not null then cast(depth as string) || {{ name }} end), 2) as {{ name }}
+                substr(
+                    min(case when {{ name }} is not null then cast(depth as string) || {{ name }} end), 2
+                ) as {{ name }}
                 {{- "," if not loop.last }}
             {%- endfor %}
         from above

@@ -35,7 +35,8 @@ MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
 MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-NEWLINE, OPENING = 10, 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
+NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
+OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
@@ -375,6 +376,8 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     suspicious = np.zeros(len(lengths), bool)
     if lengths.max() > 2 * most_deep:
         suspicious = _per_line((text & 0xDF) == OPENING, offsets) > most_deep
+        if suspicious.any():
+            suspicious &= _may_be_deep(text, offsets, most_deep)
     if lengths.max() > MOST_DIGITS:
         at = np.arange(0, len(text), MOST_DIGITS // 2)  # a longer run of digits has two of these side by side
         digits = DIGIT[text[at]]
@@ -382,6 +385,30 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
         suspicious[of_line[of_line < len(lengths)]] = True
         suspicious &= lengths > 2 * most_deep
     return suspicious
+
+
+def _may_be_deep(text: np.ndarray, offsets: np.ndarray, most_deep: int) -> np.ndarray:
+    """Lines that are nested more deeply, or have so many brackets in their texts that one of these may be.
+
+    A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it.
+    """
+    quotes = np.flatnonzero(text == QUOTE)
+    slashes, at, is_slash = np.zeros(len(quotes), np.int64), 1, quotes >= 1
+    is_slash &= text[quotes - 1] == BACKSLASH
+    while is_slash.any():
+        slashes, at = slashes + is_slash, at + 1
+        is_slash &= (quotes >= at) & (text[quotes - at] == BACKSLASH)
+    quotes = quotes[slashes % 2 == 0]
+    brackets = np.flatnonzero(((text & 0xDF) == OPENING) | ((text & 0xDF) == OPENING + 2))
+    line = np.searchsorted(offsets, brackets, side="right") - 1
+    is_opening = (text[brackets] & 0xDF) == OPENING
+    in_text = (np.searchsorted(quotes, brackets) - np.searchsorted(quotes, offsets[line])) % 2 == 1
+    steps = np.where(in_text, 0, np.where(is_opening, 1, -1))
+    depth = np.concatenate([[0], np.cumsum(steps)])
+    lines = len(offsets) - 1
+    deepest = np.zeros(lines, np.int64)
+    np.maximum.at(deepest, line, depth[1:] - depth[np.searchsorted(brackets, offsets[line])])
+    return (deepest > most_deep) | (np.bincount(line[is_opening & in_text], minlength=lines) > most_deep)
 
 
 def _shape_problem(line: bytes) -> str | None:

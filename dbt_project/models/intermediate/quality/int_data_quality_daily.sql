@@ -61,6 +61,20 @@ with
             ) as negative_remainder_rows
         from {{ ref("int_rejects") }}
         group by arrival_date, source
+    ),
+
+    -- what a gateway or tracer wrote that is not a call, on the day it arrived
+    skips as (
+        select arrival_date as event_date, source, cast(sum(rows_skipped) as bigint) as skipped_rows
+        from {{ ref("stg_loads") }}
+        where rows_skipped > 0
+        group by arrival_date, source
+    ),
+
+    refused as (
+        select event_date, source, rejected_rows, negative_remainder_rows, skipped_rows
+        from rejects
+        full join skips using (event_date, source)
     )
 
 select
@@ -71,6 +85,7 @@ select
     {% for count in counts %} coalesce({{ count }}, 0) as {{ count }}, {% endfor %}
     cast(0 as bigint) as rejected_rows,
     cast(0 as bigint) as negative_remainder_rows,
+    cast(0 as bigint) as skipped_rows,
     coalesce(is_silent, false) as is_silent,
     missing_calls,
     coalesce(unpriced_attempts > 0 or missing_usage_attempts > 0, false)
@@ -89,13 +104,14 @@ select
     '(unattributed)' as environment,
     '(unattributed)' as data_mode,
     {% for count in counts %} 0 as {{ count }}, {% endfor %}
-    rejected_rows,
-    negative_remainder_rows,
+    coalesce(rejected_rows, 0) as rejected_rows,
+    coalesce(negative_remainder_rows, 0) as negative_remainder_rows,
+    coalesce(skipped_rows, 0) as skipped_rows,
     false as is_silent,
     cast(null as double) as missing_calls,
     -- a refused event of an incident is not a call: no cost is missing for it
-    {{ is_usage() }} as is_understated,
+    coalesce(rejected_rows, 0) > 0 and {{ is_usage() }} as is_understated,
     {{ is_complete_day("event_date") }} as is_complete,
     cast(null as decimal(38, 12)) as cost_usd,
     cast(null as decimal(38, 12)) as reported_cost_usd
-from rejects
+from refused

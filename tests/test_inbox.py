@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from starlette.testclient import TestClient
 
 from inbox import marts
-from inbox.app import PAGES, POLICY
+from inbox.app import PAGES, POLICY, application
 from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
 from tests import test_docs, test_explain
@@ -276,9 +277,19 @@ def test_nothing_is_written_where_the_setting_is_off(root):
         [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
         assert 'method="post"' not in client.get(f"/incident?alert={alert}").text
         answer = post(client, "/incident", step="open", alert=alert)
-        assert answer.status_code == 400
-        assert "TOKENTRAIL_INBOX_WRITES is off" in answer.text
+        assert answer.status_code == 403
+        assert "TOKENTRAIL_INBOX_WRITES" in answer.text
         assert not (root.data / "landing").exists()
+
+
+def test_who_logged_in_is_the_author_whatever_the_form_says(root):
+    behind = replace(root, inbox_login="proxy", inbox_proxies="127.0.0.1", inbox_writers="kim@example.com")
+    with TestClient(application(behind), base_url=HERE, client=("127.0.0.1", 50000)) as client:
+        client.headers["x-forwarded-email"] = "kim@example.com"
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        assert 'name="by"' not in client.get(f"/incident?alert={alert}").text
+        assert post(client, "/incident", step="open", alert=alert, by="somebody else").status_code == 303
+        assert "opened by kim@example.com" in text_of(client.get(f"/incident?alert={alert}").text)
 
 
 def test_a_plan_is_written_and_shown_at_once(root):

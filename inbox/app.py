@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inbox import words
+from inbox import published, words
 from inbox.filters import BadAddressError, Filters, parsed
 from inbox.login import LOOPBACK, Gate, Person, checked
 from inbox.marts import Marts, Reader, UnreadableError
@@ -93,7 +93,7 @@ def application(settings: Settings, now: Callable[[], Settings] | None = None) -
             Route("/healthz", site.health),
             *(Route(f"/{page}", partial(site.answer, page), name=page) for page in PAGES),
             Route("/incident", site.write, methods=["POST"]),
-            Route("/weekly/{name}", site.edition),
+            *(Route(f"/{kind}/{{name}}", partial(site.published, kind)) for kind in published.KINDS),
             Mount("/static", Static(directory=HERE / "static")),
         ],
         middleware=[Middleware(Guard, settings=settings), Middleware(GZipMiddleware, minimum_size=1024), *gates],
@@ -194,12 +194,12 @@ class Site:
                 503, "Nothing was written", "The landing folder cannot be written: see its disk.", filters
             )
 
-    def edition(self, request: Request) -> Response:
-        """A weekly report as it was sent, under a policy of its own."""
+    def published(self, kind: str, request: Request) -> Response:
+        """A page of the publication as it is, such as a weekly report, under a policy of its own."""
         try:
             with self.reader.reading() as marts:
-                file = weekly.edition(marts.publication, request.path_params["name"])
-            headers = {"content-security-policy": weekly.policy_of(file.text), "cache-control": CACHED}
+                file = published.page(marts.publication, kind, request.path_params["name"])
+            headers = {"content-security-policy": published.policy_of(file.text), "cache-control": CACHED}
             return Response(file.text, media_type=file.media_type, headers=headers)
         except SAID as error:
             return self._said(error, Filters())

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -128,6 +128,31 @@ def test_the_arithmetic_of_a_request_is_that_of_make_explain(client, published_c
     assert "Attempt 1 of 2" in page
     assert "It was retried: the cost of this attempt counts as retry cost." in page
     assert f"${cost:.6f} all attempts" in page
+
+
+def test_calls_with_one_error_code_are_one_click_from_the_list(client, published_calls):
+    [(day,)] = published_calls.ask("select event_date from fct_attempts where error_code = 'overloaded'")
+    address = f"/requests?from={day}&to={day + timedelta(days=1)}&error=overloaded"
+    page = client.get(address).text
+    assert "1 attempt" in text_of(page)
+    assert "error code overloaded" in text_of(page)
+    assert all(
+        "error=overloaded" in link for link in links(page) if link.startswith("/requests?") and "sort=tokens" in link
+    )
+    assert len(client.get(f"{address}&format=csv").text.splitlines()) == 3
+
+
+def test_what_the_checks_found_is_served_under_a_policy_of_its_own(root):
+    folder = root.publications / "20261123T120000000000Z" / "docs" / "data_docs"
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("<h1>Checks</h1><script>1</script>")
+    (folder / "secret.txt").write_text("x")
+    with opened(root) as client:
+        assert "/checks/index.html" in client.get("/health").text
+        answer = client.get("/checks/index.html")
+        assert (answer.status_code, "script-src 'sha256-" in answer.headers["content-security-policy"]) == (200, True)
+        for name in ("secret.txt", "..%2f..%2fmarts.json", "x.html"):
+            assert client.get(f"/checks/{name}").status_code == 404
 
 
 def test_a_table_as_csv_says_what_it_is_of(client, published_calls):

@@ -4,19 +4,12 @@ import secrets
 from collections.abc import Mapping
 
 from inbox import words
+from inbox.alerts import alert_of
 from inbox.filters import Filters
 from inbox.marts import Row
 from inbox.page import File, NotFoundError, Page, Visit
 from inbox.pages.inbox import alert_address
 
-ALERT = """
-    select
-        alerts.*,
-        drivers.endpoint_tag as driver_endpoint, drivers.prompt_version, drivers.tenant_id, drivers.user_id,
-        drivers.model
-    from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
-    where alerts.alert_id = $id
-"""
 LATEST = "select incident_id, title, status from incidents order by status = 'closed', opened_at desc limit 8"
 
 
@@ -35,7 +28,7 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
     life = incidents.life_of(visit.settings, visit.marts, wanted) if wanted else None
     if life:
         alert_id = life.state.alert_id or alert_id
-    alert = visit.marts.row(ALERT, id=alert_id) if alert_id else None
+    alert = alert_of(visit.marts, alert_id)
     if life is None and (wanted or alert is None):
         raise _unknown(visit, wanted or alert_id or "")
     if visit.words.get("format") == "md":

@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
+.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-browser test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
 
 $(VENV):
 	@.ci/environment
@@ -85,6 +85,10 @@ test: $(VENV)  ## every test, on real dbt, Dagster and DuckDB
 
 test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
 	pytest -m "not slow"
+
+test-browser: $(VENV)  ## the stories of the inbox in Chromium, with the packages they need (160 MB, installed when first asked for)
+	@pip install --quiet --disable-pip-version-check --no-deps -r tests/browser.lock
+	pytest -n 0 tests/test_inbox_browser.py
 
 coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
 	pytest --cov

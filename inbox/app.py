@@ -23,9 +23,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inbox import words
+from inbox import published, words
 from inbox.filters import BadAddressError, Filters, parsed
-from inbox.marts import Publication, Reader, UnreadableError
+from inbox.login import LOOPBACK, Gate, Person, checked
+from inbox.marts import Marts, Reader, UnreadableError
 from inbox.page import File, NotFoundError, Page, Show, Visit
 from inbox.pages import (
     alert,
@@ -44,7 +45,6 @@ from inbox.pages import (
 from orchestration.settings import Settings
 
 HERE = Path(__file__).parent
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Page -> its name in the menu; pages without one are reached from others.
 PAGES: dict[str, tuple[str, Show]] = {
     "inbox": ("Inbox", inbox.show),
@@ -63,6 +63,7 @@ PAGES: dict[str, tuple[str, Show]] = {
 }
 LIVE = ("alert", "incident")  # show what has landed since the publication
 LONGEST_FORM = 65_536  # bytes
+CACHED = "private, no-cache"  # a browser keeps it and asks whether it still holds; nobody between keeps it
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -79,17 +80,23 @@ log = logging.getLogger(__name__)
 
 def application(settings: Settings, now: Callable[[], Settings] | None = None) -> Starlette:
     """The app over one data root; `now` gives the settings of this moment, which events that are written are dated by."""
-    site = Site(settings, now or (lambda: settings))
+    site = Site(checked(settings), now or (lambda: settings))
+    gates, routes = [Middleware(Gate, settings=settings, sorry=site.sorry)], []
+    if settings.inbox_login == "oidc":
+        from inbox.oidc import Login, sessions
+
+        gates, routes = [sessions(settings), *gates], Login(settings, site.sorry).routes
     return Starlette(
         routes=[
+            *routes,
             Route("/", _to_inbox),
             Route("/healthz", site.health),
             *(Route(f"/{page}", partial(site.answer, page), name=page) for page in PAGES),
             Route("/incident", site.write, methods=["POST"]),
-            Route("/weekly/{name}", site.edition),
+            *(Route(f"/{kind}/{{name}}", partial(site.published, kind)) for kind in published.KINDS),
             Mount("/static", Static(directory=HERE / "static")),
         ],
-        middleware=[Middleware(Guard, settings=settings), Middleware(GZipMiddleware, minimum_size=1024)],
+        middleware=[Middleware(Guard, settings=settings), Middleware(GZipMiddleware, minimum_size=1024), *gates],
         exception_handlers={HTTPException: site.not_routed},
     )
 
@@ -113,19 +120,23 @@ class Site:
             auto_reload=False,
         )
         self.templates.filters |= words.FILTERS
-        self.templates.globals |= {"version": self.version, "menu": {page: title for page, (title, _) in PAGES.items()}}
+        self.templates.globals |= {
+            "version": self.version,
+            "menu": {page: title for page, (title, _) in PAGES.items()},
+            "logs_out": settings.inbox_login == "oidc",
+        }
 
     def answer(self, page: str, request: Request) -> Response:
         """A page, a file, or a sentence about what hindered it."""
-        started, filters = time.perf_counter(), Filters()
+        started, filters, person = time.perf_counter(), Filters(), request.state.person
         try:
             filters, said = parsed(request.url.query)
             with self.reader.reading() as marts:
-                tag = _tag(self.version, marts.publication.id, marts.is_stale, str(request.url))
+                tag = _tag(self.version, marts.publication.id, marts.is_stale, str(request.url), person)
                 if page not in LIVE and tag in request.headers.get("if-none-match", ""):
                     return Response(status_code=304, headers={"etag": tag})
-                shown = PAGES[page][1](Visit(self.now(), filters, said, marts))
-                response = self._shown(page, shown, filters, marts.publication, marts.is_stale)
+                shown = PAGES[page][1](Visit(self.now(), filters, said, marts, person))
+                response = self._shown(page, shown, filters, marts, person)
             if page not in LIVE:
                 response.headers["etag"] = tag
             milliseconds = (time.perf_counter() - started) * 1000
@@ -142,13 +153,16 @@ class Site:
         """What a form says, landed as an event; then the page that shows it. Only forms of our own pages are read."""
         if not _is_ours(request):
             sentence = "A form is only read from the inbox's own pages: open the page there and send it again."
-            return await run_in_threadpool(self.sorry, 403, "This came from elsewhere", sentence, Filters())
+            return await run_in_threadpool(self.sorry, 403, "This came from elsewhere", sentence)
+        if not request.state.person.may_write:
+            sentence = "Nothing was written: TOKENTRAIL_INBOX_WRITES or TOKENTRAIL_INBOX_WRITERS lets you read only."
+            return await run_in_threadpool(self.sorry, 403, "You may read", sentence)
         text = b""
         async for part in request.stream():
             text += part
             if len(text) > LONGEST_FORM:
                 sentence = "The form is too large: put the log where the runbook is, and a sentence here."
-                return await run_in_threadpool(self.sorry, 413, "This is too long", sentence, Filters())
+                return await run_in_threadpool(self.sorry, 413, "This is too long", sentence)
         said = dict(parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True))
         return await run_in_threadpool(self._written, request, said)
 
@@ -158,12 +172,18 @@ class Site:
             filters, page_words = parsed(request.url.query)
             filters = replace(filters, alert=said.get("alert") or filters.alert)
             with self.reader.reading() as marts:
-                visit = Visit(self.now(), filters, page_words | {"incident": said.get("incident", "")}, marts)
+                visit = Visit(
+                    self.now(),
+                    filters,
+                    page_words | {"incident": said.get("incident", "")},
+                    marts,
+                    request.state.person,
+                )
                 try:
                     return RedirectResponse(incident.save(visit, said), status_code=303)
                 except ValueError as error:  # a sentence
                     shown = incident.page_of(visit, str(error), said)
-                    response = self._shown("incident", shown, filters, marts.publication, marts.is_stale)
+                    response = self._shown("incident", shown, filters, marts, visit.person)
                     response.status_code = 400
                     return response
         except SAID as error:
@@ -174,23 +194,22 @@ class Site:
                 503, "Nothing was written", "The landing folder cannot be written: see its disk.", filters
             )
 
-    def edition(self, request: Request) -> Response:
-        """A weekly report as it was sent, under a policy of its own."""
+    def published(self, kind: str, request: Request) -> Response:
+        """A page of the publication as it is, such as a weekly report, under a policy of its own."""
         try:
             with self.reader.reading() as marts:
-                file = weekly.edition(marts.publication, request.path_params["name"])
-            headers = {"content-security-policy": weekly.policy_of(file.text), "cache-control": "no-cache"}
+                file = published.page(marts.publication, kind, request.path_params["name"])
+            headers = {"content-security-policy": published.policy_of(file.text), "cache-control": CACHED}
             return Response(file.text, media_type=file.media_type, headers=headers)
         except SAID as error:
             return self._said(error, Filters())
 
-    def _shown(
-        self, page: str, shown: Page | File, filters: Filters, publication: Publication, is_stale: bool
-    ) -> Response:
+    def _shown(self, page: str, shown: Page | File, filters: Filters, marts: Marts, person: Person) -> Response:
         if isinstance(shown, File):
-            headers = {"content-disposition": f'attachment; filename="{shown.name}"', "cache-control": "no-cache"}
+            headers = {"content-disposition": f'attachment; filename="{shown.name}"', "cache-control": CACHED}
             return Response(shown.text, media_type=shown.media_type, headers=headers)
-        values = {"page": page, "title": shown.title, "f": filters, "publication": publication, "is_stale": is_stale}
+        values = {"page": page, "title": shown.title, "f": filters, "person": person}
+        values |= {"publication": marts.publication, "is_stale": marts.is_stale}
         return self._html(200, shown.template, values | shown.values)
 
     def _said(self, error: Exception, filters: Filters) -> Response:
@@ -199,25 +218,31 @@ class Site:
             return self.sorry(404, error.title, str(error), filters, error.near)
         if isinstance(error, UnreadableError):
             return self.sorry(503, error.title, error.sentence, filters)
-        return self.sorry(400, "This address cannot be read", str(error), Filters())
+        return self.sorry(400, "This address cannot be read", str(error))
 
     def sorry(
-        self, status: int, title: str, sentence: str, filters: Filters, near: list[tuple[str, str]] | None = None
+        self,
+        status: int,
+        title: str,
+        sentence: str,
+        filters: Filters | None = None,
+        near: list[tuple[str, str]] | None = None,
     ) -> Response:
         """A page that says what is the matter and what to do."""
-        values = {"page": "", "title": title, "f": filters, "publication": None, "is_stale": False}
+        values = {"page": "", "title": title, "f": filters or Filters(), "person": None}
+        values |= {"publication": None, "is_stale": False}
         return self._html(status, "sorry.html", values | {"sentence": sentence, "near": near or []})
 
     def _html(self, status: int, template: str, values: dict[str, object]) -> Response:
         text = self.templates.get_template(template).render(values)
-        return Response(text, status, media_type="text/html", headers={"cache-control": "no-cache"})
+        return Response(text, status, media_type="text/html", headers={"cache-control": CACHED})
 
     def not_routed(self, _request: Request, error: Exception) -> Response:
         """What Starlette itself refuses: an address without a page, or another method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         if status == 405:
-            return self.sorry(405, "This address only shows", "Nothing can be written here.", Filters())
-        return self.sorry(404, "No such page", "Tokentrail has no page at this address.", Filters())
+            return self.sorry(405, "This address only shows", "Nothing can be written here.")
+        return self.sorry(404, "No such page", "Tokentrail has no page at this address.")
 
     def health(self, _request: Request) -> Response:
         """For machines: 200 with what is read now, 503 where nothing can be."""

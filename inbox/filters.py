@@ -28,7 +28,21 @@ DATES = {
 }
 WORDS = (*DATES, "environment", "data_mode", *DIMENSIONS, "alert")
 # What single pages know besides, in the order in which an address has them.
-PAGE_WORDS = ("by", "compare", "id", "day", "budget", "incident", "week", "status", "q", "sort", "page", "format")
+PAGE_WORDS = (
+    "by",
+    "compare",
+    "error",
+    "id",
+    "day",
+    "budget",
+    "incident",
+    "week",
+    "status",
+    "q",
+    "sort",
+    "page",
+    "format",
+)
 LONGEST = 1_024  # characters of a value: no label of a call is longer
 EVERYTHING = "*"
 EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)  # no model was called outside of these

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from inbox.alerts import alert_of
 from inbox.marts import Marts, Row
 from orchestration.incidents.events import CannotError, event, known, suggested, write
 from orchestration.incidents.questions import LABELS, QUESTIONS
@@ -23,14 +24,6 @@ from orchestration.team.incidents import SPIKE_TYPES
 LONGEST = 4_000  # characters of a field: what the loader takes
 PLANNED_DAYS = 7  # that a plan lasts where nobody says until when
 IN_MARTS = "select event_type, occurred_at from incident_events where incident_id = $id"
-ALERT = """
-    select
-        alerts.*,
-        drivers.endpoint_tag as driver_endpoint, drivers.prompt_version, drivers.tenant_id, drivers.user_id,
-        drivers.model
-    from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
-    where alerts.alert_id = $id
-"""
 # Steps beyond those that have questions -> type of the event, and the fields that are asked for.
 MORE: dict[str, tuple[str, tuple[str, ...]]] = {
     "note": ("note_added", ("note",)),
@@ -187,7 +180,7 @@ def written(settings: Settings, marts: Marts, said: Mapping[str, str], actor: st
 
 
 def _about_alert(settings: Settings, marts: Marts, step: str, said: Mapping[str, str], actor: str) -> dict[str, str]:
-    alert = marts.row(ALERT, id=said.get("alert", ""))
+    alert = alert_of(marts, said.get("alert"))
     if alert is None:
         raise CannotError(f"No alert has the id {visible(said.get('alert', ''))}.")
     about = {"alert": alert["alert_id"]}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from inbox.filters import Filters
+from inbox.login import Person
 from inbox.marts import Marts
 from orchestration.settings import Settings
 
@@ -18,12 +19,13 @@ class NotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class Visit:
-    """One request for a page: its filters, the words of the page, and the marts to read."""
+    """One request for a page: its filters, the words of the page, the marts to read, and who asks."""
 
     settings: Settings
     filters: Filters
     words: dict[str, str]
     marts: Marts
+    person: Person
 
     def word(self, name: str, known: tuple[str, ...]) -> str:
         """A word of the page that has to be one of those known; the first of them where it is absent or another."""

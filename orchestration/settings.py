@@ -31,9 +31,9 @@ TEAMS = (
 )  # of the company that works here, and of the one that is simulated
 
 
-def setting(name: str, default: str, help: str):  # noqa: A002
-    """A dataclass field that documents the environment variable it is read from."""
-    return field(metadata={"env": name, "default": default, "help": help})
+def setting(name: str, default: str, help: str, *, is_secret: bool = False):  # noqa: A002
+    """A dataclass field that documents the environment variable it is read from; a secret is not in its repr, nor in an error."""
+    return field(metadata={"env": name, "default": default, "help": help}, repr=not is_secret)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Settings:
         "TOKENTRAIL_ID_SECRET",
         "",
         "When set, loading replaces ids of tenants, users and API keys by their HMAC-SHA256 with this key.",
+        is_secret=True,
     )
     max_line_bytes: int = setting(
         "TOKENTRAIL_MAX_LINE_BYTES", "4194304", "Longer lines are rejected: usage events are a few hundred bytes."
@@ -102,6 +103,56 @@ class Settings:
     )
     inbox_writes: bool = setting(
         "TOKENTRAIL_INBOX_WRITES", "on", "off: the inbox shows incidents, and nothing can be written in it."
+    )
+    inbox_listen: str = setting(
+        "TOKENTRAIL_INBOX_LISTEN",
+        "",
+        "Address and port of the inbox, such as 0.0.0.0:8080, which needs a login. Empty: 127.0.0.1.",
+    )
+    inbox_login: str = setting(
+        "TOKENTRAIL_INBOX_LOGIN", "none", "oidc: people log in with an OpenID provider; proxy: a proxy names them."
+    )
+    inbox_readers: str = setting(
+        "TOKENTRAIL_INBOX_READERS",
+        "",
+        "Who may read: addresses, @domains, group:<name>, or *. Empty: whomever the proxy lets through.",
+    )
+    inbox_writers: str = setting(
+        "TOKENTRAIL_INBOX_WRITERS", "*", "Who of them may write incident events, in the same words; *: all readers."
+    )
+    inbox_oidc_issuer: str = setting(
+        "TOKENTRAIL_INBOX_OIDC_ISSUER", "", "Address of the OpenID provider, as its discovery document names it."
+    )
+    inbox_oidc_client_id: str = setting("TOKENTRAIL_INBOX_OIDC_CLIENT_ID", "", "What the provider calls the inbox.")
+    inbox_oidc_client_secret: str = setting(
+        "TOKENTRAIL_INBOX_OIDC_CLIENT_SECRET",
+        "",
+        "The secret that the provider gave the inbox, or file:<path>.",
+        is_secret=True,
+    )
+    inbox_oidc_scope: str = setting(
+        "TOKENTRAIL_INBOX_OIDC_SCOPE",
+        "openid email profile",
+        "What the inbox asks the provider for; some name groups only when asked for `groups` too.",
+    )
+    inbox_session_secret: str = setting(
+        "TOKENTRAIL_INBOX_SESSION_SECRET",
+        "",
+        "Key that signs the cookies of logins, of 32 characters or more, or file:<path>. Another key logs everybody out.",
+        is_secret=True,
+    )
+    inbox_proxies: str = setting(
+        "TOKENTRAIL_INBOX_PROXIES",
+        "127.0.0.1,::1",
+        "Addresses or networks that the proxy asks from; nobody else is answered.",
+    )
+    inbox_proxy_header: str = setting(
+        "TOKENTRAIL_INBOX_PROXY_HEADER", "X-Forwarded-Email", "Header in which the proxy names who asks."
+    )
+    inbox_proxy_groups_header: str = setting(
+        "TOKENTRAIL_INBOX_PROXY_GROUPS_HEADER",
+        "",
+        "Header in which the proxy names their groups, with commas. Set it only if the proxy removes it from what it is asked.",
     )
     ui_url: str = setting(
         "TOKENTRAIL_UI_URL",

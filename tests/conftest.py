@@ -68,6 +68,7 @@ SECONDS = {
     "incident_command": 20,
     "pricing_usage": 4,
     "inbox": 18,
+    "inbox_browser": 45,
     "explain": 2,
     "price_cases": 2,
     "accepted_builds": 1,
@@ -78,7 +79,7 @@ SECONDS = {
 WORLDS = {
     "accepted_events": ("odd_events", "accepted_builds"),
     "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
-    "published_calls": ("docs", "explain", "inbox", "incident_command"),
+    "published_calls": ("docs", "explain", "inbox", "inbox_browser", "incident_command"),
 }
 COLD_DBT = dbt.DBT
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")

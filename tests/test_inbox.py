@@ -4,14 +4,15 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
 import pytest
+from starlette.testclient import TestClient
 
 from inbox import marts
-from inbox.app import PAGES, POLICY
+from inbox.app import PAGES, POLICY, application
 from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
 from tests import test_docs, test_explain
@@ -127,6 +128,31 @@ def test_the_arithmetic_of_a_request_is_that_of_make_explain(client, published_c
     assert "Attempt 1 of 2" in page
     assert "It was retried: the cost of this attempt counts as retry cost." in page
     assert f"${cost:.6f} all attempts" in page
+
+
+def test_calls_with_one_error_code_are_one_click_from_the_list(client, published_calls):
+    [(day,)] = published_calls.ask("select event_date from fct_attempts where error_code = 'overloaded'")
+    address = f"/requests?from={day}&to={day + timedelta(days=1)}&error=overloaded"
+    page = client.get(address).text
+    assert "1 attempt" in text_of(page)
+    assert "error code overloaded" in text_of(page)
+    assert all(
+        "error=overloaded" in link for link in links(page) if link.startswith("/requests?") and "sort=tokens" in link
+    )
+    assert len(client.get(f"{address}&format=csv").text.splitlines()) == 3
+
+
+def test_what_the_checks_found_is_served_under_a_policy_of_its_own(root):
+    folder = root.publications / "20261123T120000000000Z" / "docs" / "data_docs"
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("<h1>Checks</h1><script>1</script>")
+    (folder / "secret.txt").write_text("x")
+    with opened(root) as client:
+        assert "/checks/index.html" in client.get("/health").text
+        answer = client.get("/checks/index.html")
+        assert (answer.status_code, "script-src 'sha256-" in answer.headers["content-security-policy"]) == (200, True)
+        for name in ("secret.txt", "..%2f..%2fmarts.json", "x.html"):
+            assert client.get(f"/checks/{name}").status_code == 404
 
 
 def test_a_table_as_csv_says_what_it_is_of(client, published_calls):
@@ -276,9 +302,19 @@ def test_nothing_is_written_where_the_setting_is_off(root):
         [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
         assert 'method="post"' not in client.get(f"/incident?alert={alert}").text
         answer = post(client, "/incident", step="open", alert=alert)
-        assert answer.status_code == 400
-        assert "TOKENTRAIL_INBOX_WRITES is off" in answer.text
+        assert answer.status_code == 403
+        assert "TOKENTRAIL_INBOX_WRITES" in answer.text
         assert not (root.data / "landing").exists()
+
+
+def test_who_logged_in_is_the_author_whatever_the_form_says(root):
+    behind = replace(root, inbox_login="proxy", inbox_proxies="127.0.0.1", inbox_writers="kim@example.com")
+    with TestClient(application(behind), base_url=HERE, client=("127.0.0.1", 50000)) as client:
+        client.headers["x-forwarded-email"] = "kim@example.com"
+        [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+        assert 'name="by"' not in client.get(f"/incident?alert={alert}").text
+        assert post(client, "/incident", step="open", alert=alert, by="somebody else").status_code == 303
+        assert "opened by kim@example.com" in text_of(client.get(f"/incident?alert={alert}").text)
 
 
 def test_a_plan_is_written_and_shown_at_once(root):

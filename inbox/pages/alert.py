@@ -6,8 +6,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from inbox import charts, words
-from inbox.filters import DIMENSIONS, Filters
-from inbox.marts import Marts, Row
+from inbox.alerts import alert_of, neighbours
+from inbox.filters import DIMENSIONS, NO_MEMBER, Filters
+from inbox.marts import Row
 from inbox.page import NotFoundError, Page, Visit
 from inbox.pages.inbox import CARRIED, LIVE, alert_address
 from inbox.series import ZERO, daily
@@ -15,17 +16,9 @@ from inbox.series import ZERO, daily
 BEFORE, AFTER = 28, 7  # days of the series around the first day
 SHOWN = 12  # members of a dimension: the rest is one click further
 INSIDE = ("prompt_version", "tenant", "user", "model", "endpoint", "error_code")
-ALERT = """
-    select
-        alerts.*,
-        drivers.endpoint_tag as driver_endpoint, drivers.prompt_version, drivers.tenant_id, drivers.user_id,
-        drivers.model
-    from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
-    where alerts.alert_id = $id
-"""
 KNOWN = "select alert_id, onset_date from alerts order by onset_date desc, window_delta_usd desc"
 COMPARE = """
-    select * exclude alert_id, {kind} as kind from alert_compare where alert_id = $id
+    select * exclude (alert_id, token_kind), token_kind as kind from alert_compare where alert_id = $id
 """
 DRIVERS = """
     select
@@ -34,7 +27,7 @@ DRIVERS = """
     from alert_drivers where alert_id = $id order by rank
 """
 FOCUS = """
-    select *, {endpoint_tag} as driver_endpoint
+    select *, endpoint_tag as driver_endpoint
     from alert_focus where alert_id = $id and dimension = $dimension order by rank limit $most
 """
 FOCUSED = "select dimension, count(*) as members from alert_focus where alert_id = $id group by all"
@@ -56,7 +49,8 @@ INCIDENT = """
 """
 ACKNOWLEDGED = """
     select min(acknowledged_at) as acknowledged_at, min_by(acknowledged_by, acknowledged_at) as acknowledged_by
-    from notification_outbox where {about} and acknowledged_at is not null
+    from notification_outbox
+    where list_contains(string_split(alert_ids, ' '), $id) and acknowledged_at is not null
 """
 # Figures of the comparison: the words, and how they are written.
 METRICS = {
@@ -77,8 +71,7 @@ def show(visit: Visit) -> Page:
     """The page of the alert that the address names."""
     alert = _alert(visit)
     marts, about = visit.marts, {"id": alert["alert_id"]}
-    kinds = marts.has("alert_compare", "token_kind")
-    compared = marts.rows(COMPARE.format(kind="token_kind" if kinds else "null"), **about)
+    compared = marts.rows(COMPARE, **about)
     hours = marts.rows(HOURS, **about)
     baseline = marts.rows(COMPARED, **about)
     filters = _filters(visit.filters, alert)
@@ -101,22 +94,30 @@ def show(visit: Visit) -> Page:
         "before": [_earlier(filters, row) for row in marts.rows(BEFORE_THIS, problem=alert["problem_id"], **about)],
         "incident": incident,
         "landed": _landed(visit, alert) if incident is None and alert["status"] in LIVE else None,
-        "acknowledged": marts.row(ACKNOWLEDGED.format(about=_messages(marts)), **about),
+        "acknowledged": marts.row(ACKNOWLEDGED, **about),
+        "others": _others(visit, filters, alert),
         "related": [part for part in (alert["related"] or "").split("; ") if part],
     }
     return Page("alert.html", str(values["title"]), values)
 
 
+def _others(visit: Visit, filters: Filters, alert: Row) -> list[tuple[str, str, str]]:
+    """The newer and the older alert: word, title, address."""
+    found = neighbours(visit.marts, alert)
+    named = [("newer", found.get(-1)), ("older", found.get(1))]
+    return [(word, words.title(row, row), alert_address(filters, row)) for word, row in named if row]
+
+
 def _alert(visit: Visit) -> Row:
     """The alert. Raises NotFoundError with the nearest ones."""
     wanted = visit.filters.alert
-    found = wanted and visit.marts.row(ALERT, id=wanted)
+    found = alert_of(visit.marts, wanted)
     if found:
         return found
     known = visit.marts.rows(KNOWN)
     ids = [row["alert_id"] for row in known]
     near = [each for each in ids if wanted and each.startswith(wanted)] or get_close_matches(wanted or "", ids, n=3)
-    rows = [row for each in (near or ids)[:5] if (row := visit.marts.row(ALERT, id=each))]
+    rows = [row for each in (near or ids)[:5] if (row := alert_of(visit.marts, each))]
     links = [
         (
             f"{words.title(row, row)}, {words.days(row['onset_date'], row['last_date'])}",
@@ -128,13 +129,6 @@ def _alert(visit: Visit) -> Row:
         raise NotFoundError("Which alert?", "The address names none: these are the latest.", links)
     sentence = f"No alert has the id {words.name(wanted)}. An alert vanishes when its day is judged again and no longer stands out."
     raise NotFoundError("This alert is not there", sentence, links)
-
-
-def _messages(marts: Marts) -> str:
-    """A condition: the messages about an alert, alone or with others."""
-    if marts.has("notification_outbox", "alert_ids"):
-        return "list_contains(string_split(alert_ids, ' '), $id)"
-    return "topic = 'alert/' || $id"
 
 
 def _landed(visit: Visit, alert: Row) -> str | None:
@@ -298,8 +292,7 @@ def _inside(visit: Visit, filters: Filters, alert: Row) -> Row:
     view = driver_view(filters, alert)["by"]
     by = visit.words.get("by", "")
     by = by if by in known else view if view in known else known[0]
-    has_endpoint = "endpoint_tag" if marts.has("alert_focus", "endpoint_tag") else "null"
-    rows = marts.rows(FOCUS.format(endpoint_tag=has_endpoint), dimension=by, most=SHOWN, **about)
+    rows = marts.rows(FOCUS, dimension=by, most=SHOWN, **about)
     most = max((abs(row["delta_usd"]) for row in rows), default=ZERO)
     scope = members_of(alert["scope_dimension"], alert["scope_value"])
     return {
@@ -317,7 +310,8 @@ def _inside(visit: Visit, filters: Filters, alert: Row) -> Row:
 def _member(filters: Filters, row: Row, by: str, scope: dict[str, str]) -> Row:
     """What a member is called, and the view of it within the alert's series."""
     if by == "error_code":
-        return {"label": row["member"], "address": None}
+        address = None if row["member"] == NO_MEMBER else filters.about(scope).address("requests", error=row["member"])
+        return {"label": row["member"], "address": address}
     named = {by: row["member"]}
     if by == "prompt_version" and row["driver_endpoint"]:
         named = {"endpoint": row["driver_endpoint"], by: row["prompt_version"]}

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+from inbox import published
+from inbox.marts import Row
 from inbox.page import Page, Visit
+from orchestration.wording import many
 
 SENDERS = """
     select * from source_freshness where {where} order by not is_silent, environment <> 'prod', source, environment, data_mode
@@ -11,7 +14,7 @@ SILENCES = "select * from source_silences where {where} order by silent_since de
 DAYS = """
     select event_date, sum(attempts) as attempts, sum(duplicate_deliveries) as duplicates,
         sum(conflicting_deliveries) as conflicts, sum(unpriced_attempts) as unpriced, sum(no_usage_attempts) as no_usage,
-        sum(estimated_attempts) as estimated, sum(rejected_rows) as rejected, bool_or(is_understated) as is_understated,
+        sum(estimated_attempts) as estimated, sum(rejected_rows) as rejected,
         bool_and(is_complete) as is_complete, bool_or(is_silent) as is_silent
     from data_quality_daily where {where} group by event_date order by event_date desc limit 21
 """
@@ -23,6 +26,11 @@ MESSAGES = """
     select status, severity, channel, title, coalesce(sent_at, queued_at) as at, last_error, acknowledged_by
     from notification_outbox order by queued_at desc nulls last limit 15
 """
+LEFT_OUT = {
+    "unpriced": ("attempt without a price", "attempts without a price"),
+    "no_usage": ("attempt without usage", "attempts without usage"),
+    "rejected": ("rejected line", "rejected lines"),
+}
 NAMES = "select sentence from unseen_names limit 20"
 
 
@@ -30,6 +38,7 @@ def show(visit: Visit) -> Page:
     """The page; senders and days of the environment and data mode."""
     where, parameters = visit.filters.of_scope()
     marts = visit.marts
+    days = marts.rows(DAYS.format(where=where), **parameters)
     return Page(
         "health.html",
         "Health",
@@ -43,11 +52,20 @@ def show(visit: Visit) -> Page:
                         "explore", **{"from": row["event_date"], "to": row["event_date"] + timedelta(days=1)}
                     )
                 }
-                for row in marts.rows(DAYS.format(where=where), **parameters)
+                for row in days
             ],
+            "has_checks": "index.html" in published.names(marts.publication, "checks"),
+            "left_out": _left_out(days),
+            "pricing": visit.filters.travelling.address("pricing"),
             "rejects": marts.rows(REJECTS),
             "messages": marts.rows(MESSAGES),
             "names": marts.rows(NAMES),
             "everywhere": visit.filters.address("health", environment="*", data_mode="*"),
         },
     )
+
+
+def _left_out(days: list[Row]) -> list[str]:
+    """What the totals of all these days leave out, and how much."""
+    counts = {reason: int(sum(row[reason] or 0 for row in days)) for reason in LEFT_OUT}
+    return [many(count, *LEFT_OUT[reason]) for reason, count in counts.items() if count]

@@ -55,7 +55,7 @@ def show(visit: Visit) -> Page:
     rows = sorted(rows, key=_order(sort))
     shown = rows[:SHOWN]
     sparks = daily(marts, shown, BEFORE + AFTER, AFTER)
-    budgets = marts.rows(BUDGETS) if marts.has("budget_status") else []
+    budgets = marts.rows(BUDGETS)
     senders = marts.rows(SENDERS)
     return Page(
         "inbox.html",

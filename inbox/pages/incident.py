@@ -1,23 +1,15 @@
 """An incident: its checklists, what can be written next, its events; or an alert that has none yet. Written by `save`."""
 
-import getpass
 import secrets
 from collections.abc import Mapping
 
 from inbox import words
+from inbox.alerts import alert_of
 from inbox.filters import Filters
 from inbox.marts import Row
 from inbox.page import File, NotFoundError, Page, Visit
 from inbox.pages.inbox import alert_address
 
-ALERT = """
-    select
-        alerts.*,
-        drivers.endpoint_tag as driver_endpoint, drivers.prompt_version, drivers.tenant_id, drivers.user_id,
-        drivers.model
-    from alerts left join alert_drivers as drivers on alerts.alert_id = drivers.alert_id and drivers.rank = 1
-    where alerts.alert_id = $id
-"""
 LATEST = "select incident_id, title, status from incidents order by status = 'closed', opened_at desc limit 8"
 
 
@@ -36,7 +28,7 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
     life = incidents.life_of(visit.settings, visit.marts, wanted) if wanted else None
     if life:
         alert_id = life.state.alert_id or alert_id
-    alert = visit.marts.row(ALERT, id=alert_id) if alert_id else None
+    alert = alert_of(visit.marts, alert_id)
     if life is None and (wanted or alert is None):
         raise _unknown(visit, wanted or alert_id or "")
     if visit.words.get("format") == "md":
@@ -55,9 +47,9 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
             "topic": incidents.topic_of(visit.settings, alert["alert_id"]) if alert else None,
             "plan": incidents.plan_of(visit.settings, alert) if alert else None,
             "problem": problem,
-            "writes": visit.settings.inbox_writes,
+            "writes": visit.person.may_write,
             "said": said or {},
-            "actor": (said or {}).get("by") or getpass.getuser(),
+            "actor": _author(visit, said or {}) or visit.person.name,
             "event": secrets.token_hex(12),
             "spike_types": incidents.SPIKE_TYPES,
         },
@@ -68,11 +60,14 @@ def save(visit: Visit, said: Mapping[str, str]) -> str:
     """Lands what a form says; returns the address that shows it. Raises ValueError with a sentence."""
     from inbox import incidents
 
-    if not visit.settings.inbox_writes:
-        raise ValueError("Nothing was written: TOKENTRAIL_INBOX_WRITES is off. Use `make incident` instead.")
-    words_of = incidents.written(visit.settings, visit.marts, said, said.get("by", ""))
+    words_of = incidents.written(visit.settings, visit.marts, said, _author(visit, said))
     alert = words_of.get("alert")
     return visit.filters.address("incident", **({"alert": alert} if alert else {}), incident=words_of.get("incident"))
+
+
+def _author(visit: Visit, said: Mapping[str, str]) -> str:
+    """Who writes: whoever logged in, or without a login the name in the form."""
+    return visit.person.name if visit.person.is_known else said.get("by", "")
 
 
 def _filters(given: Filters, alert: Row | None) -> Filters:

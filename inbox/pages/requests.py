@@ -56,16 +56,18 @@ def show(visit: Visit) -> Page | File:
     filters = windowed(visit.marts, visit.filters)
     sort = visit.word("sort", tuple(SORTS))
     days = compared(visit.marts, filters, USUAL).window
+    error = visit.words.get("error")
     scope, of_scope = filters.of_scope()
     members, of_members = filters.of_members()
-    conditions = {"days": literals(days), "scope": scope, "members": members}
-    parameters = of_scope | of_members
+    failed = " and error_code = $error" if error else ""
+    conditions = {"days": literals(days), "scope": scope, "members": members + failed}
+    parameters = of_scope | of_members | ({"error": error} if error else {})
     is_file = visit.words.get("format") == "csv"
     sql = CALLS.format(columns=", ".join(COLUMNS), order=ORDERS[sort], **conditions)
     most = IN_A_FILE if is_file else SHOWN
     rows = visit.marts.rows(sql, **parameters, most=most)
     if is_file:
-        about = f"{filters.address('requests', sort=sort)}; one row per attempt, dollars are USD"
+        about = f"{filters.address('requests', error=error, sort=sort)}; one row per attempt, dollars are USD"
         return csv_file("requests", about, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
     every = visit.marts.rows(ALL.format(**conditions), **parameters)[0]
     first, end = ends(filters)
@@ -79,12 +81,17 @@ def show(visit: Visit) -> Page | File:
             "rows": [row | {"address": request_address(filters, row)} for row in rows],
             "every": every,
             "sort": sort,
-            "sorts": [(name, label, filters.address("requests", sort=name)) for name, label in SORTS.items()],
-            "narrowed": [
-                (words.DIMENSIONS[word], value, filters.address("requests", sort=sort, **{word: None}))
-                for word, value in filters.members.items()
+            "sorts": [
+                (name, label, filters.address("requests", error=error, sort=name)) for name, label in SORTS.items()
             ],
-            "csv": filters.address("requests", sort=sort, format="csv"),
+            "narrowed": [
+                *(
+                    (words.DIMENSIONS[word], value, filters.address("requests", error=error, sort=sort, **{word: None}))
+                    for word, value in filters.members.items()
+                ),
+                *([("error code", error, filters.address("requests", sort=sort))] if error else []),
+            ],
+            "csv": filters.address("requests", error=error, sort=sort, format="csv"),
             "explore": filters.address("explore"),
             "alert": filters.address("alert") if filters.alert else None,
             "sql": pasted(sql, parameters | {"most": most}),

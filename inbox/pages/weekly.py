@@ -1,14 +1,11 @@
 """The week: what was spent and what moved it, which problems came back, what is missing; and the editions as they were sent."""
 
-import re
-from base64 import b64encode
 from datetime import date, timedelta
-from hashlib import sha256
 
-from inbox import words
+from inbox import published, words
 from inbox.filters import DIMENSIONS, EVERYTHING
-from inbox.marts import Publication, Row
-from inbox.page import File, NotFoundError, Page, Visit
+from inbox.marts import Row
+from inbox.page import NotFoundError, Page, Visit
 from inbox.pages.alert import members_of
 from inbox.pages.inbox import alert_address
 
@@ -50,7 +47,6 @@ EFFECTS = {
     "token_usd": "tokens per call",
 }
 EFFECTS |= {"price_usd": "prices"}
-WEEK = re.compile(r"\d{4}-W\d{2}")
 
 
 def show(visit: Visit) -> Page:
@@ -97,7 +93,7 @@ def show(visit: Visit) -> Page:
                 for members in [_members(row)]
             ],
             "weeks": [(name, filters.address("weekly", week=name), name == week) for name in weeks[:12]],
-            "editions": [name for name in editions(visit.marts.publication) if name.startswith(week)] if week else [],
+            "editions": _editions(visit, week),
             "explore": filters.address("explore", **dates, by="endpoint"),
         },
     )
@@ -110,24 +106,7 @@ def _members(row: Row) -> dict[str, str]:
     return members_of("endpoint x prompt_version", row["member"])
 
 
-def editions(publication: Publication) -> list[str]:
-    """The names of the pages that were sent."""
-    return sorted(path.name for path in (publication.folder / "weekly").glob("*.html"))
-
-
-def edition(publication: Publication, name: str) -> File:
-    """A weekly page as it was sent. Raises NotFoundError."""
-    if name not in editions(publication):
-        links = [(each, f"/weekly/{each}") for each in editions(publication)[-5:]]
-        raise NotFoundError("Which report?", f"No report is called {words.name(name)}.", links)
-    return File(name, "text/html", (publication.folder / "weekly" / name).read_text(encoding="utf-8"))
-
-
-def policy_of(text: str) -> str:
-    """What such a page may do: its own script, by its hash, and its own styles."""
-    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
-    return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src {hashes or chr(39) + 'none' + chr(39)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+def _editions(visit: Visit, week: str) -> list[str]:
+    """The pages of a week that were sent."""
+    names = published.names(visit.marts.publication, "weekly")
+    return [name for name in names if week and name.startswith(week) and name.endswith(".html")]

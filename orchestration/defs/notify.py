@@ -12,6 +12,11 @@ from orchestration.run_failures import why_it_failed
 from orchestration.settings import Settings, from_environment
 
 
+def _page(settings: Settings, name: str) -> dict[str, dg.MetadataValue]:
+    """Where to look at it: a page of the inbox."""
+    return {"page": dg.MetadataValue.url(f"{settings.base_url.rstrip('/')}/{name}")}
+
+
 @dg.asset(
     group_name="alerts",
     kinds={"json"},
@@ -23,7 +28,7 @@ def alert_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mater
     """One row per alert that began, got worse, was confirmed, changed or ended, as it became known; their messages go into the outbox."""
     counts = alerts.announce(settings)
     message = alerts.why_nothing_is_announced(settings) or alerts.what_was_announced(counts)
-    return dg.MaterializeResult(metadata=dict(counts) | {"message": message})
+    return dg.MaterializeResult(metadata=dict(counts) | {"message": message} | _page(settings, "inbox"))
 
 
 @dg.asset(
@@ -37,7 +42,7 @@ def budget_announcements_ledger(settings: dg.ResourceParam[Settings]) -> dg.Mate
     """One row per change of a budget's state as it became known, and per correction; their messages go into the outbox."""
     counts = announce(settings)
     message = why_nothing_is_announced(settings) or what_was_announced(counts)
-    return dg.MaterializeResult(metadata=dict(counts) | {"message": message})
+    return dg.MaterializeResult(metadata=dict(counts) | {"message": message} | _page(settings, "budgets"))
 
 
 @dg.asset(

@@ -59,6 +59,8 @@ def _what_is_published(settings: Settings, publication: Publication, changed: Ch
         "rows": sum(row["rows"] for row in holds.marts),
         "written": publication.written,
         "exports_written": len(publication.exports_written),
+        "inbox": dg.MetadataValue.url(f"{settings.base_url.rstrip('/')}/inbox"),
+        "health": dg.MetadataValue.url(f"{settings.base_url.rstrip('/')}/health"),
         "database": dg.MetadataValue.path(settings.published_marts),
         "exports": dg.MetadataValue.path(settings.published / "exports"),
         "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / "index.html"),

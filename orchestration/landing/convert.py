@@ -162,7 +162,7 @@ class Converted:
     )  # by content hash: refused lines that are not in `rejects`
     skips: dict[str, Counter] = field(default_factory=dict)  # by content hash: items that are not calls, by reason
     amounts: dict[str, dict[str, Decimal]] = field(default_factory=dict)  # of invoices: by outcome and currency
-    scopes: dict[str, set[str]] = field(default_factory=dict)  # of invoices: what an export replaces, each as JSON
+    scopes: dict[str, set[str]] = field(default_factory=dict)  # of invoices: what an export replaces, as texts
 
 
 def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:

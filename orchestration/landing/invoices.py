@@ -243,13 +243,16 @@ def _row(kind: Kind, about: dict, item: Item, fields: dict) -> dict:
         "grouping": item.grouping,
         "preference": kind.preference,
         "is_usage": kind.is_usage,
-        "is_overlapping": kind.is_overlapping and bool(set(item.grouping.split(",")) - {"", *kind.model_columns}),
+        "is_overlapping": _overlaps(kind, item),
         "names_models": bool(row["model"]) or any(name in item.grouping.split(",") for name in kind.model_columns),
         "finality": kind.finality,
         "is_month_only": fields["is_month_only"] == "true",
         "counts": fields["counts"],
     }
     row |= _periods(kind, fields)
+    if kind.decimal != "." or kind.thousands:  # texts that models read as numbers are written plainly
+        for name in ("quantity", "unit_price"):
+            row[name] = format(_number(kind, name, row[name]), "f") if row[name] else None
     if kind.is_usage:
         _check_counts(fields["counts"])
         return row
@@ -431,14 +434,30 @@ def _cover(taken: Taken, about: dict, item: Item, fields: dict, is_empty: bool, 
             row = _periods(kind, dict.fromkeys(FIELDS) | {"charge_period_start": start})
         except Refused:
             return
-    scope = {
-        "source_kind": kind.name,
-        "grouping": item.grouping,
-        "billing_account_id": row.get("billing_account_id") if kind.by_billing_period else None,
-        "period_start": row["period_start"].isoformat(sep=" "),
-        "is_empty": is_empty,
-    }
-    taken.found.scopes.setdefault(about["content_hash"], set()).add(json.dumps(scope))
+    account = row.get("billing_account_id") if kind.by_billing_period else None
+    names_models = row.get("names_models")
+    if names_models is None:
+        names_models = any(name in item.grouping.split(",") for name in kind.model_columns)
+    parts = (
+        kind.name,
+        item.grouping,
+        (account or "").replace("|", "/"),
+        row["period_start"].isoformat(sep=" "),
+        row["period_end"].isoformat(sep=" "),
+        row["billing_month"].isoformat(),
+        kind.preference,
+        is_empty,
+        kind.is_usage,
+        _overlaps(kind, item),
+        names_models,
+        kind.by_billing_period,
+    )
+    taken.found.scopes.setdefault(about["content_hash"], set()).add("|".join(map(str, parts)))
+
+
+def _overlaps(kind: Kind, item: Item) -> bool:
+    """Whether it is a row of a group that shares money with others."""
+    return kind.is_overlapping and bool(set(item.grouping.split(",")) - {"", *kind.model_columns})
 
 
 def _write(database: duckdb.DuckDBPyConnection, rows: list[dict], load_id: str, path: Path) -> None:

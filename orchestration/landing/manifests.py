@@ -54,7 +54,7 @@ MANIFEST = pa.schema(
         "skips_by_reason": pa.map_(pa.string(), pa.int64()),
         "mapping_hash": pa.string(),
         "amounts": pa.map_(pa.string(), pa.decimal128(38, 12)),  # of invoices: outcome and currency -> sum
-        "scopes": pa.list_(pa.string()),  # of invoices: what the file replaces, each as JSON
+        "scopes": pa.list_(pa.string()),  # of invoices: what the file replaces: `scope_of` in staging takes it apart
     }
 )
 LATER = ("rows_skipped", "skips_by_reason", "mapping_hash", "amounts", "scopes")  # columns that manifests of an earlier release lack

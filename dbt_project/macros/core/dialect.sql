@@ -89,6 +89,11 @@
     {{ return("json_extract_string(" ~ column ~ ", '$." ~ key ~ "')") }}
 {% endmacro %}
 
+{#- A row for each element of a list. -#}
+{% macro each_of(list) %} {{ return(adapter.dispatch("each_of")(list)) }} {% endmacro %}
+{% macro default__each_of(list) %} {{ missing_leaf("each_of") }} {% endmacro %}
+{% macro duckdb__each_of(list) %} {{ return("unnest(" ~ list ~ ")") }} {% endmacro %}
+
 {#- A row of a relation as a JSON object, without what is NULL. -#}
 {% macro row_as_json(alias) %} {{ return(adapter.dispatch("row_as_json")(alias)) }} {% endmacro %}
 {% macro default__row_as_json(alias) %} {{ missing_leaf("row_as_json") }} {% endmacro %}

@@ -274,7 +274,7 @@ class Loader:
 
     def _judged_otherwise(self) -> set[str]:
         """Contents that were judged with another mapping: what they become now is all that counts of them."""
-        if not self.described.mapping:
+        if not self.described.mapping_hash:
             return set()
         return judged_otherwise(self.settings, self.source, self.described.mapping_hash)
 

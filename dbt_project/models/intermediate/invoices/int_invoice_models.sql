@@ -1,6 +1,6 @@
--- The model of ours that a model on an invoice is: of the same name, or of one that
--- differs in signs, in the maker before it and in the date after it only; never a guess
--- between two. Its price per token tells blocks from single units.
+-- The model of ours that a model on an invoice is: the one that a label map names, or one
+-- of the same name, or one that differs in signs, in the maker before it and in the date
+-- after it only; never a guess between two. Prices tell blocks from single units.
 {%- set maker = "'^(us[.]|eu[.]|apac[.]|global[.])?(anthropic|openai|amazon|meta|mistral|cohere|google)[./]'" %}
 {%- set version = "'([-@]?20[0-9]{2}-?[0-9]{2}-?[0-9]{2})?(-v[0-9]+)?(:[0-9a-z]+)?$'" %}
 {%- set plain = "regexp_replace(regexp_replace(regexp_replace(lower(model), " ~ maker ~ ", ''), " ~ version
@@ -14,59 +14,77 @@ with
             {{ ref("int_invoice_labels") }} as labels on lines.vendor = labels.vendor and lines.label = labels.label
     ),
 
-    accounts as (select * from {{ ref("int_vendor_accounts") }}),
+    plain_names as (
+        select billed.*, {{ plain }} as plain_name, '|' || accounts.providers || '|' as providers
+        from billed
+        inner join
+            {{ ref("int_vendor_accounts") }} as accounts
+            on billed.vendor = accounts.vendor
+            and billed.account = accounts.account
+        where billed.model is not null
+    ),
+
+    maps as (select * from {{ ref("stg_invoice_label_maps") }} where our_model is not null),
+
+    said as (
+        select
+            plain_names.vendor,
+            plain_names.account,
+            plain_names.model,
+            min_by(maps.our_model, (case when maps.vendor = '*' then 1 else 0 end, maps.priority, maps.pattern)) as our_model
+        from plain_names
+        inner join
+            maps on maps.vendor in (plain_names.vendor, '*')
+            and regexp_matches(plain_names.model, '^(?i:' || maps.pattern || ')$')
+        group by plain_names.vendor, plain_names.account, plain_names.model
+    ),
 
     ours as (
         select distinct provider, model, {{ plain }} as plain_name from {{ ref("int_model_usage_daily") }}
     ),
 
-    plain_names as (select *, {{ plain }} as plain_name from billed where model is not null),
-
-    matched as (
+    alike as (
         select
-            billed.vendor,
-            billed.account,
-            billed.model,
-            ours.model as our_model,
-            ours.provider,
-            case when lower(ours.model) = lower(billed.model) then 1 else 2 end as nearness
-        from plain_names as billed
-        inner join accounts on billed.vendor = accounts.vendor and billed.account = accounts.account
+            plain_names.vendor,
+            plain_names.account,
+            plain_names.model,
+            max(case when lower(ours.model) = lower(plain_names.model) then ours.model end) as same_model,
+            max(ours.model) as our_model,
+            count(distinct ours.model) as models
+        from plain_names
         inner join
-            ours on '|' || accounts.providers || '|' like '%|' || ours.provider || '|%'
-            and ours.plain_name = billed.plain_name
+            ours on plain_names.providers like '%|' || ours.provider || '|%'
+            and ours.plain_name = plain_names.plain_name
+        group by plain_names.vendor, plain_names.account, plain_names.model
     ),
 
-    nearest as (
-        select vendor, account, model, min_by(our_model, nearness) as our_model, min_by(provider, nearness) as provider
-        from matched as one
-        where
-            nearness = (
-                select min(nearness)
-                from matched as other
-                where one.vendor = other.vendor and one.account = other.account and one.model = other.model
-            )
-        group by vendor, account, model
-        having count(distinct our_model) = 1
-    ),
-
-    prices as (
+    named as (
         select
-            provider,
-            model,
-            max(uncached_input_price_usd) as input_price_usd,
-            max(coalesce(text_output_price_usd, uncached_input_price_usd)) as output_price_usd
-        from {{ ref("int_price_book") }}
-        group by provider, model
+            plain_names.*,
+            coalesce(
+                said.our_model, alike.same_model, case when alike.models = 1 then alike.our_model end
+            ) as our_model
+        from plain_names
+        left join
+            said on plain_names.vendor = said.vendor
+            and plain_names.account = said.account
+            and plain_names.model = said.model
+        left join
+            alike on plain_names.vendor = alike.vendor
+            and plain_names.account = alike.account
+            and plain_names.model = alike.model
     )
 
 select
-    nearest.vendor,
-    nearest.account,
-    nearest.model,
-    nearest.our_model,
-    nearest.provider,
-    prices.input_price_usd,
-    prices.output_price_usd
-from nearest
-left join prices on nearest.provider = prices.provider and nearest.our_model = prices.model
+    named.vendor,
+    named.account,
+    named.model,
+    named.our_model,
+    max(prices.uncached_input_price_usd) as input_price_usd,
+    max(coalesce(prices.text_output_price_usd, prices.uncached_input_price_usd)) as output_price_usd
+from named
+left join
+    {{ ref("int_price_book") }} as prices
+    on named.our_model = prices.model
+    and named.providers like '%|' || prices.provider || '|%'
+group by named.vendor, named.account, named.model, named.our_model

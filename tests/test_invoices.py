@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.landing import files_with_missing_rows, load_new_files
+from orchestration.landing import files_with_missing_rows
 from orchestration.settings import PROJECT
 from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
 
@@ -87,7 +87,7 @@ def sums(rows: list[dict], key: object, column: str) -> dict[str, str]:
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table: str, file: str) -> list[dict]:
-    found = connection.execute(f"select * from {table} where landing_file = ?", [file])  # noqa: S608
+    found = connection.execute(f"select * from {table} where landing_file = ?", [file])
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -145,9 +145,15 @@ def found_in(connection: duckdb.DuckDBPyConnection, file: str) -> dict[str, obje
         "effective_cost_total": plain(sum(row["effective_usd"] or 0 for row in lines)),
         "contracted_cost_total": plain(sum(row["contracted_usd"] or 0 for row in lines)),
         "list_usd_of_discounted_line": plain(
-            sum(row["list_usd"] for row in listed if row["line_type"] == "usage" and row["list_usd"] != row["billed_usd"])
+            sum(
+                row["list_usd"]
+                for row in listed
+                if row["line_type"] == "usage" and row["list_usd"] != row["billed_usd"]
+            )
         ),
-        "charge_period_utc": [f"{lines[0][name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("charge_period_start", "charge_period_end")],
+        "charge_period_utc": [
+            f"{lines[0][name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("charge_period_start", "charge_period_end")
+        ],
         "request_level": all(row["request_id"] for row in lines),
         "cancelled_and_billed": sum("cancelled" in (row["description"] or "") for row in lines),
         "free_lines": sum(row["billed_usd"] == 0 and "free" in (row["service_tier"] or "") for row in lines),
@@ -168,7 +174,7 @@ def test_a_file_gives_what_it_holds(connection, expected):
             assert key in IN_WORDS | ELSEWHERE, f"nothing compares {key}"
             continue
         if isinstance(value, dict):
-            value = {  # noqa: PLW2901
+            value = {
                 "|".join(KNOWN.get(part, part) for part in name.split("|")): plain(each) for name, each in value.items()
             }
             assert {name: plain(each) for name, each in found[key].items()} == value, key
@@ -189,7 +195,9 @@ def test_a_usage_report_gives_what_it_counts(connection, expected):
     assert {row["source_kind"] for row in lines} == {said["source_kind"]}
     assert len({(row["line_number"], row["item"]) for row in lines}) == said["usage_rows"] - ("anthropic" in file)
     if "units_by_model_and_leaf" in said:
-        found = sums(fine, lambda row: "|".join(filter(None, (row["model"], row["leaf"], row["processing"]))), "quantity")
+        found = sums(
+            fine, lambda row: "|".join(filter(None, (row["model"], row["leaf"], row["processing"]))), "quantity"
+        )
         assert found == {name: plain(value) for name, value in said["units_by_model_and_leaf"].items() if value != "0"}
         requests = sum(row["quantity"] for row in lines if row["leaf"] == "requests")
         assert plain(requests) == plain(said["requests"])
@@ -222,7 +230,7 @@ def test_no_item_is_lost_and_every_amount_has_an_outcome(world, connection):
         """
     ).fetchone()
     lines = connection.execute("select sum(billed_amount) from int_invoice_lines").fetchone()
-    assert spent == (lines[0], Decimal("42") * 2 + Decimal("4.08") + 2 * Decimal("0.96"))
+    assert spent == (lines[0], Decimal(42) * 2 + Decimal("4.08") + 2 * Decimal("0.96"))
 
 
 def test_one_way_of_saying_the_same_money_counts(connection):

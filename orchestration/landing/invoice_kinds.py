@@ -14,7 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
-import yaml
 
 from orchestration.landing.expressions import MappingError
 from orchestration.landing.mapping import OF_A_STATEMENT, Entry, compile_sections, documents_of
@@ -25,20 +24,72 @@ from orchestration.team.rows import TeamFileError, read_rows
 SHIPPED = Path(__file__).parent / "mappings" / "invoices"
 FORMAT = 1  # raised when the same file gives other rows: then landed invoices are read again
 TEXTS = (
-    "invoice_id billing_account_id sub_account_id request_id description label model leaf processing service_tier region "
-    "context_window service charge_class quantity unit unit_scale unit_price project_id api_key_id user_id tags line_type"
-).split()
+    "invoice_id",
+    "billing_account_id",
+    "sub_account_id",
+    "request_id",
+    "description",
+    "label",
+    "model",
+    "leaf",
+    "processing",
+    "service_tier",
+    "region",
+    "context_window",
+    "service",
+    "charge_class",
+    "quantity",
+    "unit",
+    "unit_scale",
+    "unit_price",
+    "project_id",
+    "api_key_id",
+    "user_id",
+    "tags",
+    "line_type",
+)
 AMOUNTS = ("amount", "effective_amount", "list_amount", "contracted_amount")
 TIMES = ("charge_period_start", "charge_period_end", "billing_period_start", "billing_period_end", "refreshed_at")
 OTHER = ("currency", "amount_unit", "usd_amount", "usd_divisor", "list_price", "list_currency", "billing_month")
 FIELDS = (*TEXTS, *AMOUNTS, *TIMES, *OTHER, "services", "is_month_only", "counts")
 OF_KINDS = (
-    "kind vendors preference items recognised_by refused_by grouped_by model_columns overlapping finality period "
-    "period_end zone date_format is_usage also parse skip let fields decimal thousands"
-).split()
+    "kind",
+    "vendors",
+    "preference",
+    "items",
+    "recognised_by",
+    "refused_by",
+    "grouped_by",
+    "model_columns",
+    "overlapping",
+    "finality",
+    "period",
+    "period_end",
+    "zone",
+    "date_format",
+    "is_usage",
+    "also",
+    "parse",
+    "skip",
+    "let",
+    "fields",
+    "decimal",
+    "thousands",
+)
 OF_STATEMENTS = (
-    "vendor delimiter decimal thousands date_format zone period_end columns unit_scale kinds skip preference"
-).split()
+    "vendor",
+    "delimiter",
+    "decimal",
+    "thousands",
+    "date_format",
+    "zone",
+    "period_end",
+    "columns",
+    "unit_scale",
+    "kinds",
+    "skip",
+    "preference",
+)
 COLUMNS = {  # of a statement -> field
     "invoice_id": "invoice_id",
     "account": "billing_account_id",
@@ -78,7 +129,9 @@ class Kind:
     preference: int = 3
     is_overlapping: bool = False
     is_usage: bool = False
-    finality: str = "invoice"  # invoice: once it names one; confirmed: once it came again, equal; days:N after the period
+    finality: str = (
+        "invoice"  # invoice: once it names one; confirmed: once it came again, equal; days:N after the period
+    )
     by_billing_period: bool = False
     ends_inclusive: bool = False
     zone: ZoneInfo = ZoneInfo("UTC")
@@ -214,9 +267,7 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
     for needed in ("charge_period_start", "amount"):
         if needed not in columns:
             raise MappingError(f"{shown}: columns has no {needed}: name the column that has it.")
-    fields = {
-        COLUMNS[name]: Entry(f"$.{json.dumps(str(entry.value))}", entry.place) for name, entry in columns.items()
-    }
+    fields = {COLUMNS[name]: Entry(f"$.{json.dumps(str(entry.value))}", entry.place) for name, entry in columns.items()}
     fields |= _said_by_kinds(found.get("kinds", {}), columns, fields, shown)
     if "unit" in columns and found.get("unit_scale"):
         fields["unit_scale"] = Entry(_cases(fields["unit"].value, found["unit_scale"].items()), shown)
@@ -251,7 +302,9 @@ def _said_by_kinds(
         values = entry.value if isinstance(entry.value, dict) else {}
         unknown = sorted(set(values) - set(ALSO))
         if unknown or not values:
-            raise MappingError(f"{entry.place}: {name} may say {', '.join(ALSO)}, and says {', '.join(unknown) or '?'}.")
+            raise MappingError(
+                f"{entry.place}: {name} may say {', '.join(ALSO)}, and says {', '.join(unknown) or '?'}."
+            )
     label = fields["label"].value
     for what in ALSO:
         cases = [(name, entry.value[what]) for name, entry in kinds.items() if what in entry.value]

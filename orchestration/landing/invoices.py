@@ -162,9 +162,7 @@ def _one_grouping_a_table(by_kind: Iterable[list[tuple[dict, Item]]]) -> None:
                 item.grouping = grouping
 
 
-def _judge(
-    database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[dict, Item]], kinds: Kinds
-) -> None:
+def _judge(database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[dict, Item]], kinds: Kinds) -> None:
     """Maps the items of one kind, and takes, skips or refuses each."""
     kind = found[0][1].kind
     has_discounts = {
@@ -172,16 +170,14 @@ def _judge(
         for about, item in found
         if str(item.record.get("line_item_line_item_type") or "").endswith("Discount")
     }
-    found = [
-        each for each in found if not (each[1].record.get("also") and each[0]["content_hash"] in has_discounts)
-    ]
+    found = [each for each in found if not (each[1].record.get("also") and each[0]["content_hash"] in has_discounts)]
     for (about, item), fields in zip(found, _mapped(database, kind, found), strict=True):
         content_hash = about["content_hash"]
         amount, currency = _amount_if_any(kind, fields), (fields.get("currency") or "").upper() or None
         try:
             if item.is_empty or fields["skip"]:
                 _cover(taken, about, item, fields, is_empty=True)
-                taken.skip(content_hash, NO_CHARGE if item.is_empty else fields["skip"])
+                taken.skip(content_hash, fields["skip"] or NO_CHARGE)
                 taken.amount(content_hash, "skipped", currency, amount)
                 continue
             row = _row(kind, about, item, fields)
@@ -284,7 +280,9 @@ def _money(kind: Kind, fields: dict) -> dict:
         money["vendor_fx_rate"] = (1 / divisor).quantize(PLACES, ROUND_HALF_UP)
         for name in AMOUNTS:
             value = money[name]
-            money[f"{name}_at_vendor_rate_usd"] = _bounded(name, value / divisor) if isinstance(value, Decimal) else None
+            money[f"{name}_at_vendor_rate_usd"] = (
+                _bounded(name, value / divisor) if isinstance(value, Decimal) else None
+            )
     if fields["usd_amount"] is not None:
         money["amount_at_vendor_rate_usd"] = _bounded("usd_amount", _number(kind, "usd_amount", fields["usd_amount"]))
     return money
@@ -346,7 +344,9 @@ def _periods(kind: Kind, fields: dict) -> dict:
     day = timedelta(days=1)
     if kind.ends_inclusive:
         end = _next_day(kind, end or start)
-        times["billing_period_end"] = _next_day(kind, times["billing_period_end"]) if times["billing_period_end"] else None
+        times["billing_period_end"] = (
+            _next_day(kind, times["billing_period_end"]) if times["billing_period_end"] else None
+        )
     elif end is None or end <= start:
         end = start + (day if _is_a_day(fields["charge_period_start"]) else timedelta(0))
     times["charge_period_end"] = end
@@ -381,7 +381,9 @@ def _month_in_zone(zone: ZoneInfo, month: date) -> tuple[datetime, datetime]:
 
 def _next_day(kind: Kind, instant: datetime) -> datetime:
     """Midnight of the following local day, in UTC."""
-    local = instant.replace(tzinfo=UTC).astimezone(kind.zone) + timedelta(days=1)  # of the wall: a day may have 23 hours
+    local = instant.replace(tzinfo=UTC).astimezone(kind.zone) + timedelta(
+        days=1
+    )  # of the wall: a day may have 23 hours
     return local.replace(tzinfo=kind.zone).astimezone(UTC).replace(tzinfo=None)
 
 

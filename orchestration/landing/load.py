@@ -376,7 +376,7 @@ class Loader:
             yield chain, batch.whole()
 
     def _batch(self) -> Batch:
-        return Batch(most_bytes=MAPPED_BYTES if self.described.mapping else BATCH_BYTES)
+        return Batch(most_bytes=MAPPED_BYTES if self.described.reads_documents else BATCH_BYTES)
 
     def _blocks(self, loading: Loading, database) -> Iterator[Block]:
         path, _ = loading.fetched
@@ -385,9 +385,7 @@ class Loader:
                 takes_fields, has_batches = self.described.takes_fields, self.described.reads_documents
                 as_texts = self.described.identity is not None
                 extension = loading.file.extension
-                yield from read_blocks(
-                    path, extension, self.settings, database, takes_fields, has_batches, as_texts
-                )
+                yield from read_blocks(path, extension, self.settings, database, takes_fields, has_batches, as_texts)
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error

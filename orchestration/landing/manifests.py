@@ -57,7 +57,13 @@ MANIFEST = pa.schema(
         "scopes": pa.list_(pa.string()),  # of invoices: what the file replaces: `scope_of` in staging takes it apart
     }
 )
-LATER = ("rows_skipped", "skips_by_reason", "mapping_hash", "amounts", "scopes")  # columns that manifests of an earlier release lack
+LATER = (
+    "rows_skipped",
+    "skips_by_reason",
+    "mapping_hash",
+    "amounts",
+    "scopes",
+)  # columns that manifests of an earlier release lack
 REJECTS = pa.schema(
     {
         "source": pa.string(),

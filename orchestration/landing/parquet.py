@@ -88,9 +88,9 @@ def _as_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
     for column in batch.columns:
         kind = column.type
         if pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)  # noqa: PLW2901
+            column = column.cast(kind.value_type)
         if not (pa.types.is_nested(kind) or _is_binary(kind)):
-            column = pc.fill_null(column.cast(pa.string()), "")  # noqa: PLW2901
+            column = pc.fill_null(column.cast(pa.string()), "")
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 

@@ -1,4 +1,4 @@
-"""What a team says about invoices: which calls a vendor account bills, exchange rates, what is in scope, what labels mean, billing rules."""
+"""What a team says about invoices: which calls an account bills, exchange rates, what is in scope, what labels mean."""
 
 import re
 from collections.abc import Iterable
@@ -107,7 +107,7 @@ class LabelMap(BaseModel):
     service_tier: MaybeText
     route: MaybeText
     line_type: Annotated[LineType | None, Blank]
-    unit_scale: Annotated[Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=6), Number] | None, Blank]
+    unit_scale: Annotated[Annotated[Decimal, Field(ge=1, max_digits=12, decimal_places=0), Number] | None, Blank]
     our_model: MaybeText
     reason: MaybeText
 

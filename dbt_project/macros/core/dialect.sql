@@ -99,7 +99,9 @@
 {% macro default__value_of(map, key) %} {{ missing_leaf("value_of") }} {% endmacro %}
 {% macro duckdb__value_of(map, key) %} {{ return(map ~ "[" ~ key ~ "]") }} {% endmacro %}
 
-{% macro each_entry_of(map, key, value) %} {{ return(adapter.dispatch("each_entry_of")(map, key, value)) }} {% endmacro %}
+{% macro each_entry_of(map, key, value) %}
+    {{ return(adapter.dispatch("each_entry_of")(map, key, value)) }}
+{% endmacro %}
 {% macro default__each_entry_of(map, key, value) %} {{ missing_leaf("each_entry_of") }} {% endmacro %}
 {% macro duckdb__each_entry_of(map, key, value) %}
     {{ return("unnest(map_keys(" ~ map ~ ")) as " ~ key ~ ", unnest(map_values(" ~ map ~ ")) as " ~ value) }}

@@ -11,7 +11,9 @@
 
 {#- Whether rows of a source are usage: they make event dates, attempts and price keys. Of the others, incidents are about usage, invoices about its cost;
     a source with a mapping, the team's own included, has usage. -#}
-{% macro is_usage(source_column="source") %} {{ return(source_column ~ " not in ('incidents', 'invoices')") }} {% endmacro %}
+{% macro is_usage(source_column="source") %}
+    {{ return(source_column ~ " not in ('incidents', 'invoices')") }}
+{% endmacro %}
 
 {#- Rows of all usage in the raw zone, in one shape, whatever their source. -#}
 {% macro raw_usage() %}

@@ -81,7 +81,10 @@ with
 select
     scopes.*,
     nullif(
-        regexp_extract(replace(landing_file, 'dt=' || cast(arrival_date as string), ''), '(20[0-9]{2}-(0[1-9]|1[0-2]))', 1), ''
+        regexp_extract(
+            replace(landing_file, 'dt=' || cast(arrival_date as string), ''), '(20[0-9]{2}-(0[1-9]|1[0-2]))', 1
+        ),
+        ''
     ) as named_month,
     items.items,
     items.lines,

@@ -2,7 +2,7 @@
 -- in USD, and whether it counts. Money is multiplied by rates, never divided.
 {%- set plain = "decimal(26, 12)" %}
 with
-    lines as (select * from {{ ref("int_labelled_invoice_lines") }}),
+    lines as (select * from {{ ref("int_measured_invoice_lines") }}),
 
     scopes as (select * from {{ ref("int_invoice_scopes") }} where not is_usage),
 
@@ -27,7 +27,8 @@ with
             coalesce(accounts.zone, 'UTC') as zone
         from lines
         inner join
-            scopes on lines.export_id = scopes.export_id
+            scopes
+            on lines.export_id = scopes.export_id
             and lines.source_kind = scopes.source_kind
             and lines.grouping = scopes.grouping
             and lines.period_start = scopes.period_start
@@ -62,7 +63,12 @@ with
 select
     md5(
         concat_ws(
-            '|', scope_key, export_id, natural_key, cast(billed_amount as string), coalesce(quantity_raw, ''),
+            '|',
+            scope_key,
+            export_id,
+            natural_key,
+            cast(billed_amount as string),
+            coalesce(quantity_raw, ''),
             cast(occurrence as string)
         )
     ) as invoice_line_key,
@@ -72,81 +78,63 @@ select
     export_id,
     arrival_date,
     landing_file,
-    line_number,
-    item,
-    load_id,
-    vendor,
-    account,
-    source_kind,
-    grouping,
-    period_start,
-    period_end,
-    billing_month,
-    billing_period_start,
-    billing_period_end,
-    charge_period_start,
-    charge_period_end,
-    charge_grain,
+    -- the rest of what was measured
+    numbered.* exclude (
+        scope_key,
+        natural_key,
+        occurrence,
+        export_id,
+        arrival_date,
+        landing_file,
+        preference,
+        is_usage,
+        is_overlapping,
+        names_models,
+        finality,
+        is_month_only,
+        refreshed_at,
+        effective_amount,
+        list_amount,
+        contracted_amount,
+        billed_at_vendor_rate_usd,
+        effective_at_vendor_rate_usd,
+        list_at_vendor_rate_usd,
+        contracted_at_vendor_rate_usd,
+        vendor_fx_rate,
+        counts,
+        is_token,
+        is_confirmed,
+        seed_rate,
+        zone,
+        effective_usd_at_seed_rate,
+        list_usd_at_seed_rate,
+        contracted_usd_at_seed_rate
+    ),
     case
         when charge_grain <> 'month' then cast({{ local_time("charge_period_start", "zone") }} as date)
     end as charge_date,
-    billing_account_id,
-    sub_account_id,
-    invoice_id,
-    request_id,
-    description,
-    label,
-    is_mapped,
-    model_raw,
-    model,
-    our_model,
-    leaf,
-    is_metered,
-    processing,
-    service_tier,
-    region,
-    context_window,
-    route,
-    service,
-    line_type,
-    charge_class,
-    quantity_raw,
-    unit_raw,
-    unit_scale,
-    quantity,
-    quantity_note,
-    currency,
-    billed_amount,
     cast(
         case
-            when currency = 'USD' then 1
-            when billed_usd_at_vendor_rate is not null then vendor_fx_rate
-            else seed_rate
+            when currency = 'USD' then 1 when billed_usd_at_vendor_rate is not null then vendor_fx_rate else seed_rate
         end as decimal(18, 12)
     ) as fx_rate,
     case
-        when currency = 'USD' then null
-        when billed_usd_at_vendor_rate is not null then 'vendor'
-        when seed_rate is not null then 'seed'
+        when currency = 'USD'
+        then null
+        when billed_usd_at_vendor_rate is not null
+        then 'vendor'
+        when seed_rate is not null
+        then 'seed'
     end as fx_source,
     coalesce(billed_usd_at_vendor_rate, billed_usd_at_seed_rate) as billed_usd,
-    billed_usd_at_seed_rate,
-    billed_usd_at_vendor_rate,
     coalesce(effective_at_vendor_rate_usd, effective_usd_at_seed_rate) as effective_usd,
     coalesce(list_at_vendor_rate_usd, list_usd_at_seed_rate) as list_usd,
     coalesce(contracted_at_vendor_rate_usd, contracted_usd_at_seed_rate) as contracted_usd,
-    unit_price_raw,
     case
-        when finality = 'invoice' then invoice_id is null
-        when finality = 'confirmed' then not is_confirmed
-        else
-            {{ dbt.datediff("period_end", "arrival_date", "day") }} < cast(split_part(finality, ':', 2) as integer)
-    end as is_provisional,
-    superseded_by_export_id,
-    is_counted,
-    not_counted_because,
-    project_id,
-    api_key_id,
-    user_id,
-    tags
+        when finality = 'invoice'
+        then invoice_id is null
+        when finality = 'confirmed'
+        then not is_confirmed
+        else {{ dbt.datediff("period_end", "arrival_date", "day") }} < cast(split_part(finality, ':', 2) as integer)
+    end as is_provisional
 from numbered

@@ -3,12 +3,16 @@
 -- after it only; never a guess between two. Prices tell blocks from single units.
 {%- set maker = "'^(us[.]|eu[.]|apac[.]|global[.])?(anthropic|openai|amazon|meta|mistral|cohere|google)[./]'" %}
 {%- set version = "'([-@]?20[0-9]{2}-?[0-9]{2}-?[0-9]{2})?(-v[0-9]+)?(:[0-9a-z]+)?$'" %}
-{%- set plain = "regexp_replace(regexp_replace(regexp_replace(lower(model), " ~ maker ~ ", ''), " ~ version
-    ~ ", ''), '[^a-z0-9]', '', 'g')" %}
+{%- set plain = (
+    "regexp_replace(regexp_replace(regexp_replace(lower(model), "
+    ~ maker
+    ~ ", ''), "
+    ~ version
+    ~ ", ''), '[^a-z0-9]', '', 'g')"
+) %}
 with
     billed as (
-        select distinct
-            lines.vendor, lines.account, coalesce(labels.our_model, lines.model_raw, labels.model) as model
+        select distinct lines.vendor, lines.account, coalesce(labels.our_model, lines.model_raw, labels.model) as model
         from {{ ref("stg_invoice_lines") }} as lines
         left join
             {{ ref("int_invoice_labels") }} as labels on lines.vendor = labels.vendor and lines.label = labels.label
@@ -31,17 +35,18 @@ with
             plain_names.vendor,
             plain_names.account,
             plain_names.model,
-            min_by(maps.our_model, (case when maps.vendor = '*' then 1 else 0 end, maps.priority, maps.pattern)) as our_model
+            min_by(
+                maps.our_model, (case when maps.vendor = '*' then 1 else 0 end, maps.priority, maps.pattern)
+            ) as our_model
         from plain_names
         inner join
-            maps on maps.vendor in (plain_names.vendor, '*')
+            maps
+            on maps.vendor in (plain_names.vendor, '*')
             and regexp_matches(plain_names.model, '^(?i:' || maps.pattern || ')$')
         group by plain_names.vendor, plain_names.account, plain_names.model
     ),
 
-    ours as (
-        select distinct provider, model, {{ plain }} as plain_name from {{ ref("int_model_usage_daily") }}
-    ),
+    ours as (select distinct provider, model, {{ plain }} as plain_name from {{ ref("int_model_usage_daily") }}),
 
     alike as (
         select
@@ -53,7 +58,8 @@ with
             count(distinct ours.model) as models
         from plain_names
         inner join
-            ours on plain_names.providers like '%|' || ours.provider || '|%'
+            ours
+            on plain_names.providers like '%|' || ours.provider || '|%'
             and ours.plain_name = plain_names.plain_name
         group by plain_names.vendor, plain_names.account, plain_names.model
     ),
@@ -61,16 +67,16 @@ with
     named as (
         select
             plain_names.*,
-            coalesce(
-                said.our_model, alike.same_model, case when alike.models = 1 then alike.our_model end
-            ) as our_model
+            coalesce(said.our_model, alike.same_model, case when alike.models = 1 then alike.our_model end) as our_model
         from plain_names
         left join
-            said on plain_names.vendor = said.vendor
+            said
+            on plain_names.vendor = said.vendor
             and plain_names.account = said.account
             and plain_names.model = said.model
         left join
-            alike on plain_names.vendor = alike.vendor
+            alike
+            on plain_names.vendor = alike.vendor
             and plain_names.account = alike.account
             and plain_names.model = alike.model
     )

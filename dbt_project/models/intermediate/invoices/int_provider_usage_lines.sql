@@ -9,23 +9,35 @@ with
 
     counted as (
         {% for leaf in [
-            "input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "cache_write_12h", "input_audio",
-            "cache_audio_read", "input_image", "cache_image_read", "output", "output_audio", "output_image",
-            "web_searches", "requests"
+            "input",
+            "cache_read",
+            "cache_write",
+            "cache_write_5m",
+            "cache_write_1h",
+            "cache_write_12h",
+            "input_audio",
+            "cache_audio_read",
+            "input_image",
+            "cache_image_read",
+            "output",
+            "output_audio",
+            "output_image",
+            "web_searches",
+            "requests",
         ] %}
-            select
-                *,
-                '{{ leaf }}' as counted_leaf,
-                cast({{ json_text("counts", leaf) }} as decimal(20, 6)) as quantity
-            from lines
-            {{ "union all" if not loop.last }}
+            select *, '{{ leaf }}' as counted_leaf, cast({{ json_text("counts", leaf) }} as decimal(20, 6)) as quantity
+            from lines {{ "union all" if not loop.last }}
         {% endfor %}
     )
 
 select
     md5(
         concat_ws(
-            '|', scopes.scope_key, counted.export_id, cast(counted.line_number as string), cast(counted.item as string),
+            '|',
+            scopes.scope_key,
+            counted.export_id,
+            cast(counted.line_number as string),
+            cast(counted.item as string),
             counted.counted_leaf
         )
     ) as usage_line_key,
@@ -67,7 +79,8 @@ select
     scopes.not_counted_because
 from counted
 inner join
-    scopes on counted.export_id = scopes.export_id
+    scopes
+    on counted.export_id = scopes.export_id
     and counted.source_kind = scopes.source_kind
     and counted.grouping = scopes.grouping
     and counted.period_start = scopes.period_start

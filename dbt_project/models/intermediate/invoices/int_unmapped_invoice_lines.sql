@@ -1,26 +1,30 @@
 -- What no map knows, never guessed: a label, a model that is none of ours, or a quantity
 -- whose unit is not certain. With each, a suggestion for a person and the row to paste
 -- into invoice_label_maps.csv.
-{%- set quote = "'\"' || replace(pattern, '\"', '\"\"') || '\"'" %}
+{%- set words = [
+    ("cache_storage_token_hours", "storage"),
+    ("cache_write_5m", "cach.*(write|creat)"),
+    ("cache_read", "cach"),
+    ("reasoning", "reason|think"),
+    ("output", "outp|complet"),
+    ("input", "inp|prompt"),
+    ("web_searches", "search|ground"),
+] %}
 with
     lines as (
-        select * from {{ ref("int_invoice_lines") }} where superseded_by_export_id is null and line_type = 'usage'
-    ),
-
-    missing as (
-        select vendor, account, 'label' as missing, label, model, leaf, quantity_note, billed_usd, charge_period_start
-        from lines
-        where not is_mapped
-        union all
-        select vendor, account, 'model' as missing, model as label, model, null, quantity_note, billed_usd, charge_period_start
-        from lines
-        where is_mapped and model is not null and our_model is null
-        union all
         select
-            vendor, account, 'unit' as missing, coalesce(label, description), model, leaf, quantity_note, billed_usd,
-            charge_period_start
-        from lines
-        where is_mapped and quantity_note is not null and model is not null
+            *,
+            case
+                when not is_mapped
+                then 'label'
+                when model is not null and our_model is null
+                then 'model'
+                when model is not null and quantity_note is not null
+                then 'unit'
+            end as missing,
+            case when is_mapped and our_model is null then model else coalesce(label, description) end as unknown_text
+        from {{ ref("int_invoice_lines") }}
+        where superseded_by_export_id is null and line_type = 'usage'
     ),
 
     gathered as (
@@ -28,16 +32,19 @@ with
             vendor,
             account,
             missing,
-            label,
+            unknown_text,
             max(model) as model,
             max(quantity_note) as quantity_note,
             count(*) as lines,
             cast(sum(billed_usd) as decimal(38, 12)) as billed_usd,
             cast(min(charge_period_start) as date) as first_charge_date,
             cast(max(charge_period_start) as date) as last_charge_date,
-            regexp_replace(label, '([.+*?^$(){}|\[\]\\])', '\\\1', 'g') as pattern
-        from missing
-        group by vendor, account, missing, label
+            '"'
+            || replace(regexp_replace(unknown_text, '([.+*?^$(){}|\[\]\\])', '\\\1', 'g'), '"', '""')
+            || '"' as pattern
+        from lines
+        where missing is not null
+        group by vendor, account, missing, unknown_text
     ),
 
     ours as (
@@ -52,15 +59,14 @@ with
         select
             gathered.vendor,
             gathered.account,
-            gathered.missing,
-            gathered.label,
+            gathered.unknown_text,
             max_by(
-                ours.model, {{ name_similarity("lower(ours.model)", "lower(gathered.label)") }}
+                ours.model, {{ name_similarity("lower(ours.model)", "lower(gathered.unknown_text)") }}
             ) as nearest_model
         from gathered
         inner join ours on gathered.vendor = ours.vendor and gathered.account = ours.account
         where gathered.missing = 'model'
-        group by gathered.vendor, gathered.account, gathered.missing, gathered.label
+        group by gathered.vendor, gathered.account, gathered.unknown_text
     ),
 
     suggested as (
@@ -68,43 +74,34 @@ with
             gathered.*,
             nearest.nearest_model,
             case
-                when regexp_matches(gathered.label, '(?i)storage')
-                then 'cache_storage_token_hours'
-                when regexp_matches(gathered.label, '(?i)cach.*(write|creat)')
-                then 'cache_write_5m'
-                when regexp_matches(gathered.label, '(?i)cach')
-                then 'cache_read'
-                when regexp_matches(gathered.label, '(?i)reason|think')
-                then 'reasoning'
-                when regexp_matches(gathered.label, '(?i)outp|complet')
-                then 'output'
-                when regexp_matches(gathered.label, '(?i)inp|prompt')
-                then 'input'
-                when regexp_matches(gathered.label, '(?i)search|ground')
-                then 'web_searches'
+                {% for leaf, word in words %}
+                    when regexp_matches(gathered.unknown_text, '(?i){{ word }}') then '{{ leaf }}'
+                {% endfor %}
             end as suggested_leaf
         from gathered
         left join
-            nearest on gathered.vendor = nearest.vendor
+            nearest
+            on gathered.vendor = nearest.vendor
             and gathered.account = nearest.account
-            and gathered.missing = nearest.missing
-            and gathered.label = nearest.label
+            and gathered.unknown_text = nearest.unknown_text
     )
 
 select
     vendor,
     account,
     missing,
-    label,
+    unknown_text as label,
     model,
     lines,
     billed_usd,
     first_charge_date,
     last_charge_date,
-    case missing
+    case
+        missing
         when 'label'
         then
-            'No row of invoice_label_maps.csv fits this label' || coalesce(': its words look like ' || suggested_leaf, '')
+            'No row of invoice_label_maps.csv fits this label'
+            || coalesce(': its words look like ' || suggested_leaf, '')
             || '. Say what it is.'
         when 'model'
         then
@@ -113,11 +110,17 @@ select
             || '. Name the model that it is, or leave it: then its cost was captured by nobody.'
         else quantity_note
     end as suggestion,
-    case missing
+    -- vendor, pattern, priority, model, leaf ... unit_scale, our_model, reason
+    vendor
+    || ','
+    || pattern
+    || ',50,'
+    || case
+        missing
         when 'label'
-        then vendor || ',' || {{ quote }} || ',50,' || coalesce(model, '') || ',' || coalesce(suggested_leaf, '') || ',,,,,,,why'
+        then coalesce(model, '') || ',' || coalesce(suggested_leaf, '') || ',,,,,,,why'
         when 'model'
-        then vendor || ',' || {{ quote }} || ',50,,,,,,,,' || coalesce(nearest_model, '') || ',why'
-        else vendor || ',' || {{ quote }} || ',50,' || coalesce(model, '') || ',,,,,,1,,single units'
+        then ',,,,,,,' || coalesce(nearest_model, '') || ',why'
+        else coalesce(model, '') || ',,,,,,1,,single units'
     end as line_to_paste
 from suggested

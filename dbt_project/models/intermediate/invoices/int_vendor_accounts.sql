@@ -17,10 +17,19 @@ select
     seen.account,
     coalesce(own.account, anyone.account) is not null as is_described,
     {%- for column, default in [
-        ("providers", "seen.vendor"), ("regions", "'*'"), ("billing_account_ids", "'*'"), ("sub_account_ids", "'*'"),
-        ("vendor_clock", "'start'"), ("clock_delay_minutes", "0"), ("zone", "'UTC'"), ("day_tolerance_share", "0.05"),
-        ("day_tolerance_usd", "5"), ("month_tolerance_share", "0.01"), ("month_tolerance_usd", "25"),
-        ("invoice_delay_days", "5"), ("export_delay_days", "2")
+        ("providers", "seen.vendor"),
+        ("regions", "'*'"),
+        ("billing_account_ids", "'*'"),
+        ("sub_account_ids", "'*'"),
+        ("vendor_clock", "'start'"),
+        ("clock_delay_minutes", "0"),
+        ("zone", "'UTC'"),
+        ("day_tolerance_share", "0.05"),
+        ("day_tolerance_usd", "5"),
+        ("month_tolerance_share", "0.01"),
+        ("month_tolerance_usd", "25"),
+        ("invoice_delay_days", "5"),
+        ("export_delay_days", "2"),
     ] %}
         coalesce(own.{{ column }}, anyone.{{ column }}, {{ default }}) as {{ column }},
     {%- endfor %}

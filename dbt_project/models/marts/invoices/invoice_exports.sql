@@ -1,2 +1,1 @@
-select *
-from {{ ref("int_invoice_exports") }}
+select * from {{ ref("int_invoice_exports") }}

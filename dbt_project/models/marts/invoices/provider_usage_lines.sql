@@ -1,2 +1,1 @@
-select *
-from {{ ref("int_provider_usage_lines") }}
+select * from {{ ref("int_provider_usage_lines") }}

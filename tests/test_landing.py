@@ -208,7 +208,7 @@ def test_a_bare_event_has_defaults_and_nulls(settings):
     assert (kept["occurred_at"], kept["event_date"]) == (datetime(2026, 11, 20, 10), date(2026, 11, 20))
     assert set(kept) == {
         *("external_request_id", "provider", "model", "status", "environment", "data_mode", "token_convention"),
-        *("content_hash", "line_number", "load_id", "occurred_at", "event_date"),
+        *("content_hash", "line_number", "load_id", "occurred_at", "event_date", "item", "source"),
     }
 
 
@@ -718,7 +718,7 @@ def test_links_are_not_followed(settings, tmp_path):
 
 
 def test_a_fixed_file_under_a_right_name_loads(settings):
-    path = land(settings, "a.json", [event("1")])
+    path = land(settings, "a.txt", [event("1")])
     assert load_new_files(settings).rejects_by_reason == {"bad_file_name": 1}
     path.rename(path.with_suffix(".jsonl"))
     assert load_new_files(settings).rows_loaded == 1

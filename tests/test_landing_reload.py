@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration.commands.reload import main
@@ -53,6 +54,39 @@ def test_lines_refused_before_are_loaded_now(settings):
     assert sum(row["rows_in"] for row in manifest(settings)) == 3 + 1 + 9
     assert files_with_missing_rows(settings) == []
     assert new_files(settings) == []
+    assert load_new_files(settings).load_id is None
+
+
+# What manifests, rejects and raw files of the release before sources with a mapping lack.
+OF_MAPPINGS = ("rows_skipped", "skips_by_reason", "mapping_hash", "source", "item", "emitter", "source_version")
+
+
+def as_before_mappings(settings) -> None:
+    """Rewrite the raw zone as the release before sources with a mapping left it."""
+    for path in settings.raw.rglob("*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        kept = ("source",) if path.parent.name in ("_loads", "_rejects") or path.stem == "rejects" else ()
+        later = [name for name in OF_MAPPINGS if name in table.column_names and name not in kept]
+        pq.write_table(table.drop_columns(later), path)
+
+
+def test_a_raw_zone_of_an_earlier_release_goes_on(settings, monkeypatch):
+    land_mixed(settings)
+    load_new_files(strict(settings))
+    as_before_mappings(settings)
+    before = ids(settings)
+    assert load_new_files(settings).load_id is None
+    land(settings, "after.jsonl", [event("after", "2026-11-19T10:00:00Z"), event("bad-after", status="nope")])
+    assert load_new_files(settings).rows_in == 2
+    assert reload(settings, MIXED).rows_loaded == 8
+    monkeypatch.setattr("orchestration.landing.compaction.FILES_PER_DAY", 1)
+    assert compact(settings)["dates"] >= 1
+    assert ids(settings) == sorted({*before, "after", *(f"m-{n}" for n in range(8))})
+    assert {(row["item"], row["reason_code"]) for row in rejects(settings)} == {
+        (None, "bad_status"), (None, "line_too_long"), (1, "bad_status"),
+    }  # fmt: skip
+    assert {row["rows_skipped"] for row in manifest(settings)} == {0}
+    assert files_with_missing_rows(settings) == []
     assert load_new_files(settings).load_id is None
 
 

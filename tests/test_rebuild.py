@@ -414,7 +414,7 @@ def test_raw_files_of_an_earlier_release_lack_columns(tmp_path):
 
 
 LATER_COLUMNS = ["cache_write_1h_tokens", "billing_account_id", "sub_account_id", "api_key_id"]
-LATER_COLUMNS += ["trace_id", "span_id", "parent_span_id"]
+LATER_COLUMNS += ["trace_id", "span_id", "parent_span_id", "source", "item", "emitter", "source_version"]
 
 
 def _as_in_the_first_release(path: Path) -> None:

@@ -25,7 +25,7 @@ from orchestration.team.tables import write_team_tables
 
 ALERT_MODELS = "+alerts +alert_drivers +alert_compare"
 # the world has these, and nothing that they are made from
-PROVIDED = "+fct_attempts +attempt_days +int_exposure +int_source_silent_days +int_plans"
+PROVIDED = "+fct_attempts +attempt_days +int_exposure +int_source_silent_days +int_plans int_open_hours"
 NO_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 PRODUCT = "Tokentrail"
 PAGE = PROJECT / "docs" / "alerts.md"

@@ -14,26 +14,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import run_dbt
-from orchestration.settings import Settings, from_environment
+from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.team.tables import write_team_tables
 from pricing.units import LEAVES
 
-DAYS, LAST, MADE_UP = (
-    42,
-    "2026-11-20",
-    "int_usage_daily int_endpoint_hours int_exposure attempt_days cost_by_model_daily int_source_silent_days int_plans",
+DAYS, LAST = 42, "2026-11-20"
+MADE_UP = (
+    "+int_usage_daily +int_endpoint_hours +int_exposure +attempt_days +cost_by_model_daily +int_source_silent_days "
+    "+int_plans int_open_hours"
 )
 ALERT_MARTS = ("alerts", "alert_compare", "alert_drivers", "alert_focus")
 USAGE = """
     create schema intermediate;
+    create schema marts;
+    create table marts.fct_attempts ({fact});
     create table intermediate.attempt_days as
         select cast(date '{last}' - cast(day as integer) as date) as event_date, md5(cast(day as varchar)) as input_fingerprint
         from range({days}) as days(day);
     create table intermediate.int_exposure (
-        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_usd decimal(38, 12), {rates}
+        environment varchar, data_mode varchar, provider varchar, model varchar, exposure_usd decimal(38, 12),
+        likely_rates_fingerprint varchar, {rates}
     );
     create table intermediate.int_endpoint_hours (
         event_date date, environment varchar, data_mode varchar, endpoint_tag varchar, hour_of_day integer, attempts bigint,
@@ -43,6 +47,9 @@ USAGE = """
     create table intermediate.int_plans (
         plan_id varchar, kind varchar, problem_id varchar, environment varchar, data_mode varchar, endpoint_tag varchar,
         prompt_version varchar, tenant_id varchar, user_id varchar, model varchar, from_date date, until_date date, recorded_at timestamp
+    );
+    create table intermediate.int_open_hours (
+        event_date date, environment varchar, data_mode varchar, delay_hours integer, through_hour integer
     );
     create table intermediate.int_usage_daily as
         select
@@ -68,6 +75,11 @@ USAGE = """
 SHARES_OF_KINDS = {"uncached_input": (750, 0.005), "text_output": (250, 0.005)}
 RATES = ", ".join(f"{leaf.name}_rate_usd decimal(23, 18)" for leaf in LEAVES)
 UNPRICED = ", ".join(f"cast(0 as decimal(15, 0)) as unpriced_{leaf.quantity}" for leaf in LEAVES)
+CONTRACT = yaml.safe_load(
+    (PROJECT / "dbt_project" / "models" / "marts" / "attribution" / "fct_attempts.yml").read_text()
+)
+# the day has its usage alone; the fact is read for open days, of which there are none
+FACT = ", ".join(f"{column['name']} {column['data_type']}" for column in CONTRACT["models"][0]["columns"])
 KINDS = ", ".join(
     f"cast({tokens} * requests as decimal(38, 0)) as {name}_units, cast({usd} * requests as decimal(38, 12)) as {name}_usd"
     for name in (*(leaf.name for leaf in LEAVES), "other")
@@ -87,12 +99,13 @@ def main() -> int:
         write_team_tables(settings)
         with duckdb.connect(str(settings.warehouse)) as database:
             database.execute(
-                USAGE.format(days=DAYS, last=LAST, leaves=leaves, kinds=KINDS, rates=RATES, unpriced=UNPRICED)
+                USAGE.format(
+                    days=DAYS, last=LAST, leaves=leaves, kinds=KINDS, rates=RATES, unpriced=UNPRICED, fact=FACT
+                )
             )
         diagnosis = _from("int_large_members")
-        detection = [*_from("int_usage_daily"), *_from("int_endpoint_hours")]
-        files = ("stg_alert_rules", "stg_containment_map", "stg_endpoint_owners")
-        _dbt(settings, *detection, *files, excluding=f"{MADE_UP} {' '.join(diagnosis)}")
+        detection = [f"+{mart}" for mart in ALERT_MARTS]
+        _dbt(settings, *detection, excluding=f"{MADE_UP} {' '.join(diagnosis)}")
         seconds = _dbt(settings, *diagnosis, excluding=MADE_UP)
         with duckdb.connect(str(settings.warehouse), read_only=True) as database:
             found = database.execute(

@@ -26,7 +26,6 @@ OPEN_SHARE_FACTOR = 1.25  # as in macros/alerts/parameters.sql
 AFTERMATH = timedelta(days=3)  # days after an incident that belong to it: baselines and versions settle
 # Every hour of every day in prod/real, once a series has a past.
 OPEN_EVERY_DAY = """
-    drop view if exists intermediate.int_open_hours;
     create or replace table intermediate.int_open_hours as
     select distinct event_date, environment, data_mode, 23 as through_hour
     from marts.fct_attempts

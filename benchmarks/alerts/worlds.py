@@ -249,6 +249,11 @@ TABLES = """
         plan_id varchar, kind varchar, problem_id varchar, environment varchar, data_mode varchar, endpoint_tag varchar,
         prompt_version varchar, tenant_id varchar, user_id varchar, model varchar, from_date date, until_date date, recorded_at timestamp
     );
+
+    -- every day is complete
+    create table intermediate.int_open_hours (
+        event_date date, environment varchar, data_mode varchar, delay_hours integer, through_hour integer
+    );
 """
 # What an exposure estimate would say: the true cost per token, missed by a factor of its own for each model.
 RATES = ", ".join(
@@ -261,7 +266,7 @@ EXPOSURE = f"""
         environment::varchar as environment, data_mode::varchar as data_mode,
         provider::varchar as provider, calls.model::varchar as model,
         sum(usd) / sum(input_tokens + coalesce(output_tokens, 0)) * any_value(error) as exposure_usd_per_token,
-        1::decimal(38, 12) as exposure_usd, {RATES}
+        1::decimal(38, 12) as exposure_usd, md5(exposure_usd_per_token::varchar) as likely_rates_fingerprint, {RATES}
     from calls
     inner join errors on calls.model = errors.model
     where unpriced and input_tokens is not null

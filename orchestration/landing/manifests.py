@@ -64,6 +64,11 @@ LATER = (
     "amounts",
     "scopes",
 )  # columns that manifests of an earlier release lack
+NONE_LATER = """
+    select null::bigint as rows_skipped, null::map(varchar, bigint) as skips_by_reason, null::varchar as mapping_hash,
+        null::map(varchar, decimal(38, 12)) as amounts, null::varchar[] as scopes
+    where false
+"""
 REJECTS = pa.schema(
     {
         "source": pa.string(),
@@ -234,9 +239,9 @@ def rows_of(settings: Settings, manifests: list[Path]) -> str:
     """A FROM item with the rows of manifests of any release, in the columns of this one."""
     paths = dict.fromkeys([*manifests, manifest_path(settings, SCHEMA_ID)])
     listed = ", ".join(f"'{quoted(path)}'" for path in paths)
-    counts = "coalesce(rows_skipped, 0) as rows_skipped"
+    found = f"from read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
     return (
-        f"(select * replace ({counts}) from read_parquet([{listed}], hive_partitioning = false, union_by_name = true))"  # noqa: S608
+        f"(select * replace (coalesce(rows_skipped, 0) as rows_skipped) from ({found} union all by name {NONE_LATER}))"  # noqa: S608
     )
 
 

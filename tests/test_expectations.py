@@ -127,7 +127,7 @@ def test_sound_data_passes(settings):
 
 def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
     with pytest.raises(
-        ValueError, match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage"
+        ValueError, match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage, invoices"
     ):
         validate(settings, "prices")
 

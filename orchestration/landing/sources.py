@@ -46,7 +46,7 @@ OWN_SOURCES = {
         problem_of_path=invoices.problem_of_path,
     ),
 }
-NOT_USAGE = ("incidents", "invoices")  # sources whose rows are no calls (dbt: macro `is_usage`)
+NOT_USAGE = ("incidents", "invoices")  # sources that hold other things than calls (dbt: macro `is_usage`)
 
 
 def sources_of(settings: Settings) -> dict[str, Source]:

@@ -55,7 +55,7 @@ with
             *,
             row_number() over (
                 partition by scope_key, export_id, natural_key, billed_amount, coalesce(quantity_raw, '')
-                order by line_number, item
+                order by line_number, item nulls last
             ) as occurrence
         from in_usd
     )

@@ -1,5 +1,5 @@
--- Each landed export with what became of its items and amounts, and the sentence on what
--- looks wrong with it. Amounts are in USD where the export is.
+-- Each landed export with what became of its items and amounts, and the sentence on
+-- what looks wrong with it. Amounts are in USD where the export is.
 with
     loads as (
         select content_hash as export_id, rows_in, rows_loaded, rows_rejected, rows_skipped, skips_by_reason, amounts

@@ -1,5 +1,5 @@
--- A line of an invoice in full: what its label means, how much it is in single units and
--- in USD, and whether it counts. Money is multiplied by rates, never divided.
+-- A line of an invoice in full: what its label means, how much it is in single units
+-- and in USD, and whether it counts. Money is multiplied by rates, never divided.
 {%- set plain = "decimal(26, 12)" %}
 with
     lines as (select * from {{ ref("int_measured_invoice_lines") }}),

@@ -1,6 +1,6 @@
--- The model of ours that a model on an invoice is: the one that a label map names, or one
--- of the same name, or one that differs in signs, in the maker before it and in the date
--- after it only; never a guess between two. Prices tell blocks from single units.
+-- The model of ours that a model on an invoice is: the one that a label map names, or
+-- one of the same name, or one that differs in signs, in the maker before it and in the
+-- date after it only; never a guess between two. Prices tell blocks from single units.
 {%- set maker = "'^(us[.]|eu[.]|apac[.]|global[.])?(anthropic|openai|amazon|meta|mistral|cohere|google)[./]'" %}
 {%- set version = "'([-@]?20[0-9]{2}-?[0-9]{2}-?[0-9]{2})?(-v[0-9]+)?(:[0-9a-z]+)?$'" %}
 {%- set plain = (

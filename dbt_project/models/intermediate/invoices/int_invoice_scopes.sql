@@ -1,5 +1,5 @@
--- Which of several ways of saying the same money counts, by period: groupings, an export
--- and its API, a CUR and a FOCUS file are never added.
+-- Which of several ways of saying the same money counts, by period: groupings, an
+-- export and its API, a CUR and a FOCUS file are never added.
 with
     -- the finer in models counts, then the preferred kind, then the newest
     ranked as (

@@ -1,6 +1,6 @@
--- What each landed export replaces, and which of the exports of one scope is the newest,
--- which replaces the others whole. Parts of one delivery
--- (`-00001.csv.gz`, `part_0_0001.csv`) are one export.
+-- What each landed export replaces, and which of the exports of one scope is the
+-- newest, which replaces the others whole. Parts of one delivery (`-00001.csv.gz`,
+-- `part_0_0001.csv`) are one export.
 with
     loads as (select * from {{ ref("stg_loads") }} where source = 'invoices' and content_hash is not null),
 

@@ -1,6 +1,6 @@
 {{ config(materialized="view") }}
--- Lines of money with their quantity in single units. A quantity whose unit is not certain
--- stays NULL, with why.
+-- Lines of money with their quantity in single units. A quantity whose unit is not
+-- certain stays NULL, with why.
 {%- set tokens = [
     "input",
     "cache_read",
@@ -55,8 +55,8 @@ with
     fitting as (
         select
             *,
-            -- a token costs between 0.01 and 150 USD a million, or a third to three times
-            -- what the price book says
+            -- a token costs between 0.01 and 150 USD a million, or a third to three
+            -- times what the price book says
             {% for scale in ["1", "block"] %}
                 case
                     when book_price_usd > 0

@@ -1,5 +1,5 @@
--- What a vendor's usage report counts, a row for each token kind: parts that add up, and
--- a 0 where it reports 0. A kind that it does not report has no row.
+-- What a vendor's usage report counts, a row for each token kind: parts that add up,
+-- and a 0 where it reports 0. A kind that it does not report has no row.
 with
     lines as (select * from {{ ref("stg_invoice_lines") }} where is_usage),
 

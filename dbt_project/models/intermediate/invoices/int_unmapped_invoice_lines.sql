@@ -1,6 +1,6 @@
--- What no map knows, never guessed: a label, a model that is none of ours, or a quantity
--- whose unit is not certain. With each, a suggestion for a person and the row to paste
--- into invoice_label_maps.csv.
+-- What no map knows, never guessed: a label, a model that is none of ours, or a
+-- quantity whose unit is not certain. With each, a suggestion for a person and the row
+-- to paste into invoice_label_maps.csv.
 {%- set words = [
     ("cache_storage_token_hours", "storage"),
     ("cache_write_5m", "cach.*(write|creat)"),

@@ -1,5 +1,5 @@
--- Accounts of vendors that landed exports or that the team names, each with its row: its
--- own, or that of the vendor for any account, or that of a vendor nobody described.
+-- Accounts of vendors that landed exports or that the team names, each with its row:
+-- its own, or that of the vendor for any account, or that of a vendor nobody described.
 with
     rules as (select * from {{ ref("stg_vendor_accounts") }}),
 

@@ -30,6 +30,7 @@ SECONDS = {
     "weekly_summary": 40,
     "bugs": 40,
     "odd_events": 40,
+    "source_traces": 35,
     "second_company": 35,
     "landing_bounds": 35,
     "alerts": 45,

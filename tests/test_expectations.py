@@ -137,8 +137,8 @@ def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
 
 BROKEN_LOADS = {
     "('short.jsonl', '2026-11-21', 10, 9, 0, map {})": (
-        "1 landing file and day has lines that were neither loaded nor rejected: "
-        "short.jsonl (2026-11-21): 10 in, 9 loaded, 0 rejected."
+        "1 landing file and day has lines that were neither loaded, rejected nor skipped: "
+        "short.jsonl (2026-11-21): 10 in, 9 loaded, 0 rejected, 0 skipped."
     ),
     "('minus.jsonl', '2026-11-21', -2, -2, 0, map {})": (
         "1 row of the manifests has a negative count of lines: minus.jsonl (2026-11-21): -2."
@@ -548,7 +548,7 @@ def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
     assert 'Landed files and rejected lines: <span class="error">' in pages["index.html"]
     assert 'Price book: <span class="passed">' in pages["index.html"]
     assert "acme-7b" in pages["index.html"]
-    assert "Every line of a landing file is loaded or rejected" in pages["load_profile.html"]
+    assert "Every line of a landing file is loaded, rejected or skipped" in pages["load_profile.html"]
     assert '<h1>Landed files and rejected lines: <span class="error">' in pages["load_profile.html"]
     for noise in ("Actions", "Batch", "Validations /", "Table-Level"):
         assert noise not in pages["load_profile.html"], noise

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -71,13 +72,14 @@ def land(settings: Settings, source: str, name: str, content: bytes, day: str = 
 
 
 def rows_of(settings: Settings, column: str) -> list[dict]:
-    """The rows of all raw files, or of all files of rejects."""
+    """The calls in all raw files, or the rows of all files of rejects."""
     with duckdb.connect() as database:
         named = f"select distinct {column} from {manifest_rows_sql(settings)} where {column} is not null"
         files = [str(settings.raw / name) for (name,) in database.execute(named).fetchall()]
         if not files:
             return []
-        found = database.execute("select * from read_parquet(?, union_by_name = true)", [files])
+        calls = "where status is not null" if column == "raw_file" else ""  # spans around calls have none
+        found = database.execute(f"select * from read_parquet(?, union_by_name = true) {calls}", [files])
         names = [each[0] for each in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -227,8 +229,24 @@ def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd):
         found = rows_of(settings, column)
         assert found
         assert MARK not in json.dumps(found, default=str)
+    with duckdb.connect() as database:
+        every = database.execute(f"from read_parquet('{settings.raw}/*/*/*.parquet', union_by_name = true)").fetchall()
+    assert MARK not in json.dumps(every, default=str)
     assert MARK.encode() not in b"".join(path.read_bytes() for path in settings.data.rglob("raw/_loads/*.parquet"))
     assert MARK not in "".join(capfd.readouterr())
+
+
+def test_ids_of_spans_around_calls_are_hashed_like_those_of_calls(settings):
+    secret = replace(settings, id_secret="a secret of at least sixteen characters")
+    land(secret, "otel", "traces.jsonl", sample_file("otel/openinference").read_bytes())
+    load_new_files(secret, "otel")
+    with duckdb.connect() as database:
+        raw = f"read_parquet('{settings.raw}/otel/*/*.parquet')"
+        kinds = database.execute(f"select distinct status is null, tenant_id from {raw} where tenant_id is not null")
+        found = kinds.fetchall()
+    assert {around for around, _ in found} == {True, False}
+    assert len({tenant for _, tenant in found}) == 1
+    assert "acme" not in {tenant for _, tenant in found}
 
 
 def test_a_changed_mapping_reads_the_landed_files_of_its_source_again(settings):

@@ -1,6 +1,6 @@
 {{ config(meta={"dagster": {"ref": {"name": "fct_attempts"}}}) }}
 -- Fails if a loaded delivery is neither an attempt, nor a counted repeat of one, nor
--- withdrawn: then dedupe or a join lost a row.
+-- withdrawn, nor a span that restates a call: then dedupe or a join lost a row.
 -- depends_on: {{ ref("fct_attempts") }}
 {%- set dates = unverified_dates("fct_attempts") %}
 with
@@ -37,6 +37,13 @@ with
         group by deliveries.event_date
     ),
 
+    restating as (
+        select event_date, count(*) as spans
+        from {{ ref("int_span_dimensions") }}
+        where is_restating and {{ in_dates("event_date", dates) }}
+        group by event_date
+    ),
+
     attempts as (
         select event_date, count(*) as attempts from {{ to_verify("fct_attempts", dates) }} as fact group by event_date
     )
@@ -51,6 +58,7 @@ left join attempts on loaded.event_date = attempts.event_date
 left join repeated on loaded.event_date = repeated.event_date
 left join moved_here on loaded.event_date = moved_here.event_date
 left join lone_tombstones on loaded.event_date = lone_tombstones.event_date
+left join restating on loaded.event_date = restating.event_date
 where
     loaded.deliveries
     <> coalesce(attempts.attempts, 0)
@@ -58,3 +66,4 @@ where
     + coalesce(repeated.moved_away, 0)
     - coalesce(moved_here.attempts, 0)
     + coalesce(lone_tombstones.tombstones, 0)
+    + coalesce(restating.spans, 0)

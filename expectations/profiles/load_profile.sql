@@ -3,7 +3,14 @@
 -- runs. $manifests: glob of the manifest files; $as_of: the run's instant, UTC, of
 -- which the day counts.
 with
-    every_manifest as (select * from read_parquet($manifests, union_by_name = true)),
+    every_manifest as (
+        select *
+        from read_parquet($manifests, union_by_name = true)
+        union all by name
+        -- what manifests of an earlier release lack
+        select cast(null as bigint) as rows_skipped
+        where false
+    ),
 
     -- a compaction repeats the rows of the loads it supersedes
     manifests as (

@@ -17,8 +17,8 @@ import pyarrow as pa
 from orchestration.landing.convert import Converted, judge, open_database
 from orchestration.landing.fields import FIELDS, RAW_COLUMNS
 from orchestration.landing.files import LandingFile, judged, reading
-from orchestration.landing.lines import Block, read_blocks
-from orchestration.landing.load import is_hopeless, table_of
+from orchestration.landing.lines import Block, Broken, read_blocks
+from orchestration.landing.load import MAPPED_BYTES, WHOLE_BYTES, is_hopeless, table_of
 from orchestration.landing.mapped import mapped
 from orchestration.landing.mapping import Mapping
 from orchestration.landing.reasons import FILE_PROBLEMS
@@ -97,27 +97,44 @@ def checked(path: Path, settings: Settings, source: str = "events") -> Iterator[
         else:
             with reading(file):
                 has_batches = mapping is not None
-                for block in read_blocks(path, file.extension, settings, database, not has_batches, has_batches):
-                    if _is_given_up(found, block, settings, mapping, file.stem):
+                blocks = read_blocks(path, file.extension, settings, database, not has_batches, has_batches)
+                for broken, rows in _gathered(blocks, mapping, file.stem):
+                    if _is_given_up(found, broken, rows, settings, mapping):
                         break
         found.refused.sort(key=lambda refused: refused.line_number)
         yield found
 
 
-def _is_given_up(found: Checked, block: Block, settings: Settings, mapping: Mapping | None, stem: str) -> bool:
-    """Counts in a block; whether a load would read no further, because nearly all lines so far are refused."""
-    for broken in block.broken:
-        found.refuse(broken.line_number, [(broken.reason_code, broken.detail)])
-    if len(block.numbers):
+def _gathered(
+    blocks: Iterator[Block], mapping: Mapping | None, stem: str
+) -> Iterator[tuple[list[Broken], pa.Table | None]]:
+    """What broke, and the rows that are judged together: those of a block or, as in a load, as many as a mapping takes."""
+    most = 0 if mapping is None else MAPPED_BYTES if mapping.is_split else WHOLE_BYTES
+    tables: list[pa.Table] = []
+    for block in blocks:
+        yield block.broken, None
+        if len(block.numbers):
+            tables.append(table_of("", block, stem if mapping else None))
+        if tables and sum(table.nbytes for table in tables) > most:
+            yield [], pa.concat_tables(tables, promote_options="default")
+            tables = []
+    if tables:
+        yield [], pa.concat_tables(tables, promote_options="default")
+
+
+def _is_given_up(
+    found: Checked, broken: list[Broken], rows: pa.Table | None, settings: Settings, mapping: Mapping | None
+) -> bool:
+    """Counts in rows and what broke; whether a load would read no further, because nearly all lines so far are refused."""
+    for one in broken:
+        found.refuse(one.line_number, [(one.reason_code, one.detail)])
+    if rows is not None:
         database = found.database
 
         def judged_rows(rows: pa.Table) -> Converted:
             return judge(database, rows, settings.id_secret, lambda there, keys: _take(found, there, keys), True)
 
-        if mapping is None:
-            judged_lines = judged_rows(table_of("", block))
-        else:
-            judged_lines = mapped(database, mapping, table_of("", block, stem), judged_rows)
+        judged_lines = judged_rows(rows) if mapping is None else mapped(database, mapping, rows, judged_rows)
         for skips in judged_lines.skips.values():
             found.skips.update(skips)
         for _, number, _, reason, _ in judged_lines.rejects:  # a line that could not be judged with the others

@@ -19,6 +19,7 @@ from orchestration.wording import first_line
 FORMATS = (".jsonl", ".ndjson", ".json", ".csv")
 EXTENSIONS = (*FORMATS, *(f"{name}{packing}" for name in FORMATS for packing in (".gz", ".zst")), ".parquet")
 DAY = re.compile(r"(?<!\d)(20\d\d-\d\d-\d\d)(?!\d)")
+DAY_IN_FOLDERS = re.compile(r"(?:^|/)(?:year=)?(20\d\d)/(?:month=)?(\d\d)/(?:day=)?(\d\d)/")
 READ_BYTES = 8 << 20  # below malloc's mmap ceiling (32 MiB), so the pages of one block are reused for the next
 
 
@@ -36,11 +37,12 @@ class LandingFile:
 
     @property
     def arrival_date(self) -> date | None:
-        """The day of a folder `dt=YYYY-MM-DD`, of another folder that is or ends in a day, or of the name, as exporters write them."""
+        """The day of a folder `dt=YYYY-MM-DD`, of other folders that are a day, or of the name, as exporters write them."""
         *folders, name = PurePosixPath(self.path).parts
         days = [folder.removeprefix("dt=") for folder in folders if folder.startswith("dt=")]
         if not days:
             days = [match[1] for part in (*folders, name) for match in DAY.finditer(part)]
+            days += ["-".join(match.groups()) for match in DAY_IN_FOLDERS.finditer(self.path)]
         try:
             return date.fromisoformat(days[0]) if days else self.first_seen
         except ValueError:

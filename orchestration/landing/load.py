@@ -550,7 +550,7 @@ class Loader:
             rejects_by_reason=dict(sorted(rejects.items())),
             rows_skipped=skips.total(),
             skips_by_reason=dict(sorted(skips.items())),
-            event_dates=sorted({day for loading in self.loading for day in loading.dates}),
+            event_dates=sorted({day for loading in self.loading for day, rows in loading.dates.items() if rows.rows}),
             duration_seconds=round(time.monotonic() - self.began, 3),
             unread=self.unread,
         )

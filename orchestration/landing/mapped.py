@@ -14,11 +14,11 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.landing import convert
-from orchestration.landing.convert import Converted, joined, judge, take_into
+from orchestration.landing.convert import Converted, DateRows, joined, judge, quoted, take_into
 from orchestration.landing.database import is_of_data
-from orchestration.landing.fields import FIELD
+from orchestration.landing.fields import FIELD, RAW_COLUMNS, snake_case
 from orchestration.landing.mapping import TRACE_FIELDS, Mapping
-from orchestration.landing.privacy import WITHHELD_UNREAD
+from orchestration.landing.privacy import ID_FIELDS, WITHHELD_UNREAD, hmac_pads
 
 DEEPEST = 64  # spans above a span that are looked at: deeper ones are of a loop
 RESTATES = "parent span of a provider call, which restates its usage"
@@ -38,7 +38,10 @@ def convert_mapped(mapping: Mapping) -> Callable[..., Converted]:
         def take(there: set[str], _: list[dict]) -> Converted:
             return take_into(database, there, name_part, load_id, mapping.source, give_up)
 
-        return mapped(database, mapping, lines, lambda rows: judge(database, rows, secret, take))
+        def keep(names: list[str]) -> Converted:
+            return _write_context(database, mapping, names, name_part, load_id, secret)
+
+        return mapped(database, mapping, lines, lambda rows: judge(database, rows, secret, take), keep)
 
     return convert_lines
 
@@ -48,8 +51,12 @@ def mapped(
     mapping: Mapping,
     lines: pa.Table,
     judged: Callable[[pa.Table], Converted],
+    keep: Callable[[list[str]], Converted] | None = None,
 ) -> Converted:
-    """Maps a batch, whole or in halves where one line of it cannot be, and has its calls judged."""
+    """Maps a batch, whole or in halves where one line of it cannot be, and has its calls judged.
+
+    `keep` writes spans that are not calls but may say something of a call: it gets the fields that calls take from them.
+    """
     try:
         database.register("source_lines", lines)
         database.execute(f"create or replace temp table mapped as {mapping.statement}")
@@ -64,11 +71,13 @@ def mapped(
             reason = f"bad_value\tmappings/{mapping.source}.yml cannot be computed for it ({type(error).__name__})"
             return Converted({}, {}, [(row["content_hash"], row["line_number"], row["item"], reason, WITHHELD_UNREAD)])
         middle = lines.num_rows // 2
-        first = mapped(database, mapping, lines.slice(0, middle), judged)
-        return joined(first, mapped(database, mapping, lines.slice(middle), judged))
+        first = mapped(database, mapping, lines.slice(0, middle), judged, keep)
+        return joined(first, mapped(database, mapping, lines.slice(middle), judged, keep))
     finally:
         database.unregister("source_lines")
     left = _left_out(database)
+    if mapping.inherits and keep:
+        left = joined(left, keep(_inherited(mapping)))
     calls = _calls(database, mapping)
     database.execute("drop table mapped")
     return joined(left, _with_hints(judged(calls), mapping)) if calls is not None else left
@@ -133,8 +142,7 @@ def _inherit(database: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     Only spans of one file are looked at, so that rows do not depend on what else was loaded with it; models do the rest.
     """
     trace, span, parent = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
-    taken = [name for name in mapping.inherits if name in mapping.fields]
-    columns = [f'"{FIELD}{name}"' for name in taken]
+    columns = [f'"{FIELD}{name}"' for name in _inherited(mapping)]
     database.execute(
         f"""
         create or replace temp table above as
@@ -181,3 +189,61 @@ def _inherit(database: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         """  # noqa: S608
     )
     database.execute("drop table above")
+
+
+def _inherited(mapping: Mapping) -> list[str]:
+    """The fields that a call takes from the spans above it."""
+    return [name for name in mapping.inherits if name in mapping.fields]
+
+
+def _write_context(
+    database: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    names: list[str],
+    name_part: Callable[[date], Path],
+    load_id: str,
+    secret: str,
+) -> Converted:
+    """Writes spans that are not calls, for calls below them in other files: raw rows without a status, which no call lacks.
+
+    Those that say something a call may take, and those of a trace that has such a span or a call in this batch: they lead
+    from one to the other.
+    """
+    trace = f'"{FIELD}traceId"'
+    said = " or ".join(f'"{FIELD}{name}" is not null' for name in names)
+    pads = hmac_pads(secret) if secret else (b"", b"")
+    values = {snake_case(name): f'tidy("{FIELD}{name}")' for name in (*names, *TRACE_FIELDS)}
+    if secret:
+        for name in (name for name in ID_FIELDS if name in names):
+            values[snake_case(name)] = f"keyed_hash({values[snake_case(name)]}, inner_pad, outer_pad)"
+    values |= {name: name for name in ("content_hash", "line_number", "item", "emitter")}
+    values |= {"load_id": f"'{load_id}'", "source": f"'{mapping.source}'"}
+    columns = ", ".join(f"({values.get(name, 'null')})::{kind} as {name}" for name, kind in RAW_COLUMNS.items())
+    columns = columns.replace("(null)::TIMESTAMP as occurred_at", f'instant("{FIELD}occurredAt") as occurred_at')
+    database.execute(
+        f"""
+        create or replace temp table context as
+        select {columns} from mapped, (select ?::blob as inner_pad, ?::blob as outer_pad)
+        where skip is not null and "{FIELD}spanId" is not null and {trace} in (
+            select {trace} from mapped where skip is null or {said}
+        )
+        """,  # noqa: S608
+        list(pads),
+    )
+    kept = Converted({}, {}, [])
+    within = "occurred_at between timestamp '2015-01-01' and timestamp '2100-12-31'"
+    for content_hash, day in database.execute(
+        f"select distinct content_hash, occurred_at::date from context where {within}"  # noqa: S608
+    ).fetchall():
+        kept.dates[content_hash, day] = DateRows()
+        kept.parts.setdefault(day, [])
+    for day in kept.parts:
+        path = name_part(day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database.execute(
+            f"copy (from context where occurred_at::date = date '{day}') to '{quoted(path)}' "
+            "(format parquet, compression zstd)"
+        )
+        kept.parts[day].append(path)
+    database.execute("drop table context")
+    return kept

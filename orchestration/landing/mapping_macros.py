@@ -21,11 +21,21 @@ create macro dollars_from_billionths(x) as
     rtrim(rtrim(cast(try_cast(x as decimal(20, 0)) * cast(0.000000001 as decimal(10, 9)) as varchar), '0'), '.');
 -- A whole number, written 59200.0 too.
 create macro whole_count(x) as cast(try_cast(x as decimal(20, 2)) as decimal(18, 0));
+-- A map as ClickHouse writes it into CSV: {'tenant':'acme'}.
+create macro of_map(x, name) as nullif(regexp_extract(x, '''' || name || '''\s*:\s*''([^'']*)''', 1), '');
 create macro count_of(x) as try_cast(x as bigint);
 -- The sum of the counts in a JSON object whose names match; NULL where none does.
 create macro sum_like(counts, pattern) as list_sum(list_transform(
     list_filter(map_entries(try(from_json(counts, '"MAP(VARCHAR, VARCHAR)"'))), lambda e: regexp_matches(e.key, pattern)),
     lambda e: try_cast(e.value as bigint)))::bigint;
+create macro sum_like_but(counts, pattern, but) as list_sum(list_transform(
+    list_filter(map_entries(try(from_json(counts, '"MAP(VARCHAR, VARCHAR)"'))),
+        lambda e: regexp_matches(e.key, pattern) and not regexp_matches(e.key, but)),
+    lambda e: try_cast(e.value as bigint)))::bigint;
+-- What a running total grew by since it was last seen.
+create macro grown(total, before) as (try_cast(total as bigint) - coalesce(try_cast(before as bigint), 0))::varchar;
+create macro millis_of_times(started, ended) as
+    cast(epoch_us(try_cast(ended as timestamptz)) - epoch_us(try_cast(started as timestamptz)) as decimal(18, 3)) / 1000;
 create macro provider_of_model(model) as case
     when regexp_matches(model, '^(openai|anthropic|google|mistral|cohere|deepseek|groq)/', 'i')
         then lower(split_part(model, '/', 1))
@@ -41,12 +51,18 @@ create macro provider_of_model(model) as case
 create macro provider_of_system(x) as case
     when regexp_matches(lower(x), '^(gcp|google|vertex)[._-]?(vertex|gen|generative|gemini|ai)?') and lower(x) <> 'gemini' then 'google'
     when regexp_matches(lower(x), '^(az|azure)[._-]') then 'azure'
-    when regexp_matches(lower(x), '^(aws|amazon)[._-]') then 'aws'
-    when lower(x) in ('x_ai', 'xai') then 'x-ai'
-    when lower(x) = 'mistral_ai' then 'mistral'
-    else nullif(regexp_replace(lower(x), '\.(chat|completions?|responses|messages|embeddings?|images?|speech|transcription)$', ''), '') end;
+    when regexp_matches(lower(x), '^(aws|amazon)[._ -]') then 'aws'
+    when regexp_matches(lower(x), '^x[_-]?ai([.]|$)') then 'x-ai'
+    when regexp_matches(lower(x), '^mistral[_-]?ai([.]|$)') then 'mistral'
+    -- frameworks around the call, which bill nothing
+    when regexp_matches(lower(x), '^(lang(chain|graph)|llama_?index|crewai|haystack|autogen)$')
+        or regexp_matches(lower(x), '^(semantic[_-]?kernel|openai[_-]agents|pydantic[_-]ai)$') then null
+    -- SDKs add the endpoint: openai.chat, anthropic.messages
+    else nullif(split_part(lower(x), '.', 1), '') end;
 -- A value that was written as JSON text: "acme" with its quotes.
 create macro unquoted(x) as nullif(trim(x, '"'), '');
+-- `x` of a tag `name:x` in the text of an OTLP list.
+create macro otlp_tag(tags, name) as nullif(regexp_extract(tags, '"stringValue"\s*:\s*"' || name || ':([^"]+)"', 1), '');
 create macro exception_type(events) as
     nullif(regexp_extract(events, '"exception\.type"\s*,\s*"value"\s*:\s*\{"stringValue"\s*:\s*"([^"]+)"', 1), '');
 """

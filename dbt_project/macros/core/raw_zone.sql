@@ -20,6 +20,27 @@
     {{ return(files_in_manifests("raw_file", is_usage(), "events", by_event_date=true)) }}
 {% endmacro %}
 
+{#- Whether anything of a gateway or tracer was loaded: only these write spans around calls. -#}
+{% macro has_mapped_sources() %}
+    {%- if not execute -%} {{ return(false) }} {%- endif -%}
+    {%- set known = of_this_run("mapped sources") -%}
+    {%- if "any" not in known -%}
+        {%- set found = run_query(
+            "select count(*) from "
+            ~ manifests()
+            ~ " where source not in ('events', 'incidents', 'invoices') and raw_file is not null"
+        ) -%}
+        {%- do known.update({"any": found.columns[0].values()[0] > 0}) -%}
+    {%- endif -%}
+    {{ return(known["any"]) }}
+{% endmacro %}
+
+{#- Raw rows of gateways and tracers, of calls and of spans around them. -#}
+{% macro raw_spans() %}
+    {%- if not has_mapped_sources() -%} {{ return(no_rows_of("events")) }} {%- endif -%}
+    {{ return(files_in_manifests("raw_file", "source not in ('events', 'incidents', 'invoices')", "events", by_event_date=true)) }}
+{% endmacro %}
+
 {#- Rows of a source in the raw zone. -#}
 {% macro raw_rows(source_name) %}
     {{ return(files_in_manifests("raw_file", "source = " ~ text(source_name), source_name, by_event_date=true)) }}

@@ -43,6 +43,28 @@ with
         group by event_date
     ),
 
+    -- what calls take from spans above them may be of other dates
+    spans_by_day as (
+        select
+            event_date,
+            md5(
+                string_agg(
+                    concat_ws(
+                        '|',
+                        content_hash,
+                        line_number,
+                        item,
+                        is_restating
+                        {%- for name in dimensions_of_emitters() %}, coalesce({{ name }}, '') {%- endfor %}
+                    ),
+                    ','
+                    order by content_hash, line_number, item nulls last
+                )
+            ) as span_fingerprint
+        from {{ ref("int_span_dimensions") }}
+        group by event_date
+    ),
+
     -- unnest first, distinct after: in one select, DuckDB would apply them in the
     -- opposite order
     keys_loaded as (
@@ -104,10 +126,12 @@ select
             '|',
             days.content_fingerprint,
             coalesce(identity_by_day.identity_fingerprint, ''),
+            spans_by_day.span_fingerprint,
             coalesce(prices_by_day.price_fingerprint, ''),
             case when days.last_occurred_at > {{ as_of() }} then {{ as_of() }} end
         )
     ) as input_fingerprint
 from days
 left join identity_by_day on days.event_date = identity_by_day.event_date
+left join spans_by_day on days.event_date = spans_by_day.event_date
 left join prices_by_day on days.event_date = prices_by_day.event_date

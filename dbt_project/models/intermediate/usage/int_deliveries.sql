@@ -1,16 +1,35 @@
 {{ config(materialized="view") }}
 -- Every source in one shape: environments as they are kept, one identity scope,
 -- inclusive token counts. Sources that see the same calls share a scope by
--- source_precedence.csv. Lines that were set aside are not deliveries; while nobody
--- ever set one aside nothing is looked up.
+-- source_precedence.csv. Lines that were set aside are not deliveries, and neither is a
+-- span that restates a call below it; while there are none nothing is looked up.
 -- depends_on: {{ ref("int_set_aside") }}
+-- depends_on: {{ ref("int_span_dimensions") }}
 with
     deliveries as (
-        select *
+        select
+            events.*
+            {%- if has_mapped_sources() %}
+                replace (
+                    {%- for name in dimensions_of_emitters() %}
+                        coalesce(events.{{ name }}, above.{{ name }}) as {{ name }}{{ "," if not loop.last }}
+                    {%- endfor %}
+                )
+            {%- endif %}
         from {{ ref("stg_events") }} as events
-        {% if ledger_has("set_aside/log.jsonl") %}
-            where
-                not exists (
+        {% if has_mapped_sources() %}
+            left join
+                {{ ref("int_span_dimensions") }} as above
+                on events.event_date = above.event_date
+                and events.source = above.source
+                and events.content_hash = above.content_hash
+                and events.line_number = above.line_number
+                and events.item = above.item
+        {% endif %}
+        where
+            {{ "not coalesce(above.is_restating, false)" if has_mapped_sources() else "true" }}
+            {% if ledger_has("set_aside/log.jsonl") %}
+                and not exists (
                     select 1
                     from {{ ref("int_set_aside") }} as set_aside
                     where
@@ -19,7 +38,7 @@ with
                         and events.line_number = set_aside.line_number
                         and events.item = set_aside.item
                 )
-        {% endif %}
+            {% endif %}
     ),
 
     environments as (select * from {{ ref("stg_environment_map") }}),

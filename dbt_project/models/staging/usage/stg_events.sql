@@ -1,6 +1,7 @@
 -- depends_on: {{ source("raw", "events") }}
 with
-    source as (select * from {{ raw_usage() }}),
+    -- a raw row without a status is a span around calls: stg_spans has those
+    source as (select * from {{ raw_usage() }} where status is not null),
 
     renamed as (
         select

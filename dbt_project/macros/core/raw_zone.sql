@@ -38,7 +38,13 @@
 {#- Raw rows of gateways and tracers, of calls and of spans around them. -#}
 {% macro raw_spans() %}
     {%- if not has_mapped_sources() -%} {{ return(no_rows_of("events")) }} {%- endif -%}
-    {{ return(files_in_manifests("raw_file", "source not in ('events', 'incidents', 'invoices')", "events", by_event_date=true)) }}
+    {{
+        return(
+            files_in_manifests(
+                "raw_file", "source not in ('events', 'incidents', 'invoices')", "events", by_event_date=true
+            )
+        )
+    }}
 {% endmacro %}
 
 {#- Rows of a source in the raw zone. -#}

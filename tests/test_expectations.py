@@ -538,6 +538,7 @@ def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
         "price_book.html",
         "unpriced_models.html",
         "price_coverage.html",
+        "invoices.html",
     }
     for name, page in pages.items():
         links = Links(page)

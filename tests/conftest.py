@@ -23,6 +23,7 @@ SECONDS = {
     "faults": 70,
     "price_changes": 65,
     "publication": 60,
+    "invoices": 60,
     "silence": 60,
     "budgets": 50,
     "news": 45,

@@ -19,7 +19,7 @@ from orchestration.landing.checking import KEPT_LINES, Checked, checked
 from orchestration.landing.fields import FIELDS, NATIVE_NAMES, PRICE_KEY, snake_case
 from orchestration.landing.privacy import is_body
 from orchestration.landing.reasons import ADVICE, AGAIN
-from orchestration.landing.sources import sources_of
+from orchestration.landing.sources import NOT_USAGE, sources_of
 from orchestration.landing.trouble import TROUBLE, UnreadableNow
 from orchestration.landing.usage import reported_usage
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not path.is_file():
             raise ArgumentError(f"FILE is {given!r}, and there is no such file: write {EXAMPLE}.")
         source = (chosen.source or os.environ.get("SOURCE", "") or "events").strip()
-        known = [name for name in sources_of(settings) if name != "incidents"]
+        known = [name for name in sources_of(settings) if name not in NOT_USAGE]
         if source not in known:
             raise ArgumentError(f"SOURCE is {source!r}: give one of {', '.join(known)}.")
         overrides = load_overrides(settings.overrides)

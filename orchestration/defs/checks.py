@@ -36,6 +36,12 @@ SUITES = {
         asset=dg.AssetKey("fct_attempts"),
         description="Calls whose cost is approximate: a variant without a price, a name whose meaning changed, or partial usage.",
     ),
+    "invoices": dg.AssetCheckSpec(
+        "invoices_say_what_they_seem",
+        asset=dg.AssetKey("invoice_exports"),
+        additional_deps=[dg.AssetKey("unmapped_invoice_lines"), dg.AssetKey("provider_usage_lines")],
+        description="Invoices have an exchange rate, the right month, one grouping, plausible amounts and known labels.",
+    ),
 }
 SEVERITY = {
     "none": dg.AssetCheckSeverity.WARN,

@@ -8,6 +8,7 @@ from orchestration.defs.metadata import preview
 from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files, sources_of
 from orchestration.landing.expressions import MappingError
 from orchestration.landing.load import sum_of
+from orchestration.landing.sources import NOT_USAGE
 from orchestration.news import note
 from orchestration.settings import Settings
 
@@ -44,7 +45,7 @@ def _load(context: dg.AssetExecutionContext, settings: Settings, sources: list[s
 
 def _usage_sources(settings: Settings) -> list[str]:
     try:
-        return [source for source in sources_of(settings) if source != "incidents"]
+        return [source for source in sources_of(settings) if source not in NOT_USAGE]
     except MappingError as mistakes:
         raise dg.Failure(str(mistakes), allow_retries=False) from None
 
@@ -85,3 +86,15 @@ def raw_incidents(context: dg.AssetExecutionContext, settings: dg.ResourceParam[
 def no_incident_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
     """Per landing file of incidents: rows in = rows loaded + rows rejected."""
     return _lines_lost(settings, ["incidents"])
+
+
+@dg.asset(**RAW)
+def raw_invoices(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per line of a landed invoice, cost export or usage report, by billing month; the rest is counted with its amount."""
+    return _load(context, settings, ["invoices"])
+
+
+@dg.asset_check(asset=raw_invoices, blocking=True)
+def no_invoice_line_is_lost(settings: dg.ResourceParam[Settings]) -> dg.AssetCheckResult:
+    """Per landing file of invoices: items in = lines + items out of scope or skipped + items rejected."""
+    return _lines_lost(settings, ["invoices"])

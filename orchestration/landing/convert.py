@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -160,6 +161,8 @@ class Converted:
         default_factory=dict
     )  # by content hash: refused lines that are not in `rejects`
     skips: dict[str, Counter] = field(default_factory=dict)  # by content hash: items that are not calls, by reason
+    amounts: dict[str, dict[str, Decimal]] = field(default_factory=dict)  # of invoices: by outcome and currency
+    scopes: dict[str, set[str]] = field(default_factory=dict)  # of invoices: what an export replaces, as texts
 
 
 def open_database(memory_limit: str, temp_directory: Path, secret: str) -> duckdb.DuckDBPyConnection:

@@ -35,6 +35,7 @@ MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
 MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+DELIMITERS = ",;\t|"
 NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
 OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
@@ -101,13 +102,15 @@ def read_blocks(
     database=None,
     takes_fields: bool = False,
     has_batches: bool = False,
+    as_texts: bool = False,
 ) -> Iterator[Block]:
     """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0.
 
     `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit), and
     `takes_fields` leaves rows of Parquet as typed columns where the texts in them need no second look. A line that
-    `has_batches` may hold many records, bodies included: it may be longer, and an array is its items. Raises OSError
-    when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
+    `has_batches` may hold many records, bodies included: it may be longer, and an array is its items. With `as_texts`,
+    values stay as they are written, whoever reads them: an array is one line, a CSV may have another delimiter and its blank
+    fields are there. Raises OSError when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
     """
     rows, expansion = 0, Expansion(path.stat().st_size, settings.max_expansion)
     longest = settings.max_line_bytes * (BATCH_LINES if has_batches else 1)
@@ -115,7 +118,7 @@ def read_blocks(
         from orchestration.landing.parquet import parquet_blocks
 
         settings = replace(settings, max_line_bytes=longest)
-        blocks = parquet_blocks(path, expansion, settings, database, takes_fields, is_native=not has_batches)
+        blocks = parquet_blocks(path, expansion, settings, database, takes_fields, not has_batches, as_texts)
     else:
         chunks = _chunks(path, extension.rpartition(".")[2], expansion)
         if extension.startswith(".json.") or extension == ".json":
@@ -125,10 +128,10 @@ def read_blocks(
             )
             has_batches = True
         if extension.startswith(".csv"):
-            blocks = _csv_blocks(chunks, expansion, longest, is_native=not has_batches)
+            blocks = _csv_blocks(chunks, expansion, longest, is_native=not has_batches, as_texts=as_texts)
         else:
             blocks = _json_blocks(chunks, expansion, longest)
-    if has_batches:
+    if has_batches and not as_texts:
         blocks = _with_items(blocks, database)
     try:
         for block in blocks:
@@ -481,10 +484,10 @@ def only_broken(broken: Broken) -> Block:
 
 
 def _csv_blocks(
-    chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: int, is_native: bool = True
+    chunks: Iterator[bytes], expansion: Expansion, max_line_bytes: int, is_native: bool = True, as_texts: bool = False
 ) -> Iterator[Block]:
     """CSV records as JSON objects of strings; an empty field is an absent one. A record has its first line's number."""
-    records = _csv_records(chunks, max_line_bytes)
+    records = _csv_records(chunks, max_line_bytes, DELIMITERS if as_texts else DELIMITERS[0])
     header = next(records, None)
     if header is None:
         raise BrokenFile("empty_file", "there is no line in it")
@@ -500,7 +503,7 @@ def _csv_blocks(
             broken.append(replace(record, line=WITHHELD_BODY) if has_bodies else record)
         else:
             number, fields = record
-            values = {name: value for name, value in zip(names, fields, strict=True) if value}
+            values = {name: value for name, value in zip(names, fields, strict=True) if value or as_texts}
             numbers.append(number)
             texts.append(json.dumps(values, ensure_ascii=False))
             size += len(texts[-1])
@@ -517,13 +520,15 @@ def check_names(names: list[str]) -> None:
         raise BrokenFile("unreadable_file", f"the names of its {len(names):,} columns are {size:,} bytes long")
 
 
-def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[int, list[str]] | Broken]:
+def _csv_records(
+    chunks: Iterator[bytes], max_line_bytes: int, delimiters: str = ","
+) -> Iterator[tuple[int, list[str]] | Broken]:
     """(line number, fields) of the header and of each record as wide as it; what is not is one Broken line.
 
     A record goes on over following lines while a quote is open. If that leads nowhere, only its first line is
     broken and the next line begins a record again: one stray quote does not swallow the file.
     """
-    lines, width = _numbered(chunks, max_line_bytes), None
+    lines, width, delimiter = _numbered(chunks, max_line_bytes), None, delimiters[0]
     again: deque[tuple[int, str] | Broken] = deque()
     while (line := again.popleft() if again else next(lines, None)) is not None:
         if isinstance(line, Broken):
@@ -532,6 +537,8 @@ def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
         number, text = line
         if not text.strip():
             continue
+        if width is None:  # of several, the one that the header has most of
+            delimiter = max(delimiters, key=text.count)
         taken, pieces, size, is_open = [], [text], len(text), text.count('"') % 2
         while is_open and size <= RECORD_BYTES:
             more = again.popleft() if again else next(lines, None)
@@ -543,7 +550,7 @@ def _csv_records(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple
             size, is_open = size + len(more[1]), (is_open + more[1].count('"')) % 2
         fields: list[str] | None = None
         try:
-            fields = next(csv.reader(["".join(pieces)]), [])
+            fields = next(csv.reader(["".join(pieces)], delimiter=delimiter), [])
             problem = f"it has {len(fields)} fields where the header has {width}"
         except csv.Error as error:
             problem = f"it is no CSV ({error})"

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,8 @@ class Loading:
     dates: dict[date, DateRows] = field(default_factory=dict)
     rejects: Counter = field(default_factory=Counter)
     skips: Counter = field(default_factory=Counter)
+    amounts: dict[str, Decimal] = field(default_factory=dict)  # of an invoice, by outcome and currency
+    scopes: set[str] = field(default_factory=set)  # of an invoice: what it replaces
 
     @property
     def fetched(self) -> tuple[Path, str]:
@@ -223,10 +226,18 @@ def find_source_files(settings: Settings, source: str) -> tuple[list[LandingFile
     described = sources_of(settings)[source]
     today = utc_now().date() if described.mapping else None
     found, unread = find_files(settings.landing, source, described.takes_any_name, today)
+    if described.problem_of_path:
+        found = [_with_problem(file, described.problem_of_path(file.path)) for file in found]
     if today and any(file.arrival_date == today for file in found):
         first = first_arrivals(settings, source)
         found = [replace(file, first_seen=first.get(file.path) or today) for file in found]
     return found, unread
+
+
+def _with_problem(file: LandingFile, problem: str | None) -> LandingFile:
+    if file.problem or not problem:
+        return file
+    return replace(file, problem="bad_file_name", detail=problem)
 
 
 def _to_stderr(text: str) -> None:
@@ -263,7 +274,7 @@ class Loader:
 
     def _judged_otherwise(self) -> set[str]:
         """Contents that were judged with another mapping: what they become now is all that counts of them."""
-        if not self.described.mapping:
+        if not self.described.mapping_hash:
             return set()
         return judged_otherwise(self.settings, self.source, self.described.mapping_hash)
 
@@ -311,6 +322,8 @@ class Loader:
         if fetching:
             try:
                 loading.path, loading.content_hash = fetching.result()
+                if self.described.identity:
+                    loading.content_hash = self.described.identity(file.path, loading.content_hash)
             except FileNotFoundError:
                 return None  # withdrawn since it was listed
             except UnreadableNow as error:
@@ -340,6 +353,7 @@ class Loader:
                 loading.lines += len(block.numbers) + len(block.broken)
                 if len(block.numbers):
                     stem = loading.file.stem if self.described.mapping else None
+                    stem = loading.file.path if self.described.identity else stem
                     table = table_of(loading.fetched[1], block, stem)
                     if not batch.fits(table):
                         yield chain, batch.whole()
@@ -362,14 +376,16 @@ class Loader:
             yield chain, batch.whole()
 
     def _batch(self) -> Batch:
-        return Batch(most_bytes=MAPPED_BYTES if self.described.mapping else BATCH_BYTES)
+        return Batch(most_bytes=MAPPED_BYTES if self.described.reads_documents else BATCH_BYTES)
 
     def _blocks(self, loading: Loading, database) -> Iterator[Block]:
         path, _ = loading.fetched
         try:
             with reading(loading.file):
-                takes_fields, has_batches = self.described.takes_fields, self.described.mapping is not None
-                yield from read_blocks(path, loading.file.extension, self.settings, database, takes_fields, has_batches)
+                takes_fields, has_batches = self.described.takes_fields, self.described.reads_documents
+                as_texts = self.described.identity is not None
+                extension = loading.file.extension
+                yield from read_blocks(path, extension, self.settings, database, takes_fields, has_batches, as_texts)
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error
@@ -440,6 +456,11 @@ class Loader:
             self.by_hash[content_hash].passed_over += lines
         for content_hash, skips in converted.skips.items():
             self.by_hash[content_hash].skips.update(skips)
+        for content_hash, amounts in converted.amounts.items():
+            sums = self.by_hash[content_hash].amounts
+            sums.update({key: sums.get(key, Decimal(0)) + amount for key, amount in amounts.items()})
+        for content_hash, scopes in converted.scopes.items():
+            self.by_hash[content_hash].scopes |= scopes
         for content_hash, line_number, item, reason, line in converted.rejects:
             code, _, detail = reason.partition("\t")
             self._reject(self.by_hash[content_hash], line_number, line, code, detail, item)
@@ -500,7 +521,7 @@ class Loader:
             }
             for day, day_rows in sorted(loading.dates.items())
         ]
-        if rejected or skipped or not rows:
+        if rejected or skipped or loading.scopes or not rows:
             counts = {
                 "rows_in": rejected + skipped,
                 "rows_loaded": 0,
@@ -510,7 +531,8 @@ class Loader:
             rejects_file = self.rejects.path.relative_to(self.settings.raw).as_posix() if rejected else None
             reasons = {"rejects_by_reason": dict(sorted(loading.rejects.items())), "rejects_file": rejects_file}
             reasons |= {"skips_by_reason": dict(sorted(loading.skips.items()))}
-            rows.append(same | counts | reasons | {"price_keys": []})
+            of_invoice = {"amounts": sorted(loading.amounts.items()), "scopes": sorted(loading.scopes)}
+            rows.append(same | counts | reasons | {"price_keys": []} | of_invoice)
         return rows
 
     def summary(self) -> Load:

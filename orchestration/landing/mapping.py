@@ -45,6 +45,7 @@ FIELD_NAMES = (*(name for name in FIELDS if name not in ("createdAt", "metadata"
 TRACE_FIELDS = ("traceId", "spanId", "parentSpanId")
 NAMED = ("let", "carry", "before", "fields", "keep", "hints", "attributes", "lists")  # sections of name: expression
 SECTIONS = ("source", "records", "any_name", "parse", "inherits", "skip", *NAMED)
+OF_A_STATEMENT = re.compile(r"^vendors?:", re.MULTILINE)  # invoice_kinds.py reads those
 LEVEL = re.compile(r"\[\*\]")
 RESERVED = ("events", "incidents", "invoices", "revenue", "outcomes", "marks")
 
@@ -75,7 +76,8 @@ class Mapping:
 def read_mappings(team: Path) -> dict[str, Mapping]:
     """Every mapping by source, with what the team's folder says of it. Raises MappingError with a sentence for each mistake."""
     paths = sorted(SHIPPED.glob("*.yml")) + sorted((team / FOLDER).glob("*.yml"))
-    return _compiled(tuple((str(path), path.read_text()) for path in paths))
+    texts = ((str(path), path.read_text()) for path in paths)
+    return _compiled(tuple((name, text) for name, text in texts if not OF_A_STATEMENT.search(text)))
 
 
 @lru_cache(8)
@@ -108,15 +110,7 @@ def _add(sections: dict[str, Any], path: Path, text: str) -> None:
         raise MappingError(
             f"{shown}: {path.stem} cannot be a source with a mapping: name the file as the folder of landing."
         )
-    try:
-        document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise MappingError(f"{shown}{line}: it is not YAML ({first_line(error)}). Correct it.") from None
-    if not isinstance(document, yaml.MappingNode):
-        raise MappingError(f"{shown}: it is not a list of names and values. docs/mappings.md shows a mapping.")
-    for key, node in _pairs(document, shown, SECTIONS):
+    for key, node in _pairs(_composed(shown, text), shown, SECTIONS):
         place = f"{shown} line {node.start_mark.line + 1}"
         if key in NAMED:
             names = {"fields": FIELD_NAMES, "hints": FIELD_NAMES}.get(key)
@@ -133,6 +127,18 @@ def _add(sections: dict[str, Any], path: Path, text: str) -> None:
             raise MappingError(f"{place}: source is {_value(node)}, and the file is {path.name}: give both one name.")
         else:
             sections[key] = Entry(_value(node), place)
+
+
+def _composed(shown: str, text: str) -> yaml.MappingNode:
+    try:
+        document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise MappingError(f"{shown}{line}: it is not YAML ({first_line(error)}). Correct it.") from None
+    if not isinstance(document, yaml.MappingNode):
+        raise MappingError(f"{shown}: it is not a list of names and values. docs/mappings.md shows a mapping.")
+    return document
 
 
 def _pairs(node: yaml.Node, shown: str, known: Iterable[str] | None) -> Iterator[tuple[str, yaml.Node]]:
@@ -170,6 +176,30 @@ def _rules(node: yaml.Node, shown: str) -> Iterator[tuple[Entry, str]]:
 
 def _last_step(path: str) -> str:
     return path.rsplit(".", 1)[-1].strip('"')
+
+
+def compile_sections(shown: str, sections: dict[str, Any], database: duckdb.DuckDBPyConnection) -> Mapping:
+    """The mapping that sections say, whatever its fields are called. `shown` is its file, as sentences name it."""
+    return _compile(shown.removeprefix("mappings/").removesuffix(".yml"), sections, database)
+
+
+def documents_of(
+    shown: str,
+    text: str,
+    known: Iterable[str],
+    names: dict[str, Iterable[str]],
+    named: Iterable[str] = ("let", "fields", "also"),
+) -> dict[str, Any]:
+    """The sections of a mapping of another shape: `named` ones by name, `skip` as rules, the others as they are."""
+    sections: dict[str, Any] = {}
+    for key, node in _pairs(_composed(shown, text), shown, known):
+        if key in named:
+            sections[key] = {name: _entry(value, shown) for name, value in _pairs(node, shown, names.get(key))}
+        elif key == "skip":
+            sections[key] = list(_rules(node, shown))
+        else:
+            sections[key] = _entry(node, shown)
+    return sections
 
 
 def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyConnection) -> Mapping:

@@ -19,6 +19,8 @@ create macro without_prefix(model, provider) as
 create macro dollars_from_cents(x) as cast(try_cast(x as decimal(24, 10)) * cast(0.01 as decimal(3, 2)) as varchar);
 create macro dollars_from_billionths(x) as
     rtrim(rtrim(cast(try_cast(x as decimal(20, 0)) * cast(0.000000001 as decimal(10, 9)) as varchar), '0'), '.');
+-- A whole number, written 59200.0 too.
+create macro whole_count(x) as cast(try_cast(x as decimal(20, 2)) as decimal(18, 0));
 -- A map as ClickHouse writes it into CSV: {'tenant':'acme'}.
 create macro of_map(x, name) as nullif(regexp_extract(x, '''' || name || '''\s*:\s*''([^'']*)''', 1), '');
 create macro count_of(x) as try_cast(x as bigint);

@@ -52,11 +52,13 @@ def parquet_blocks(
     database=None,
     takes_fields: bool = False,
     is_native: bool = True,
+    as_texts: bool = False,
 ) -> Iterator[Block]:
     """Parquet rows as JSON objects; structs, lists and maps become JSON. The line number is the row number.
 
     With `takes_fields`, rows that need no look inside stay columns. Those of a source with a mapping (not `is_native`) keep
-    their names, and what the mapping may look into.
+    their names, and what the mapping may look into. `as_texts` writes numbers and times as texts, so that no decimal becomes
+    a float; an empty column stays a name.
 
     Raises BrokenFile for what is not readable Parquet, OSError, MemoryError or duckdb.Error for the machine's trouble.
     """
@@ -71,12 +73,26 @@ def parquet_blocks(
                 raise BrokenFile("empty_file", "there is no row in it")
             first = 1
             for batch in _batches(file, expansion, is_native):
-                yield from _blocks(batch, first, expansion, settings, own, takes_fields, is_native)
+                texts = _as_texts(batch) if as_texts else batch
+                yield from _blocks(texts, first, expansion, settings, own, takes_fields, is_native)
                 first += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError, MemoryError) as error:
         if _is_of_machine(error):
             raise
         raise BrokenFile("unreadable_file", f"it is no readable Parquet ({str(error).splitlines()[0][:200]})") from None
+
+
+def _as_texts(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with blanks for nulls, and with decimals, floats and times as they are printed."""
+    columns = []
+    for column in batch.columns:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+        if not (pa.types.is_nested(kind) or _is_binary(kind)):
+            column = pc.fill_null(column.cast(pa.string()), "")
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def count_rows(path: Path) -> int | None:

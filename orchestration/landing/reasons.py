@@ -19,6 +19,8 @@ ADVICE = {
     "date_out_of_range": f"Dates from 2015 to 2100 are taken; look for milliseconds read as seconds. {AGAIN}",
     "bad_status": f"Send success or error. {AGAIN}",
     "bad_value": f"Send a value that docs/sources.md allows. {AGAIN}",
+    "missing_amount": "Look at the export: a line of an invoice has an amount, and one without is not 0. Land it again complete.",
+    "not_recognised": "docs/finance.md has the exports that are read; map any other statement in mappings/ of the team folder.",
     "bad_event_type": f"Write one of the types of incident events, such as opened or closed. {AGAIN}",
     "negative_tokens": f"Send counts of 0 or more. {AGAIN}",
     "not_an_integer": f"Send whole numbers. {AGAIN}",

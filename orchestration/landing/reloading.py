@@ -99,6 +99,9 @@ def _reload(settings: Settings, source: str, file: LandingFile, report: Callable
         _, content_hash = fetch(settings.landing, file, spool(settings))
     except FileNotFoundError:
         raise NotReloaded(_gone(file.path)) from None
+    described = sources_of(settings)[source]
+    if described.identity:
+        content_hash = described.identity(file.path, content_hash)
     if not is_judged(settings, source, content_hash):
         raise NotReloaded(f"landing/{file.path} has not been loaded yet, or has changed since: make run loads it.")
     loader = Loader(settings, source, report, time.monotonic())

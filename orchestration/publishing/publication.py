@@ -118,6 +118,7 @@ BUILT_SQL = """
 # Marts that are few rows and no clock: hashed whole.
 WHOLE = (
     *("alerts", "alert_plans", "unpriced_models", "budget_transitions", "incidents", "incident_events", "unseen_names"),
+    *("invoice_lines", "provider_usage_lines", "invoice_exports", "unmapped_invoice_lines"),
     *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
 )
 

@@ -17,6 +17,7 @@ from orchestration.warehouse import duckdb_config, warehouse
 from orchestration.wording import minute
 
 WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
+LAST_MARTS = {"invoices": "invoice_exports"}  # a warehouse of an earlier release lacks it
 STATE_KEYS = {"fingerprint", "title", "about", "as_of", "outcome", "failing"}
 
 
@@ -38,7 +39,10 @@ def profile(settings: Settings, suite: str) -> pd.DataFrame:
     if not settings.warehouse.exists():
         return nothing
     with warehouse(settings) as connection:
-        [(built,)] = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchall()
+        built = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = coalesce(?, table_name) limit 1",
+            [LAST_MARTS.get(suite)],
+        ).fetchone()
         recent = {"as_of": as_of, "window_days": settings.unpriced_window_days} if suite in WINDOWED else {}
         return _frame(connection, sql, recent) if built else nothing
 

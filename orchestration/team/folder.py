@@ -9,6 +9,13 @@ from orchestration.storage import write_whole
 from orchestration.team.alerts import ALERT_RULES
 from orchestration.team.budgets import BUDGET_ADJUSTMENTS, BUDGETS
 from orchestration.team.incidents import CONTAINMENT_MAP, ENDPOINT_OWNERS
+from orchestration.team.invoices import (
+    FX_RATES,
+    INVOICE_LABEL_MAPS,
+    INVOICE_SERVICE_SCOPE,
+    VENDOR_ACCOUNTS,
+    VENDOR_BILLING_RULES,
+)
 from orchestration.team.notifications import NOTIFICATION_CHANNELS
 from orchestration.team.rows import Found, TeamFile, TeamFileError, broken_references, find_rows
 from orchestration.team.usage import ENVIRONMENT_MAP, IDENTITY_MAP, SOURCE_PRECEDENCE, kept_names
@@ -24,6 +31,11 @@ TEAM_FILES: tuple[TeamFile[Any], ...] = (
     BUDGETS,
     BUDGET_ADJUSTMENTS,
     NOTIFICATION_CHANNELS,
+    VENDOR_ACCOUNTS,
+    FX_RATES,
+    INVOICE_SERVICE_SCOPE,
+    INVOICE_LABEL_MAPS,
+    VENDOR_BILLING_RULES,
 )
 PRICES = "prices"  # the folder of overrides, which pricing/ reads
 MAPPINGS = "mappings"  # that of sources, which landing/ reads

@@ -89,6 +89,24 @@
     {{ return("json_extract_string(" ~ column ~ ", '$." ~ key ~ "')") }}
 {% endmacro %}
 
+{#- A row for each element of a list. -#}
+{% macro each_of(list) %} {{ return(adapter.dispatch("each_of")(list)) }} {% endmacro %}
+{% macro default__each_of(list) %} {{ missing_leaf("each_of") }} {% endmacro %}
+{% macro duckdb__each_of(list) %} {{ return("unnest(" ~ list ~ ")") }} {% endmacro %}
+
+{#- The value of a key in a map, NULL where there is none; and a row for each entry of a map. -#}
+{% macro value_of(map, key) %} {{ return(adapter.dispatch("value_of")(map, key)) }} {% endmacro %}
+{% macro default__value_of(map, key) %} {{ missing_leaf("value_of") }} {% endmacro %}
+{% macro duckdb__value_of(map, key) %} {{ return(map ~ "[" ~ key ~ "]") }} {% endmacro %}
+
+{% macro each_entry_of(map, key, value) %}
+    {{ return(adapter.dispatch("each_entry_of")(map, key, value)) }}
+{% endmacro %}
+{% macro default__each_entry_of(map, key, value) %} {{ missing_leaf("each_entry_of") }} {% endmacro %}
+{% macro duckdb__each_entry_of(map, key, value) %}
+    {{ return("unnest(map_keys(" ~ map ~ ")) as " ~ key ~ ", unnest(map_values(" ~ map ~ ")) as " ~ value) }}
+{% endmacro %}
+
 {#- A row of a relation as a JSON object, without what is NULL. -#}
 {% macro row_as_json(alias) %} {{ return(adapter.dispatch("row_as_json")(alias)) }} {% endmacro %}
 {% macro default__row_as_json(alias) %} {{ missing_leaf("row_as_json") }} {% endmacro %}

@@ -9,9 +9,11 @@
     )
 {% endmacro %}
 
-{#- Whether rows of a source are usage: they make event dates, attempts and price keys. Of the others, incidents are about usage;
+{#- Whether rows of a source are usage: they make event dates, attempts and price keys. Of the others, incidents are about usage, invoices about its cost;
     a source with a mapping, the team's own included, has usage. -#}
-{% macro is_usage(source_column="source") %} {{ return(source_column ~ " not in ('incidents')") }} {% endmacro %}
+{% macro is_usage(source_column="source") %}
+    {{ return(source_column ~ " not in ('incidents', 'invoices')") }}
+{% endmacro %}
 
 {#- Rows of all usage in the raw zone, in one shape, whatever their source. -#}
 {% macro raw_usage() %}
@@ -26,7 +28,7 @@
         {%- set found = run_query(
             "select count(*) from "
             ~ manifests()
-            ~ " where source not in ('events', 'incidents') and raw_file is not null"
+            ~ " where source not in ('events', 'incidents', 'invoices') and raw_file is not null"
         ) -%}
         {%- do known.update({"any": found.columns[0].values()[0] > 0}) -%}
     {%- endif -%}
@@ -36,7 +38,13 @@
 {#- Raw rows of gateways and tracers, of calls and of spans around them. -#}
 {% macro raw_spans() %}
     {%- if not has_mapped_sources() -%} {{ return(no_rows_of("events")) }} {%- endif -%}
-    {{ return(files_in_manifests("raw_file", "source not in ('events', 'incidents')", "events", by_event_date=true)) }}
+    {{
+        return(
+            files_in_manifests(
+                "raw_file", "source not in ('events', 'incidents', 'invoices')", "events", by_event_date=true
+            )
+        )
+    }}
 {% endmacro %}
 
 {#- Rows of a source in the raw zone. -#}

@@ -19,6 +19,8 @@ with
             rejects_by_reason,
             skips_by_reason,
             mapping_hash,
+            amounts,
+            scopes,
             -- quantities
             size_bytes,
             rows_in,

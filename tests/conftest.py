@@ -69,6 +69,7 @@ SECONDS = {
     "inbox": 18,
     "explain": 2,
     "price_cases": 2,
+    "warm_dbt": 30,
     "accepted_builds": 1,
     "known_pricing_bugs": 1,
 }

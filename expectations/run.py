@@ -1,6 +1,6 @@
 """Great Expectations judges small profiles that SQL computed (profiles/*.sql, by orchestration/quality/suites.py).
 
-The only module that imports great_expectations, and only inside `_judge`: the import alone costs 5 to 17 s.
+The only module that imports great_expectations, and only where something is to be judged: the import alone costs 5 to 17 s.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ def fingerprint(frame: pd.DataFrame, parameters: dict[str, float]) -> str:
 
 def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str, Any], as_of: datetime) -> _Verdict:
     """Great Expectations' verdict on a frame. Its context lives in memory, reports no usage and draws no bars."""
-    gx = _great_expectations()
+    gx = great_expectations()
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
@@ -138,7 +138,7 @@ def _judge(frame: pd.DataFrame, definition: dict[str, Any], parameters: dict[str
     return verdict
 
 
-def _great_expectations() -> ModuleType:
+def great_expectations() -> ModuleType:
     """The library, imported when something has to be judged and not before."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
@@ -146,8 +146,8 @@ def _great_expectations() -> ModuleType:
         warnings.filterwarnings(
             "ignore", message="module 'sre_(constants|parse)' is deprecated", category=DeprecationWarning
         )
-        import great_expectations
-    return great_expectations
+        import great_expectations as library
+    return library
 
 
 def _gx_expectations(definition: dict[str, Any]) -> list[dict[str, Any]]:

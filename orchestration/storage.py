@@ -119,7 +119,8 @@ def make_private(settings: Settings) -> None:
     os.umask(os.umask(OTHERS) | OTHERS)
     for folder in (settings.raw, settings.ledger, settings.state):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in (settings.raw, settings.ledger, settings.state, *settings.data.glob("warehouse.duckdb*")):
+    private = (settings.raw, settings.ledger, settings.state, *settings.data.glob("warehouse.duckdb*"))
+    for path in filter(Path.exists, (*private, settings.team_memory)):  # which is written before a run begins
         if path.stat().st_mode & OTHERS:
             with suppress(PermissionError):  # somebody else's: who may read it is theirs to say
                 path.chmod(path.stat().st_mode & 0o770)

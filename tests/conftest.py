@@ -72,6 +72,7 @@ SECONDS = {
     "inbox_browser": 45,
     "explain": 2,
     "price_cases": 2,
+    "warm_dbt": 30,
     "accepted_builds": 1,
     "known_pricing_bugs": 1,
 }

@@ -13,8 +13,19 @@ import duckdb
 import pytest
 
 from orchestration.dbt import BUILD, dbt_project, run_dbt
+from orchestration.landing import load_new_files
 from orchestration.ledger import one_writer
-from orchestration.news import EVERYTHING, HOURLY, READ_BY_READERS, begin, models_to_build, news, note, remember
+from orchestration.news import (
+    EVERYTHING,
+    HOURLY,
+    READ_BY_READERS,
+    begin,
+    models_to_build,
+    news,
+    note,
+    remember,
+    views_that_stay,
+)
 from orchestration.news import inputs as inputs_of_runs
 from orchestration.news.clock import MODULES, NEXT, next_day, next_instants
 from orchestration.news.inputs import KINDS, READ_BY_MODELS, TEAM_TABLES
@@ -470,7 +481,8 @@ def stepped(tmp_path_factory, manifest) -> tuple[Pipeline, list[set[str]]]:
         settings, run = pipeline.settings, as_of.isoformat()
         begin(settings, run)
         selected = models_to_build(settings, run, EVERYTHING, manifest, models(manifest))
-        run_dbt(settings, *BUILD, "--quiet", *WITHOUT_TESTS, "--select", " ".join(selected))
+        made = selected - views_that_stay(manifest, selected)
+        run_dbt(settings, *BUILD, "--quiet", *WITHOUT_TESTS, "--select", " ".join(made))
         note(settings, run, READ_BY_READERS)
         publish(settings)
         assert remember(settings, run, EVERYTHING, models(manifest))
@@ -513,3 +525,25 @@ def test_what_was_left_out_is_as_a_whole_build_makes_it_until_something_is_due(s
     whole = week(tmp_path / "data", due - timedelta(seconds=1))
     whole.run(*WITHOUT_TESTS)
     assert pipeline.tables() == whole.tables()
+
+
+def test_a_view_stays_where_the_code_alone_makes_it(stepped, manifest):
+    """Compiled as of another instant, over other files, it says what it said."""
+    pipeline, _ = stepped
+    stay = views_that_stay(manifest, models(manifest))
+    later = Pipeline(replace(pipeline.settings, as_of=datetime(2026, 11, 25, tzinfo=UTC)))
+    before = compiled(pipeline, stay)
+    later.land("later.jsonl", [event("later", "2026-11-24T10:00:00Z")], day="2026-11-24")
+    load_new_files(later.settings, "events")
+    assert compiled(later, stay) == before
+    assert len(before) == len(stay) > 25
+    assert stay & {"stg_events", "int_budget_status", "int_deliveries", "stg_loads"} == set()
+
+
+def compiled(pipeline: Pipeline, names: set[str]) -> dict[str, str]:
+    run_dbt(pipeline.settings, "compile", "--quiet", "--no-write-json", "--select", " ".join(names))
+    return {
+        path.stem: path.read_text()
+        for path in (pipeline.settings.state / "dbt" / "compiled").rglob("*.sql")
+        if path.stem in names
+    }

@@ -2,8 +2,8 @@
 
 Starting dbt takes a third of the CPU time of a small build, and the suite calls dbt some 150 times. While pytest runs,
 `orchestration.dbt.DBT` is another command: `tests/warm_dbt_client.py`, which hands its arguments, environment, folder and streams to
-`tests/warm_dbt_server.py`. What runs is dbt's own command line, in a process of its own. Whatever a test starts otherwise (`dg launch`,
-a run that is to be killed) starts dbt as users do.
+`tests/warm_dbt_server.py`. What runs is dbt's own command line, in a process of its own, with the shortcuts of `tests/dbt_shortcuts.py`.
+Whatever a test starts otherwise (`dg launch`, a run that is to be killed) starts dbt as users do.
 """
 
 import os

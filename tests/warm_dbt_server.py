@@ -14,16 +14,12 @@ import socket
 import sys
 from typing import NoReturn
 
+import dbt_shortcuts
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli, dbtRunner
 from dbt.contracts.graph.manifest import Manifest
-from dbt_common.clients.jinja import template_cache
-from dbt_common.events.base_types import BaseEvent, DebugLevel
-from dbt_common.events.event_manager_client import get_event_manager
 
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it
-# What dbt prints although it is to be quiet; at level `none` it formats no line, which it otherwise does for each of thousands.
-SHOWN = {"PrintEvent", "ShowNode", "CompiledNode"}
 
 
 def serve(listening: socket.socket, parsed: Manifest) -> None:
@@ -69,39 +65,24 @@ def run_parsed(arguments: list[str], parsed: Manifest) -> int:
     """A quiet command of the project that is parsed already: prints what dbt would, and returns its exit code."""
 
     def shown(message) -> None:
-        if message.info.level == "error" or message.info.name in SHOWN:
+        if message.info.level == "error" or message.info.name in dbt_shortcuts.SHOWN:
             print(message.info.msg)
 
-    without_debug_events()
+    dbt_shortcuts.without_events_nobody_reads()
+    # at level `none` dbt formats no line, which it otherwise does for each of thousands
     done = dbtRunner(parsed, callbacks=[shown]).invoke(["--log-level", "none", *arguments])
     if done.exception:
         print(done.exception)
     return 0 if done.success else 2 if done.exception else 1
 
 
-def without_debug_events() -> None:
-    """dbt writes each of its thousands of events into a protobuf message, a seventh of its CPU time; nobody reads these."""
-    of_any_level, manager = BaseEvent.__init__, type(get_event_manager())
-    fire = manager.fire_event
-
-    def begin(event: BaseEvent, *arguments, **fields) -> None:
-        if not isinstance(event, DebugLevel):
-            of_any_level(event, *arguments, **fields)
-
-    def fire_others(self, event: BaseEvent, *arguments, **options) -> None:
-        if not isinstance(event, DebugLevel):
-            fire(self, event, *arguments, **options)
-
-    BaseEvent.__init__, manager.fire_event = begin, fire_others
-
-
 def prepared() -> Manifest:
-    """The parsed project, with its macros compiled, which each command would do anew."""
+    """The parsed project, with its macros and models compiled, which each command would do anew."""
+    dbt_shortcuts.take()
     done = dbtRunner().invoke(["--log-level", "none", "parse"])  # dbt prepares its classes as it goes
     if done.exception:
         raise done.exception
-    for macro in done.result.macros.values():
-        template_cache.get_node_template(macro)
+    dbt_shortcuts.compile_templates(done.result)
     return done.result
 
 

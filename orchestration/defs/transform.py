@@ -22,8 +22,9 @@ from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.ledger import make_logs
-from orchestration.news import EVERYTHING, HOURLY, models_to_build
+from orchestration.news import EVERYTHING, HOURLY, models_to_build, views_that_stay
 from orchestration.quality.promises import promise
+from orchestration.quality.suites import get_ready
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
 from orchestration.wording import innermost
@@ -111,6 +112,8 @@ def warehouse_models(
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
     make_logs(settings.ledger)
     models = _models_to_build(context, config, settings)
+    if COVERS.get(context.job_name) == EVERYTHING:
+        get_ready(settings)
     events = list[Any]()
     if models is None or models:
         with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
@@ -155,7 +158,8 @@ def _dbt_build(
     if models is None:
         return dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
     # dagster-dbt adds to a selection, and copies the project where it is long: here it is complete
-    selection = [*models, *_tests_of(context, models)]
+    stay = views_that_stay(_manifest(), models)
+    selection = [*(set(models) - stay or models), *_tests_of(context, models)]
     arguments += ["--indirect-selection", "empty", "--select", " ".join(selection)]
     invocation = dbt.cli(
         arguments,

@@ -2,12 +2,12 @@
 
 `make run`, the schedules and the sensor ask `news`; the build asks `models_to_build`. inputs.py says what a run depends on, one hash
 for each kind of it; clock.py when time alone changes something; decision.py keeps what the last run that succeeded had read, and
-compares; selection.py finds the models that a difference reaches, from dbt's manifest.
+compares; selection.py finds the models that a difference reaches, and the views among them that stay, from dbt's manifest.
 """
 
 from orchestration.news.decision import EVERYTHING, HOURLY, News, begin, news, note, remember
 from orchestration.news.inputs import KINDS, READ_BY_READERS
-from orchestration.news.selection import models_to_build
+from orchestration.news.selection import models_to_build, views_that_stay
 
 __all__ = [
     "EVERYTHING",
@@ -20,4 +20,5 @@ __all__ = [
     "news",
     "note",
     "remember",
+    "views_that_stay",
 ]

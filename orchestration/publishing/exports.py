@@ -47,7 +47,11 @@ CODE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]  # an upgrad
 # read alike by some). An apostrophe is marked too, so that one rule leads back: take one apostrophe off, where there is one.
 FORMULA = r"^(\pZ|\pC)*[=+\-@＝＋－＠﹦﹢﹣﹫−]|^[\t\r\n'']"
 CSV_MACROS = f"""
-    create temp macro no_formula(cell) as case when regexp_matches(cell, '{FORMULA}') then chr(39) || cell else cell end;
+    -- most cells begin with a letter or a digit, which is seen sooner
+    create temp macro is_plain(sign) as
+        sign between 48 and 57 or sign between 65 and 90 or sign between 97 and 122;
+    create temp macro no_formula(cell) as
+        case when is_plain(ascii(cell)) then cell when regexp_matches(cell, '{FORMULA}') then chr(39) || cell else cell end;
     -- 8.0425e-05 is 0.000080425: the same digits, and every program reads them
     create temp macro digits(number) as replace(split_part(cast(number as varchar), 'e', 1), '.', '');
     create temp macro exponent(number) as try_cast(split_part(cast(number as varchar), 'e', 2) as integer);
@@ -203,17 +207,17 @@ def _content(connection: duckdb.DuckDBPyConnection, export: Export, built: Built
 def _write(connection: duckdb.DuckDBPyConnection, export: Export, folder: Path, rows: int) -> None:
     """Both files. The rows are sorted, so that the same rows are the same bytes."""
     (folder / export.name).parent.mkdir(parents=True, exist_ok=True)
-    ordered = f"select * {export.rows} order by all"
+    connection.execute(f"create or replace temp table sorted_rows as select * {export.rows} order by all")
     columns = {name: kind for name, kind, *_ in connection.execute(f"describe {export.mart}").fetchall()}
     cells = {"VARCHAR": "no_formula({0}) as {0}", "DOUBLE": "in_decimals({0}) as {0}"}
     as_text = ", ".join(cells.get(kind, "{0}").format(name) for name, kind in columns.items())
     quoted = ", ".join(name for name, kind in columns.items() if kind == "VARCHAR")  # some part cells at semicolons too
     # DuckDB writes a prefix only together with a suffix, which takes the place of the last line break
     header = BYTE_ORDER_MARK + ",".join(columns) + ("\n" if rows else "")
-    _copy(connection, ordered, folder / f"{export.name}.parquet", "format parquet, compression zstd")
+    _copy(connection, "from sorted_rows", folder / f"{export.name}.parquet", "format parquet, compression zstd")
     _copy(
         connection,
-        f"select {as_text} from ({ordered})",  # noqa: S608 - ours
+        f"select {as_text} from sorted_rows",  # noqa: S608 - ours
         folder / f"{export.name}.csv",
         f"format csv, header false, prefix '{header}', suffix '\n', force_quote ({quoted})",
     )

@@ -1,6 +1,7 @@
 """Profiles that SQL computes and expectations/ judges; an unchanged profile is not judged again."""
 
 import json
+import threading
 from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from expectations.run import FOLDER, SUITES, Outcome, empty_profile, fingerprint, judge
+from expectations.run import FOLDER, SUITES, Outcome, empty_profile, fingerprint, great_expectations, judge
 from orchestration.quality.data_docs import site_of, write_site
 from orchestration.settings import Settings
 from orchestration.storage import write_whole
@@ -71,6 +72,14 @@ def validate(settings: Settings, suite: str) -> Outcome:
     build_data_docs(settings)
     known = state["outcome"] | {"sentences": tuple(state["outcome"]["sentences"]), "cached": cached}
     return Outcome(**known)
+
+
+def get_ready(settings: Settings) -> None:
+    """Import Great Expectations while dbt is at work, where it will be needed: after a load, whose profile is new."""
+    state = _stored(settings, "load_profile")
+    new = fingerprint(profile(settings, "load_profile"), _parameters(settings))
+    if state is None or state["fingerprint"] != new:
+        threading.Thread(target=great_expectations, name="import great_expectations").start()
 
 
 def build_data_docs(settings: Settings) -> tuple[Path, bool]:

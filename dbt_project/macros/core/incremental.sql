@@ -65,14 +65,15 @@
     {{ return(run_query(kept).columns[0].values()[0] == 0) }}
 {% endmacro %}
 
+{#- Whether a model has no table yet. It is asked for once: until the model is built, the answer holds. -#}
 {% macro is_first_build(name) %}
-    {%- set node = model_node(name) -%}
-    {{
-        return(
-            flags.FULL_REFRESH
-            or adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) is none
-        )
-    }}
+    {%- set known = of_this_run("first builds") -%}
+    {%- if name not in known -%}
+        {%- set node = model_node(name) -%}
+        {%- set table = adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) -%}
+        {%- do known.update({name: flags.FULL_REFRESH or table is none}) -%}
+    {%- endif -%}
+    {{ return(known[name]) }}
 {% endmacro %}
 
 {#- The backfill job names dates to rebuild whatever their fingerprint says. -#}
@@ -164,9 +165,10 @@
     {%- set known = of_this_run("code reached") -%}
     {%- if unique_id not in known -%}
         {%- set node, folders = graph.nodes[unique_id], macros_by_subject() -%}
+        {%- set folder_of_macro = of_this_run("folders by macro") -%}
         {%- set found = {unique_id: node.checksum.checksum} -%}
-        {%- for macros in folders.values() if node.depends_on.macros | select("in", macros.names) | list -%}
-            {%- for reached in macros.reaches -%}
+        {%- for macro in node.depends_on.macros -%}
+            {%- for reached in folder_of_macro.get(macro, {}).reaches or [] -%}
                 {%- do found.update({"macros/" ~ reached: folders[reached].hash}) -%}
             {%- endfor -%}
         {%- endfor -%}
@@ -209,6 +211,11 @@
                 {%- for other in subjects.values() if calls[subject] | select("in", other.names) | list -%}
                     {%- do subjects[subject].reaches.update(other.reaches) -%}
                 {%- endfor -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {%- for folder in subjects.values() -%}
+            {%- for name in folder.names -%}
+                {%- do of_this_run("folders by macro").update({name: folder}) -%}
             {%- endfor -%}
         {%- endfor -%}
     {%- endif -%}

@@ -6,6 +6,7 @@
     {%- endif -%}
     {%- if is_rebuilt_whole(this.identifier) -%}
         {%- do adapter.drop_relation(adapter.get_relation(this.database, this.schema, this.identifier)) -%}
+        {%- do of_this_run("first builds").update({this.identifier: true}) -%}
     {%- endif -%}
     {{ return(dbt.materialization_incremental_duckdb()) }}
 {% endmaterialization %}

@@ -1,0 +1,187 @@
+"""What dbt does anew for each of hundreds of nodes although it comes out the same, done once: half of dbt's own CPU time.
+
+`tests/warm_dbt_server.py` takes these for the suite's 150 builds; a run of a user is one build, and has dbt as it is. Each function
+replaces a piece of dbt by one with the same result; tests/test_warm_dbt.py builds a world with both and compares all that they make.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2
+from dbt.clients.jinja import MacroGenerator
+from dbt.context import providers
+from dbt.context.configured import ConfiguredContext
+from dbt.context.macro_resolver import TestMacroNamespace
+from dbt.context.macros import MacroNamespace
+from dbt.context.manifest import ManifestContext
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients import agate_helper
+from dbt_common.clients.jinja import (
+    MacroFuzzEnvironment,
+    MacroFuzzTemplate,
+    NativeSandboxTemplate,
+    get_template,
+    template_cache,
+)
+from dbt_common.events.base_types import BaseEvent, DebugLevel, InfoLevel
+from dbt_common.events.event_manager_client import get_event_manager
+
+# What dbt prints although it is to be quiet.
+SHOWN = {"PrintEvent", "ShowNode", "CompiledNode"}
+Packages = Mapping[str, Mapping[str, Any]]  # macros by package and name
+
+
+def take() -> None:
+    """Take every shortcut that nobody can see, for the rest of this process and its forks."""
+    ManifestContext._build_namespace, ManifestContext.to_dict = _build_namespace, _to_dict
+    NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context  # it would copy what a template sees
+    MacroFuzzEnvironment.compile = _each_source_once(MacroFuzzEnvironment.compile)
+    agate_helper.build_type_tester = _each_tester_once(agate_helper.build_type_tester)
+    agate_helper.empty_table = functools.cache(agate_helper.empty_table)  # the result of a statement without rows
+    providers.args_to_dict = _of_the_last(providers.args_to_dict)
+
+
+def without_events_nobody_reads() -> None:
+    """dbt writes each of its thousands of events into a protobuf message; those of these levels go to a log."""
+    of_any_level, manager = BaseEvent.__init__, type(get_event_manager())
+    fire = manager.fire_event
+
+    def is_read(event: BaseEvent) -> bool:
+        return not isinstance(event, DebugLevel | InfoLevel) or type(event).__name__ in SHOWN
+
+    def begin(event: BaseEvent, *arguments: Any, **fields: Any) -> None:
+        if is_read(event):
+            of_any_level(event, *arguments, **fields)
+
+    def fire_others(self: Any, event: BaseEvent, *arguments: Any, **options: Any) -> None:
+        if is_read(event):
+            fire(self, event, *arguments, **options)
+
+    BaseEvent.__init__, manager.fire_event = begin, fire_others
+
+
+def compile_templates(parsed: Manifest) -> None:
+    """Compile the macros and models of a project, for every fork."""
+    for macro in parsed.macros.values():
+        template_cache.get_node_template(macro)
+    for node in parsed.nodes.values():
+        get_template(node.raw_code, {}, node)
+
+
+class Macros(dict):
+    """What a template sees by name: what is put here, and macros, each made into what can be called when it is first asked for.
+
+    dbt makes 800 of them for each node, twice, which calls a dozen.
+    """
+
+    def __init__(
+        self, found: Mapping[str, Any], make: Callable[[Any], MacroGenerator], others: Mapping[str, Any]
+    ) -> None:
+        super().__init__(others)
+        self.found, self.make = found, make
+
+    def __missing__(self, name: str) -> MacroGenerator:
+        made = self[name] = self.make(self.found[name])
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, name) or name in self.found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+class Namespace(Macros):
+    """What dbt's class of this name finds in five places one after the other: macros of the project, then of dbt."""
+
+    get_from_package = MacroNamespace.get_from_package
+
+    def __init__(self, packages: Packages, internal: list[str], order: tuple[str, ...], make: Callable) -> None:
+        of_dbt, found = _found(packages, internal, order)
+        self.packages = {name: Macros(packages[name], make, {}) for name in packages if name not in internal}
+        self.global_project_namespace = Macros(of_dbt, make, {})
+        super().__init__(found, make, {"dbt": self.global_project_namespace} | self.packages)
+
+
+FOUND: dict[tuple, tuple[Packages, dict[str, Any], dict[str, Any]]] = {}
+
+
+def _found(packages: Packages, internal: list[str], order: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Macros by name: of dbt and its adapter, and all; the earlier package's count. Holds the packages, lest another gets their id."""
+    key = (id(packages), order)
+    if key not in FOUND:
+        of_dbt = {name: macro for package in reversed(internal) for name, macro in packages.get(package, {}).items()}
+        ours = {name: macro for package in reversed(order) for name, macro in packages.get(package, {}).items()}
+        FOUND[key] = packages, of_dbt, of_dbt | ours
+    return FOUND[key][1:]
+
+
+def _build_namespace(self: ManifestContext) -> Namespace:
+    builder = self._get_namespace_builder()
+    internal, order = builder.internal_package_names_order, (builder.search_package, builder.root_package)
+
+    def make(macro: Any) -> MacroGenerator:
+        return MacroGenerator(macro, self._ctx, builder.node, builder.thread_ctx)
+
+    namespace = Namespace(self.manifest.get_macros_by_package(), internal, order, make)
+    self._ctx = Macros(namespace.found, make, self._ctx)
+    return namespace
+
+
+def _to_dict(self: ManifestContext) -> dict[str, Any]:
+    context = ConfiguredContext.to_dict(self)
+    if isinstance(self.namespace, TestMacroNamespace):
+        context.update(self.namespace.local_namespace)
+        context.update(self.namespace.project_namespace)
+    else:
+        context.update(self.namespace)
+        for name in dict.keys(context) & self.namespace.found.keys():  # a macro counts before what dbt gives that name
+            context[name] = self.namespace[name]
+    return context
+
+
+def _each_source_once(compiled: Callable) -> Callable:
+    """A template's code depends on its source and the kind of environment: dbt makes a new environment, of few kinds, each time."""
+    known: dict[tuple, Any] = {}
+
+    @functools.wraps(compiled)
+    def once(self: jinja2.Environment, source: Any, *arguments: Any, **options: Any) -> Any:
+        if not isinstance(source, str) or arguments or options:
+            return compiled(self, source, *arguments, **options)
+        key = (type(self), self.undefined is jinja2.Undefined, source)
+        if key not in known:
+            known[key] = compiled(self, source)
+        return known[key]
+
+    return once
+
+
+def _each_tester_once(built: Callable) -> Callable:
+    """What recognises types of values is the same for each query, and takes as long to set up as a small query."""
+
+    @functools.cache
+    def of_columns(text_columns: tuple, string_null_values: tuple) -> Any:
+        return built(text_columns, string_null_values)
+
+    @functools.wraps(built)
+    def once(text_columns: Any, string_null_values: Any = ("null", "")) -> Any:
+        return of_columns(tuple(sorted(text_columns)), tuple(string_null_values))
+
+    return once
+
+
+def _of_the_last(asked: Callable[[Any], dict]) -> Callable[[Any], dict]:
+    """The arguments of an invocation as a dictionary: there is one invocation, and each node has a copy."""
+    last: list[tuple[Any, dict]] = []
+
+    @functools.wraps(asked)
+    def once(arguments: Any) -> dict:
+        if not last or last[0][0] is not arguments:
+            last[:] = [(arguments, asked(arguments))]
+        return dict(last[0][1])
+
+    return once

@@ -57,6 +57,7 @@ OF_KINDS = (
     "vendors",
     "preference",
     "items",
+    "names",
     "recognised_by",
     "refused_by",
     "grouped_by",
@@ -139,6 +140,7 @@ class Kind:
     decimal: str = "."
     thousands: str = ""
     delimiter: str | None = None
+    in_lower_case: bool = False  # whether names of columns are taken in lower case
 
     def reads(self, vendor: str) -> bool:
         """Whether its files land in the folder of a vendor."""
@@ -251,6 +253,7 @@ def _dialect(kind: Kind, plain: dict[str, Any], shown: str) -> Kind:
         decimal=plain.get("decimal", "."),
         thousands=plain.get("thousands", ""),
         delimiter=plain.get("delimiter"),
+        in_lower_case=plain.get("names") == "lower",
     )
 
 

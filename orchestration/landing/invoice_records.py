@@ -48,7 +48,8 @@ def items_of(line: str, kinds: list[Kind], stem: str) -> list[Item]:
 def _items(document: dict[str, Any], kinds: list[Kind], stem: str) -> list[Item]:
     best, empty = None, None
     for kind in kinds:
-        records = list(_records(document, kind))
+        in_case = {name.lower(): value for name, value in document.items()} if kind.in_lower_case else document
+        records = list(_records(in_case, kind))
         filled = next((record for record, is_empty in records if not is_empty), None)
         if filled is None and records and _fits_name(kind, stem):
             empty = empty or (kind, records)

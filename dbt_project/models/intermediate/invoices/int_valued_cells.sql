@@ -19,24 +19,29 @@ with
 
     rules as (select * from {{ ref("stg_vendor_billing_rules") }}),
 
+    measured as (
+        select
+            *,
+            greatest(quantity, priced_quantity, estimated_quantity, failed_tokens, billed_quantity) as largest_quantity
+        from cells
+    ),
+
     -- where our book has list prices the bill is taken at list prices too, and the
     -- rest of it is a discount
     bills as (
         select
-            cells.*,
+            cells.* exclude (largest_quantity),
             coalesce(own.failed_calls, anyone.failed_calls, 'unknown') as failed_calls,
             case
                 when cells.has_list_amounts and cells.is_list_price then cells.off_list_usd else {{ zero }}
             end as list_discount_usd,
             -- no product leaves its type: what would be worth more is not explained
             coalesce(
-                greatest(cells.quantity, cells.billed_quantity, cells.failed_tokens) < 10000000000000
-                and cells.price_usd < 1,
+                (cells.largest_quantity < 10000000000000 and cells.price_usd < 1)
+                or (cells.largest_quantity < 100000000 and cells.price_usd is not null),
                 false
-            )
-            or coalesce(greatest(cells.quantity, cells.billed_quantity, cells.failed_tokens) < 100000000, false)
-            and cells.price_usd is not null as is_valued
-        from cells
+            ) as is_valued
+        from measured as cells
         left join rules as own on cells.vendor = own.vendor
         left join rules as anyone on anyone.vendor = '*'
     ),

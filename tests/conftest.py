@@ -24,6 +24,7 @@ SECONDS = {
     "price_changes": 65,
     "publication": 60,
     "invoices": 60,
+    "reconciliation": 35,
     "silence": 60,
     "budgets": 50,
     "news": 45,

@@ -64,6 +64,10 @@ WEEK = """
         select cast(event_date as timestamp) from intermediate.attempt_days
     ) where due_at > $as_of
 """
+# An export of a vendor is late when its delay has passed after the day, or the month, that it is about.
+EXPORT_IS_LATE = """
+    select min(expected_by) from intermediate.int_reconciliation where expected_by > $as_of
+"""
 QUALITY_DAYS = f"""
     select least(
         ({MIDNIGHT.format(rows="intermediate.int_quality_daily")}),
@@ -115,6 +119,7 @@ WHEN = (
     ),
     ("the time of a plan's event", IT_HAPPENS.format(events="staging.stg_plan_events"), ("int_plans",)),
     ("a week", WEEK, ("int_weeks",)),
+    ("the day by which a vendor's export is late", EXPORT_IS_LATE, ("int_judged_periods",)),
 )
 NEXT = {model: sql for _, sql, models in WHEN for model in models}
 WORDS = {model: words for words, _, models in WHEN for model in models} | {

@@ -1,0 +1,69 @@
+{{ config(materialized="ephemeral") }}
+-- Calls of ours behind a bucket of a cell, by the days of both clocks, and what finds
+-- them in the fact.
+{%- set of_calls = {
+    "timing": "event_date <> charge_date",
+    "failed": "usage_kind = 'failed'",
+    "estimated": "usage_kind = 'estimated'",
+    "unpriced": "pricing_status = 'unpriced'",
+} %}
+{%- set queried = {
+    "timing": "true",
+    "failed": "(status = 'error' or pricing_status = 'no_usage')",
+    "estimated": "usage_source = 'estimate'",
+    "unpriced": "pricing_status = 'unpriced'",
+} %}
+with
+    cells as (select * from {{ ref("int_reconciliation_cells") }}),
+
+    names as (
+        select distinct
+            vendor, account, billing_month, model, price_model_id, tier, cell_model, cell_leaf, cell_tier, is_daily
+        from {{ ref("int_reconciled_names") }}
+    ),
+
+    calls as (
+        select *
+        from {{ ref("int_billable_usage") }}
+        where event_date <> charge_date or usage_kind <> 'reported' or pricing_status <> 'priced'
+    ),
+
+    days as (
+        select event_date as day, *
+        from calls
+        union all
+        select charge_date, *
+        from calls
+        where event_date <> charge_date
+    ),
+
+    named as (
+        select
+            days.vendor,
+            days.account,
+            names.billing_month,
+            case when names.is_daily then days.day end as cell_date,
+            names.cell_model as model,
+            names.cell_leaf as leaf,
+            names.cell_tier as tier,
+            days.model as our_model,
+            days.* exclude (vendor, account, model, tier, day)
+        from days
+        inner join
+            names
+            on days.vendor = names.vendor
+            and days.account = names.account
+            and cast(date_trunc('month', days.day) as date) = names.billing_month
+            and days.model = names.model
+            and days.price_model_id is not distinct from names.price_model_id
+            and days.tier = names.tier
+    ),
+
+    keyed as (select *, {{ cell_key() }} as cell_key from named)
+
+{%- for bucket, condition in of_calls.items() %}
+    select keyed.*, '{{ bucket }}' as bucket, {{ text(queried[bucket]) }} as condition
+    from keyed
+    inner join cells on keyed.cell_key = cells.cell_key
+    where cells.{{ bucket }}_usd <> 0 and keyed.{{ condition }} {{ "union all" if not loop.last }}
+{%- endfor %}

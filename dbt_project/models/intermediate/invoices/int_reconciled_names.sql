@@ -1,0 +1,139 @@
+{%- set key = ["vendor", "account", "billing_month", "model", "price_model_id", "tier", "leaf"] %}
+-- By which names the bill of a month holds what we captured, and what a usage report
+-- counts: the finest model, token kind and tier that both sides tell apart. The names
+-- of the bill count: ours are looked for among them, first as they are, then as label
+-- maps and the price catalogue have them.
+with
+    usage as (
+        select * from {{ ref("int_billed_lines") }} where bucket in ('usage', 'billed_twice') and not is_by_request
+    ),
+
+    bills as (select * from {{ ref("int_billed_months") }}),
+
+    models as (select distinct vendor, account, billing_month, model, our_model from usage where model is not null),
+
+    names as (select distinct vendor, account, billing_month, model, leaf, tier from usage),
+
+    captured as (
+        select vendor, account, event_date as day, model, price_model_id, tier
+        from {{ ref("int_billable_usage") }}
+        union
+        select vendor, account, charge_date, model, price_model_id, tier
+        from {{ ref("int_billable_usage") }}
+    ),
+
+    sought as (
+        select distinct
+            vendor,
+            account,
+            cast(date_trunc('month', day) as date) as billing_month,
+            model,
+            price_model_id,
+            tier,
+            kinds.leaf
+        from captured
+        cross join
+            (values {% for leaf in billed_leaves().values() %} ('{{ leaf }}'), {% endfor %} ('other')) as kinds(leaf)
+        union
+        select distinct
+            vendor,
+            account,
+            cast(date_trunc('month', charge_date) as date),
+            model,
+            cast(null as string),
+            {{ tier_of("processing", "service_tier") }},
+            leaf
+        from {{ ref("int_provider_usage_lines") }}
+        where is_counted and leaf is not null and charge_date is not null
+    ),
+
+    found as (
+        select
+            sought.*,
+            bills.has_models,
+            bills.has_leaves,
+            bills.is_daily,
+            bills.covered_through,
+            models.model as billed_model,
+            row_number() over (
+                partition by {% for column in key %} sought.{{ column }} {{- ", " if not loop.last }} {% endfor %}
+                order by
+                    coalesce(models.model = sought.model, false) desc,
+                    coalesce(models.our_model = sought.model, false) desc,
+                    models.model nulls last
+            ) as place
+        from sought
+        inner join
+            bills
+            on sought.vendor = bills.vendor
+            and sought.account = bills.account
+            and sought.billing_month = bills.billing_month
+        left join
+            models
+            on sought.vendor = models.vendor
+            and sought.account = models.account
+            and sought.billing_month = models.billing_month
+            and (
+                sought.model in (models.our_model, models.model)
+                or sought.price_model_id in (models.our_model, models.model)
+            )
+    ),
+
+    known as (
+        select
+            found.* exclude (place),
+            coalesce(billed_model, case when has_models then model end) as cell_model,
+            case
+                when leaf = 'reasoning' then 'output' when substr(leaf, 1, 12) = 'cache_write_' then 'cache_write'
+            end as wider_leaf
+        from found
+        where place = 1
+    ),
+
+    compared as (
+        select
+            {% for column in key %} known.{{ column }}, {% endfor %}
+            known.cell_model,
+            known.wider_leaf,
+            known.has_models,
+            known.has_leaves,
+            known.is_daily,
+            known.covered_through,
+            {% for name, holds in {
+                "is_billed": "true",
+                "has_leaves_here": "names.leaf is not null",
+                "has_leaf": "names.leaf = known.leaf",
+                "has_wider_leaf": "names.leaf = known.wider_leaf",
+                "has_tier": "names.tier = known.tier",
+            }.items() %}
+                coalesce(
+                    bool_or(names.model is not distinct from known.cell_model and {{ holds }}), false
+                ) as {{ name }},
+            {% endfor %}
+            coalesce(bool_or(names.model is null and names.leaf = known.leaf), false) as has_leaf_without_model
+        from known
+        left join
+            names
+            on known.vendor = names.vendor
+            and known.account = names.account
+            and known.billing_month = names.billing_month
+            and (names.model is null or names.model = known.cell_model)
+        group by all
+    )
+
+select
+    {{ key | join(", ") }},
+    case when has_leaf or not has_leaf_without_model then cell_model end as cell_model,
+    case
+        when has_leaf or has_leaf_without_model
+        then leaf
+        when has_wider_leaf
+        then wider_leaf
+        when case when is_billed then has_leaves_here else has_leaves end
+        then leaf
+    end as cell_leaf,
+    case when is_billed and not has_tier then 'standard' else tier end as cell_tier,
+    has_leaf or has_leaf_without_model as is_billed_kind,
+    is_daily,
+    covered_through
+from compared

@@ -120,10 +120,11 @@ def comparable_days(native: Landed, other: Landed) -> tuple[dict[tuple, tuple], 
     for key, call in native.calls.items():
         cell = tuple(call[name] or "(unattributed)" for name in kept)
         touched[cell] |= bool({*KEY, *PRICED}.intersection(losses.get(key, KEY)))
-    return tuple(
+    days, same_days = (
         {cell: measures for cell, measures in world.cost_daily(kept).items() if not touched[cell]}
         for world in (native, other)
     )
+    return days, same_days
 
 
 def main() -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo import oncall, wire
+from demo import dialects, oncall, wire
 from demo import truth as truths
-from demo.delivery import EPOCH, FORMATS, LONGEST_LAG_DAYS, by_arrival, day_deliveries, land
+from demo.delivery import EPOCH, FORMATS, LONGEST_LAG_DAYS, Manner, by_arrival, day_deliveries, land
 from demo.world import DEMO_END, SEASON_DAYS, World, build_world
 
 
@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", choices=FORMATS, default="jsonl", help="of landing files; mixed: each sender its own"
     )
+    parser.add_argument(
+        "--dialect",
+        choices=dialects.SOURCES,
+        default="native",
+        help="what records are like: native events, LiteLLM's log, or spans of OpenTelemetry (default: %(default)s)",
+    )
     return parser
 
 
@@ -52,13 +58,16 @@ def simulate(options: argparse.Namespace) -> dict:
     """Writes the days asked for and the truth. Raises RefusedError when the folder holds another world."""
     if options.days < 1 or options.requests_per_day < 1 or options.seed < 0:
         raise RefusedError("--days and --requests-per-day must be at least 1 and --seed at least 0.")
+    if options.dialect != "native" and not options.format.startswith("jsonl"):
+        raise RefusedError(f"--dialect {options.dialect} is written as JSON lines: give --format jsonl or jsonl.gz.")
     first = options.first or options.until - timedelta(days=options.days - 1)
     if first > options.until:
         raise RefusedError(f"--from {first} is after --until {options.until}: give an earlier day.")
     world = build_world(options.seed, options.requests_per_day)
     path = options.data / "demo_truth.json"
-    fresh = truths.new(world, options.format, first)
+    fresh = truths.new(world, options.format, options.dialect, first)
     truth = truths.read(path) or fresh
+    truth["world"] = {"dialect": "native"} | truth["world"]  # worlds of before have no other
     _check_same_world(options.data, truth["world"], fresh["world"], first)
     _write_days(world, options, first, truth)
     until = max(options.until, date.fromisoformat(truth["world"]["until"] or str(options.until)))
@@ -69,11 +78,12 @@ def simulate(options: argparse.Namespace) -> dict:
 
 def _check_same_world(data: Path, there: dict, asked: dict, first: date) -> None:
     """A folder holds one world, and its days follow one another."""
-    for name in ("simulator", "seed", "requests_per_day", "format"):
+    for name in ("simulator", "seed", "requests_per_day", "format", "dialect"):
         if there[name] != asked[name]:
+            landed = dialects.SOURCES[there["dialect"]]
             raise RefusedError(
                 f"{data}/demo_truth.json: its world has {name} {there[name]}, not {asked[name]}. "
-                f"Give another --data, or delete {data}/landing/events, {data}/landing/incidents and "
+                f"Give another --data, or delete {data}/landing/{landed}, {data}/landing/incidents and "
                 f"{data}/demo_truth.json."
             )
     following = date.fromisoformat(there["until"]) + timedelta(days=1) if there["until"] else first
@@ -90,7 +100,7 @@ def _write_days(world: World, options: argparse.Namespace, first: date, truth: d
     While one day is written, the next is simulated: the two share the work of two cores, whatever the volume.
     """
     opening = date.fromisoformat(truth["world"]["opening"])
-    database, landing = wire.connect(), options.data / "landing"
+    database, landing, manner = wire.connect(), options.data / "landing", Manner(options.format, options.dialect)
     files = [file for file in truth["files"] if file["arrival_date"] == str(first - timedelta(days=1))]
     pending: dict[int, list[pd.DataFrame]] = {}
     writing: tuple[date, Future] | None = None
@@ -106,7 +116,7 @@ def _write_days(world: World, options: argparse.Namespace, first: date, truth: d
             if day >= first:
                 truths.add_incidents(truth, world, day, deliveries[deliveries["counts"]])
                 truths.add_oncall(truth, day, oncall.land(world, day, landing, opening))
-                writing = day, writer.submit(land, database, world, day, landing, options.format, arrived, files)
+                writing = day, writer.submit(land, database, world, day, landing, manner, arrived, files)
             del deliveries, arrived
             day += timedelta(days=1)
         _note(truth, *writing)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from demo import wire
+from demo import dialects, wire
 from demo.traffic import ABSENT, ESTIMATE, PARTS, PROVIDER, cost_usd, day_attempts, of_endpoints, service_account
 from demo.world import ENDPOINT, MODEL, SENDERS, UNKNOWN_MODELS, World, stream
 
@@ -147,15 +147,27 @@ class Piece:
     stop: int
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How senders write: the format of their files, and the dialect of their records."""
+
+    formats: str
+    dialect: str
+
+    def folder(self, day: date) -> str:
+        """The folder of the landing zone into which they write on a day."""
+        return f"{dialects.SOURCES[self.dialect]}/dt={day}"
+
+
 def land(
-    database, world: World, day: date, landing: Path, formats: str, rows: pd.DataFrame, before: list[dict]
+    database, world: World, day: date, landing: Path, manner: Manner, rows: pd.DataFrame, before: list[dict]
 ) -> Arrivals:
     """Writes dt=`day` from the deliveries that arrive on it; `before` names the files of the day before, for copies."""
     file_of = np.where(rows["late"] & ~rows["again"], len(SENDERS) + _age(day, rows), rows["sender"])
     rows = rows.assign(file=file_of).sort_values(["file", "again", "at"], kind="stable", ignore_index=True)
     arrivals = Arrivals(counts=_counts(day, rows))
-    _write_files(database, world, landing / "events" / f"dt={day}", day, rows, formats, arrivals)
-    _copy_a_file(world, day, landing, arrivals, before)
+    _write_files(database, world, landing, day, rows, manner, arrivals)
+    _copy_a_file(world, day, landing, manner, arrivals, before)
     return arrivals
 
 
@@ -212,10 +224,10 @@ def _pieces(day: date, file_of: np.ndarray, formats: str) -> list[Piece]:
 
 
 def _write_files(
-    database, world, folder: Path, day: date, rows: pd.DataFrame, formats: str, arrivals: Arrivals
+    database, world: World, landing: Path, day: date, rows: pd.DataFrame, manner: Manner, arrivals: Arrivals
 ) -> None:
     """Renders the rows a window at a time (many small files in one query, one large file in many) and writes the files."""
-    pieces, parts, broken = _pieces(day, rows["file"].to_numpy(), formats), [], []
+    pieces, parts, broken = _pieces(day, rows["file"].to_numpy(), manner.formats), [], []
     for start in range(0, len(rows), wire.ROWS_AT_ONCE):
         stop = min(start + wire.ROWS_AT_ONCE, len(rows))
         here = [piece for piece in pieces if piece.start < stop and piece.stop > start]
@@ -228,15 +240,16 @@ def _write_files(
             first, last = max(piece.start, start), min(piece.stop, stop)
             if "jsonl" not in piece.extension:
                 parts.append(wire.table(database, world, rows.iloc[first:last]))
-            elif piece.name == "gateway" and first == piece.start:
+            elif piece.name == "gateway" and first == piece.start and manner.dialect == "native":
                 with_broken, broken = _with_broken_lines(world, day, text, first - start, last - start)
                 parts += with_broken
             else:
                 parts.append(text.between(first - start, last - start))
             if last == piece.stop:
-                path = folder / f"{piece.name}.{piece.extension}"
-                wire.write(path, wire.encoded(piece.extension, parts))
-                _note_file(arrivals, day, f"events/{folder.name}/{path.name}", piece.stop - piece.start, broken)
+                file = f"{manner.folder(day)}/{piece.name}.{piece.extension}"
+                written = dialects.translated(manner.dialect, parts)
+                wire.write(landing / file, wire.encoded(piece.extension, written))
+                _note_file(arrivals, day, file, piece.stop - piece.start, broken)
                 parts, broken = [], []
 
 
@@ -283,7 +296,9 @@ def _with_broken_lines(world: World, day: date, text: wire.Lines, first: int, la
     return [*parts, text.between(done, last)], labels
 
 
-def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, before: list[dict]) -> None:
+def _copy_a_file(
+    world: World, day: date, landing: Path, manner: Manner, arrivals: Arrivals, before: list[dict]
+) -> None:
     """Now and then a sender uploads a whole file again under another name: the same bytes, the same or the next day."""
     draw = stream(world.seed, "copies", day.toordinal())
     happens, from_before, pick = draw.random() < 0.12, draw.random() < 0.5, draw.random()
@@ -293,6 +308,6 @@ def _copy_a_file(world: World, day: date, landing: Path, arrivals: Arrivals, bef
         return
     original = whole[int(pick * len(whole))]
     name, _, extension = original["file"].rsplit("/", 1)[1].partition(".")
-    copy = f"events/dt={day}/{name}-resent.{extension}"
+    copy = f"{manner.folder(day)}/{name}-resent.{extension}"
     wire.write(landing / copy, [(landing / original["file"]).read_bytes()])
     arrivals.files.append(original | {"file": copy, "arrival_date": str(day), "copy_of": original["file"]})

@@ -22,10 +22,11 @@ ROWS = {
 }
 
 
-def new(world: World, formats: str, opening: date) -> dict:
+def new(world: World, formats: str, dialect: str, opening: date) -> dict:
     """A truth without days. `world` is what must be equal for a run to extend it."""
-    about = {"simulator": VERSION, "seed": world.seed, "requests_per_day": world.requests_per_day, "format": formats}
-    return {"world": about | {"opening": str(opening), "until": None}} | {name: [] for name in ROWS}
+    about = {"simulator": VERSION, "seed": world.seed, "requests_per_day": world.requests_per_day}
+    about |= {"format": formats, "dialect": dialect, "opening": str(opening), "until": None}
+    return {"world": about} | {name: [] for name in ROWS}
 
 
 def read(path: Path) -> dict | None:

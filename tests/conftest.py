@@ -44,6 +44,7 @@ SECONDS = {
     "notifications": 20,
     "alert_benchmark": 20,
     "demo": 20,
+    "dialects": 30,
     "weekly_report": 20,
     "pricing_overrides": 20,
     "whole_catalogue": 20,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import duckdb
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from orchestration.landing.database import open_memory
 from orchestration.landing.manifests import manifest_files, manifest_rows_sql
+from orchestration.landing.sources import NOT_USAGE
 from orchestration.landing.trouble import LoadStopped
 from orchestration.launching import Outcome
 from orchestration.notifications.failed_runs import FailedRun
@@ -110,45 +112,70 @@ def _came_in(settings: Settings, outcome: Outcome | None) -> Iterator[str]:
     except LoadStopped as trouble:
         yield str(trouble)
         return
-    loads_of_run = [load for load in loads if outcome and load[0] >= outcome.started_at.replace(tzinfo=None)]
-    if loads_of_run:
-        loaded_at, files, rows, rejected, first, last = loads_of_run[0]
-        dates = f" Event dates {first} to {last}." if first else ""
-        yield f"{many(files, 'file')}, {many(rows, 'line')}: {count(rows - rejected)} loaded, {count(rejected)} rejected.{dates}"
+    of_run = [load for load in loads if outcome and load.loaded_at >= outcome.started_at.replace(tzinfo=None)]
+    if of_run:
+        files, rows, loaded, rejected = (
+            sum(getattr(load, name) for load in of_run) for name in ("files", "rows", "loaded", "rejected")
+        )
+        skipped = f", {count(rows - loaded - rejected)} skipped (no provider call)" if rows > loaded + rejected else ""
+        dates = [day for load in of_run for day in (load.first_date, load.last_date) if day]
+        of_dates = f" Event dates {min(dates)} to {max(dates)}." if dates else ""
+        yield (
+            f"{many(files, 'file')}, {many(rows, 'line')}: "
+            f"{count(loaded)} loaded, {count(rejected)} rejected{skipped}.{of_dates}"
+        )
         if rejected:
-            yield f"Rejected: {_reasons(settings, loaded_at)} (rejected_events says why, line by line)."
+            reasons = _reasons(settings, min(load.loaded_at for load in of_run))
+            yield f"Rejected: {reasons} (rejected_events says why, line by line)."
     else:
         yield "No new file of usage events."
-    for loaded_at, files, rows, rejected, *_ in [load for load in loads if load not in loads_of_run][:1]:
-        yield f"The load before, {stamp(loaded_at.isoformat())}: {many(files, 'file')}, {many(rows, 'line')}, {count(rejected)} rejected."
+    for load in [load for load in loads if load not in of_run][:1]:
+        yield (
+            f"The load before, {stamp(load.loaded_at.isoformat())}: {many(load.files, 'file')}, "
+            f"{many(load.rows, 'line')}, {count(load.rejected)} rejected."
+        )
 
 
-def _loads(settings: Settings) -> list[tuple]:
-    """The last two loads of usage events, the newest first: when, files, lines, rejected, first and last event date."""
+class Load(NamedTuple):
+    """A load of one source: what it read, and the event dates of what it kept."""
+
+    loaded_at: datetime
+    files: int
+    rows: int
+    loaded: int
+    rejected: int
+    first_date: date | None
+    last_date: date | None
+
+
+def _loads(settings: Settings) -> list[Load]:
+    """Loads of usage events, the newest first; each source has its own."""
     if not manifest_files(settings):
         return []
     with open_memory(settings) as database:
-        return database.execute(
+        rows = database.execute(
             f"""
-            select loaded_at, count(distinct landing_file), sum(rows_in)::bigint, sum(rows_rejected)::bigint,
-                min(event_date), max(event_date)
-            from {manifest_rows_sql(settings)} where source <> 'incidents'
-            group by load_id, loaded_at order by load_id desc limit 2
-            """  # noqa: S608
+            select loaded_at, count(distinct landing_file), sum(rows_in)::bigint, sum(rows_loaded)::bigint,
+                sum(rows_rejected)::bigint, min(event_date), max(event_date)
+            from {manifest_rows_sql(settings)} where not list_contains(?, source) and file_status <> 'already_loaded'
+            group by load_id, loaded_at order by load_id desc
+            """,  # noqa: S608
+            [list(NOT_USAGE)],
         ).fetchall()
+    return [Load(*row) for row in rows]
 
 
-def _reasons(settings: Settings, loaded_at: datetime) -> str:
+def _reasons(settings: Settings, since: datetime) -> str:
     with open_memory(settings) as database:
         reasons = database.execute(
             f"""
             with counted as (
                 select unnest(map_entries(rejects_by_reason), recursive := true)
-                from {manifest_rows_sql(settings)} where source = 'events' and loaded_at = ?
+                from {manifest_rows_sql(settings)} where not list_contains(?, source) and loaded_at >= ?
             )
             select key, sum(value)::bigint from counted group by key order by 2 desc, 1
             """,  # noqa: S608
-            [loaded_at],
+            [list(NOT_USAGE), since],
         ).fetchall()
     shown = [f"{reason} {count(lines)}" for reason, lines in reasons[:REASONS]]
     more = [f"{count(sum(lines for _, lines in reasons[REASONS:]))} for other reasons"] if reasons[REASONS:] else []

@@ -36,6 +36,11 @@ SUITES = {
         asset=dg.AssetKey("fct_attempts"),
         description="Calls whose cost is approximate: a variant without a price, a name whose meaning changed, or partial usage.",
     ),
+    "calls_seen_twice": dg.AssetCheckSpec(
+        "calls_that_two_sources_saw",
+        asset=dg.AssetKey("fct_attempts"),
+        description="Calls that a gateway and a tracer may both have reported, and which are counted twice.",
+    ),
 }
 SEVERITY = {
     "none": dg.AssetCheckSeverity.WARN,

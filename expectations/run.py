@@ -21,7 +21,7 @@ from expectations.data_docs import standalone
 from expectations.wording import TABLE_ROWS, failure_sentence, markdown_table, plain
 
 FOLDER = Path(__file__).parent
-SUITES = ("load_profile", "price_book", "unpriced_models", "price_coverage", "invoices")
+SUITES = ("load_profile", "price_book", "unpriced_models", "price_coverage", "calls_seen_twice", "invoices")
 SEVERITIES = ("none", "warning", "error")
 SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
 

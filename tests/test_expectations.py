@@ -93,7 +93,9 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
             create table marts.fct_attempts (
                 event_date date default '2026-11-22', data_mode varchar default 'real', provider varchar default 'openai',
                 model varchar default 'gpt-5', pricing_status varchar default 'priced', missing_variant varchar,
-                approximate_reason varchar, is_approximate boolean default false, cost_usd decimal(38, 12) default 0.5
+                approximate_reason varchar, is_approximate boolean default false, cost_usd decimal(38, 12) default 0.5,
+                source varchar default 'events', occurred_at timestamp default '2026-11-22 10:00', price_model_id varchar,
+                status varchar default 'success', input_tokens bigint, output_tokens bigint, provider_request_id varchar
             );
             {prices};
             {unpriced};
@@ -121,13 +123,14 @@ def test_sound_data_passes(settings):
     load(settings, "L1", *SOUND_LOAD)
     warehouse(settings)
     outcomes = [validate(settings, suite) for suite in SUITES]
-    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * 5
-    assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0, 0]
+    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * len(SUITES)
+    assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0, 0, 0]
 
 
 def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
     with pytest.raises(
-        ValueError, match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage, invoices"
+        ValueError,
+        match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage, calls_seen_twice, invoices",
     ):
         validate(settings, "prices")
 
@@ -463,6 +466,34 @@ def test_an_approximate_cost_is_a_warning_with_names_and_reasons(settings):
     assert why in outcome.sentences[0]
 
 
+# --- calls_seen_twice ---
+
+
+def test_sources_that_saw_the_same_calls_are_a_warning_with_what_to_do(settings):
+    warehouse(
+        settings,
+        attempts="""
+            insert into marts.fct_attempts
+                (source, occurred_at, model, price_model_id, input_tokens, output_tokens, provider_request_id) values
+                ('litellm', '2026-11-22 10:00:01', 'gpt-5', 'gpt-5', 1000, 200, 'c1'),
+                ('otel', '2026-11-22 10:00:02', 'gpt-5-2025-08-07', 'gpt-5', 1000, 200, 'c1'),
+                ('otel', '2026-11-22 10:00:40', 'gpt-5', 'gpt-5', 1000, 200, null),
+                ('otel', '2026-11-22 10:01:02', 'gpt-5', 'gpt-5', 1000, 200, null),
+                ('otel', '2026-11-22 10:00:02', 'gpt-5', 'gpt-5', 1001, 200, null),
+                ('events', '2026-11-22 10:01:59', 'gpt-5', 'gpt-5', 1000, 200, 'e1'),
+                ('events', '2026-11-22 10:00:03', 'gpt-5', 'gpt-5', null, null, 'e2')
+        """,
+    )
+    outcome = validate(settings, "calls_seen_twice")
+    assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
+    (sentence,) = outcome.sentences
+    assert sentence.startswith(
+        "2 pairs of sources may have counted calls of the last 7 days twice: "
+        "events and otel (1 call, 0.5 USD, 0 with one id of the provider): they share no id of the provider, "
+    )
+    assert "litellm and otel (1 call, 0.5 USD, 1 with one id of the provider): add the lines " in sentence
+
+
 # --- an unchanged profile is not judged again ---
 
 
@@ -539,6 +570,7 @@ def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
         "unpriced_models.html",
         "price_coverage.html",
         "invoices.html",
+        "calls_seen_twice.html",
     }
     for name, page in pages.items():
         links = Links(page)

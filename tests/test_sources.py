@@ -1,15 +1,18 @@
 """Files of gateways and tracers: each sample gives the events that its provider billed, and nothing of a prompt is kept."""
 
+import csv
 import json
 import re
 from dataclasses import replace
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from orchestration.commands.check_events import main as check_events
 from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql
 from orchestration.landing.expressions import MappingError
 from orchestration.landing.fields import RAW_COLUMNS, snake_case
@@ -213,10 +216,38 @@ def marked(value):
     return MARK if value in ("placeholder", "ok", "__REDACTED__") else value
 
 
-def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd):
+def marked_csv(text: str) -> bytes:
+    """A table whose columns of bodies, and two more of them, hold the mark; its last row has a column too many."""
+    rows = list(csv.DictReader(StringIO(text)))
+    for row in rows:
+        row |= dict.fromkeys(
+            ["input", "output", *row.keys() & {"request_body", "tool_calls", "tool_definitions"}], MARK
+        )
+    out = StringIO()
+    table = csv.DictWriter(out, rows[0])
+    table.writeheader()
+    table.writerows(rows)
+    return f"{out.getvalue()}{MARK}{',x' * len(rows[0])}\n".encode()
+
+
+def marked_parquet(path: Path, file: Path) -> None:
+    """The observations of a sample as an export in Parquet, with bodies; once more without what a call must have."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as database:
+        rows = f"(select *, '{MARK}' as input, '{MARK}' as output from read_json('{file}'))"
+        database.execute(
+            f"copy (from {rows} union all select * replace (null as start_time) from {rows}) to '{path}' (format parquet)"
+        )
+
+
+def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd, caplog):
+    caplog.set_level("DEBUG")
+    observations = sample_file("langfuse/blob_observations_v2_1000")
+    marked_parquet(Path(settings.landing) / "langfuse" / "dt=2026-11-28" / "export.parquet", observations)
     for name in samples():
         file = sample_file(name)
         if file.suffix == ".csv":
+            land(settings, source_of(name), f"{name.replace('/', '-')}.csv", marked_csv(file.read_text()))
             continue
         texts = [file.read_text()] if file.suffix == ".json" else file.read_text().splitlines()
         lines = [json.dumps(marked(json.loads(text))) for text in texts if text.strip()]
@@ -234,7 +265,16 @@ def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd):
         every = database.execute(f"from read_parquet('{settings.raw}/*/*/*.parquet', union_by_name = true)").fetchall()
     assert MARK not in json.dumps(every, default=str)
     assert MARK.encode() not in b"".join(path.read_bytes() for path in settings.data.rglob("raw/_loads/*.parquet"))
-    assert MARK not in "".join(capfd.readouterr())
+    landing = Path(settings.landing)
+    others = [path for path in settings.data.rglob("*") if path.is_file() and landing not in path.parents]
+    assert [path for path in others if MARK.encode() in path.read_bytes()] == []
+    formats = {row["landing_file"].rpartition(".")[2] for row in rows_of(settings, "rejects_file")}
+    assert {"csv", "parquet", "jsonl"} <= formats  # of each format something was refused, and kept without its bodies
+    assert MARK not in "".join([*capfd.readouterr(), caplog.text])
+    looked_at = ["export.parquet", "helicone-export_cli.csv", "litellm-s3_batch_sdk.jsonl"]
+    for path in (path for name in looked_at for path in landing.rglob(name)):  # as before a file lands
+        check_events([str(path), "--source", path.relative_to(landing).parts[0]])
+    assert MARK not in "".join([*capfd.readouterr(), caplog.text])
 
 
 def test_ids_of_spans_around_calls_are_hashed_like_those_of_calls(settings):

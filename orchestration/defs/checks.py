@@ -42,6 +42,11 @@ SUITES = {
         additional_deps=[dg.AssetKey("unmapped_invoice_lines"), dg.AssetKey("provider_usage_lines")],
         description="Invoices have an exchange rate, the right month, one grouping, plausible amounts and known labels.",
     ),
+    "calls_seen_twice": dg.AssetCheckSpec(
+        "calls_that_two_sources_saw",
+        asset=dg.AssetKey("fct_attempts"),
+        description="Calls that a gateway and a tracer may both have reported, and which are counted twice.",
+    ),
 }
 SEVERITY = {
     "none": dg.AssetCheckSeverity.WARN,

@@ -17,7 +17,7 @@ from orchestration.storage import write_whole
 from orchestration.warehouse import duckdb_config, warehouse
 from orchestration.wording import minute
 
-WINDOWED = {"unpriced_models", "price_coverage"}  # profiles that look at the recent days
+WINDOWED = {"unpriced_models", "price_coverage", "calls_seen_twice"}  # profiles that look at the recent days
 LAST_MARTS = {"invoices": "invoice_exports"}  # a warehouse of an earlier release lacks it
 STATE_KEYS = {"fingerprint", "title", "about", "as_of", "outcome", "failing"}
 

@@ -123,7 +123,9 @@ def test_sound_data_passes(settings):
     load(settings, "L1", *SOUND_LOAD)
     warehouse(settings)
     outcomes = [validate(settings, suite) for suite in SUITES]
-    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * len(SUITES)
+    assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * len(
+        SUITES
+    )
     assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0, 0, 0]
 
 

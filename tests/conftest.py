@@ -77,6 +77,7 @@ SECONDS = {
     "warm_dbt": 30,
     "accepted_builds": 1,
     "known_pricing_bugs": 1,
+    "invoice_variants": 10,
 }
 # Worlds that several files read. A fixture of scope `session` builds each of what `land(pipeline)` of its files lands, and one
 # worker has all of these files.

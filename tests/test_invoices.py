@@ -335,6 +335,12 @@ GCP_EUR = {
     "cost_type": "regular",
     "export_time": "2026-11-02 09:15:00 UTC",
 }
+GCP_USD = GCP_EUR | {
+    "currency": "USD",
+    "currency_conversion_rate": 1,
+    "credits": [],
+    "export_time": "2026-11-02 09:15:00.120 UTC",
+}
 MCA = {
     "invoiceId": "G001",
     "previousInvoiceId": "",
@@ -436,6 +442,23 @@ def land_odd_ones(pipeline: Pipeline) -> None:
     land_text(pipeline, "anthropic/cents/dt=2026-11-05/usage.json", json.dumps({"data": [day | {"results": [same | {
         "uncached_input_tokens": 0, "output_tokens": 1_000_000,
     }]}]}))  # fmt: skip
+    # exports of Google Cloud add to their month: the first one again, and a row of the next
+    land_text(pipeline, "gcp/appended/dt=2026-11-05/export.jsonl", json.dumps(GCP_USD))
+    land_text(pipeline, "gcp/appended/dt=2026-11-06/export.jsonl", "\n".join(map(json.dumps, (GCP_USD, GCP_USD | {
+        "cost": 5.0, "export_time": "2026-11-03 09:15:00 UTC",
+    }))))  # fmt: skip
+    land_text(pipeline, "gcp/appended/dt=2026-11-07/export.jsonl", json.dumps(GCP_USD | {
+        "cost": 2.0, "export_time": "2026-11-04 09:15:00 UTC",
+    }))  # fmt: skip
+    # two accounts in one folder, on different days: neither is another way of saying the other's money
+    for day, payer in ((5, "1"), (6, "2")):
+        row = CUR | {"bill_payer_account_id": payer, "line_item_unblended_cost": payer, "line_item_usage_amount": "1",
+                     "line_item_usage_type": "USE1-NovaPro-input-tokens"}  # fmt: skip
+        land_text(pipeline, f"aws/payers/dt=2026-11-0{day}/cur.csv", rows_as_text([row]))
+    for page, (day, has_more) in enumerate((("2026-10-01", "true"), ("2026-10-02", "true")), 1):
+        land_text(pipeline, f"openai/pages/dt=2026-11-05/costs_p{page}.json", costs_page(
+            {day: [cost("1", **named)]}
+        ).replace('"has_more": false', f'"has_more": {has_more}'))  # fmt: skip
     land_text(pipeline, "openai/dt=2026-11-05/costs.json", costs_page({}))
     land_text(pipeline, "openai/odd/dt=2026-11-05/other.csv", "a,b\n1,2\n")
 
@@ -478,6 +501,28 @@ def test_a_restatement_replaces_its_days_whole(again):
         (date(2026, 10, 2), second, Decimal("2.25"), True, None),
         (date(2026, 10, 3), first, 3, True, None),
     ]
+
+
+def test_an_export_of_google_adds_to_its_month_and_the_same_one_again_does_not(again):
+    lines = again.inside(
+        "select arrival_date, billed_usd, is_counted, not_counted_because from intermediate.int_invoice_lines "
+        "where account = 'appended' order by 1, 2"
+    )
+    fifth, sixth, seventh = (date(2026, 11, day) for day in (5, 6, 7))
+    assert lines == [
+        (fifth, 10, False, "superseded"),
+        (sixth, 5, True, None),
+        (sixth, 10, True, None),
+        (seventh, 2, True, None),
+    ]
+
+
+def test_two_accounts_of_a_vendor_in_one_folder_both_count(again):
+    lines = again.inside(
+        "select billing_account_id, billed_usd, is_counted from intermediate.int_invoice_lines "
+        "where account = 'payers' order by 1"
+    )
+    assert lines == [("1", 1, True), ("2", 2, True)]
 
 
 def test_two_groupings_in_one_file_are_not_added(again):
@@ -550,8 +595,10 @@ def test_what_looks_wrong_ends_in_a_sentence_and_a_failed_check(again):
         "landing/invoices/openai/two/dt=2026-11-05/mixed.jsonl has 2026-10-01 by api_key_id and by line_item",
         "landing/invoices/anthropic/cents/dt=2026-11-05/cost.json bills 0.15 USD where its quantities at the price book cost 22.5",
         "gpt-6-astra, frobnicated_tokens",
+        "landing/invoices/openai/pages/dt=2026-11-05/costs_p2.json ends on 2026-10-02 and says that another page follows",
     ):
         assert words in said
+    assert "costs_p1.json ends on" not in said  # the second page begins there
 
 
 def test_amounts_in_cents_are_divided(again):

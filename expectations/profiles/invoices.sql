@@ -70,6 +70,33 @@ with
         qualify row_number() over (partition by vendor, account, landing_file order by period_start) = 1
     ),
 
+    -- a page that says that another follows, and nothing that begins where it ends
+    last_pages as (
+        select *
+        from scopes
+        where has_more
+        qualify
+            period_start = max(period_start) over (partition by export_id, source_kind)
+            and row_number() over (partition by export_id, source_kind, period_start order by scope_key) = 1
+    ),
+
+    missing_page as (
+        select
+            'missing_page' as finding,
+            last_pages.vendor,
+            last_pages.account,
+            last_pages.landing_file,
+            'ends on ' || cast(last_pages.period_start as date) || ' and says that another page follows' as detail
+        from last_pages
+        left join
+            scopes as following
+            on last_pages.vendor = following.vendor
+            and last_pages.account = following.account
+            and last_pages.source_kind = following.source_kind
+            and last_pages.period_end = following.period_start
+        where following.vendor is null
+    ),
+
     said as (
         select
             vendor,
@@ -258,6 +285,9 @@ from wrong_month
 union all by name
 select *
 from two_groupings
+union all by name
+select *
+from missing_page
 union all by name
 select *
 from disagreeing

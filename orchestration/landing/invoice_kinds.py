@@ -6,6 +6,7 @@ are, and what a restatement of it replaces. docs/finance.md says how a statement
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -22,7 +23,7 @@ from orchestration.team.invoices import INVOICE_SERVICE_SCOPE, ServiceScope
 from orchestration.team.rows import TeamFileError, read_rows
 
 SHIPPED = Path(__file__).parent / "mappings" / "invoices"
-FORMAT = 1  # raised when the same file gives other rows: then landed invoices are read again
+FORMAT = 2  # raised when the same file gives other rows: then landed invoices are read again
 TEXTS = (
     "invoice_id",
     "billing_account_id",
@@ -57,8 +58,9 @@ OF_KINDS = (
     "vendors",
     "preference",
     "items",
-    "names",
+    "object",
     "recognised_by",
+    "recognised_by_any",
     "refused_by",
     "grouped_by",
     "model_columns",
@@ -110,6 +112,7 @@ COLUMNS = {  # of a statement -> field
     "amount": "amount",
     "currency": "currency",
 }
+NEEDED = ("charge_period_start", "amount", "currency")  # columns without which a statement is not read
 ALSO = ("leaf", "line_type", "model", "processing", "service_tier")  # what a kind of a statement's lines may say
 
 
@@ -122,9 +125,13 @@ class Kind:
     vendors: tuple[str, ...]  # folders of landing/invoices, or *
     statement: str  # from `source_lines` to texts of fields
     recognised_by: frozenset[str]  # names that each of its records has
+    names: frozenset[str] = frozenset()  # every name that it reads
+    recognised_by_any: frozenset[str] = frozenset()  # names of which each has one
+    is_named: str = ""  # what its records call themselves, as `object`
     refused_by: frozenset[str] = frozenset()  # names that none of them has
     items: tuple[tuple[str, ...], ...] = ((),)  # lists on the way to a record, by alternative
-    also: dict[str, str] = field(default_factory=dict)  # a line of its own -> the name of its amount in the record
+    # a line of its own -> the names that its amount may have in the record
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     grouped_by: tuple[str, ...] = ()
     model_columns: tuple[str, ...] = ()
     preference: int = 3
@@ -134,13 +141,13 @@ class Kind:
         "invoice"  # invoice: once it names one; confirmed: once it came again, equal; days:N after the period
     )
     by_billing_period: bool = False
+    is_appended: bool = False  # rows of another refresh add to the same period
     ends_inclusive: bool = False
     zone: ZoneInfo = ZoneInfo("UTC")
     date_format: str | None = None
     decimal: str = "."
     thousands: str = ""
     delimiter: str | None = None
-    in_lower_case: bool = False  # whether names of columns are taken in lower case
 
     def reads(self, vendor: str) -> bool:
         """Whether its files land in the folder of a vendor."""
@@ -224,9 +231,14 @@ def _compile(path: Path, text: str, database: duckdb.DuckDBPyConnection) -> Kind
         vendors=tuple(plain["vendors"]),
         statement=compile_sections(shown, _sections(found, shown), database).statement,
         recognised_by=frozenset(plain["recognised_by"]),
+        recognised_by_any=frozenset(plain.get("recognised_by_any", ())),
+        names=_names_in(text).union(
+            *(plain.get(each, ()) for each in ("recognised_by", "recognised_by_any", "refused_by", "grouped_by"))
+        ),
+        is_named=plain.get("object", ""),
         refused_by=frozenset(plain.get("refused_by", ())),
         items=tuple(_levels(path) for path in _listed(plain.get("items", "$"))),
-        also={name: entry.value.removeprefix("$.") for name, entry in found.get("also", {}).items()},
+        also={name: tuple(re.findall(r"\$\.(\w+)", entry.value)) for name, entry in found.get("also", {}).items()},
         grouped_by=tuple(plain.get("grouped_by", ())),
         model_columns=tuple(plain.get("model_columns", ())),
         preference=int(plain.get("preference", 3)),
@@ -247,13 +259,13 @@ def _dialect(kind: Kind, plain: dict[str, Any], shown: str) -> Kind:
     return replace(
         kind,
         zone=zone,
-        by_billing_period=plain.get("period") == "billing",
+        by_billing_period=plain.get("period") in ("billing", "appended"),
+        is_appended=plain.get("period") == "appended",
         ends_inclusive=plain.get("period_end") == "inclusive",
         date_format=plain.get("date_format"),
         decimal=plain.get("decimal", "."),
         thousands=plain.get("thousands", ""),
         delimiter=plain.get("delimiter"),
-        in_lower_case=plain.get("names") == "lower",
     )
 
 
@@ -267,7 +279,7 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
     found = documents_of(shown, text, OF_STATEMENTS, {"columns": COLUMNS}, ("columns", "unit_scale", "kinds"))
     plain = {name: entry.value for name, entry in found.items() if isinstance(entry, Entry)}
     columns: dict[str, Entry] = found.get("columns", {})
-    for needed in ("charge_period_start", "amount"):
+    for needed in NEEDED:
         if needed not in columns:
             raise MappingError(f"{shown}: columns has no {needed}: name the column that has it.")
     fields = {COLUMNS[name]: Entry(f"$.{json.dumps(str(entry.value))}", entry.place) for name, entry in columns.items()}
@@ -277,8 +289,6 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
     fields.setdefault("description", fields.get("label", Entry("'statement'", shown)))
     fields.setdefault("line_type", Entry("'usage'", shown))
     fields.setdefault("charge_period_end", fields["charge_period_start"])
-    if "currency" not in fields:
-        raise MappingError(f"{shown}: columns has no currency: name the column that has it.")
     sections = {"fields": fields, "records": Entry("$", shown)} | {n: found[n] for n in ("skip",) if n in found}
     vendor = plain.get("vendor", "")
     kind = Kind(
@@ -286,7 +296,8 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
         place=shown,
         vendors=(vendor,),
         statement=compile_sections(shown, sections, database).statement,
-        recognised_by=frozenset(str(entry.value) for entry in columns.values()),
+        recognised_by=frozenset(str(columns[name].value) for name in NEEDED),
+        names=frozenset(str(entry.value) for entry in columns.values()),
         preference=int(plain.get("preference", 3)),
     )
     return replace(_dialect(kind, plain, shown), by_billing_period=True)
@@ -327,6 +338,15 @@ def _cases(expression: str, cases: Iterable[tuple[str, Any]], otherwise: str = "
 
 def _text(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without what exports write differently: case, underscores, blanks and signs."""
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\$\.(\w+)", text))
 
 
 def _listed(value: Any) -> list[str]:

@@ -8,11 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from orchestration.landing.invoice_kinds import Kind
+from orchestration.landing.invoice_kinds import Kind, plain_name
 
-PLACES = ("page", "bucket", "part", "also")  # what a record's expressions find besides its own names
+PLACES = ("page", "bucket", "part", "also", "also_amount")  # what a record's expressions find besides its own names
+ABSENT = ("", "NULL", "null")  # as tables write that there is nothing
 
 
 @dataclass
@@ -48,12 +50,11 @@ def items_of(line: str, kinds: list[Kind], stem: str) -> list[Item]:
 def _items(document: dict[str, Any], kinds: list[Kind], stem: str) -> list[Item]:
     best, empty = None, None
     for kind in kinds:
-        in_case = {name.lower(): value for name, value in document.items()} if kind.in_lower_case else document
-        records = list(_records(in_case, kind))
-        filled = next((record for record, is_empty in records if not is_empty), None)
-        if filled is None and records and _fits_name(kind, stem):
+        records = list(_records(_in_its_names(document, kind), kind))
+        filled = [record for record, is_empty in records if not is_empty]
+        if not filled and records and (_fits_name(kind, stem) or _is_of(kind, records[0][0])):
             empty = empty or (kind, records)
-        if filled is not None and _is_of(kind, filled):
+        if any(_is_of(kind, record) for record in filled):
             best = (kind, records)
             break
     if best is None and empty is None:
@@ -66,17 +67,36 @@ def _items(document: dict[str, Any], kinds: list[Kind], stem: str) -> list[Item]
     ]
 
 
+def _in_its_names(document: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    """A row with the columns as its kind writes them: exports differ in case, underscores and blanks."""
+    if () not in kind.items or (kind.recognised_by <= document.keys() and kind.names >= document.keys()):
+        return document
+    known = {plain_name(name): name for name in kind.names}
+    renamed: dict[str, Any] = {}
+    for name, value in document.items():
+        ours = name if name in kind.names else known.get(plain_name(name), name)
+        renamed.setdefault(ours, value)
+    return renamed
+
+
 def _is_of(kind: Kind, record: dict[str, Any]) -> bool:
-    return kind.recognised_by <= record.keys() and not kind.refused_by & record.keys()
+    if kind.refused_by & record.keys():
+        return False
+    if kind.is_named and record.get("object") == kind.is_named:
+        return True
+    says_any = not kind.recognised_by_any or bool(kind.recognised_by_any & record.keys())
+    return kind.recognised_by <= record.keys() and says_any
 
 
 def _fits_name(kind: Kind, stem: str) -> bool:
     """Whether a page of empty buckets alone is of a kind: by its name, since nothing in it says so."""
-    return kind.is_usage == ("usage" in stem.lower()) and len(kind.items[0]) > 1
+    return kind.is_usage == ("usage" in stem.lower()) and bool(kind.items[0])
 
 
 def _found(document: dict[str, Any], kinds: list[Kind]) -> str:
     named = ", ".join(list(document)[:8])
+    if any("credits" in name.lower() for name in document):
+        named += ": it counts in credits, which are no money"
     known = ", ".join(kind.name for kind in kinds) or "none"
     return f"it has {named}, which is none of the exports that are read here ({known})"
 
@@ -85,10 +105,11 @@ def _records(document: dict[str, Any], kind: Kind) -> Iterator[tuple[dict[str, A
     """(record, whether it is an empty bucket), for each alternative of a kind's items."""
     for levels in kind.items:
         if not levels:
-            yield document, False
-            for name, amount in kind.also.items():
-                if _is_amount(document.get(amount)):
-                    yield document | {"also": name}, False
+            yield document, all(_written(value) is None for value in document.values())
+            for name, amounts in kind.also.items():
+                amount = next(filter(None, (_amount_in(document.get(each)) for each in amounts)), None)
+                if amount:
+                    yield document | {"also": name, "also_amount": amount}, False
         elif len(kind.items) > 1:
             for part in _list(document, levels):
                 yield document | {"part": part}, False
@@ -99,6 +120,8 @@ def _records(document: dict[str, Any], kind: Kind) -> Iterator[tuple[dict[str, A
 
 def _of_buckets(document: dict[str, Any], levels: tuple[str, ...], page: dict) -> Iterator[tuple[dict[str, Any], bool]]:
     buckets = document.get(levels[0])
+    if buckets == []:
+        yield {"page": page}, True
     for bucket in buckets if isinstance(buckets, list) else []:
         if not isinstance(bucket, dict):
             continue
@@ -119,14 +142,25 @@ def _list(value: Any, levels: tuple[str, ...]) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _is_amount(value: Any) -> bool:
-    return bool(re.search(r"[1-9]", str(value))) if value else False
+def _amount_in(value: Any) -> str | None:
+    """An amount that is not 0, as it is written; of a map of amounts (discounts by name) their sum."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = parsed(value)
+        except ValueError:
+            return value  # refused where it is read as a number
+    if isinstance(value, dict):
+        try:
+            value = format(sum((Decimal(str(each)) for each in value.values() if each), Decimal(0)), "f")
+        except InvalidOperation:
+            return str(value)
+    return str(value) if value and re.search(r"[1-9]", str(value)) else None
 
 
 def _written(value: Any) -> Any:
     """A value as expressions see it: blank is absent."""
     if isinstance(value, str):
-        return value.strip() or None
+        return None if value.strip() in ABSENT else value.strip()
     if isinstance(value, bool):
         return str(value).lower()
     return value

@@ -47,9 +47,13 @@ RAW_COLUMNS = {
     "item": "BIGINT",
     "load_id": "VARCHAR",
 }
-OUT_OF_SCOPE, NO_CHARGE = "out_of_scope", "no_charge"
+OUT_OF_SCOPE, NO_CHARGE, TOTAL = "out_of_scope", "no_charge", "total"
 CENT, PLACES, MOST = Decimal("0.01"), Decimal("1e-12"), Decimal("1e12")  # USD: products with a rate fit DECIMAL(38, 24)
 LONGEST_TEXT = 4_000
+CURRENCY_AROUND = r"^(?:[A-Z]{3}|[€$£¥])\s*|\s*(?:[A-Z]{3}|[€$£¥])$"
+TOTALS = re.compile(
+    r"(?:grand |sub)?-?totale?s?|(?:gesamt|zwischen|end)?(?:summe|betrag)|gesamt|somme|suma", re.IGNORECASE
+)
 INSTANTS = (  # how vendors write instants, besides ISO 8601 and seconds since 1970
     "%Y-%m-%d %H:%M:%S UTC",
     "%Y-%m-%d %H:%M:%S.%f UTC",
@@ -180,6 +184,10 @@ def _judge(database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[
                 taken.skip(content_hash, fields["skip"] or NO_CHARGE)
                 taken.amount(content_hash, "skipped", currency, amount)
                 continue
+            if _is_total(kind, item, fields):
+                taken.skip(content_hash, TOTAL)
+                taken.amount(content_hash, "skipped", currency, amount)
+                continue
             row = _row(kind, about, item, fields)
             if not kind.is_usage and not is_in_scope(kinds.scope, about["vendor"], _services(fields)):
                 _cover(taken, about, item, fields, is_empty=False, row=row)
@@ -197,6 +205,13 @@ def _judge(database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[
         taken.rows[row["billing_month"]].append(row)
         day_rows = taken.found.dates.setdefault((content_hash, row["billing_month"]), DateRows())
         day_rows.include(DateRows(1, row["charge_period_start"], row["charge_period_start"]))
+
+
+def _is_total(kind: Kind, item: Item, fields: dict) -> bool:
+    """Whether it is a row of a statement that adds up the others: it has no day, and calls itself a total."""
+    if kind.name != "generic" or fields["charge_period_start"]:
+        return False
+    return any(TOTALS.fullmatch(str(value).rstrip(" :")) for value in item.record.values() if value)
 
 
 def _mapped(
@@ -246,7 +261,7 @@ def _row(kind: Kind, about: dict, item: Item, fields: dict) -> dict:
         "counts": fields["counts"],
     }
     row |= _periods(kind, fields)
-    if kind.decimal != "." or kind.thousands:  # texts that models read as numbers are written plainly
+    if kind.name == "generic":  # texts that models read as numbers are written plainly
         for name in ("quantity", "unit_price"):
             row[name] = format(_number(kind, name, row[name]), "f") if row[name] else None
     if kind.is_usage:
@@ -262,8 +277,8 @@ def _money(kind: Kind, fields: dict) -> dict:
     if fields["amount"] is None:
         raise Refused("missing_amount", "it has no amount")
     if not re.fullmatch(r"[A-Z]{3}", currency):
-        said = f"its currency is {currency[:20]}: credits and points are no money" if currency else "it has no currency"
-        raise Refused("bad_value", said)
+        said = f"its currency is {currency[:20]}: credits and points are no money, and a currency has three letters"
+        raise Refused("bad_value", said if currency else "it has no currency")
     money: dict[str, object] = {"currency": currency}
     for name in AMOUNTS:
         money[name] = _amount(kind, name, fields)
@@ -310,16 +325,26 @@ def _bounded(name: str, value: Decimal) -> Decimal:
 
 def _number(kind: Kind, name: str, text: str) -> Decimal:
     """A number as it is written, in the dialect of its kind. Raises Refused."""
-    plain = text.strip()
-    if kind.thousands:
-        plain = plain.replace(kind.thousands, "")
-    plain = plain.replace(kind.decimal, ".") if kind.decimal != "." else plain
+    plain = _as_written_here(kind, text) if kind.name == "generic" else text.strip()
     try:
         if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", plain, re.ASCII) or len(plain) > 100:
             raise InvalidOperation
         return Decimal(plain)
     except InvalidOperation:
         raise Refused("bad_value", f"{name} is {text[:40]}, no number") from None
+
+
+def _as_written_here(kind: Kind, text: str) -> str:
+    """A number of a statement as JSON writes it: its currency apart, below 0 by a sign at either end or in parentheses."""
+    plain = re.sub(CURRENCY_AROUND, "", text.strip()).replace("\u2212", "-")
+    if found := re.fullmatch(r"\((.+)\)|(.+?)\s*-", plain):
+        plain = f"-{found[1] or found[2]}"
+    grouped = rf"([+-]?)(\d{{1,3}}(?:[\s'\u2019{re.escape(kind.thousands)}]\d{{3}})+)({re.escape(kind.decimal)}\d*)?"
+    if found := re.fullmatch(grouped, plain):
+        plain = found[1] + re.sub(r"\D", "", found[2]) + (found[3] or "")
+    elif kind.thousands and kind.thousands in plain:
+        return ""  # 1.5 where a point is between thousands: neither 1.5 nor 15
+    return plain.replace(kind.decimal, ".") if kind.decimal != "." else plain
 
 
 def _check_counts(counts: str | None) -> None:
@@ -397,7 +422,8 @@ def _instant(kind: Kind, name: str, text: str | None) -> datetime | None:
         return None
     parsed = _parsed_instant(kind, text.strip())
     if parsed is None:
-        raise Refused("bad_timestamp", f"{name} is {text[:40]}")
+        days = f", and days are written {kind.date_format}: see {kind.place}" if kind.date_format else ""
+        raise Refused("bad_timestamp", f"{name} is {text[:40]}{days}")
     instant = parsed if parsed.tzinfo else parsed.replace(tzinfo=kind.zone if _is_a_day(text) else UTC)
     instant = instant.astimezone(UTC).replace(tzinfo=None)
     if not 2015 <= instant.year <= 2100:
@@ -437,6 +463,9 @@ def _cover(taken: Taken, about: dict, item: Item, fields: dict, is_empty: bool, 
         except Refused:
             return
     account = row.get("billing_account_id") if kind.by_billing_period else None
+    if kind.is_appended:  # each of its exports is a scope: the same again replaces it, another adds to the month
+        refreshed = str(row.get("refreshed_at") or "")
+        account = f"{account or ''} {refreshed.rstrip('0') if '.' in refreshed else refreshed}"
     names_models = row.get("names_models")
     if names_models is None:
         names_models = any(name in item.grouping.split(",") for name in kind.model_columns)
@@ -453,13 +482,14 @@ def _cover(taken: Taken, about: dict, item: Item, fields: dict, is_empty: bool, 
         _overlaps(kind, item),
         names_models,
         kind.by_billing_period,
+        (item.record.get("page") or {}).get("has_more") is True,
     )
     taken.found.scopes.setdefault(about["content_hash"], set()).add("|".join(map(str, parts)))
 
 
 def _overlaps(kind: Kind, item: Item) -> bool:
-    """Whether it is a row of a group that shares money with others."""
-    return kind.is_overlapping and bool(set(item.grouping.split(",")) - {"", *kind.model_columns})
+    """Whether it is of a group that shares money with others, or of so many that the vendor leaves some out."""
+    return kind.is_overlapping and bool(item.grouping)
 
 
 def _write(database: duckdb.DuckDBPyConnection, rows: list[dict], load_id: str, path: Path) -> None:

@@ -459,6 +459,8 @@ def _bytes(lines: pa.StringArray, at: int) -> bytes:
 
 
 def _utf8_problem(line: bytes) -> str | None:
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "it is UTF-16: save it as UTF-8"
     try:
         line.decode()
     except UnicodeDecodeError as error:

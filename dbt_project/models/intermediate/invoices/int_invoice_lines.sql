@@ -32,8 +32,7 @@ with
             and lines.source_kind = scopes.source_kind
             and lines.grouping = scopes.grouping
             and lines.period_start = scopes.period_start
-            and scopes.scope_account
-            = case when scopes.is_monthly then coalesce(replace(lines.billing_account_id, '|', '/'), '') else '' end
+            and lines.scope_account = scopes.scope_account
         left join
             rates on lines.currency = rates.currency and substr(cast(lines.billing_month as string), 1, 7) = rates.month
         left join accounts on lines.vendor = accounts.vendor and lines.account = accounts.account
@@ -91,6 +90,7 @@ select
         is_overlapping,
         names_models,
         finality,
+        scope_account,
         is_month_only,
         refreshed_at,
         effective_amount,

@@ -5,6 +5,7 @@ with
     ranked as (
         select
             *,
+            source_kind || '|' || grouping as kind_and_grouping,
             concat_ws(
                 '|',
                 case when is_overlapping then '1' else '0' end,
@@ -19,7 +20,14 @@ with
     ),
 
     chosen as (
-        select vendor, account, is_usage, is_monthly, period_start, min(choice) as choice
+        select
+            vendor,
+            account,
+            is_usage,
+            is_monthly,
+            period_start,
+            min_by(source_kind, choice) as source_kind,
+            min_by(kind_and_grouping, choice) as kind_and_grouping
         from ranked
         where superseded_by_export_id is null
         group by vendor, account, is_usage, is_monthly, period_start
@@ -56,9 +64,9 @@ with
                 then 'superseded'
                 when ranked.is_overlapping
                 then 'overlapping_groups'
-                when ranked.choice <> chosen.choice and split_part(chosen.choice, '|', 6) = ranked.source_kind
+                when ranked.kind_and_grouping <> chosen.kind_and_grouping and ranked.source_kind = chosen.source_kind
                 then 'alternative_grouping'
-                when ranked.choice <> chosen.choice
+                when ranked.kind_and_grouping <> chosen.kind_and_grouping
                 then 'alternative_export'
                 when ranked.is_monthly and whole_months.vendor is not null
                 then 'alternative_export'

@@ -19,9 +19,9 @@ with
     ),
 
     totals as (
-        select export_id, grouping, period_start, count(*) as lines, sum(billed_amount) as billed_amount
+        select export_id, grouping, scope_account, period_start, count(*) as lines, sum(billed_amount) as billed_amount
         from {{ ref("stg_invoice_lines") }}
-        group by export_id, grouping, period_start
+        group by export_id, grouping, scope_account, period_start
     ),
 
     texts as (select content_hash as export_id, {{ each_of("scopes") }} as scope from loads),
@@ -44,7 +44,8 @@ with
             bool_or(split_part(scope, '|', 9) = 'True') as is_usage,
             bool_or(split_part(scope, '|', 10) = 'True') as is_overlapping,
             bool_or(split_part(scope, '|', 11) = 'True') as names_models,
-            bool_or(split_part(scope, '|', 12) = 'True') as is_monthly
+            bool_or(split_part(scope, '|', 12) = 'True') as is_monthly,
+            bool_or(split_part(scope, '|', 13) = 'True') as has_more
         from texts
         group by all
     ),
@@ -69,6 +70,7 @@ with
             totals
             on covered.export_id = totals.export_id
             and covered.grouping = totals.grouping
+            and covered.scope_account = totals.scope_account
             and covered.period_start = totals.period_start
     ),
 

@@ -7,6 +7,18 @@ with
             -- keys
             vendor,
             account,
+            -- whose period an export replaces; of Google Cloud also which of
+            -- its exports, each of which adds to the month
+            case
+                when source_kind = 'billing_export_detailed'
+                then
+                    coalesce(replace(billing_account_id, '|', '/'), '')
+                    || ' '
+                    || coalesce(cast(refreshed_at as string), '')
+                when source_kind in ('cur2', 'focus', 'generic', 'cost_details_ea', 'cost_details_mca')
+                then coalesce(replace(billing_account_id, '|', '/'), '')
+                else ''
+            end as scope_account,
             source_kind,
             grouping,
             content_hash as export_id,

@@ -18,6 +18,7 @@ from inbox.marts import Reader, UnreadableError
 from tests import test_docs, test_explain
 from tests.pages import HERE, crawled, inside, links, opened, query, text_of
 from tests.pipeline import Pipeline, event
+from tests.test_invoices import cost, costs_page, land_text
 
 HOSTILE = "<script>alert(1)</script>"
 STARTS = [
@@ -34,6 +35,8 @@ def land(pipeline: Pipeline) -> None:
     test_explain.land(pipeline)
     named = {"tenantId": HOSTILE, "userId": "=cmd()", "featureTag": "{{ 7*7 }}", "promptVersion": "' or 1=1 --"}
     pipeline.land("inbox.jsonl", [event('hostile "id" <b>', "2026-11-19T10:00:00Z", **named)])
+    bill = [cost("1.25", line_item="gpt-4o-mini-2024-07-18, input"), cost("0.5", line_item=f"{HOSTILE}, whatever")]
+    land_text(pipeline, "openai/main/dt=2026-11-05/costs_2026-10.json", costs_page({"2026-10-09": bill}))
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,7 @@ def test_hostile_values_end_in_a_sentence(client, published_calls, page):
     [(alert,)] = published_calls.ask("select alert_id from alerts limit 1")
     known = {"alert": alert, "id": "plain", "budget": "workspace-month"}
     others = [*DIMENSIONS, "environment", "data_mode", "by", "sort", "status", "q", "compare", "incident", "week"]
+    others += ["month", "vendor", "account", "cell"]
     for value in (HOSTILE, "' or 1=1 --", "\0%s", "x" * 1000, "🙂\u202e,,|"):
         for words in ({**known, **dict.fromkeys(others, value)}, dict.fromkeys(known, value)):
             answer = client.get(f"/{page}", params=words)
@@ -128,6 +132,25 @@ def test_the_arithmetic_of_a_request_is_that_of_make_explain(client, published_c
     assert "Attempt 1 of 2" in page
     assert "It was retried: the cost of this attempt counts as retry cost." in page
     assert f"${cost:.6f} all attempts" in page
+
+
+def test_the_bridge_of_a_bill_adds_up_and_shows_what_is_behind_it(client, published_calls):
+    """Nobody made a call in October: 1.25 is billed and not captured, or not explained, and 0.50 has a label that no map knows."""
+    page = client.get("/finance?month=2026-10").text
+    shown = text_of(page)
+    assert "Billed $1.75 where calls cost $0.00 : +$1.75 ." in shown
+    assert "invoice_label_maps.csv" in shown
+    assert HOSTILE not in page
+    cells = [link for link in links(page) if "cell=" in link]
+    assert len(cells) == 2
+    assert all(query(link)["month"] == "2026-10" and query(link)["account"] == "main" for link in cells)
+    behind = text_of(client.get(cells[0]).text)
+    assert "invoices/openai/main/dt=2026-11-05/costs_2026-10.json" in behind.split("Behind")[1]
+    table = client.get("/finance?month=2026-10&format=csv")
+    lines = table.text.splitlines()
+    assert lines[0].startswith('"# /finance?')
+    assert len(lines) == 4
+    assert client.get("/finance?month=2025-01").status_code == 404
 
 
 def test_calls_with_one_error_code_are_one_click_from_the_list(client, published_calls):

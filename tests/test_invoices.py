@@ -24,6 +24,7 @@ from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 SAMPLES = PROJECT.parent / "shared" / "data" / "invoices"
 FILES = sorted(SAMPLES.rglob("*.expected.json"))
 BUILD = ("--select", "+path:models/marts/invoices", "+path:models/intermediate/invoices")
+REAL_USAGE = SAMPLES / "openai" / "usage_completions_dashboard_real_2025-10.csv"
 NOT_LANDED = {"statement.mapping.yml", "pricing_units.csv", "README.md"}
 KNOWN = {"image_output": "output_image"}  # a kind of token, as it is called here
 # What a file says about the world around it, in words: other tests hold it.
@@ -54,6 +55,19 @@ def land(pipeline: Pipeline, expected: Path, renamed: str = "") -> None:
     shutil.copy(file, target)
 
 
+def calls_of(report: Path) -> list[dict]:
+    """An event of ours for each row of OpenAI's usage report, priced by the catalogue like any other."""
+    with report.open(newline="") as file:
+        return [
+            event(
+                f"usage-{number}", at=row["start_time_iso"], provider="openai", model=row["model"],
+                inputTokens=int(float(row["input_tokens"])), cacheReadTokens=int(float(row["input_cached_tokens"])),
+                outputTokens=int(float(row["output_tokens"])),
+            )
+            for number, row in enumerate(csv.DictReader(file)) if row["model"]
+        ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Pipeline:
     """Every sample in one account of its vendor, landed one by one."""
@@ -62,8 +76,12 @@ def world(tmp_path_factory) -> Pipeline:
     (team / "mappings").mkdir(parents=True)
     shutil.copy(SAMPLES / "generic" / "statement.mapping.yml", team / "mappings" / "statement.yml")
     (team / "fx_rates.csv").write_text("currency,month,usd_per_unit,source\nEUR,2026-10,1.08,the agreed rate\n")
+    (team / "vendor_accounts.csv").write_text(
+        "vendor,account,providers,reason\nopenai,acme,openai,one key for all of it\n"
+    )
     for expected in FILES:
         land(pipeline, expected)
+    pipeline.land("usage.jsonl", calls_of(REAL_USAGE), day="2025-10-13")
     pipeline.build(*WITHOUT_TESTS, *BUILD)
     return pipeline
 
@@ -287,6 +305,31 @@ def test_one_way_of_saying_the_same_money_counts(connection):
         ("costs_api", "api_key_id", "alternative_grouping", 4),
         ("cur2", "", "superseded", 15),
     ]
+
+
+def test_two_exports_of_openai_as_bill_and_as_calls(world):
+    """Real numbers: three days agree to the last digit, one is billed and not captured, two have no quantity to explain them."""
+    days = world.inside(
+        "select cast(charge_date as varchar), ours_usd, billed_usd, difference_usd, uncaptured_usd, unexplained_usd "
+        "from marts.reconciliation_daily where vendor = 'openai' and billing_month = '2025-10-01' order by 1"
+    )
+    assert days == [
+        (day, *map(Decimal, amounts))
+        for day, *amounts in (
+            ("2025-10-05", "0.24726", "0.895874", "0.648614", "0", "0.648614"),
+            ("2025-10-06", "0.81584275", "0.56177125", "-0.2540715", "0", "-0.2540715"),
+            ("2025-10-07", "0.569788", "0.569788", "0", "0", "0"),
+            ("2025-10-08", "0", "0.5455665", "0.5455665", "0.5455665", "0"),
+            ("2025-10-10", "0.3409", "0.3409", "0", "0", "0"),
+            ("2025-10-11", "0.072054", "0.072054", "0", "0", "0"),
+        )
+    ]
+    month = world.inside(
+        "select difference_usd, uncaptured_usd, unexplained_usd, billed_usd, is_billed from marts.reconciliation_monthly "
+        "where vendor = 'openai' and billing_month = '2025-10-01'"
+    )
+    said = ("0.940109", "0.5455665", "0.3945425", "2.98595375")
+    assert month == [(*map(Decimal, said), True)]
 
 
 # --- The same again in another order, and next to it what goes wrong ---

@@ -36,7 +36,11 @@ BUCKETS = (
     *("estimated", "uncaptured", "unbilled", "rate", "rounding", "unexplained"),
 )
 # Our token kinds by what bills call them.
-KINDS = {"input": "uncached_input", "cache_read": "cached_input", "output": "text_output", "reasoning": "reasoning"}
+KINDS = {
+    "input": "uncached_input", "cache_read": "cached_input", "cache_write_5m": "cache_write_5m",
+    "cache_write_1h": "cache_write_1h", "output": "text_output", "reasoning": "reasoning",
+}  # fmt: skip
+INPUTS = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
 
 
 def usd(tokens: int | Decimal, price: Decimal) -> Decimal:
@@ -215,7 +219,7 @@ class World:
             "service_tier": None,
             "region": None,
             "is_future": False,
-            "input_tokens": sum(tokens.get(kind, 0) for kind in ("input", "cache_read")) if known else None,
+            "input_tokens": sum(tokens.get(kind, 0) for kind in INPUTS) if known else None,
             "latency_ms": float(call.latency_ms),
             "other_cost_usd": Decimal(0) if is_priced else None,
             "cost_usd": sum(costs.values(), Decimal(0)) if is_priced else None,

@@ -1,0 +1,97 @@
+"""The seconds that dbt reports for each model of reconciliation, over a month of 12 models, 6 token kinds and 3 accounts.
+
+python -m benchmarks.reconciliation [--days 31] [--calls 20] [--data DIR]
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks.reconciliation.world import KINDS, Account, Call, Line, World, usd, world_at
+
+FIRST_DAY = date(2026, 10, 1)
+ACCOUNTS = ("acme-eu", "acme-us", "acme-ap")
+MODELS = [f"model-{number:02}" for number in range(12)]
+PRICES = {kind: Decimal(number + 1) / 1_000_000 for number, kind in enumerate(KINDS)}
+DEARER, LOST, FAILED = MODELS[0], 11, 50  # billed a tenth more; every 11th call is not captured, every 50th failed
+
+
+def main() -> int:
+    """Builds the month and prints its models, the slowest first."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as scratch:
+        world = _month(options.data or Path(scratch) / "data", options.days, options.calls)
+        load = os.getloadavg()[0]
+        world.build(command="run")
+        for line in _report(world, load):
+            sys.stdout.write(line + "\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reconciliation", description=__doc__)
+    parser.add_argument("--days", type=int, choices=range(1, 32), metavar="1..31", default=31, help="(default: 31)")
+    parser.add_argument("--calls", type=int, default=20, help="calls per day, model and account (default: 20)")
+    parser.add_argument("--data", type=Path, help="an empty data root to keep (default: one that is deleted)")
+    return parser.parse_args()
+
+
+def _month(root: Path, days: int, calls: int) -> World:
+    """What happened, most of it captured, and a line of the bill for each day, account, model and kind."""
+    world = world_at(root)
+    world.prices = dict.fromkeys(MODELS, PRICES)
+    world.accounts = [Account(account=account, billing_account_ids=account) for account in ACCOUNTS]
+    happened = list(_calls(days, calls))
+    for number, call in enumerate(happened):
+        if number % FAILED == 0:
+            world.calls += [Call(call.at, call.model, {}, call.price, status="error", account=call.account)]
+        elif number % LOST:
+            world.calls.append(call)
+    sums: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+    for call in happened:
+        for kind, tokens in call.tokens.items():
+            sums[(call.at[:10], call.account, call.model, kind)] += tokens
+    for (day, account, model, kind), quantity in sums.items():
+        price = PRICES[kind] * (Decimal("1.1") if model == DEARER else 1)
+        world.lines.append(Line(usd(quantity, price), day, model=model, leaf=kind, quantity=quantity, account=account))
+    return world
+
+
+def _calls(days: int, calls: int) -> Iterator[Call]:
+    for day in (FIRST_DAY + timedelta(days=ahead) for ahead in range(days)):
+        for account in ACCOUNTS:
+            for model in MODELS:
+                for number in range(calls):
+                    tokens = {
+                        kind: 1 + (day.day * 211 + number * 977 + place * 131) % 5000
+                        for place, kind in enumerate(KINDS)
+                    }
+                    tenant, endpoint = f"tenant-{number % 7}", f"endpoint-{number % 3}"
+                    at = f"{day} {number % 24:02}:30:00"
+                    yield Call(at, model, tokens, model, tenant=tenant, endpoint=endpoint, account=account)
+
+
+def _report(world: World, load: float) -> Iterator[str]:
+    results = json.loads((world.settings.state / "dbt" / "run_results.json").read_text())["results"]
+    models = [result for result in results if result["unique_id"].startswith("model.")]
+    seconds = {model["unique_id"].rsplit(".", 1)[-1]: model["execution_time"] for model in models}
+    yield f"{len(world.calls):,} attempts, {len(world.lines):,} lines, {os.cpu_count()} cores, load {load:.1f} before"
+    yield ""
+    yield "| model | rows | s |"
+    yield "|---|---:|---:|"
+    places = dict(world.ask("select table_name, schema_name from duckdb_tables()"))
+    for name, spent in sorted(seconds.items(), key=lambda each: -each[1]):
+        rows = f"{world.ask(f'select count(*) from {places[name]}.{name}')[0][0]:,}" if name in places else "view"  # noqa: S608
+        yield f"| {name} | {rows} | {spent:.2f} |"
+    yield f"| all | | {sum(seconds.values()):.2f} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -422,12 +422,12 @@ def test_several_prices_in_a_cell_are_a_question_of_rates_not_of_rounding(world)
 
 def test_a_missing_exchange_rate_is_said_and_never_zero(world):
     found = world.ask(
-        "select status, reason, next_action, lines_without_rate from reconciliation_monthly "
+        "select status, reason, next_action, lines_without_rate, billed_usd, difference_usd from reconciliation_monthly "
         "where vendor = 'no rate' and lines > 0"
     )
     assert found == [(
         "no_rate", "A line is in EUR and has no exchange rate: it is not in these sums.",
-        "Add the rate of the month to fx_rates.csv.", 1,
+        "Add the rate of the month to fx_rates.csv.", 1, None, None,
     )]  # fmt: skip
 
 

@@ -76,8 +76,14 @@ select
     cast(
         case when count(billed_quantity) = count(*) then sum(billed_quantity) end as decimal(38, 6)
     ) as billed_quantity,
-    {% for amount in amounts + billed_amounts %}
-        cast(sum({{ amount }}) as decimal(38, 12)) as {{ amount }} {{- "," if not loop.last }}
+    {% for amount in amounts %} cast(sum({{ amount }}) as decimal(38, 12)) as {{ amount }}, {% endfor %}
+    -- where no line has an exchange rate, the amount is not known
+    {% for amount in billed_amounts %}
+        cast(
+            case
+                when sum(lines_without_rate) = 0 or sum(lines_without_rate) < sum(lines) then sum({{ amount }})
+            end as decimal(38, 12)
+        ) as {{ amount }} {{- "," if not loop.last }}
     {% endfor %}
 from periods
 group by all

@@ -40,6 +40,8 @@ select
         when main_bucket is null
         then
             case
+                when difference_usd = 0 and ours_usd = 0 and captured_quantity > 0
+                then 'Nothing is billed, and our calls cost nothing or have no price: see unpriced_models.'
                 when difference_usd = 0
                 then 'Both sides are equal.'
                 else 'The difference is of taxes, fees, credits, discounts, corrections and exchange rates only.'

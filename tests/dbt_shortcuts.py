@@ -10,9 +10,8 @@ from typing import Any
 
 import jinja2
 from dbt.clients.jinja import MacroGenerator
+from dbt.config import RuntimeConfig
 from dbt.context import providers
-from dbt.context.configured import ConfiguredContext
-from dbt.context.macro_resolver import TestMacroNamespace
 from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.manifest import Manifest
@@ -34,7 +33,8 @@ Packages = Mapping[str, Mapping[str, Any]]  # macros by package and name
 
 def take() -> None:
     """Take every shortcut that nobody can see, for the rest of this process and its forks."""
-    ManifestContext._build_namespace, ManifestContext.to_dict = _build_namespace, _to_dict
+    ManifestContext._build_namespace = _build_namespace
+    ManifestContext.to_dict = _to_dict
     NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context  # it would copy what a template sees
     MacroFuzzEnvironment.compile = _each_source_once(MacroFuzzEnvironment.compile)
     agate_helper.build_type_tester = _each_tester_once(agate_helper.build_type_tester)
@@ -69,24 +69,30 @@ def compile_templates(parsed: Manifest) -> None:
         get_template(node.raw_code, {}, node)
 
 
-class Macros(dict):
-    """What a template sees by name: what is put here, and macros, each made into what can be called when it is first asked for.
+class Late(dict):
+    """What a template sees by name, each made when it is first asked for, and whatever else is put here.
 
-    dbt makes 800 of them for each node, twice, which calls a dozen.
+    dbt makes 800 macros and 60 other things for each node, twice, which asks for a dozen.
     """
 
-    def __init__(
-        self, found: Mapping[str, Any], make: Callable[[Any], MacroGenerator], others: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, others: Mapping[str, Any], *sources: tuple[Mapping[str, Any], Callable[[Any], Any]]) -> None:
         super().__init__(others)
-        self.found, self.make = found, make
+        self.sources = sources
 
-    def __missing__(self, name: str) -> MacroGenerator:
-        made = self[name] = self.make(self.found[name])
-        return made
+    def __missing__(self, name: str) -> Any:
+        for found, make in self.sources:
+            if name in found:
+                made = self[name] = make(found[name])
+                return made
+        raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return dict.__contains__(self, name) or name in self.found
+        if dict.__contains__(self, name):
+            return True
+        for found, _ in self.sources:  # noqa: SIM110 - thousands of times in a build
+            if name in found:
+                return True
+        return False
 
     def get(self, name: str, default: Any = None) -> Any:
         try:
@@ -95,16 +101,16 @@ class Macros(dict):
             return default
 
 
-class Namespace(Macros):
+class Namespace(Late):
     """What dbt's class of this name finds in five places one after the other: macros of the project, then of dbt."""
 
     get_from_package = MacroNamespace.get_from_package
 
     def __init__(self, packages: Packages, internal: list[str], order: tuple[str, ...], make: Callable) -> None:
-        of_dbt, found = _found(packages, internal, order)
-        self.packages = {name: Macros(packages[name], make, {}) for name in packages if name not in internal}
-        self.global_project_namespace = Macros(of_dbt, make, {})
-        super().__init__(found, make, {"dbt": self.global_project_namespace} | self.packages)
+        of_dbt, self.found = _found(packages, internal, order)
+        self.packages = {name: Late({}, (packages[name], make)) for name in packages if name not in internal}
+        self.global_project_namespace = Late({}, (of_dbt, make))
+        super().__init__({"dbt": self.global_project_namespace} | self.packages, (self.found, make))
 
 
 FOUND: dict[tuple, tuple[Packages, dict[str, Any], dict[str, Any]]] = {}
@@ -127,21 +133,23 @@ def _build_namespace(self: ManifestContext) -> Namespace:
     def make(macro: Any) -> MacroGenerator:
         return MacroGenerator(macro, self._ctx, builder.node, builder.thread_ctx)
 
+    def given(member: Any) -> Any:
+        return member.__get__(self) if hasattr(member, "__get__") else member
+
+    if isinstance(self.config, RuntimeConfig):
+        self.config.load_dependencies()  # dbt does this on the way to `var`, and relies on it when it looks for macros
     namespace = Namespace(self.manifest.get_macros_by_package(), internal, order, make)
-    self._ctx = Macros(namespace.found, make, self._ctx)
+    members = type(self)._context_members_
+    self._ctx = Late(self._ctx, (namespace.found, make), (members, given))
+    self._ctx |= {"context": self._ctx, "builtins": Late({}, (members, given)), **namespace}
     return namespace
 
 
+TO_DICT = ManifestContext.to_dict
+
+
 def _to_dict(self: ManifestContext) -> dict[str, Any]:
-    context = ConfiguredContext.to_dict(self)
-    if isinstance(self.namespace, TestMacroNamespace):
-        context.update(self.namespace.local_namespace)
-        context.update(self.namespace.project_namespace)
-    else:
-        context.update(self.namespace)
-        for name in dict.keys(context) & self.namespace.found.keys():  # a macro counts before what dbt gives that name
-            context[name] = self.namespace[name]
-    return context
+    return self._ctx if isinstance(self.namespace, Namespace) else TO_DICT(self)
 
 
 def _each_source_once(compiled: Callable) -> Callable:

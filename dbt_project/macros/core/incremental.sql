@@ -25,8 +25,8 @@
 {% endmacro %}
 
 {#- Dates to rebuild, ascending: those whose fingerprint differs from the one this model was built from, gone dates included;
-    all of them in a first build or a full refresh. A model, its hooks and its materialization mean the same dates, so they
-    are asked for once. -#}
+    all of them in a first build or a full refresh. A model and its materialization mean the same dates, so they are asked
+    for once. -#}
 {% macro dirty_dates(name=none) %}
     {%- if not execute -%} {{ return([]) }} {%- endif -%}
     {%- set name = name or this.identifier -%}
@@ -45,8 +45,7 @@
     {{ return(of_this_run("dirty dates")[name]) }}
 {% endmacro %}
 
-{#- What is remembered for the rest of a run, by subject: dbt hands the same graph to every model and hook of an
-    invocation. -#}
+{#- What is remembered for the rest of a run, by subject: dbt hands the same graph to every model of an invocation. -#}
 {% macro of_this_run(subject) %} {{ return(graph.setdefault(invocation_id ~ " " ~ subject, {})) }} {% endmacro %}
 
 {#- A model that is up to date is left alone: dbt would build, describe and append an empty table, model after model. -#}
@@ -70,8 +69,8 @@
     {%- set known = of_this_run("first builds") -%}
     {%- if name not in known -%}
         {%- set node = model_node(name) -%}
-        {%- set table = adapter.get_relation(database=node.database, schema=node.schema, identifier=node.alias) -%}
-        {%- do known.update({name: flags.FULL_REFRESH or table is none}) -%}
+        {%- set table = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
+        {%- do known.update({name: flags.FULL_REFRESH or kind_of_relation(table) != "table"}) -%}
     {%- endif -%}
     {{ return(known[name]) }}
 {% endmacro %}
@@ -114,23 +113,15 @@
     {{ return(reached.keys() | sort) }}
 {% endmacro %}
 
-{% macro forget_dirty_dates() -%}
-    {%- if execute and not is_first_build(this.identifier) -%}
-        delete from {{ this }} where {{ in_dates("event_date", dirty_dates()) }}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro remember_built_dates() -%}
-    {%- if execute -%}
-        {%- set dirty = dirty_dates() -%}
-        delete from {{ built() }}
-        where model = '{{ this.identifier }}' and {{ in_dates("event_date", dirty) }}
-        ;
+{% macro remembering() -%}
+    {%- set dirty = dirty_dates() -%}
+    delete from {{ built() }}
+    where model = '{{ this.identifier }}' and {{ in_dates("event_date", dirty) }}
+    ;
     insert into {{ built() }}
     select '{{ this.identifier }}', event_date, input_fingerprint, {{ now_utc() }}
     from ({{ current_fingerprints(this.identifier) }}) as input
     where {{ in_dates("event_date", dirty) }}
-    {%- endif -%}
 {%- endmacro %}
 
 {#- The configuration of a model that is kept by date and rebuilt where the fingerprint in the model `days` differs: a model that
@@ -140,10 +131,7 @@
     {{
         config(
             materialized="incremental",
-            incremental_strategy="append",
             meta={"days": days},
-            pre_hook="{{ forget_dirty_dates() }}",
-            post_hook="{{ remember_built_dates() }}",
         )
     }}
 {% endmacro %}
@@ -206,9 +194,17 @@
                 {subject: {"hash": local_md5(code), "names": defined, "reaches": {subject: true}}}
             ) -%}
         {%- endfor -%}
+        {%- set direct = {} -%}
+        {%- for subject in subjects -%}
+            {%- set called, reached = set(calls[subject]), [] -%}
+            {%- for other in subjects.values() if not called.isdisjoint(other.names) -%}
+                {%- do reached.append(other) -%}
+            {%- endfor -%}
+            {%- do direct.update({subject: reached}) -%}
+        {%- endfor -%}
         {%- for _ in subjects -%}
             {%- for subject in subjects -%}
-                {%- for other in subjects.values() if calls[subject] | select("in", other.names) | list -%}
+                {%- for other in direct[subject] -%}
                     {%- do subjects[subject].reaches.update(other.reaches) -%}
                 {%- endfor -%}
             {%- endfor -%}

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- What was billed for usage, spread over who caused it by what the calls cost, so
 -- that the parts add up to the bill. Shares are whole numbers of the last digit: each
 -- part is rounded down, and the largest remainders get one digit more. What nobody

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- What the bill of a month tells apart, and up to which day it reaches.
 select
     vendor,

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- What we captured, by the days of both clocks and by kind of token, with the price
 -- in our book of the row that most of it was priced by.
 {%- set group = [

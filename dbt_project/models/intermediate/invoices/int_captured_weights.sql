@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Whose the captured cost of each cell is, in whole numbers of its last digit.
 {%- set dimensions = ["environment", "tenant_id", "endpoint_tag", "prompt_version"] %}
 {%- set leaves = billed_leaves() %}

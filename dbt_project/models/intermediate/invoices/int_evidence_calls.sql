@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Calls of ours behind a bucket of a cell, by the days of both clocks, and what finds
 -- them in the fact.
 {%- set of_calls = {

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- What a failed call asked: as its other tries did, else as its endpoint asks this
 -- model, else as others ask it.
 {%- set dates = dirty_dates("int_billable_usage") %}

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Days and months, judged: is the difference within what the team accepts, what
 -- explains most of it, and what to do next. Taxes, fees, credits, discounts,
 -- corrections and exchange rates are agreed upon elsewhere: what is judged is the

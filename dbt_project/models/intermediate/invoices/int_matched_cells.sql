@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Cells of requests that were matched one by one: what we have by the days of both
 -- clocks, and what explains the rest. Of a request we know the vendor's day from the
 -- bill itself.

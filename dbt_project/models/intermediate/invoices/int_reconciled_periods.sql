@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Days, and months as the sums of their days and of what a bill has for the whole
 -- month. What no bill has reached yet has no difference.
 {%- set buckets = difference_buckets() %}

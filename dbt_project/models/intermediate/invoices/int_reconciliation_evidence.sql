@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- What is behind a bucket of a cell: lines of the bill, file by file; calls of ours,
 -- endpoint by endpoint; or requests that were matched one by one. Each row has the
 -- query that lists what it counts.

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="view") }}
 -- Each cell with what its quantities are worth at our price, and on what its split
 -- rests. Where neither the bill nor the vendor's usage report says a quantity nothing
 -- is guessed.

@@ -10,11 +10,14 @@ from typing import Any
 
 import jinja2
 from dbt.clients.jinja import MacroGenerator
+from dbt.compilation import Compiler, Linker
 from dbt.config import RuntimeConfig
 from dbt.context import providers
 from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.manifest import Manifest
+from dbt.graph import Graph
+from dbt.plugins.manager import PluginManager
 from dbt_common.clients import agate_helper
 from dbt_common.clients.jinja import (
     MacroFuzzEnvironment,
@@ -40,6 +43,7 @@ def take() -> None:
     agate_helper.build_type_tester = _each_tester_once(agate_helper.build_type_tester)
     agate_helper.empty_table = functools.cache(agate_helper.empty_table)  # the result of a statement without rows
     providers.args_to_dict = _of_the_last(providers.args_to_dict)
+    PluginManager.get_prefixed_modules = functools.cache(PluginManager.get_prefixed_modules)
 
 
 def without_events_nobody_reads() -> None:
@@ -67,6 +71,25 @@ def compile_templates(parsed: Manifest) -> None:
         template_cache.get_node_template(macro)
     for node in parsed.nodes.values():
         get_template(node.raw_code, {}, node)
+
+
+def link_nodes(parsed: Manifest) -> None:
+    """Make the graph of a project, without its tests in the way and with them, for every fork."""
+    graphs, compile_, nodes = {}, Compiler.compile, len(parsed.nodes)
+    for with_tests in (False, True):
+        linker = Linker()
+        linker.link_graph(parsed)
+        if with_tests:
+            parsed.build_parent_and_child_maps()
+            linker.add_test_edges(parsed)
+        graphs[with_tests] = Graph(linker.graph)
+
+    def linked(self: Compiler, manifest: Manifest, write: bool = True, add_test_edges: bool = False) -> Graph:
+        if manifest is parsed and len(manifest.nodes) == nodes:  # `compile --inline` adds one
+            return graphs[add_test_edges]
+        return compile_(self, manifest, write, add_test_edges)
+
+    Compiler.compile = linked
 
 
 class Late(dict):

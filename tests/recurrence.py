@@ -87,7 +87,9 @@ def recurrence(root: Path, problems: list[Problem]) -> Settings:
     write_team_tables(settings)
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.begin()  # each row on its own would be a write to the disk
         _provide(connection, problems)
+        connection.commit()
     lend(settings)
     run_dbt(settings, "build", "--quiet", "--exclude-resource-type", "unit_test", "--select", *MODELS)
     keep(settings)

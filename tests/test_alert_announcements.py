@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class Marts:
         """Builds the tables and announces."""
         self.settings.warehouse.unlink(missing_ok=True)
         with duckdb.connect(str(self.settings.warehouse)) as connection:
+            connection.begin()  # each row on its own would be a write to the disk
             connection.execute("create schema marts")
             for name in ("alerts", "alert_compare", "alert_drivers"):
                 _create(connection, "alerts", name)
@@ -98,6 +100,7 @@ class Marts:
             for number in range(self.calls):
                 _insert(connection, "fct_attempts", {"attempt_key": str(number), "event_date": date(2026, 11, 12), "environment": "prod",
                         "data_mode": "real", "endpoint_tag": "agent.act"})  # fmt: skip
+            connection.commit()
         return announce(replace(self.settings, as_of=at))
 
     def messages(self) -> list[dict]:
@@ -110,10 +113,13 @@ class Marts:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, subject: str, name: str) -> None:
+    connection.execute(f"create table marts.{name} ({_contract(subject, name)})")
+
+
+@cache
+def _contract(subject: str, name: str) -> str:
     [model] = yaml.safe_load((MARTS / subject / f"{name}.yml").read_text())["models"]
-    contract = {column["name"]: column["data_type"] for column in model["columns"]}
-    columns = ", ".join(f'"{column}" {data_type}' for column, data_type in contract.items())
-    connection.execute(f"create table marts.{name} ({columns})")
+    return ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, row: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from orchestration.warehouse import open_marts
 from orchestration.weekly import WeekError
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
 
-HOSTILE = (
+NAMES = (  # to a terminal, a chat or rich
     "[/x]",
     "[/nope]",
     "[link=http://evil.example]acme[/link]",
@@ -37,6 +37,8 @@ HOSTILE = (
     "\x9b31mred",
     "two\nlines\r\tand a tab",
     "\u2028separator",
+)
+COMMANDS = (  # to a shell, to make or to a parser of arguments
     "$(touch pwned)",
     "`touch pwned`",
     "$(shell touch pwned)",
@@ -46,6 +48,7 @@ HOSTILE = (
     "#x %",
     "a  b;c",
 )
+HOSTILE = (*NAMES, *COMMANDS)
 OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -99,7 +102,7 @@ def test_every_request_id_can_be_explained(published):
             assert not OBEYED.search(text)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*COMMANDS, "\x1b[2J\x1b[31mred", "two\nlines\r\tand a tab", "acme\\"])
 def test_make_hands_an_id_on_as_it_stands(published, tmp_path, text):
     """The id as make would print it; nothing in it is run, by make or by a shell."""
     done = make("explain", tmp_path, REQUEST=text, TOKENTRAIL_DATA=str(published.settings.data))

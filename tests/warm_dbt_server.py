@@ -83,6 +83,7 @@ def prepared() -> Manifest:
     if done.exception:
         raise done.exception
     dbt_shortcuts.compile_templates(done.result)
+    dbt_shortcuts.link_nodes(done.result)
     return done.result
 
 

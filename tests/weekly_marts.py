@@ -64,12 +64,12 @@ def build(root: Path, marts: Marts) -> Path:
         connection.execute("create schema marts")
         for table, columns in COLUMNS.items():
             connection.execute(f"create table marts.{table} ({columns})")
-            for row in marts.get(table, []):
-                names = ", ".join(row)
-                connection.execute(
-                    f"insert into marts.{table} ({names}) values ({', '.join('?' * len(row))})",
-                    [*row.values()],
-                )
+            rows = marts.get(table, [])
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            marks = ", ".join([f"({', '.join('?' * len(names))})"] * len(rows))
+            if rows:  # in one statement: each is planned anew
+                values = [row.get(name) for row in rows for name in names]
+                connection.execute(f"insert into marts.{table} ({', '.join(names)}) values {marks}", values)
     return path
 
 

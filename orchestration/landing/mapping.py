@@ -76,7 +76,7 @@ class Mapping:
 def read_mappings(team: Path) -> dict[str, Mapping]:
     """Every mapping by source, with what the team's folder says of it. Raises MappingError with a sentence for each mistake."""
     paths = sorted(SHIPPED.glob("*.yml")) + sorted((team / FOLDER).glob("*.yml"))
-    texts = ((str(path), path.read_text()) for path in paths)
+    texts = ((path.name, path.read_text()) for path in paths)
     return _compiled(tuple((name, text) for name, text in texts if not OF_A_STATEMENT.search(text)))
 
 

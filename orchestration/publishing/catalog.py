@@ -8,6 +8,7 @@ transaction of 0.2 seconds, when something is published.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -71,7 +72,8 @@ def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, sig
     connection.execute(f"begin; {'; '.join(_comments(present))}; commit")
 
 
-def documented_marts() -> list[Mart]:
+@cache
+def documented_marts() -> tuple[Mart, ...]:
     """Every mart that is documented, by subject in the order of the project, those of publishing last."""
     subjects = [*yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["subjects"], "publishing"]
     marts = []
@@ -80,7 +82,7 @@ def documented_marts() -> list[Mart]:
         subject = path.parent.name if path.parent != DOCUMENTED else "publishing"
         tables = [table for source in page.get("sources", []) for table in source["tables"]]
         marts += [_mart(entry, subject) for entry in [*page.get("models", []), *tables]]
-    return sorted(marts, key=lambda mart: (subjects.index(mart.subject), mart.name))
+    return tuple(sorted(marts, key=lambda mart: (subjects.index(mart.subject), mart.name)))
 
 
 def _pages() -> list[Path]:

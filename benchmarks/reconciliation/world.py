@@ -22,6 +22,9 @@ AS_OF = "2026-11-20T12:00:00"
 LAST_DIGIT = Decimal("0.000000000001")
 MODELS = (
     *("stg_vendor_billing_rules", "billable_days", "int_billable_usage", "int_billed_lines", "int_billed_requests"),
+    *("int_failed_inputs", "int_captured_kinds", "int_billed_months", "int_matched_cells", "int_valued_cells"),
+    *("int_captured_weights", "int_allocated_cost", "int_reconciled_periods", "int_judged_periods"),
+    *("int_evidence_calls", "int_reconciliation_evidence"),
     *("int_reconciled_names", "int_captured_cells", "int_compared_cells", "int_reconciliation_cells"),
     *(
         "int_reconciliation",

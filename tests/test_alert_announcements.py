@@ -435,6 +435,46 @@ def test_hours_of_an_open_day_repeat_nothing(marts):
     assert kinds(marts) == ["new", "worsened", "changed", "confirmed"]
 
 
+def test_what_comes_and_goes_within_an_open_day_is_announced_once(marts):
+    """A driver that changes hands every hour, a spike type that returns, a severity that falls wait for the complete day."""
+    evening = MORNING - timedelta(hours=18)
+    marts.put(is_provisional=True)
+    marts.run(evening)
+    for hour in range(1, 5):
+        marts.put(top_driver_dimension="user", top_driver_value=f"u-{hour}")
+        marts.run(evening + timedelta(hours=hour))
+    assert kinds(marts) == ["new", "changed"]
+    for hour, spike_type in enumerate(["token", "retry", "token", "retry"], start=5):
+        marts.put(spike_type=spike_type)
+        marts.run(evening + timedelta(hours=hour))
+    assert kinds(marts) == ["new", "changed", "changed"]
+    for hour, severity in enumerate(["critical", "warning", "critical", "warning"], start=9):
+        marts.put(spike_type="token", severity=severity)
+        marts.run(evening + timedelta(hours=hour))
+    assert kinds(marts) == ["new", "changed", "changed"]
+    marts.put(is_provisional=False)
+    marts.run()
+    assert kinds(marts) == ["new", "changed", "changed", "changed"]
+    assert "u-4" in marts.to("oncall")[-1] + marts.messages()[-1]["body"]
+
+
+def test_another_id_that_comes_and_goes_within_an_open_day_is_announced_once(marts):
+    evening = MORNING - timedelta(hours=18)
+    found = {
+        "a1": {"is_provisional": True},
+        "b1": {"is_provisional": True, "spike_type": "token", "problem_id": "other"},
+    }
+    for hour in range(6):
+        marts.alerts.clear()
+        name = "b1" if hour % 2 else "a1"
+        marts.put(name, **found[name])
+        marts.run(evening + timedelta(hours=hour))
+    assert kinds(marts) == ["new", "changed"]
+    marts.put(name, is_provisional=False)
+    marts.run()
+    assert kinds(marts) == ["new", "changed", "confirmed"]
+
+
 def test_a_problem_that_comes_back_is_another_alert_of_its_topic(marts):
     marts.put(status="closed", close_reason="quiet", alert_date=date(2026, 11, 7), last_date=date(2026, 11, 7))
     marts.put("a2", problem_id="p1")

@@ -218,6 +218,7 @@ def an_alert(alert_id: str, day: str, z: float, delta_usd: float = 10.0, **about
         "onset_date": date.fromisoformat(day), "environment": "prod", "data_mode": "real", "severity": "warning",
         "scope_dimension": "total", "scope_value": "total", "z": z, "threshold": 3.0, "delta_usd": delta_usd,
         "spike_type": "token", "token_direction": None, "top_driver_dimension": "endpoint", "top_driver_value": "search",
+        "top_driver_delta_usd": delta_usd / 2,
     } | about  # fmt: skip
 
 
@@ -303,9 +304,10 @@ def test_drivers_count_in_any_order_and_only_for_incidents_of_five_percent(outco
 
 
 def test_the_rest_of_the_scores(outcome):
-    """Errors of 12 for 10 dollars and of 40 for 10; three alerts for four incidents; the promotion's day fired."""
+    """Errors of 12 for 10 dollars and of 40 for 10, of drivers half as large; three alerts for four incidents; a promotion fired."""
     scores = score([outcome])
     assert scores.dollar_error.value == pytest.approx((0.2 + 3.0) / 2)
+    assert scores.driver_dollar_error.value == pytest.approx((0.4 + 1.0) / 2)
     assert scores.alerts_per_incident.value == 3 / 4
     assert scores.outside == 1
     assert scores.negatives == {"promotion": (1, 1), "deploy": (0, 1)}

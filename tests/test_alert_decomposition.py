@@ -396,19 +396,24 @@ def test_where_one_factor_moved_all_of_it_is_its_effect(explain, factor):
 def test_drawn_problems_agree_with_the_definition(explain, problems):
     """The average over all orders in which the factors could have moved, in doubles; one variant at each endpoint.
 
-    Where both sides have one price, what the rounding of each call's cost leaves is in the largest effect; and a price read from
-    costs of a few last units is known no better than these, whatever it is multiplied by.
+    Where both sides have one price, what the rounding of each call's cost leaves is in the largest effect.
     """
     plain = [[cell for cell in problem if cell.variant == "standard"] for problem in problems]
     for problem, found in zip(plain, explain(plain), strict=True):
-        sides = [each for cell in problem for each in (cell.before, cell.now)]
-        rounding = 1e-12 * sum(each.attempts + 1 for each in sides)
         for (kind, effect), usd in by_definition(problem).items():
             scale = sum(abs(float(each)) for (name, _), each in found.effects.items() if name == kind)
-            costs = [(each.attempts + 1, float(each.kinds[kind][1])) for each in sides if kind in each.kinds]
-            unknown = 1e-9 + max((1e-12 * calls / cost for calls, cost in costs), default=0)  # share of a price
-            expected = pytest.approx(usd, abs=unknown * scale + 1e-9 + rounding)
-            assert float(found.effects.get((kind, effect), 0)) == expected
+            within = 1e-9 * scale + 1e-9 + rounding(problem, kind)
+            assert float(found.effects.get((kind, effect), 0)) == pytest.approx(usd, abs=within)
+
+
+def rounding(problem: Problem, kind: str) -> float:
+    """What the rounding of each call's cost may leave: a price is as far off as the cost of its side, for the tokens of both."""
+    found = 0.0
+    for cell in problem:
+        sides = (cell.before, cell.now)
+        off = [1e-12 * (each.attempts + 1) / max(each.tokens(kind), 1) for each in sides]
+        found += sum(off) * sum(max(each.tokens(kind), 1) for each in sides)
+    return found
 
 
 def by_definition(problem: Problem) -> dict[tuple[str, str], float]:

@@ -133,6 +133,7 @@ def _outcome(truth: dict, daily: pd.DataFrame, score, expected, usual, causes: p
             "scope_value": names["value"],
             "margin": score[day, series],
             "delta_usd": excess[day, series],
+            "driver_delta_usd": np.nan,
             "spike_type": None,
             "token_direction": None,
             "episode": day,

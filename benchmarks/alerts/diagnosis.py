@@ -2,11 +2,13 @@
 
 A made-up workspace whose every day has so many leaves (endpoint x version x tenant x user x model) spends evenly for 42
 days; on the last, one tenant calls one endpoint ten times as much. The detection runs over all of it, then the models from
-the search of drivers to the published row are timed by dbt itself, over the one day that they have to explain.
+the search of drivers to the published row are timed by dbt itself, over the one day that they have to explain. Those are
+seconds of a clock, and longer while other work runs; the processor's seconds of the whole run, dbt's own among them, are not.
 """
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
 from dataclasses import replace
@@ -106,7 +108,9 @@ def main() -> int:
         diagnosis = _from("int_large_members")
         detection = [f"+{mart}" for mart in ALERT_MARTS]
         _dbt(settings, *detection, excluding=f"{MADE_UP} {' '.join(diagnosis)}")
+        before = _processor_seconds()
         seconds = _dbt(settings, *diagnosis, excluding=MADE_UP)
+        spent = _processor_seconds() - before
         with duckdb.connect(str(settings.warehouse), read_only=True) as database:
             found = database.execute(
                 "select spike_type, top_driver_dimension, top_driver_value from marts.alerts"
@@ -114,7 +118,14 @@ def main() -> int:
     for model, taken in seconds.items():
         sys.stdout.write(f"{taken:6.2f} s  {model}\n")
     sys.stdout.write(f"{sum(seconds.values()):6.2f} s  diagnosis of {found} among {leaves:,} leaves\n")
+    sys.stdout.write(f"{spent:6.2f} s  of the processor, with dbt's own\n")
     return 0
+
+
+def _processor_seconds() -> float:
+    """Of the processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _from(model: str) -> list[str]:

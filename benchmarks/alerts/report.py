@@ -100,12 +100,13 @@ def _drivers(scores: dict[str, Scores], product: str) -> str:
 
 def _rest(scores: dict[str, Scores]) -> str:
     head = (f"At most {BUDGETS[0]:g} a week", "margin", "false alarms a week of any kind", "error of the dollar effect (median)",
-            "alerts per incident", "alerts outside prod/real")  # fmt: skip
+            "of the driver's dollars", "alerts per incident", "alerts outside prod/real")  # fmt: skip
     rows = []
     for name, each in scores.items():
         at = each.recall[BUDGETS[0]]
         rates = (f"{at.margin:.2f}" if isfinite(at.margin) else "any", f"{at.false_alarms_per_week:.2f}")
-        rows.append((name, *rates, _cell(each.dollar_error), _cell(each.alerts_per_incident), str(each.outside)))
+        rows.append((name, *rates, _cell(each.dollar_error), _cell(each.driver_dollar_error),
+                     _cell(each.alerts_per_incident), str(each.outside)))  # fmt: skip
     return table(head, rows)
 
 

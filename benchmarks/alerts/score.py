@@ -36,7 +36,7 @@ ALERTS = """
         alert_id, alert_id as episode, alert_type, alert_date::timestamp as alert_date,
         onset_date::timestamp as onset_date, environment, data_mode, severity, scope_dimension, scope_value,
         coalesce(z / nullif(threshold, 0), 'infinity'::double)::double as margin, delta_usd::double as delta_usd,
-        spike_type, token_direction, top_driver_dimension, top_driver_value
+        top_driver_delta_usd::double as driver_delta_usd, spike_type, token_direction, top_driver_dimension, top_driver_value
     from marts.alerts
 """
 DRIVERS = "select alert_id, rank, driver_dimension, driver_value from marts.alert_drivers"
@@ -92,7 +92,8 @@ class Scores:
     drivers: dict[str, dict[str, Figure]]  # all, single, overlapping: top_1, top_3, spike_type_right
     kinds: dict[str, dict[str, Figure]]  # kind of incident: the same, and of token kinds direction_right
     planned: tuple[int, int]  # launches with an alert, launches
-    dollar_error: Figure
+    dollar_error: Figure  # of all that changed in the alert's scope
+    driver_dollar_error: Figure  # of what its driver explains
     alerts_per_incident: Figure
     outside: int
     negatives: dict[str, tuple[int, int]]  # kind: fired, labelled
@@ -130,6 +131,7 @@ def score(outcomes: list[Outcome]) -> Scores:
         },
         planned=(int((launches > 0).sum()), len(launches)),
         dollar_error=_median(judged["dollar_error"], judged["seed"], facts.seeds),
+        driver_dollar_error=_median(judged["driver_dollar_error"], judged["seed"], facts.seeds),
         alerts_per_incident=_share(raised, told["seed"], facts.seeds),
         outside=len(facts.outside),
         negatives=_negatives(facts, margin),
@@ -348,6 +350,7 @@ def _judged(facts: Facts, margin: float) -> pd.DataFrame:
     days = zip(rows["extra_cost_usd"], rows["alert_date"].dt.strftime("%Y-%m-%d"), strict=True)
     extra = np.array([extra.get(day, np.nan) for extra, day in days], dtype=float)
     rows["dollar_error"] = np.abs(rows["delta_usd"].to_numpy(dtype=float) / extra - 1)
+    rows["driver_dollar_error"] = np.abs(rows["driver_delta_usd"].to_numpy(dtype=float) / extra - 1)
     return rows
 
 

@@ -83,7 +83,8 @@ def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterato
     superseded = _superseded(announced, facts)
     for alert in facts.alerts.values():
         before = announced.alerts.get(alert["alert_id"]) or superseded.get(alert["alert_id"])
-        if kind := _kind(alert, before, as_of):
+        kind = _kind(alert, before, as_of)
+        if kind and not (kind == "changed" and before and _is_unsettled(alert, before, announced)):
             yield _line(kind, alert, before, facts, as_of)
     taken = {line["alert_id"] for line in superseded.values()}
     for before in _gone(announced, facts):
@@ -171,6 +172,31 @@ def _is_another(alert: Alert, was: Alert) -> bool:
     if was["is_provisional"] and moved > 0:
         return False  # of a part of the day: the rest of it adds to them
     return abs(moved) >= MOVED * abs(Decimal(was["delta_usd"]))
+
+
+def _is_unsettled(alert: Alert, before: Line, announced: Announced) -> bool:
+    """Whether a change of an open day waits for the complete one: drivers of few calls come and go with the hours, so another driver is
+    announced once, each spike type once, and a lower severity not at all.
+    """
+    if not alert["is_provisional"]:
+        return False
+    earlier = _announced_of(before, announced)
+    if alert["spike_type"] != before["alert"]["spike_type"]:
+        return alert["spike_type"] in {line["alert"]["spike_type"] for line in earlier}
+    parts, parts_before = ({*each["top_driver_value"].split(" | ")} for each in (alert, before["alert"]))
+    return not parts.isdisjoint(parts_before) or any(line["kind"] == "changed" for line in earlier)
+
+
+def _announced_of(last: Line, announced: Announced) -> list[Line]:
+    """What was announced of an alert since it began, under whichever id."""
+    names, found = {last["alert_id"]}, list[Line]()
+    for line in reversed(announced.lines):
+        if line["alert_id"] in names and line["kind"] not in ENDS:
+            found.append(line)
+            names.add(line["supersedes"] or line["alert_id"])
+            if line["kind"] == "new":
+                break
+    return found
 
 
 def _line(kind: Kind, alert: Alert, before: Line | None, facts: Facts, as_of: datetime) -> Line:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from orchestration.defs.checks import SUITES
 from orchestration.defs.coverage import run_if_new
+from orchestration.defs.transform import DAILY_SUBJECTS, left_to_the_day, models_of
 from orchestration.defs.weekly import weekly_report
 from orchestration.news import EVERYTHING, HOURLY, KINDS, news
 from orchestration.runs import mark_dead_runs
@@ -61,12 +62,13 @@ backfill = dg.define_asset_job(
 )
 
 
-# Great Expectations takes longer to load than an hour to be judged, and a week is over once: both are left to the day.
+# Great Expectations takes longer to load than an hour to be judged: it is left to the day, and so is what no hour changes for anybody.
+# What is published by the hour without having been tested stays under test until a daily run (publication.py).
 hourly_watch = dg.define_asset_job(
     "hourly_watch",
     selection=dg.AssetSelection.all()
-    - dg.AssetSelection.assets(weekly_report)
-    - dg.AssetSelection.checks(*(spec.key for spec in SUITES.values())),
+    - dg.AssetSelection.assets(weekly_report, *models_of(*DAILY_SUBJECTS))
+    - dg.AssetSelection.checks(*(spec.key for spec in SUITES.values()), *left_to_the_day()),
     executor_def=dg.in_process_executor,
     description="Load what landed, judge alerts (the open day too), budgets and senders, announce what changed, publish.",
 )

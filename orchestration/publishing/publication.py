@@ -5,6 +5,7 @@ run: those that read it are views on the ledger in the warehouse, and become tab
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,15 +34,15 @@ class Publication:
     exports_written: list[str]
 
 
-def publish(settings: Settings) -> Publication:
+def publish(settings: Settings, untested: Collection[str] = ()) -> Publication:
     """Make the checked warehouse visible: tokentrail.duckdb, exports with their manifest, weekly pages, postmortems, Data Docs and
-    marts.json change together; a file that was deleted is made again.
+    marts.json change together; a file that was deleted is made again. `untested`: models whose tests this run left to another.
 
     Open readers keep the file they have. Raises PublicationError with a sentence when it cannot be written; readers keep the former.
     """
     make_private(settings)
     write_snapshot(settings)
-    signature, built = _mark_verified(settings)
+    signature, built = _mark_verified(settings, untested)
     described: dict[str, Any] = {
         "signature": signature,
         "documentation": documentation_hash(),
@@ -93,17 +94,22 @@ def _write_postmortems(connection: duckdb.DuckDBPyConnection, settings: Settings
             replace_file(path, text)
 
 
-def _mark_verified(settings: Settings) -> tuple[str, list[tuple[str, str, str]]]:
-    """Remember that every built date has passed the tests; return the signature of all that readers can see, and what was built."""
+def _mark_verified(settings: Settings, untested: Collection[str]) -> tuple[str, list[tuple[str, str, str]]]:
+    """Remember that the built dates of all but `untested` have passed their tests; return the signature of all that readers can see,
+    and what was built.
+    """
     with warehouse(settings, read_only=False) as connection:
+        tested = {"untested": sorted(untested)}
+        connection.execute("begin")
         connection.execute(
-            """
-            begin;
-            delete from tokentrail.verified;
-            insert into tokentrail.verified select model, event_date, input_fingerprint, built_at from tokentrail.built;
-            commit;
-            """
+            "delete from tokentrail.verified where not list_contains($untested::varchar[], model)", tested
         )
+        connection.execute(
+            "insert into tokentrail.verified select model, event_date, input_fingerprint, built_at "
+            "from tokentrail.built where not list_contains($untested::varchar[], model)",
+            tested,
+        )
+        connection.execute("commit")
         [(signature,)] = connection.execute(SIGNATURE_SQL).fetchall()
         built = connection.execute(BUILT_SQL).fetchall()
         connection.execute("checkpoint")

@@ -232,6 +232,11 @@
                     "unit": "days before today",
                     "why": "a prompt version first seen in them has a name of its own as a driver; after that its endpoint is named",
                 },
+                "settled_share": {
+                    "value": 0.5,
+                    "unit": "share of an endpoint's requests on a day",
+                    "why": "a version that had as many for a day without standing out is known, and not what is wrong on a later one: a cache that was lost two days after a harmless deploy was called a deploy",
+                },
                 "smallest_growth": {
                     "value": 0.3,
                     "unit": "ratio",

@@ -33,8 +33,7 @@ select
     opened.data_mode,
     opened.scope_dimension,
     opened.scope_value,
-    -- by dollars (a share of a usual day, and a multiple of the smallest relevant
-    -- amount) and certainty; what cost (nearly) nothing is for information
+    -- by dollars and certainty; what cost (nearly) nothing is for information
     case
         when
             opened.delta_usd <= 0
@@ -114,6 +113,7 @@ select
     end as alternate_spike_types,
     opened.top_driver_dimension,
     opened.top_driver_value,
+    opened.top_driver_delta_usd,
     opened.confidence,
     opened.related,
     errors.* exclude (alert_id),

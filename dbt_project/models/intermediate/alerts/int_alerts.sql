@@ -51,6 +51,8 @@ select
     problems.* exclude (alert_type),
     drivers.driver_dimension as top_driver_dimension,
     drivers.driver_value as top_driver_value,
+    cast(round(drivers.actual_usd, 6) as decimal(38, 12))
+    - cast(round(drivers.expected_usd, 6) as decimal(38, 12)) as top_driver_delta_usd,
     drivers.endpoint_tag as driver_endpoint_tag,
     drivers.confidence,
     compared.main_endpoint_tag,

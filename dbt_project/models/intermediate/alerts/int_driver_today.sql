@@ -12,12 +12,10 @@ with
 
     large_members as (select * from {{ ref("int_large_members") }} where {{ in_dates("event_date", dates) }}),
 
-    -- a version counts as new on its first days
-    settled_versions as (
-        select distinct
-            signal_days.event_date,
-            signal_days.environment,
-            signal_days.data_mode,
+    versions as (
+        select
+            signal_days.event_date as signal_date,
+            versions.*,
             split_part(versions.scope_value, ' | ', 1) as endpoint_tag,
             split_part(versions.scope_value, ' | ', 2) as prompt_version
         from signal_days
@@ -25,9 +23,38 @@ with
             {{ ref("int_watched_series") }} as versions
             on signal_days.environment = versions.environment
             and signal_days.data_mode = versions.data_mode
-            and versions.event_date
-            between signal_days.event_date - {{ usual_days }} and signal_days.event_date - {{ new_days + 1 }}
+            and versions.event_date between signal_days.event_date - {{ usual_days }} and signal_days.event_date - 1
         where versions.scope_dimension = 'endpoint x prompt_version'
+    ),
+
+    -- a version counts as new on its first days, until it had half of its endpoint's
+    -- requests for a day on which neither stood out: what it is like is known then
+    settled_versions as (
+        select distinct
+            versions.signal_date as event_date,
+            versions.environment,
+            versions.data_mode,
+            versions.endpoint_tag,
+            versions.prompt_version
+        from versions
+        left join
+            {{ ref("int_watched_series") }} as endpoints
+            on {{ same_day_scope("versions", "endpoints") }}
+            and endpoints.scope_dimension = 'endpoint'
+            and versions.endpoint_tag = endpoints.scope_value
+        left join
+            {{ ref("int_masked_days") }} as masked
+            on {{ same_day_scope("versions", "masked") }}
+            and (
+                masked.scope_dimension = 'endpoint'
+                and versions.endpoint_tag = masked.scope_value
+                or masked.scope_dimension = versions.scope_dimension
+                and versions.scope_value = masked.scope_value
+            )
+        where
+            versions.event_date < versions.signal_date - {{ new_days }}
+            or versions.requests >= {{ alert_parameter("settled_share") }} * endpoints.requests
+            and masked.event_date is null
     )
 
 select

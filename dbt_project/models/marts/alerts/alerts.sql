@@ -49,6 +49,7 @@ select
     alternate_spike_types,
     top_driver_dimension,
     top_driver_value,
+    top_driver_delta_usd,
     confidence,
     related,
     top_error_code,

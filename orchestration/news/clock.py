@@ -150,6 +150,7 @@ MODULES = {
     "orchestration.incidents.postmortem": "NEXT: a note is made of the marts that are published",
     "orchestration.commands.incident": "a command says when",
     "orchestration.commands.screen": "a command says what is published",
+    "orchestration.invoices.months": "a command says what is published",
     "orchestration.commands.launch": "a command compares what it was given",
     "orchestration.commands.check_events": "a command compares what it was given",
     "orchestration.landing.compaction": "small files of past days are put together when a load comes along",

@@ -44,7 +44,7 @@ inbox: $(VENV)  ## the pages from an alert to its cause, at http://localhost:808
 report: $(VENV)  ## the tables behind that screen: totals, alerts, budgets, rejects, cost by endpoint, tenant and user, unpriced models
 	@python -m orchestration.commands.report
 
-check-events: $(VENV)  ## what a load would make of a file, and what it would cost, without loading it: FILE=any/path.jsonl [SOURCE=litellm]
+check-events: $(VENV)  ## what a load would make of a file, and what it would cost, without loading it: FILE=any/path.jsonl [SOURCE=litellm or invoices/openai]
 	@python -m orchestration.commands.check_events
 
 weekly: $(VENV)  ## all that `run` does and the weekly report: WEEK=2026-W47, or the last complete week

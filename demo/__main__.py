@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo import dialects, oncall, wire
+from demo import bills, dialects, oncall, wire
 from demo import truth as truths
 from demo.delivery import EPOCH, FORMATS, LONGEST_LAG_DAYS, Manner, by_arrival, day_deliveries, land
 from demo.world import DEMO_END, SEASON_DAYS, World, build_world
@@ -83,7 +83,8 @@ def _check_same_world(data: Path, there: dict, asked: dict, first: date) -> None
             landed = dialects.SOURCES[there["dialect"]]
             raise RefusedError(
                 f"{data}/demo_truth.json: its world has {name} {there[name]}, not {asked[name]}. "
-                f"Give another --data, or delete {data}/landing/{landed}, {data}/landing/incidents and "
+                f"Give another --data, or delete {data}/landing/{landed}, {data}/landing/incidents, "
+                f"{data}/landing/invoices and "
                 f"{data}/demo_truth.json."
             )
     following = date.fromisoformat(there["until"]) + timedelta(days=1) if there["until"] else first
@@ -116,6 +117,7 @@ def _write_days(world: World, options: argparse.Namespace, first: date, truth: d
             if day >= first:
                 truths.add_incidents(truth, world, day, deliveries[deliveries["counts"]])
                 truths.add_oncall(truth, day, oncall.land(world, day, landing, opening))
+                truths.add_bills(truth, day, bills.land(world, day, landing, opening))
                 writing = day, writer.submit(land, database, world, day, landing, manner, arrived, files)
             del deliveries, arrived
             day += timedelta(days=1)

@@ -202,6 +202,7 @@ PARTS = USAGE[2:]
 
 def _forget_usage(attempts: pd.DataFrame, draw) -> None:
     """Errors that bill nothing and aborted streams state no tokens; some senders can only estimate them."""
+    attempts["asked"] = attempts["input"]  # what the provider knows all the same
     failed = attempts["error"].to_numpy() >= 0
     billed = np.isin(attempts["error"], BILLED_ERRORS)
     lost = np.where(failed, ~billed, draw.random(len(attempts)) < 0.004)

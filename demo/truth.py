@@ -12,13 +12,14 @@ from demo.traffic import DATA_MODES, ENVIRONMENTS, cost_usd
 from demo.world import ENDPOINTS, World, live_version
 from orchestration.storage import write_whole
 
-VERSION = 2  # of the simulator: another number means other files for the same arguments
+VERSION = 3  # of the simulator: another number means other files for the same arguments
 ROWS = {
     "files": "arrival_date",
     "broken": "arrival_date",
     "by_arrival": "arrival_date",
     "incident_days": "date",
     "oncall": "arrival_date",
+    "bills": "arrival_date",
 }
 
 
@@ -81,6 +82,11 @@ def add_incidents(truth: dict, world: World, day: date, calls: pd.DataFrame) -> 
 def add_oncall(truth: dict, day: date, files: list[dict]) -> None:
     """Puts in which incident events arrived on a day."""
     truth["oncall"] = [row for row in truth["oncall"] if row["arrival_date"] != str(day)] + files
+
+
+def add_bills(truth: dict, day: date, rows: list[dict]) -> None:
+    """Puts in what each cause adds to the bills that became final on a day."""
+    truth["bills"] = [row for row in truth["bills"] if row["arrival_date"] != str(day)] + rows
 
 
 def finish(truth: dict, world: World, until: date) -> dict:

@@ -21,7 +21,10 @@ from expectations.data_docs import standalone
 from expectations.wording import TABLE_ROWS, failure_sentence, markdown_table, plain
 
 FOLDER = Path(__file__).parent
-SUITES = ("load_profile", "price_book", "unpriced_models", "price_coverage", "calls_seen_twice", "invoices")
+SUITES = (
+    *("load_profile", "price_book", "unpriced_models", "price_coverage", "calls_seen_twice", "invoices"),
+    "reconciliation",
+)
 SEVERITIES = ("none", "warning", "error")
 SEVERITY_OF = {"warning": "warning", "critical": "error"}  # Great Expectations' word -> ours
 
@@ -34,6 +37,8 @@ class Outcome:
     passed: bool
     severity: str
     sentences: tuple[str, ...]
+    severities: tuple[str, ...]  # of each sentence
+    checks: tuple[str, ...]  # the asset check that each sentence is about; blank for that of the suite
     table: str  # Markdown, at most 20 rows
     rows: int  # rows of the profile that were judged
     cached: bool = False
@@ -57,6 +62,8 @@ class _Verdict:
     page: str
     severity: str = "none"
     sentences: list[str] = field(default_factory=list)
+    severities: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
     failing: set[int] = field(default_factory=set)
 
 
@@ -71,6 +78,8 @@ def judge(suite: str, frame: pd.DataFrame, parameters: dict[str, Any], as_of: da
         passed=verdict.severity == "none",
         severity=verdict.severity,
         sentences=tuple(verdict.sentences),
+        severities=tuple(verdict.severities),
+        checks=tuple(verdict.checks),
         table=markdown_table(columns, rows),
         rows=len(frame),
     )
@@ -170,6 +179,8 @@ def _add_failure(
     problem = _exception(result.exception_info)
     severity = "error" if problem else SEVERITY_OF[expectation["severity"]]
     verdict.severity = max(verdict.severity, severity, key=SEVERITIES.index)
+    verdict.severities.append(severity)
+    verdict.checks.append(expectation["meta"].get("check", ""))
     if problem:
         verdict.sentences.append(
             f"It could not be checked whether this holds: {expectation['meta']['says']} {plain(problem)}"

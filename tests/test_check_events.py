@@ -219,3 +219,25 @@ def test_it_needs_neither_dagster_nor_a_data_root(root, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "never").exists()
+
+
+def test_an_invoice_is_checked_in_the_folder_of_its_vendor(root, tmp_path, capsys):
+    """Lines, what is out of scope and skipped, what is refused, each with its amount; and nothing is written."""
+    usage = {"cost_type": "regular", "sku": {"description": "Gemini 3 Flash Text Input - Predictions"}, "currency": "USD",
+             "usage_start_time": "2026-10-05 07:00:00 UTC", "usage_end_time": "2026-10-06 07:00:00 UTC",
+             "billing_account_id": "1", "invoice": {"month": "202610"}, "export_time": "2026-11-02 09:00:00 UTC"}  # fmt: skip
+    ai, machine = {"description": "Vertex AI"}, {"description": "Compute Engine"}
+    path = written(tmp_path, [
+        usage | {"service": ai, "cost": 1.25, "usage": {"amount": 5, "unit": "count"}},
+        usage | {"service": machine, "cost": 42}, usage | {"service": ai, "cost": None},
+        usage | {"service": ai, "cost": 2, "sku": {"description": "Something new"}},
+    ])  # fmt: skip
+    assert main([str(path), "--source", "invoices/gcp"]) == 1
+    said = capsys.readouterr().out
+    assert "of 4 items 2 would be loaded (3.25 USD), 1 out of scope (42 USD), 1 rejected." in said
+    assert "line 3: missing_amount: it has no amount." in said
+    assert "No row of invoice_label_maps.csv knows 'Something new'" in said
+    assert "Land it as landing/invoices/gcp/<account>/dt=YYYY-MM-DD/own.jsonl." in said
+    assert not root.settings.raw.exists()
+    assert main([str(path), "--source", "invoices"]) == 2
+    assert "SOURCE=invoices/openai" in capsys.readouterr().err

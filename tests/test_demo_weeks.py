@@ -24,6 +24,7 @@ from orchestration.alerts.ledger import read_announcements
 from orchestration.incidents.events import known_events
 from orchestration.incidents.postmortem import file_name, files_to_publish, postmortem
 from orchestration.incidents.states import incidents
+from orchestration.invoices.months import BUCKETS, last_month
 from orchestration.notifications import deliver
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
@@ -161,6 +162,67 @@ def test_the_incidents_know_their_alerts(demo):
     )
     assert len(rows) == 4
     assert all(row[1:] == (True, 1) for row in rows)
+
+
+# How opposite causes in one cell are divided is an estimate; together they are exact.
+BY_ESTIMATE = ("failed", "estimated", "uncaptured", "unbilled")
+
+
+def test_a_bill_differs_by_what_the_truth_says(demo, truth):
+    """Nine labelled causes at three vendors, each in its bucket; where no quantity is said, together as unexplained."""
+    known: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for row in truth["bills"]:
+        of_bill = known.setdefault((row["vendor"], row["billing_month"]), dict.fromkeys(BUCKETS, Decimal(0)))
+        of_bill[row["bucket"]] += Decimal(row["usd"])
+    sums = ", ".join(f"sum({bucket}_usd)" for bucket in BUCKETS)
+    rows = demo.ask(
+        f"select vendor, billing_month::varchar, sum(difference_usd), {sums} from reconciliation_monthly where is_billed group by all"
+    )
+    assert {(vendor, month) for vendor, month, *_ in rows} == known.keys()
+    assert len(known) == 6
+    assert {bucket for of_bill in known.values() for bucket, usd in of_bill.items() if usd} == {
+        *(
+            "tax",
+            "credit",
+            "timing",
+            "billed_twice",
+            "unpriced",
+            "failed",
+            "estimated",
+            "uncaptured",
+            "rate",
+            "unexplained",
+        )
+    }
+    for vendor, month, difference, *parts in rows:
+        found, expected = dict(zip(BUCKETS, parts, strict=True)), known[vendor, month]
+        assert difference == sum(parts)
+        for bucket in BUCKETS:
+            if bucket not in BY_ESTIMATE or vendor != "openai":
+                assert abs(found[bucket] - expected[bucket]) < Decimal("0.000001"), (vendor, month, bucket)
+        of_both = (sum(each[bucket] for bucket in BY_ESTIMATE) for each in (found, expected))
+        assert next(of_both) == pytest.approx(next(of_both), abs=Decimal("0.000001"))
+        for bucket in ("failed", "uncaptured"):
+            if month == "2026-10-01":
+                assert found[bucket] == pytest.approx(expected[bucket], rel=Decimal("0.05")), (vendor, bucket)
+
+
+def test_the_last_month_of_bills_is_on_one_screen(demo):
+    """Each account with its difference, whose parts add up to it, and what to do next where it is not accepted."""
+    with open_marts(demo.settings) as marts:
+        lines = list(last_month(marts, demo.settings.as_of))
+    assert 9 <= len(lines) <= 12
+    assert lines[0] == "October 2026: what vendors bill next to what calls cost."
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")][1:] == [
+        "openai main",
+        "anthropic main",
+        "gcp main",
+    ]
+    assert sum(line.startswith("  Next: ") for line in lines) == 2
+    for difference, parts in (line.split(" = ") for line in lines if " = " in line):
+        cents = [Decimal(f"{sign}{usd}".replace("−", "-")) for sign, usd in re.findall(r"([+−])\$(\d+\.\d\d)", parts)]
+        [(sign, usd)] = re.findall(r"([+−])\$(\d+\.\d\d)", difference)
+        assert abs(sum(cents) - Decimal(f"{sign}{usd}".replace("−", "-"))) <= Decimal("0.005") * (len(cents) + 1)
 
 
 def test_every_question_of_the_list_has_an_answer():

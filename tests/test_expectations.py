@@ -126,13 +126,13 @@ def test_sound_data_passes(settings):
     assert [(outcome.passed, outcome.severity, outcome.table) for outcome in outcomes] == [(True, "none", "-")] * len(
         SUITES
     )
-    assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0, 0, 0]
+    assert [outcome.rows for outcome in outcomes] == [4, 2, 0, 0, 0, 0, 0]
 
 
 def test_an_unknown_suite_is_an_error_that_names_the_suites(settings):
     with pytest.raises(
         ValueError,
-        match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage, calls_seen_twice, invoices",
+        match=r"no suite 'prices'.*load_profile, price_book, unpriced_models, price_coverage, calls_seen_twice, invoices, reconciliation",
     ):
         validate(settings, "prices")
 
@@ -572,6 +572,7 @@ def test_data_docs_need_nothing_else_and_their_links_resolve(settings):
         "unpriced_models.html",
         "price_coverage.html",
         "invoices.html",
+        "reconciliation.html",
         "calls_seen_twice.html",
     }
     for name, page in pages.items():
@@ -646,3 +647,70 @@ def test_a_table_shows_twenty_rows_and_says_how_many_more():
 def test_text_is_one_bounded_line():
     assert plain("a\nb\x1b[31m") == "a b [31m"
     assert len(plain("x" * 500)) == 120
+
+
+# --- reconciliation ---
+
+
+def bills(settings: Settings) -> None:
+    """One account for each finding, in October 2026: what an export has of days, and what the month says."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(
+            """
+            create schema marts;
+            create schema intermediate;
+            create table marts.invoice_exports as
+            select 'openai' as vendor, account, date '2026-10-01' as first_billing_month, false as is_usage,
+                'invoices/openai/' || account || '/dt=2026-11-03/costs.json' as landing_file, date '2026-11-03' as arrival_date
+            from (values ('fine'), ('hole'), ('late'), ('slow'), ('off'), ('open'), ('twice'), ('monthly')) as t (account);
+            create table intermediate.int_invoice_scopes as
+            select 'openai' as vendor, account, date '2026-10-01' as billing_month, account = 'monthly' as is_monthly,
+                day as period_start, false as is_usage, null as superseded_by_export_id
+            from (values ('fine'), ('hole'), ('monthly')) as t (account),
+                (select unnest(generate_series(timestamp '2026-10-01', timestamp '2026-10-31', interval 1 day)) as day) as days
+            where account = 'fine' or (account = 'hole' and day(day) not in (4, 9)) or (account = 'monthly' and day(day) = 1)
+            union all
+            select 'openai', 'monthly', date '2026-10-01', false, day, false, null
+            from (values (timestamp '2026-10-02'), (timestamp '2026-10-30')) as t (day);
+            create table marts.reconciliation_daily as
+            select 'openai' as vendor, 'slow' as account, date '2026-10-31' as charge_date, 'late' as status;
+            create table marts.reconciliation_monthly as
+            select 'openai' as vendor, account, month as billing_month, status as account_status, is_billed,
+                12.5::decimal(38, 12) as ours_usd, 20 as lines, 3 as provisional_lines, twice::decimal(38, 12) as billed_twice_usd,
+                9.25::decimal(38, 12) as account_variance_usd, 2::decimal(38, 12) as account_tolerance_usd,
+                'It is so.' as reason, 'Do it.' as next_action, 9.25::decimal(38, 12) as usage_variance_usd
+            from (values
+                ('fine', date '2026-10-01', 'within', true, 0), ('hole', date '2026-10-01', 'within', true, 0),
+                ('late', date '2026-10-01', 'late', false, 0), ('slow', date '2026-10-01', 'late', true, 0),
+                ('off', date '2026-10-01', 'outside', true, 0), ('open', date '2026-10-01', 'provisional', true, 0),
+                ('twice', date '2026-10-01', 'within', true, 4), ('monthly', date '2026-10-01', 'within', true, 0),
+                ('late', date '2026-09-01', 'late', false, 0), ('never landed', date '2026-10-01', 'late', false, 0)
+            ) as t (account, month, status, is_billed, twice);
+            """
+        )
+
+
+def test_bills_that_lack_days_come_late_or_differ_are_found_account_by_account(settings):
+    """Nothing about months before the first export, and about accounts of which none has landed."""
+    bills(settings)
+    found = profile(settings, "reconciliation")
+    assert [tuple(row) for row in found[["account", "finding", "subject", "detail"]].sort_values("account").to_numpy()] == [
+        ("hole", "missing_days", "2026-10", "lacks 2 days, 2026-10-04 to 2026-10-09"),
+        ("late", "invoice_late", "2026-10", "is in no export, and its calls cost 12.50 USD"),
+        ("off", "outside_tolerance", "2026-10",
+         "differs by 9.25 USD, and 2.00 USD are accepted. Most of it: It is so. Do it."),
+        ("open", "provisional", "2026-10", "differs by 9.25 USD, and 3 of its 20 lines may still change"),
+        ("slow", "missing_days", "2026-10", "lacks 1 day, 2026-10-31"),
+        ("twice", "billed_twice", "2026-10", "has 4.00 USD on lines that it has more than once"),
+    ]  # fmt: skip
+    outcome = validate(settings, "reconciliation")
+    failures = dict(zip(outcome.checks, outcome.severities, strict=True))
+    assert failures == {
+        "no_day_of_a_vendor_is_missing": "warning", "invoices_arrive_in_time": "warning",
+        "variance_is_within_tolerance": "error", "bills_are_final": "warning", "nothing_is_billed_twice": "warning",
+    }  # fmt: skip
+    assert (
+        "openai slow 2026-10 lacks 1 day, 2026-10-31 (the last export is landing/invoices/openai/slow/"
+        in outcome.sentences[0]
+    )

@@ -5,21 +5,27 @@ import gzip
 import io
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.defs.checks import expectations
+from orchestration.invoices.announcements import announce_findings
 from orchestration.landing import files_with_missing_rows, load_new_files
+from orchestration.notifications import deliver
 from orchestration.quality.suites import validate
 from orchestration.settings import PROJECT
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.receiver import listening
 
 SAMPLES = PROJECT.parent / "shared" / "data" / "invoices"
 FILES = sorted(SAMPLES.rglob("*.expected.json"))
@@ -642,6 +648,51 @@ def test_what_looks_wrong_ends_in_a_sentence_and_a_failed_check(again):
     ):
         assert words in said
     assert "costs_p1.json ends on" not in said  # the second page begins there
+
+
+def test_each_finding_is_a_check_of_its_own(again):
+    """A cents-for-dollars mistake, a missing rate, a file of the wrong month and two groupings: each a red check with its sentence."""
+    found = {result.check_name: result for result in expectations(again.settings)}
+    for check, words in {
+        "amounts_are_in_dollars": "cost.json bills 0.15 USD",
+        "amounts_have_an_exchange_rate": "1 lines in JPY for 2026-10",
+        "exports_are_of_their_month": "before the 2026-10 that it bills",
+        "days_have_one_grouping": "has 2026-10-01 by api_key_id and by line_item",
+    }.items():
+        assert not found[check].passed
+        assert found[check].severity == dg.AssetCheckSeverity.ERROR
+        assert words in (found[check].description or "")
+    for check in ("no_page_is_missing", "labels_are_known", "no_day_of_a_vendor_is_missing"):
+        assert not found[check].passed
+        assert found[check].severity == dg.AssetCheckSeverity.WARN
+    assert found["nothing_is_billed_twice"].passed
+
+
+def test_a_finding_is_said_once_and_settled_once(again, tmp_path, monkeypatch):
+    """To finance, in one message for each kind and account. Who heard of it hears that it is settled."""
+    settings = replace(again.settings, data=tmp_path)
+    shutil.copyfile(again.settings.warehouse, settings.warehouse)
+    with listening() as receiver:
+        monkeypatch.setenv("TOKENTRAIL_CHANNEL_FINANCE", receiver.address("finance"))
+
+        def run(hours: int) -> Counter:
+            later = replace(settings, as_of=settings.as_of + timedelta(hours=hours))
+            counts = announce_findings(later)
+            deliver(later)
+            return counts
+
+        assert run(0)["found"] > 5
+        before = receiver.titles("finance")
+        assert "openai yen: amounts without an exchange rate" in before
+        assert len(before) == len(set(before))
+        assert run(1)["found"] == run(1)["settled"] == 0
+        assert receiver.titles("finance") == before
+        with duckdb.connect(str(settings.warehouse)) as warehouse:
+            warehouse.execute("update marts.invoice_exports set lines_without_fx_rate = 0 where account = 'yen'")
+        assert run(2)["settled"] == 1
+        assert receiver.titles("finance") == [*before, "openai yen: settled: amounts without an exchange rate"]
+        assert run(3)["settled"] == 0
+        assert len(receiver.titles("finance")) == len(before) + 1
 
 
 def test_amounts_in_cents_are_divided(again):

@@ -1,6 +1,7 @@
 """What readers see: whole snapshots only, never a broken promise, and files that tie to the marts (DESIGN section 6, rules 4 and 9)."""
 
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from orchestration.ledger import one_writer
 from orchestration.notifications import Event, enqueue
 from orchestration.publishing import catalog
 from orchestration.publishing.changes import Changes, changes
-from orchestration.publishing.exports import BYTE_ORDER_MARK, CSV_MACROS, DAILY_MARTS, TABLES, write_exports
+from orchestration.publishing.exports import BYTE_ORDER_MARK, CSV_MACROS, DAILY_MARTS, IN_CENTS, TABLES, write_exports
 from orchestration.publishing.publication import Publication, publish
 from orchestration.settings import PROJECT
 from orchestration.warehouse import open_marts
@@ -305,6 +306,10 @@ def test_each_export_ties_to_its_mart(first, read_meanwhile):
     for path, entry in exports:
         sums = ", ".join(["count(*)", *(f"sum({column})" for column in entry["totals"])])
         dates = "where event_date between $from::date and $to::date" if "event_date_from" in entry else ""
+        if entry["mart"] == "allocated_cost_in_cents":  # of a mart by its sum: another test has its cents
+            [(allocated,)] = first.pipeline.ask("select sum(allocated_usd) from allocated_cost")
+            assert entry["totals"]["allocated_usd"] == (None if allocated is None else f"{allocated:f}")
+            continue
         asked = f"select {sums} from {entry['mart']} {dates}"
         asked = asked.replace("$from", f"'{entry.get('event_date_from')}'")
         [inside] = first.pipeline.ask(asked.replace("$to", f"'{entry.get('event_date_to')}'"))
@@ -317,6 +322,28 @@ def test_each_export_ties_to_its_mart(first, read_meanwhile):
     assert all(
         {"cost_usd", "unpriced_attempts"} <= entry["totals"].keys() for _, entry in exports if "is_complete" in entry
     )
+
+
+def test_cents_of_an_allocation_add_up_to_the_bill_in_cents():
+    """Whatever is allocated, credits too; each within a cent of what it is."""
+    chance = random.Random(7)
+    with duckdb.connect() as marts:
+        marts.execute(
+            "create table allocated_cost (vendor varchar, account varchar, billing_month date, environment varchar, tenant_id "
+            "varchar, endpoint_tag varchar, prompt_version varchar, method varchar, allocated_usd decimal(38, 12))"
+        )
+        rows = [
+            (f"v{chance.randint(1, 3)}", "main", date(2026, 10, 1), "prod", f"t{number}", "chat", "v1", "captured_cost",
+             Decimal(chance.randint(-(10**13), 10**13)) / 10**12)
+            for number in range(300)
+        ]  # fmt: skip
+        marts.executemany("insert into allocated_cost values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        marts.execute(IN_CENTS)
+        sums = marts.execute(
+            "select round(sum(allocated_usd), 2) = sum(rounded_usd), max(abs(allocated_usd - rounded_usd)) < 0.01 "
+            "from allocated_cost_in_cents group by vendor"
+        ).fetchall()
+    assert sums == [(True, True)] * 3
 
 
 def test_a_folder_of_months_read_as_a_whole_sums_to_its_mart(first, read_meanwhile):

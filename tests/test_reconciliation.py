@@ -236,6 +236,11 @@ def small_cases() -> tuple[list[Call], list[Line], list[Report], list[Account]]:
         call("requests", "2026-10-05 23:59:59", generation="after midnight"),
         call("requests", generation="it failed", tokens={}, status="error"),
         call("billed failures", "2026-10-05 11:00:00", request="r", tokens={}, status="error"), call("billed failures", request="r"),
+        call("free failures", status="error"), call("free failures"),
+        call("failures as agreed", "2026-10-05 11:00:00", request="s", tokens={}, status="error"),
+        call("failures as agreed", request="s"),
+        call("free of charge", price="free"), call("no bill", model="newcomer", price=None), call("no bill", "2026-10-06 12:00:00"),
+        call("some rates"), call("some rates", model="beta", price="beta"),
         call("sources"),
     ]  # fmt: skip
     right = [("input", "0.003", 1000), ("output", "0.0015", 100)]
@@ -269,6 +274,15 @@ def small_cases() -> tuple[list[Call], list[Line], list[Report], list[Account]]:
         line("requests", "0.0045", "2026-10-06", leaf=None, request_id="after midnight"),
         line("requests", "0.003", leaf=None, request_id="it failed"), line("requests", "0.4", leaf=None, request_id="not ours"),
         line("billed failures", "0.006", quantity=2000), line("billed failures", "0.0015", leaf="output", quantity=100),
+        line("free failures", "0.003", quantity=1000), line("free failures", "0.0015", leaf="output", quantity=100),
+        # what the failed attempt asked is not on the bill, although it was agreed upon
+        line("failures as agreed", "0.003", quantity=1000), line("failures as agreed", "0.0015", leaf="output", quantity=100),
+        line("free of charge", "0", "2026-10-06", quantity=0),
+        line("no bill", "0.003", "2026-10-06", quantity=1000), line("no bill", "0.0015", "2026-10-06", leaf="output", quantity=100),
+        line("some rates", "0.003", quantity=1000), line("some rates", None, quantity=1000, currency="EUR"),
+        line("some rates", "0.0015", leaf="output", quantity=100),
+        line("some rates", None, model="beta", quantity=1000, currency="EUR"),
+        line("some rates", "0.000125", model="beta", leaf="output", quantity=100),
         line("sources", "0.006", quantity=2000), line("sources", "0.0015", leaf="output", quantity=100),
         line("sources", "3", model="stranger", quantity=1000), line("sources", "2", model="alpha", leaf="search_units", quantity=5),
     ]  # fmt: skip
@@ -292,7 +306,9 @@ def world(tmp_path_factory, months) -> World:
         world.lines += month.lines
     world.prices["agreed"] = {kind: price / 2 for kind, price in PRICES["alpha"].items()}
     world.prices["alpha"] = PRICES["alpha"] | {"reasoning": OUTPUT}
+    world.prices["free"] = dict.fromkeys(PRICES["alpha"], ZERO)
     world.overrides = {"agreed"}
+    world.failed_calls |= {"free failures": "not_billed", "failures as agreed": "billed"}
     calls, lines, reports, accounts = small_cases()
     world.calls += calls
     world.lines += lines
@@ -345,7 +361,7 @@ def test_ours_is_what_the_fact_says_and_billed_what_the_lines_say(world):
 
 def test_the_allocation_adds_up_to_the_invoice(world):
     lines = world.ask(
-        "select vendor, sum(billed_usd) from intermediate.int_invoice_lines where vendor <> 'no rate' group by vendor order by vendor"
+        "select vendor, sum(billed_usd) from intermediate.int_invoice_lines group by vendor having sum(billed_usd) <> 0 order by vendor"
     )
     assert world.ask("select vendor, sum(allocated_usd) from allocated_cost group by vendor order by vendor") == lines
     assert world.ask("select * from allocated_cost where method = 'captured_cost' and allocated_usd < 0") == []
@@ -405,6 +421,51 @@ def test_tiers_are_compared_where_both_sides_tell_them_apart(world):
 
 def test_a_call_belongs_to_the_account_that_bills_it(world):
     assert world.buckets("vendor = 'accounts'") == {}
+
+
+def test_whether_failed_calls_are_billed_is_a_rule_of_the_vendor(world):
+    """Unknown, it explains no more than is missing; billed, all that was asked; not billed, what they cost us."""
+    assert world.buckets("vendor = 'billed failures'") == {"failed": Decimal("0.003")}
+    assert world.buckets("vendor = 'free failures'") == {"failed": Decimal("-0.0045")}
+    assert world.buckets("vendor = 'failures as agreed'") == {"failed": Decimal("0.003"), "unbilled": Decimal("-0.003")}
+
+
+def test_calls_behind_what_is_not_billed_are_listed(world):
+    rows = world.ask(
+        "select items, query from reconciliation_evidence where vendor = 'failures as agreed' and bucket = 'unbilled' "
+        "and evidence_kind = 'attempts'"
+    )
+    [(items, query)] = rows
+    assert items == 1
+    assert len(world.ask(query)) == 1
+
+
+def test_what_costs_nothing_and_is_not_billed_says_so(world):
+    rows = world.ask(
+        "select distinct coalesce(model, ''), reason from reconciliation_monthly where (vendor = 'free of charge' or "
+        "(vendor = 'no bill' and model = 'newcomer')) and captured_quantity > 0"
+    )
+    said = "Nothing is billed, and our calls cost nothing or have no price: see unpriced_models."
+    assert {reason for _, reason in rows} == {said}
+    assert {model for model, _ in rows} == {"newcomer", "alpha"}
+
+
+def test_a_cell_with_and_without_rates_has_no_difference(world):
+    """What has a rate is billed; by how much it differs is not known, nor any part of it, and the status says why."""
+    rows = world.ask(
+        "select model, token_kind, status, billed_usd, difference_usd, rate_usd, lines, lines_without_rate "
+        "from reconciliation_monthly where vendor = 'some rates' order by 1, 2"
+    )
+    assert [row[:5] for row in rows] == [
+        ("alpha", "input", "no_rate", Decimal("0.003"), None),
+        ("alpha", "output", "within", Decimal("0.0015"), Decimal(0)),
+        ("beta", "input", "no_rate", None, None),
+        ("beta", "output", "within", Decimal("0.000125"), Decimal(0)),
+    ]
+    assert [row[5:] for row in rows if row[2] == "no_rate"] == [(None, 2, 1), (None, 1, 1)]
+    assert {
+        row[0] for row in world.ask("select account_status from reconciliation_monthly where vendor = 'some rates'")
+    } == {"no_rate"}
 
 
 def test_a_list_price_makes_a_discount_and_an_agreed_price_does_not(world):

@@ -1,11 +1,12 @@
 """The seconds that dbt reports for each model of reconciliation, over a month of 12 models, 6 token kinds and 3 accounts.
 
-python -m benchmarks.reconciliation [--days 31] [--calls 20] [--data DIR]
+python -m benchmarks.reconciliation [--days 31] [--calls 20] [--copies 1] [--data DIR]
 """
 
 import argparse
 import json
 import os
+import resource
 import sys
 import tempfile
 from collections import defaultdict
@@ -28,10 +29,15 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
         world = _month(options.data or Path(scratch) / "data", options.days, options.calls)
+        world.copies = options.copies
         load = os.getloadavg()[0]
-        world.build(command="run")
-        for line in _report(world, load):
-            sys.stdout.write(line + "\n")
+        for again in (False, True):  # a daily run, and one that finds nothing new
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            world.run(command="run") if again else world.build(command="run")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            for line in _report(world, load, cpu, again):
+                sys.stdout.write(line + "\n")
     return 0
 
 
@@ -39,6 +45,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reconciliation", description=__doc__)
     parser.add_argument("--days", type=int, choices=range(1, 32), metavar="1..31", default=31, help="(default: 31)")
     parser.add_argument("--calls", type=int, default=20, help="calls per day, model and account (default: 20)")
+    parser.add_argument("--copies", type=int, default=1, help="of each call: 224 make 5 million (default: 1)")
     parser.add_argument("--data", type=Path, help="an empty data root to keep (default: one that is deleted)")
     return parser.parse_args()
 
@@ -78,11 +85,13 @@ def _calls(days: int, calls: int) -> Iterator[Call]:
                     yield Call(at, model, tokens, model, tenant=tenant, endpoint=endpoint, account=account)
 
 
-def _report(world: World, load: float) -> Iterator[str]:
+def _report(world: World, load: float, cpu_seconds: float, is_again: bool) -> Iterator[str]:
     results = json.loads((world.settings.state / "dbt" / "run_results.json").read_text())["results"]
     models = [result for result in results if result["unique_id"].startswith("model.")]
     seconds = {model["unique_id"].rsplit(".", 1)[-1]: model["execution_time"] for model in models}
-    yield f"{len(world.calls):,} attempts, {len(world.lines):,} lines, {os.cpu_count()} cores, load {load:.1f} before"
+    [(attempts,)] = world.ask("select count(*) from fct_attempts")
+    when = "again, with nothing new" if is_again else f"load {load:.1f} before"
+    yield f"{attempts:,} attempts, {len(world.lines):,} lines, {os.cpu_count()} cores, {when}, dbt {cpu_seconds:.1f} s of CPU"
     yield ""
     yield "| model | rows | s |"
     yield "|---|---:|---:|"

@@ -153,13 +153,15 @@ class World:
     accounts: list[Account] = field(default_factory=lambda: [Account()])
     prices: dict[str, dict[str, Decimal]] = field(default_factory=lambda: dict(PRICES))
     overrides: set[str] = field(default_factory=set)  # names of prices that were agreed upon
-    failed_calls: str = "unknown"
+    copies: int = 1  # of each call, of other tenants, on a bill that is as many times as large
+    failed_calls: dict[str, str] = field(default_factory=lambda: {"*": "unknown"})  # by vendor
 
     def build(self, *arguments: str, command: str = "build") -> "World":
         """Builds reconciliation over what the world holds."""
         (self.settings.state / "spill").mkdir(parents=True, exist_ok=True)
         with (self.settings.team / "vendor_billing_rules.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([("vendor", "failed_calls", "reason"), ("*", self.failed_calls, "test")])
+            rules = [(vendor, rule, "test") for vendor, rule in self.failed_calls.items()]
+            csv.writer(file).writerows([("vendor", "failed_calls", "reason"), *rules])
         with duckdb.connect(str(self.settings.warehouse)) as warehouse:
             self.write(warehouse)
         write_team_tables(self.settings)
@@ -188,9 +190,12 @@ class World:
             ],
         }.items():
             write_rows(warehouse, name, rows)
+        if self.copies > 1:
+            warehouse.execute(COPIED_CALLS, [self.copies])
+            warehouse.execute(COPIED_LINES, {"copies": self.copies})
         warehouse.execute(
             """create or replace table intermediate.request_days as
-            select event_date, md5(string_agg(attempts::varchar, ',' order by attempt_key)) as input_fingerprint
+            select event_date, md5(count(*) || ' ' || bit_xor(hash(attempts))) as input_fingerprint
             from marts.fct_attempts as attempts group by event_date"""
         )
 
@@ -258,6 +263,22 @@ class World:
         return self.ask("select sum(difference_usd) from reconciliation_monthly")[0][0]
 
 
+# Calls in as many copies, and a bill of all of them. A tenant becomes six.
+COPIED_CALLS = """
+    create or replace table marts.fct_attempts as
+    select * replace (
+        attempt_key || ' ' || copies.copy as attempt_key, request_id || ' ' || copies.copy as request_id,
+        tenant_id || ' ' || copies.copy % 6 as tenant_id
+    )
+    from marts.fct_attempts cross join (select unnest(range(?)) as copy) as copies
+"""
+COPIED_LINES = """
+    update intermediate.int_invoice_lines set
+        quantity = quantity * $copies, billed_usd = cast(billed_usd as decimal(26, 12)) * $copies,
+        billed_usd_at_seed_rate = cast(billed_usd_at_seed_rate as decimal(26, 12)) * $copies
+"""
+
+
 def world_at(root: Path, as_of: str = AS_OF) -> World:
     """An empty world over a data root, with a team folder next to it."""
     team = root.parent / f"{root.name}-team"
@@ -285,6 +306,7 @@ def _line(number: int, line: Line) -> dict:
         "invoice_id": None if line.is_provisional else "INV-1",
         "request_id": line.request_id,
         "description": f"{line.model}, {line.leaf}",
+        "service": None,
         "is_mapped": line.is_mapped,
         "model": line.model,
         "our_model": line.model,

@@ -1,5 +1,6 @@
--- One row per finding about landed invoices: what is wrong, where, and what to do, as a
--- sentence. Amounts are compared by multiplying: money is not divided.
+-- One row per finding about bills: what is wrong, where, and what to do, as a sentence.
+-- `subject` is the file or label that it is about, by which it is known again.
+-- Amounts are compared by multiplying: money is not divided.
 with
     scopes as (select * from intermediate.int_invoice_scopes where not is_usage),
 
@@ -265,7 +266,7 @@ with
             'unmapped' as finding,
             vendor,
             account,
-            cast(null as varchar) as landing_file,
+            label,
             '"'
             || label
             || '" ('
@@ -275,26 +276,32 @@ with
             || ' USD)' as detail
         from marts.unmapped_invoice_lines
         where missing <> 'model'
+    ),
+
+    found as (
+        select *
+        from fx_missing
+        union all by name
+        select *
+        from wrong_month
+        union all by name
+        select *
+        from two_groupings
+        union all by name
+        select *
+        from missing_page
+        union all by name
+        select *
+        from disagreeing
+        union all by name
+        select *
+        from cents
+        union all by name
+        select *
+        from unmapped
     )
 
-select *
-from fx_missing
-union all by name
-select *
-from wrong_month
-union all by name
-select *
-from two_groupings
-union all by name
-select *
-from missing_page
-union all by name
-select *
-from disagreeing
-union all by name
-select *
-from cents
-union all by name
-select *
-from unmapped
-order by finding, vendor, account, detail
+-- what a finding is known by when it is found again
+select *, coalesce(landing_file, label) as subject
+from found
+order by finding, vendor, account, subject, detail

@@ -11,34 +11,17 @@ from inbox import charts, words
 from inbox.marts import Marts, Row
 from inbox.page import File, NotFoundError, Page, Visit
 from inbox.tables import csv_file, pasted
+from orchestration.invoices.months import BUCKETS
 
 MART = "reconciliation_monthly"
-# Parts of the difference, in the order in which they are taken from it, and how they read next to a bar.
-BUCKETS = {
-    "tax": "Tax",
-    "fee": "Fees",
-    "credit": "Credits",
-    "discount": "Discounts",
-    "prior_period": "Other periods",
-    "currency": "Exchange rate",
-    "timing": "Days of the vendor's clock",
-    "billed_twice": "Billed twice",
-    "unpriced": "Calls without a price",
-    "failed": "Failed calls billed",
-    "estimated": "Estimated usage",
-    "uncaptured": "Billed, not captured",
-    "unbilled": "Captured, not billed",
-    "rate": "Another rate",
-    "rounding": "Rounding",
-    "unexplained": "Unexplained",
-}
 SUMS = ", ".join(f"sum({name}_usd) filter (where difference_usd is not null) as {name}_usd" for name in BUCKETS)
 ACCOUNTS = f"""
     select billing_month, vendor, account, any_value(account_status) as account_status,
         sum(ours_usd) filter (where difference_usd is not null) as ours_usd,
         sum(billed_usd) filter (where difference_usd is not null) as billed_usd,
         sum(difference_usd) as difference_usd, any_value(account_variance_usd) as account_variance_usd,
-        any_value(tolerance_owner) as tolerance_owner, sum(provisional_lines) as provisional_lines, sum(lines) as lines,
+        any_value(tolerance_owner) as tolerance_owner, any_value(account_tolerance_usd) as account_tolerance_usd,
+        sum(provisional_lines) as provisional_lines, sum(lines) as lines,
         sum(ours_usd) filter (where difference_usd is null) as not_billed_usd, {SUMS}
     from {MART}
     group by billing_month, vendor, account

@@ -15,8 +15,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from orchestration.invoices.checked_file import print_invoice
 from orchestration.landing.checking import KEPT_LINES, Checked, checked
 from orchestration.landing.fields import FIELDS, NATIVE_NAMES, PRICE_KEY, snake_case
+from orchestration.landing.invoice_checking import check_invoice
 from orchestration.landing.privacy import is_body
 from orchestration.landing.reasons import ADVICE, AGAIN
 from orchestration.landing.sources import NOT_USAGE, sources_of
@@ -74,10 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
         settings, path = from_environment(), Path(given).expanduser()
         if not path.is_file():
             raise ArgumentError(f"FILE is {given!r}, and there is no such file: write {EXAMPLE}.")
-        source = (chosen.source or os.environ.get("SOURCE", "") or "events").strip()
+        source = (chosen.source or os.environ.get("SOURCE", "") or "events").strip().rstrip("/")
+        folder, _, vendor = source.partition("/")
+        if folder == "invoices":
+            return _check_bill(path, settings, vendor.partition("/")[0].lower(), show_all)
         known = [name for name in sources_of(settings) if name not in NOT_USAGE]
         if source not in known:
-            raise ArgumentError(f"SOURCE is {source!r}: give one of {', '.join(known)}.")
+            raise ArgumentError(f"SOURCE is {source!r}: give one of {', '.join(known)}, or invoices/<vendor>.")
         overrides = load_overrides(settings.overrides)
         with checked(path, settings, source) as found:
             print_check(found, settings, overrides, plain_console(WIDTH), show_all)
@@ -87,6 +92,15 @@ def main(arguments: list[str] | None = None) -> int:
     except TROUBLE as error:
         print(f"{visible(given)} could not be checked: {visible(first_line(error))}.", file=sys.stderr)
     return 2
+
+
+def _check_bill(path: Path, settings: Settings, vendor: str, show_all: bool) -> int:
+    """The exit code of a check of an invoice. Raises ArgumentError."""
+    if not vendor:
+        raise ArgumentError("SOURCE is invoices: say whose, as in SOURCE=invoices/openai.")
+    found = check_invoice(path, settings, vendor)
+    print_invoice(found, path, settings, plain_console(WIDTH), show_all)
+    return 1 if found.refused else 0
 
 
 def print_check(

@@ -13,6 +13,7 @@ import duckdb
 from rich.console import Console
 from rich.text import Text
 
+from orchestration.invoices.months import last_month
 from orchestration.landing.database import open_memory
 from orchestration.landing.manifests import manifest_files, manifest_rows_sql
 from orchestration.landing.sources import NOT_USAGE
@@ -58,8 +59,11 @@ def print_screen(settings: Settings, console: Console, outcome: Outcome | None =
             ("CAME IN", _came_in(settings, outcome)),
             ("STANDS OUT", _alerts(marts)),
             ("BUDGETS", _budgets(marts)),
+            ("BILLS", [*last_month(marts, settings.as_of)]),
             ("MISSING", [*_missing(marts)] or [SILENT if silent else ALL_THERE]),
         ):
+            if title == "BILLS" and not lines:
+                continue  # none has landed
             _say(console, title, *(f"  {line}" for line in lines), "")
             if title == "CAME IN":
                 _print_costs(marts, console)

@@ -7,7 +7,7 @@ from datetime import date
 
 import dagster as dg
 
-from orchestration.defs.checks import SUITES
+from orchestration.defs.checks import SPECS
 from orchestration.defs.coverage import run_if_new
 from orchestration.defs.transform import DAILY_SUBJECTS, left_to_the_day, models_of
 from orchestration.defs.weekly import weekly_report
@@ -68,7 +68,7 @@ hourly_watch = dg.define_asset_job(
     "hourly_watch",
     selection=dg.AssetSelection.all()
     - dg.AssetSelection.assets(weekly_report, *models_of(*DAILY_SUBJECTS))
-    - dg.AssetSelection.checks(*(spec.key for spec in SUITES.values()), *left_to_the_day()),
+    - dg.AssetSelection.checks(*(spec.key for spec in SPECS), *left_to_the_day()),
     executor_def=dg.in_process_executor,
     description="Load what landed, judge alerts (the open day too), budgets and senders, announce what changed, publish.",
 )

@@ -8,6 +8,7 @@ from datetime import UTC
 
 import dagster as dg
 
+from expectations.run import Outcome, definition_of
 from orchestration.defs.raw import raw_events, raw_incidents
 from orchestration.notifications.silences import real_senders, sentence
 from orchestration.quality.suites import validate
@@ -36,43 +37,70 @@ SUITES = {
         asset=dg.AssetKey("fct_attempts"),
         description="Calls whose cost is approximate: a variant without a price, a name whose meaning changed, or partial usage.",
     ),
-    "invoices": dg.AssetCheckSpec(
-        "invoices_say_what_they_seem",
-        asset=dg.AssetKey("invoice_exports"),
-        additional_deps=[dg.AssetKey("unmapped_invoice_lines"), dg.AssetKey("provider_usage_lines")],
-        description="Invoices have an exchange rate, the right month, one grouping, plausible amounts and known labels.",
-    ),
     "calls_seen_twice": dg.AssetCheckSpec(
         "calls_that_two_sources_saw",
         asset=dg.AssetKey("fct_attempts"),
         description="Calls that a gateway and a tracer may both have reported, and which are counted twice.",
     ),
 }
-SEVERITY = {
-    "none": dg.AssetCheckSeverity.WARN,
-    "warning": dg.AssetCheckSeverity.WARN,
-    "error": dg.AssetCheckSeverity.ERROR,
+# Suites whose expectations are checks of their own: the asset of all of them, and what else they read.
+SUITES_OF_BILLS = {
+    "invoices": ("invoice_exports", ("unmapped_invoice_lines", "provider_usage_lines")),
+    "reconciliation": ("reconciliation_monthly", ("reconciliation_daily", "invoice_exports")),
 }
 
 
-@dg.multi_asset_check(specs=list(SUITES.values()), name="expectations")
+def _checks_of(suite: str) -> dict[str, dg.AssetCheckSpec]:
+    """The checks of a suite of bills by name, each with the sentence of its expectation."""
+    asset, others = SUITES_OF_BILLS[suite]
+    return {
+        expectation["meta"]["check"]: dg.AssetCheckSpec(
+            expectation["meta"]["check"],
+            asset=dg.AssetKey(asset),
+            additional_deps=[dg.AssetKey(each) for each in others],
+            description=expectation["meta"]["says"],
+        )
+        for expectation in definition_of(suite)["expectations"]
+    }
+
+
+CHECKS_OF_BILLS = {suite: _checks_of(suite) for suite in SUITES_OF_BILLS}
+SPECS = [*SUITES.values(), *(spec for checks in CHECKS_OF_BILLS.values() for spec in checks.values())]
+
+
+@dg.multi_asset_check(specs=SPECS, name="expectations")
 def expectations(settings: dg.ResourceParam[Settings]) -> Iterator[dg.AssetCheckResult]:
     """Each suite's outcome, in sentences, with the rows that fail."""
     for suite, spec in SUITES.items():
         outcome = validate(settings, suite)
-        yield dg.AssetCheckResult(
-            asset_key=spec.asset_key,
-            check_name=spec.name,
-            passed=outcome.passed,
-            severity=SEVERITY[outcome.severity],
-            description=" ".join(outcome.sentences) or None,
-            metadata={
-                "rows": outcome.rows,
-                "failing": dg.MetadataValue.md(outcome.table),
-                "unchanged": outcome.cached,
-                "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / f"{suite}.html"),
-            },
-        )
+        yield _result(settings, spec, outcome, list(zip(outcome.sentences, outcome.severities, strict=True)))
+    for suite, checks in CHECKS_OF_BILLS.items():
+        outcome = validate(settings, suite)
+        for name, spec in checks.items():
+            found = zip(outcome.checks, outcome.sentences, outcome.severities, strict=True)
+            yield _result(
+                settings, spec, outcome, [(said, severity) for check, said, severity in found if check == name]
+            )
+
+
+def _result(
+    settings: Settings, spec: dg.AssetCheckSpec, outcome: Outcome, failures: list[tuple[str, str]]
+) -> dg.AssetCheckResult:
+    """What a check found: its sentences, each with a severity."""
+    is_error = any(severity == "error" for _, severity in failures)
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=not failures,
+        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+        description=" ".join(said for said, _ in failures) or None,
+        metadata={
+            "rows": outcome.rows,
+            "failing": dg.MetadataValue.md(outcome.table if failures else "-"),
+            "unchanged": outcome.cached,
+            "data_docs": dg.MetadataValue.path(settings.published / "docs" / "data_docs" / f"{outcome.suite}.html"),
+        },
+    )
 
 
 @dg.asset_check(asset=dg.AssetKey("source_freshness"))

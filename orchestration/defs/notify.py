@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.alerts import announcements as alerts
 from orchestration.budgets.announcements import announce, what_was_announced, why_nothing_is_announced
 from orchestration.defs.weekly import weekly_report
+from orchestration.invoices.announcements import announce_findings, what_was_found
 from orchestration.notifications import deliver, undelivered
 from orchestration.notifications.failed_runs import record, tell_on_call
 from orchestration.notifications.silences import announce_silences, what_became_of_senders
@@ -59,10 +60,31 @@ def source_silences_ledger(settings: dg.ResourceParam[Settings]) -> dg.Materiali
 
 
 @dg.asset(
+    group_name="invoices",
+    kinds={"json"},
+    owners=["team:finance"],
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    deps=[dg.AssetKey(mart) for mart in ("invoice_exports", "unmapped_invoice_lines", "reconciliation_monthly")],
+)
+def invoice_findings_ledger(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """One row per finding about a bill, and one when it is settled; their messages go into the outbox, to who owns the tolerance."""
+    counts = announce_findings(settings)
+    return dg.MaterializeResult(
+        metadata=dict(counts) | {"message": what_was_found(counts)} | _page(settings, "finance")
+    )
+
+
+@dg.asset(
     group_name="publishing",
     kinds={"apprise"},
     owners=["team:data-platform"],
-    deps=[alert_announcements_ledger, budget_announcements_ledger, source_silences_ledger, weekly_report],
+    deps=[
+        alert_announcements_ledger,
+        budget_announcements_ledger,
+        source_silences_ledger,
+        invoice_findings_ledger,
+        weekly_report,
+    ],
 )
 def notifications(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """One row per event and channel (ledger/outbox): what is due is sent. A dead channel costs a deadline and fails nothing."""

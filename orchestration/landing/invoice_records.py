@@ -120,6 +120,8 @@ def _records(document: dict[str, Any], kind: Kind) -> Iterator[tuple[dict[str, A
 
 def _of_buckets(document: dict[str, Any], levels: tuple[str, ...], page: dict) -> Iterator[tuple[dict[str, Any], bool]]:
     buckets = document.get(levels[0])
+    if buckets is None and len(levels) > 1 and isinstance(document.get(levels[1]), list):
+        buckets, page = [document], {}  # a bucket by itself, as connectors land them
     if buckets == []:
         yield {"page": page}, True
     for bucket in buckets if isinstance(buckets, list) else []:
@@ -143,12 +145,14 @@ def _list(value: Any, levels: tuple[str, ...]) -> list[Any]:
 
 
 def _amount_in(value: Any) -> str | None:
-    """An amount that is not 0, as it is written; of a map of amounts (discounts by name) their sum."""
-    if isinstance(value, str) and value.startswith("{"):
+    """An amount that is not 0, as it is written; of a map (discounts by name) or a list (credits) of amounts their sum."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
         try:
             value = parsed(value)
         except ValueError:
             return value  # refused where it is read as a number
+    if isinstance(value, list):
+        value = {str(at): each.get("amount") for at, each in enumerate(value) if isinstance(each, dict)}
     if isinstance(value, dict):
         try:
             value = format(sum((Decimal(str(each)) for each in value.values() if each), Decimal(0)), "f")

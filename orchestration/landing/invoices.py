@@ -432,8 +432,10 @@ def _instant(kind: Kind, name: str, text: str | None) -> datetime | None:
 
 
 def _parsed_instant(kind: Kind, text: str) -> datetime | None:
-    if re.fullmatch(r"\d{9,11}(\.0+)?", text, re.ASCII):
-        return datetime.fromtimestamp(int(text.partition(".")[0]), UTC)
+    if re.fullmatch(r"\d{9,11}(\.\d+)?|\d\.\d+E9", text, re.ASCII | re.IGNORECASE):  # seconds; 1.7908128E9 of BigQuery
+        return datetime.fromtimestamp(int(Decimal(text)), UTC)
+    if re.fullmatch(r"1\d{12}|1\d{15}", text, re.ASCII):  # milliseconds, microseconds
+        return datetime.fromtimestamp(int(text[:10]), UTC)
     for written in filter(None, (kind.date_format, None, *INSTANTS)):
         try:
             return datetime.strptime(text, written)  # noqa: DTZ007 - the zone is that of the kind

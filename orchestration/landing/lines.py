@@ -35,6 +35,7 @@ MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
 MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+MOST_TITLES = 30  # lines above the header of an export
 DELIMITERS = ",;\t|"
 NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
 OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
@@ -516,6 +517,25 @@ def _csv_blocks(
     yield _made_block(numbers, texts, broken, max_line_bytes)
 
 
+def _below_titles(lines: Iterator[tuple[int, str] | Broken]) -> Iterator[tuple[int, str] | Broken]:
+    """The lines from the header on: titles above it have fewer than three fields. Where no line has more, all of them."""
+    above: list[tuple[int, str] | Broken] = []
+    for line in lines:
+        is_wide = isinstance(line, tuple) and max(_filled(line[1], delimiter) for delimiter in DELIMITERS) > 2
+        if is_wide or isinstance(line, Broken) or len(above) == MOST_TITLES:
+            yield from [] if is_wide else above
+            yield line
+            yield from lines
+            return
+        above.append(line)
+    yield from above
+
+
+def _filled(text: str, delimiter: str) -> int:
+    """About how many of its fields say something."""
+    return sum(1 for cell in text.split(delimiter) if cell.strip(' "\ufeff\t\r\n'))
+
+
 def check_names(names: list[str]) -> None:
     """Raises BrokenFile for a header that no table of events has: every line of JSON would repeat it."""
     if (size := sum(len(name.encode(errors="replace")) for name in names)) > HEADER_BYTES:
@@ -531,6 +551,8 @@ def _csv_records(
     broken and the next line begins a record again: one stray quote does not swallow the file.
     """
     lines, width, delimiter = _numbered(chunks, max_line_bytes), None, delimiters[0]
+    if len(delimiters) > 1:
+        lines = _below_titles(lines)
     again: deque[tuple[int, str] | Broken] = deque()
     while (line := again.popleft() if again else next(lines, None)) is not None:
         if isinstance(line, Broken):

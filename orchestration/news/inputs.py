@@ -105,7 +105,9 @@ TEAM_TABLES: dict[str, Hash] = {
 READ_BY_MODELS: dict[str, Hash] = TEAM_TABLES | {"raw": _raw, "price_book": _price_book, "set_aside": _log("set_aside")}
 READ_BY_READERS: dict[str, Hash] = {
     "messages": _log("outbox"),
-    "reports": _log("alert_announcements", "budget_announcements", "source_silences", "weekly_reports"),
+    "reports": _log(
+        "alert_announcements", "budget_announcements", "source_silences", "invoice_findings", "weekly_reports"
+    ),
 }
 LEFT_BEHIND: dict[str, Hash] = {
     "warehouse": _warehouse,

@@ -47,7 +47,7 @@ class Event:
 
     event_key: str
     topic: str  # what it is about: cooldown, dedupe and acknowledgement go by
-    kind: str  # alert, budget, silence, weekly, correction, run
+    kind: str  # alert, budget, silence, invoice, weekly, correction, run
     severity: str
     title: str
     body: str  # markdown, plain enough for chat

@@ -30,9 +30,11 @@ DAILY_TOTALS = ("requests", "attempts", "cost_usd", "unpriced_attempts", "no_usa
 # Whole marts, each with the columns whose sum says something: budgets overlap, so their spend has no total.
 TABLES = {
     "alerts": ("total_excess_usd",),
+    "allocated_cost_in_cents": ("allocated_usd", "rounded_usd"),
     "budget_status": (),
     "budget_transitions": (),
     "price_book_changes": ("cost_before_usd", "cost_after_usd", "moved_usd"),
+    "reconciliation_monthly": ("ours_usd", "billed_usd", "difference_usd"),
     "unpriced_models": ("requests", "exposure_usd"),
     "weekly_drivers": (),
     "weekly_findings": (),
@@ -60,6 +62,31 @@ CSV_MACROS = f"""
         when exponent(number) > 0 then digits(number) || repeat('0', 1 + exponent(number) - len(ltrim(digits(number), '-')))
         else cast(number as varchar)
     end;
+"""
+# Who caused a bill, by month and in whole cents: rounded down, and a cent more to the largest remainders, so that the cents of an
+# account's month add up to its bill in cents.
+IN_CENTS = """
+    create or replace temp view allocated_cost_in_cents as
+    with sums as (
+        select vendor, account, billing_month, environment, tenant_id, endpoint_tag, prompt_version, method,
+            cast(sum(allocated_usd) as decimal(26, 12)) as allocated_usd
+        from allocated_cost group by all
+    ),
+    cut as (select *, cast(floor(allocated_usd * 100) as decimal(20, 0)) as whole_cents from sums),
+    placed as (
+        select *,
+            cast(round(sum(allocated_usd) over of_month * 100) as decimal(20, 0)) - sum(whole_cents) over of_month as cents_left,
+            row_number() over (
+                partition by vendor, account, billing_month
+                order by allocated_usd * 100 - whole_cents desc, allocated_usd desc, environment, tenant_id, endpoint_tag,
+                    prompt_version, method
+            ) as place
+        from cut
+        window of_month as (partition by vendor, account, billing_month)
+    )
+    select * exclude (whole_cents, cents_left, place),
+        cast((whole_cents + case when place <= cents_left then 1 else 0 end) * 0.01 as decimal(26, 2)) as rounded_usd
+    from placed
 """
 BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read UTF-8 as the encoding of their country
 CSV_TEXT = (
@@ -102,6 +129,7 @@ def write_exports(
     row count, totals and price book versions, so that a file in somebody's mail can be traced to the marts it came from.
     """
     connection.execute(CSV_MACROS)
+    connection.execute(IN_CENTS)
     before = read_exports(folder)
     entries, written = {}, []
     for export in _exports(connection, settings):

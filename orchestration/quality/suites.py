@@ -18,7 +18,10 @@ from orchestration.warehouse import duckdb_config, warehouse
 from orchestration.wording import minute
 
 WINDOWED = {"unpriced_models", "price_coverage", "calls_seen_twice"}  # profiles that look at the recent days
-LAST_MARTS = {"invoices": "invoice_exports"}  # a warehouse of an earlier release lacks it
+LAST_MARTS = {
+    "invoices": "invoice_exports",
+    "reconciliation": "reconciliation_monthly",
+}  # a warehouse of an earlier release lacks it
 STATE_KEYS = {"fingerprint", "title", "about", "as_of", "outcome", "failing"}
 
 
@@ -70,8 +73,8 @@ def validate(settings: Settings, suite: str) -> Outcome:
         write_whole(_state(settings) / f"{suite}.html", judgement.page)
         write_whole(_state(settings) / f"{suite}.json", json.dumps(state, indent=2))
     build_data_docs(settings)
-    known = state["outcome"] | {"sentences": tuple(state["outcome"]["sentences"]), "cached": cached}
-    return Outcome(**known)
+    tuples = {name: tuple(state["outcome"][name]) for name in ("sentences", "severities", "checks")}
+    return Outcome(**state["outcome"] | tuples | {"cached": cached})
 
 
 def get_ready(settings: Settings) -> None:

@@ -41,7 +41,10 @@ select
     cell_date,
     model,
     our_model,
-    case when not is_by_request then leaf end as leaf,
+    -- Anthropic names searches by the type of cost
+    case
+        when not is_by_request then coalesce(leaf, case when service = 'web_search' then 'web_searches' end)
+    end as leaf,
     case when is_by_request then 'standard' else tier end as tier,
     bucket,
     is_by_request,

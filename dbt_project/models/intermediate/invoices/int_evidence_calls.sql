@@ -6,12 +6,14 @@
     "failed": "usage_kind = 'failed'",
     "estimated": "usage_kind = 'estimated'",
     "unpriced": "pricing_status = 'unpriced'",
+    "unbilled": "pricing_status = 'priced'",
 } %}
 {%- set queried = {
     "timing": "true",
     "failed": "(status = 'error' or pricing_status = 'no_usage')",
     "estimated": "usage_source = 'estimate'",
     "unpriced": "pricing_status = 'unpriced'",
+    "unbilled": "pricing_status = 'priced'",
 } %}
 with
     cells as (select * from {{ ref("int_reconciliation_cells") }}),
@@ -22,10 +24,27 @@ with
         from {{ ref("int_reconciled_names") }}
     ),
 
+    -- of what is billed in full nothing is listed
+    not_billed as (
+        select distinct names.vendor, names.account, names.model
+        from names
+        inner join
+            cells
+            on names.vendor = cells.vendor
+            and names.account = cells.account
+            and names.billing_month = cells.billing_month
+            and names.cell_model is not distinct from cells.model
+        where cells.unbilled_usd <> 0
+    ),
+
     calls as (
         select *
         from {{ ref("int_billable_usage") }}
-        where event_date <> charge_date or usage_kind <> 'reported' or pricing_status <> 'priced'
+        where
+            event_date <> charge_date
+            or usage_kind <> 'reported'
+            or pricing_status <> 'priced'
+            or (vendor, account, model) in (select (vendor, account, model) from not_billed)
     ),
 
     days as (
@@ -47,6 +66,7 @@ with
             names.cell_leaf as leaf,
             names.cell_tier as tier,
             days.model as our_model,
+            days.tier as our_tier,
             days.* exclude (vendor, account, model, tier, day)
         from days
         inner join

@@ -20,6 +20,7 @@ with
             scopes.is_counted,
             scopes.not_counted_because,
             scopes.is_confirmed,
+            scopes.last_arrival_date,
             case when lines.currency = 'USD' then 1 else rates.usd_per_unit end as seed_rate,
             case
                 when lines.currency = 'USD' then lines.billed_amount else lines.billed_at_vendor_rate_usd
@@ -44,19 +45,13 @@ with
             {% for name in ["billed", "effective", "list", "contracted"] %}
                 cast(
                     cast({{ name }}_amount as {{ plain }}) * cast(seed_rate as decimal(18, 12)) as decimal(38, 12)
-                ) as {{ name }}_usd_at_seed_rate {{- "," if not loop.last }}
+                ) as {{ name }}_usd_at_seed_rate,
             {% endfor %}
-        from joined
-    ),
-
-    numbered as (
-        select
-            *,
             row_number() over (
                 partition by scope_key, export_id, natural_key, billed_amount, coalesce(quantity_raw, '')
                 order by line_number, item nulls last
             ) as occurrence
-        from in_usd
+        from joined
     )
 
 select
@@ -78,7 +73,7 @@ select
     arrival_date,
     landing_file,
     -- the rest of what was measured
-    numbered.* exclude (
+    in_usd.* exclude (
         scope_key,
         natural_key,
         occurrence,
@@ -104,6 +99,7 @@ select
         counts,
         is_token,
         is_confirmed,
+        last_arrival_date,
         seed_rate,
         zone,
         effective_usd_at_seed_rate,
@@ -135,6 +131,7 @@ select
         then invoice_id is null
         when finality = 'confirmed'
         then not is_confirmed
-        else {{ dbt.datediff("period_end", "arrival_date", "day") }} < cast(split_part(finality, ':', 2) as integer)
+        else
+            {{ dbt.datediff("period_end", "last_arrival_date", "day") }} < cast(split_part(finality, ':', 2) as integer)
     end as is_provisional
-from numbered
+from in_usd

@@ -100,8 +100,9 @@ select
         concat_ws('|', vendor, account, scope_account, source_kind, grouping, cast(period_start as string))
     ) as scope_key,
     not_counted_because is null as is_counted,
-    -- it came again and said the same
-    coalesce(
+    -- it came again, on a later day, and said the same
+    last_arrival_date > arrival_date
+    or coalesce(
         lag(lines) over (
             partition by vendor, account, scope_account, source_kind, grouping, period_start order by place
         )

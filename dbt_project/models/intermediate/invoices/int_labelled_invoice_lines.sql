@@ -32,7 +32,8 @@ with
             coalesce(
                 lines.context_window,
                 case
-                    when regexp_matches(lines.label, '(?i)long_ctx|longctx|longco\b|\(long\)|long context') then 'long'
+                    when regexp_matches(lines.label, '(?i)long[_ -]?ctx|lctx|longco\b|\(long\)|long[ -]context')
+                    then 'long'
                 end
             ) as context_window,
             -- capacity is a fee, whatever the vendor calls the line

@@ -9,6 +9,7 @@ with
         select
             content_hash as export_id,
             min(arrival_date) as arrival_date,
+            max(arrival_date) as last_arrival_date,
             min_by(landing_file, concat_ws(' ', cast(arrival_date as string), landing_file)) as landing_file
         from loads
         group by content_hash
@@ -54,6 +55,7 @@ with
         select
             covered.*,
             exports.arrival_date,
+            exports.last_arrival_date,
             exports.landing_file,
             split_part(exports.landing_file, '/', 2) as vendor,
             split_part(exports.landing_file, '/', 3) as account,

@@ -1,8 +1,7 @@
 {%- set key = ["vendor", "account", "billing_month", "model", "price_model_id", "tier", "leaf"] %}
--- By which names the bill of a month holds what we captured, and what a usage report
--- counts: the finest model, token kind and tier that both sides tell apart. The names
--- of the bill count: ours are looked for among them, first as they are, then as label
--- maps and the price catalogue have them.
+-- By which names the bill of a month holds what we captured and what a usage report
+-- counts: the finest that both sides tell apart. Ours are looked for among those of the
+-- bill, first as they are, then as label maps and the price catalogue have them.
 with
     usage as (
         select * from {{ ref("int_billed_lines") }} where bucket in ('usage', 'billed_twice') and not is_by_request
@@ -63,11 +62,7 @@ with
                     models.model nulls last
             ) as place
         from sought
-        inner join
-            bills
-            on sought.vendor = bills.vendor
-            and sought.account = bills.account
-            and sought.billing_month = bills.billing_month
+        inner join bills using (vendor, account, billing_month)
         left join
             models
             on sought.vendor = models.vendor
@@ -92,13 +87,9 @@ with
 
     compared as (
         select
-            {% for column in key %} known.{{ column }}, {% endfor %}
-            known.cell_model,
-            known.wider_leaf,
-            known.has_models,
-            known.has_leaves,
-            known.is_daily,
-            known.covered_through,
+            {% for column in key + ["cell_model", "wider_leaf", "has_leaves", "is_daily", "covered_through"] %}
+                known.{{ column }},
+            {% endfor %}
             {% for name, holds in {
                 "is_billed": "true",
                 "has_leaves_here": "names.leaf is not null",
@@ -110,7 +101,11 @@ with
                     bool_or(names.model is not distinct from known.cell_model and {{ holds }}), false
                 ) as {{ name }},
             {% endfor %}
-            coalesce(bool_or(names.model is null and names.leaf = known.leaf), false) as has_leaf_without_model
+            {% for name, holds in {"has_leaf": "true", "has_tier": "names.tier = known.tier"}.items() %}
+                coalesce(
+                    bool_or(names.model is null and names.leaf = known.leaf and {{ holds }}), false
+                ) as {{ name }}_without_model {{- "," if not loop.last }}
+            {% endfor %}
         from known
         left join
             names
@@ -132,7 +127,13 @@ select
         when case when is_billed then has_leaves_here else has_leaves end
         then leaf
     end as cell_leaf,
-    case when is_billed and not has_tier then 'standard' else tier end as cell_tier,
+    case
+        when (has_leaf or not has_leaf_without_model) and is_billed and not has_tier
+        then 'standard'
+        when not has_leaf and has_leaf_without_model and not has_tier_without_model
+        then 'standard'
+        else tier
+    end as cell_tier,
     has_leaf or has_leaf_without_model as is_billed_kind,
     is_daily,
     covered_through

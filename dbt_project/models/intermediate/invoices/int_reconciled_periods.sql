@@ -3,7 +3,8 @@
 -- month. What no bill has reached yet has no difference.
 {%- set buckets = difference_buckets() %}
 {%- set amounts = ["ours_usd", "clocked_usd"] %}
-{%- set billed_amounts = ["billed_usd", "compared_usd", "billed_usage_usd", "difference_usd"] %}
+{%- set billed = ["billed_usd", "compared_usd", "billed_usage_usd"] %}
+{%- set billed_amounts = billed + ["difference_usd"] %}
 {%- for bucket in buckets %} {%- do billed_amounts.append(bucket ~ "_usd") %} {%- endfor %}
 with
     cells as (
@@ -77,11 +78,13 @@ select
         case when count(billed_quantity) = count(*) then sum(billed_quantity) end as decimal(38, 6)
     ) as billed_quantity,
     {% for amount in amounts %} cast(sum({{ amount }}) as decimal(38, 12)) as {{ amount }}, {% endfor %}
-    -- where no line has an exchange rate, the amount is not known
+    -- lines without an exchange rate are not in what is billed, and then by how much it
+    -- differs is not known
     {% for amount in billed_amounts %}
         cast(
             case
-                when sum(lines_without_rate) = 0 or sum(lines_without_rate) < sum(lines) then sum({{ amount }})
+                when sum(lines_without_rate) = 0 {{- " or sum(lines_without_rate) < sum(lines)" if amount in billed }}
+                then sum({{ amount }})
             end as decimal(38, 12)
         ) as {{ amount }} {{- "," if not loop.last }}
     {% endfor %}

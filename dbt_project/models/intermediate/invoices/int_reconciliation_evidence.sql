@@ -2,6 +2,7 @@
 -- What is behind a bucket of a cell: lines of the bill, file by file; calls of ours,
 -- endpoint by endpoint; or requests that were matched one by one. Each row has the
 -- query that lists what it counts.
+{%- set payers = ["region", "billing_account_id", "sub_account_id"] %}
 {%- set of_usage = ["unpriced", "uncaptured", "unbilled", "rate", "unexplained"] %}
 with
     cells as (select * from {{ ref("int_reconciliation_cells") }}),
@@ -69,9 +70,30 @@ with
             || replace(endpoint_tag, '''', '''''')
             || ''' and tenant_id = '''
             || replace(tenant_id, '''', '''''')
-            || ''' and ' || condition
+            || ''' and '
+            || {{ text(tier_of("processing", "service_tier")) }}
+            || ' = '''
+            || our_tier
+            || ''''
+            {%- for payer in payers %}
+                || coalesce(
+                    ' and {{ payer }} = ''' || replace({{ payer }}, '''', '''''') || '''', ' and {{ payer }} is null'
+                )
+            {%- endfor %}
+            || ' and '
+            || condition
         from caused
-        group by cell_key, bucket, event_date, provider, our_model, endpoint_tag, tenant_id, condition
+        group by
+            {% for column in payers %} {{ column }}, {% endfor %}
+            cell_key,
+            bucket,
+            event_date,
+            provider,
+            our_model,
+            our_tier,
+            endpoint_tag,
+            tenant_id,
+            condition
         union all
         select
             {{ cell_key() }},
@@ -84,9 +106,7 @@ with
             attempt_key,
             1,
             coalesce(billed_usd, 0) - coalesce(cost_usd, 0),
-            'select * from fct_attempts where provider_request_id = '''
-            || replace(request_id, '''', '''''')
-            || ''''
+            'select * from fct_attempts where provider_request_id = ''' || replace(request_id, '''', '''''') || ''''
         from {{ ref("int_billed_requests") }}
         where coalesce(billed_usd, 0) <> coalesce(cost_usd, 0)
     )

@@ -21,6 +21,7 @@ select
     status,
     account_status,
     account_variance_usd,
+    account_tolerance_usd,
     main_bucket,
     reason,
     next_action,

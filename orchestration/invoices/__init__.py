@@ -1,0 +1,1 @@
+"""What SQL cannot do about invoices: say what is found about them, once."""

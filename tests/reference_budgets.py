@@ -56,6 +56,7 @@ class Past(NamedTuple):
     usual: list[float]
     dispersion: float
     lump: float
+    is_steady: bool
 
 
 def changes(drawn: Drawn, first: date, as_of: datetime) -> list[tuple[datetime, str, str]]:
@@ -146,7 +147,7 @@ class Period:
         later = self.usual[min(number + TOLERANCE, size)]
         rest = max(self.total - later, 0) * (spent + prior) / (later + prior)
         error = sqrt(dispersion * rest * (self.total + prior) / (later + prior))
-        least = spent + rest - 0.75 * error - 0.5 * max(self.past.lump, call)
+        least = spent + rest - 0.75 * error - 0.75 * max(self.past.lump, call)
         return spent + even, spent + max(self.total - so_far, 0) * pace, least
 
     def is_on_course(self, number: int, projection: float | None, least: float) -> bool:
@@ -162,6 +163,13 @@ class Period:
             and usd >= (min(drawn.burn_ratio * usual, even) if self.past else even)
             and ((has_begun and round(least, 6) >= self.limit) or is_near)
         )
+
+    def is_usual_too_much(self) -> bool:
+        """Whether a period like those before it exceeds the limit, so that nothing needs to be spent first."""
+        if not self.past or not self.past.is_steady:
+            return False
+        error = sqrt(self.past.dispersion * self.total * (1 + len(self.quarters) / 96 / HISTORY_DAYS))
+        return round(self.total - 2 * error, 6) >= self.limit
 
     def is_burning_fast(self, number: int) -> bool:
         """Whether spend is several times too fast in two windows, without its largest call."""
@@ -206,6 +214,7 @@ def states(drawn: Drawn, start: date, end: date, as_of: datetime) -> Iterator[Ju
             )
             naive = max((usd for usd in (naive if spent > 0 else None, naive_before) if usd is not None), default=None)
         signal = period.is_on_course(number, projection, least) or period.is_burning_fast(number)
+        signal = signal or (number == 1 and is_seen and period.is_usual_too_much())
         if last_hot is not None and seen - last_hot > period.quiet:
             last_hot = alerted = None
         if signal or (projection is not None and projection >= drawn.lower * period.limit):
@@ -255,7 +264,11 @@ def past_of(drawn: Drawn, start: date, quarters: list[datetime]) -> Past | None:
         return None
     off = sum((usd - usual_day[day.weekday()]) ** 2 for day, usd in days.items())
     lump = sum(usd**2 for usd in by_quarter.values()) / sum(by_quarter.values())
-    return Past(usual, off / sum(usual_day[day.weekday()] for day in days), lump)
+    last_days = [start - timedelta(days=back) for back in range(7, 0, -1)]
+    last_week, usual_week = sum(days[day] for day in last_days), sum(usual_day.values())
+    last_day, usual_last = days[last_days[-1]], usual_day[last_days[-1].weekday()]
+    is_steady = last_week >= 0.9 * usual_week and last_day >= 0.5 * usual_last
+    return Past(usual, off / sum(usual_day[day.weekday()] for day in days), lump, is_steady)
 
 
 def _regular(by_quarter: dict[tuple[date, int], float], same: list[date], usual_day: float) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -26,11 +26,14 @@ STEPS = {
         ("watched", "late", None, None),
         ("watched", "old", None, None),
         ("watched", "refunded", None, None),
+        ("watched", "nightly", None, None),
         ("closed", "old", None, None),
         ("news", "old", "exceeded", None),
         ("news", "old", "ok", None),
         ("news", "late", "warning", None),
         ("news", "refunded", "exceeded", None),
+        ("news", "nightly", "spend_alert", None),
+        ("news", "nightly", "exceeded", None),
     },
     "2026-11-10T13:00:00": {("moved", "late", "warning", "late_data"), ("news", "late", "exceeded", None)},
     "2026-11-10T14:00:00": {("withdrawn", "refunded", "exceeded", "repricing")},
@@ -63,6 +66,10 @@ def story(tmp_path_factory) -> tuple[World, dict[str, tuple[Counter, list[dict],
     named = {"valid_from": "2026-11-01", "channel": "finance"}
     world.budgets = [budget(name, "month", 10, **named) for name in world.spend]
     world.budgets[0]["valid_from"] = "2026-09-01"
+    nights = [datetime(2026, 10, 10, 2) + timedelta(days=number) for number in range(32)]  # noqa: DTZ001
+    world.spend["nightly"] = [Spend(night.isoformat(), 3) for night in nights]
+    alerting = {"channel": "finance", "valid_from": "2026-11-10", "is_spend_alert_on": "true"}
+    world.budgets.append(budget("nightly", "day", 2, **alerting))
     seen = {}
 
     def step(as_of: str, *arguments: str) -> None:
@@ -102,8 +109,16 @@ def test_what_was_long_over_at_the_first_run_wakes_nobody(story):
     titles = [message["title"] for message in seen[first][2]]
     assert sorted(titles) == [
         "Budget late: warning, 9.00 of 10.00 USD",
+        "Budget nightly: exceeded, 3.00 of 2.00 USD",
+        "Budget nightly: spend_alert, 0.00 of 2.00 USD",
         "Budget refunded: exceeded, 11.00 of 10.00 USD",
     ]
+
+
+def test_what_is_usually_too_much_is_said_before_anything_is_spent(story):
+    _, seen = story
+    (message,) = (each for each in seen[next(iter(STEPS))][2] if "nightly: spend_alert" in each["title"])
+    assert "On course for 3.00 USD.\nNothing is spent yet: a usual day costs more than the limit." in message["body"]
 
 
 def test_a_message_says_what_is_not_in_the_amount(story):

@@ -387,6 +387,44 @@ CASES = [
     # spend alerts: what is usual, and what one call says
     case("nightly-batch", "day", 2, daily("02:00", 50, "1.2"), [], valid_from="2026-10-20", **ALERTING),
     case(
+        "usual-too-much",  # known before the batch that exceeds the limit
+        "day",
+        2,
+        daily("02:00", 50, 3),
+        [
+            *(
+                change
+                for day in (20, 21, 22)
+                for change in (
+                    f"2026-11-{day}T00:00 spend_alert projection",
+                    f"2026-11-{day}T02:00 exceeded spend",
+                    f"2026-11-{day + 1}T00:00 ok reset",
+                )
+            ),
+            "2026-11-23T00:00 spend_alert projection",
+            "2026-11-23T03:45 ok projection",
+        ],
+        valid_from="2026-11-20",
+        valid_to="2026-11-24",
+        **ALERTING,
+    ),
+    case(
+        "usual-too-much-until-it-was-switched-off",
+        "day",
+        2,
+        daily("02:00", 50, 3)[:-2],
+        [
+            "2026-11-20T00:00 spend_alert projection",
+            "2026-11-20T02:00 exceeded spend",
+            "2026-11-21T00:00 ok reset",
+            "2026-11-21T00:00 spend_alert projection",
+            "2026-11-21T03:45 ok projection",
+        ],
+        valid_from="2026-11-20",
+        valid_to="2026-11-24",
+        **ALERTING,
+    ),
+    case(
         "nightly-batch-of-another-clock",  # from 26 October on an hour earlier in Berlin
         "day",
         2,
@@ -449,7 +487,7 @@ CASES = [
 RESETS = {
     each.name
     for each in CASES
-    if each.rows[0]["period"] == "day" and each.changes and not each.changes[-1].endswith("reset")
+    if each.rows[0]["period"] == "day" and each.changes and "reset" not in each.changes[-1] < "2026-11-21"
 }
 
 

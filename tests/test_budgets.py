@@ -27,6 +27,16 @@ PERIODS = {
 }
 
 
+# a third of the budgets live 32 weeks earlier, when the clocks change in spring, and end before the world does
+EARLIER = timedelta(weeks=32)
+SPRING_ENDS = {
+    "day": date(2026, 3, 31),
+    "week": date(2026, 3, 30),
+    "month": date(2026, 4, 1),
+    "quarter": date(2026, 4, 1),
+}
+
+
 def drawn_budget(number: int) -> Drawn:
     """A tenant with hours and weekdays of its own, growth, noise, and now and then a burst; a limit that it may or may not keep."""
     dice = random.Random(number)
@@ -55,8 +65,27 @@ def drawn_budget(number: int) -> Drawn:
         day += timedelta(days=1)
     length = {"day": 1, "week": 7, "month": 30, "quarter": 91}[period]
     limit = round(Decimal(level * 6 * length * dice.choice([0.5, 0.8, 1, 1.2, 1.6, 3])), 4)
+    if number % 3 == 1:
+        spend, calls = ({at - EARLIER: value for at, value in each.items()} for each in (spend, calls))
     drawn = Drawn(f"drawn-{number}", period, zone, limit, spend, calls)
     return silenced(drawn, dice) if number % 3 == 0 else drawn
+
+
+def is_in_spring(drawn: Drawn) -> bool:
+    return int(drawn.name.removeprefix("drawn-")) % 3 == 1
+
+
+def first_of(drawn: Drawn) -> date:
+    """From when on its limit holds."""
+    first = date.fromisoformat(PERIODS[drawn.period][0])
+    return first - EARLIER if is_in_spring(drawn) else first
+
+
+def ends_of(drawn: Drawn) -> datetime:
+    """The instant up to which it is judged: that of the run, or the last one of its limit."""
+    if not is_in_spring(drawn):
+        return datetime.fromisoformat(LAST + "+00:00")
+    return instant(drawn, SPRING_ENDS[drawn.period]) - timedelta(seconds=1)
 
 
 def silenced(drawn: Drawn, dice: random.Random) -> Drawn:
@@ -80,7 +109,6 @@ def drawn_world(root, drawn: list[Drawn]) -> World:
     world = world_at(root)
     lend(world.settings)
     for each in drawn:
-        start = PERIODS[each.period][0]
         world.spend[each.name] = [
             Spend(
                 (at + timedelta(seconds=7)).isoformat()[:19],
@@ -101,7 +129,8 @@ def drawn_world(root, drawn: list[Drawn]) -> World:
                 each.limit,
                 environments="*" if each.calls else "prod",
                 time_zone=each.zone,
-                valid_from=start,
+                valid_from=first_of(each),
+                valid_to=SPRING_ENDS[each.period] if is_in_spring(each) else "",
                 is_spend_alert_on="true",
                 min_elapsed_share=each.min_elapsed,
                 min_spent_share=each.min_spent,
@@ -124,9 +153,9 @@ def world(tmp_path_factory) -> World:
 
 
 def test_the_states_are_those_of_the_definitions(world):
-    as_of, seen = datetime.fromisoformat(LAST + "+00:00"), set()
+    seen = set()
     for each in DRAWN:
-        expected = changes(each, date.fromisoformat(PERIODS[each.period][0]), as_of)
+        expected = changes(each, first_of(each), ends_of(each))
         assert of(world, each.name) == expected, each.name
         seen |= {(before, after) for _, before, after in expected}
     assert {after for _, after in seen} == set(SEVERITY), "the draw reaches every state"
@@ -142,9 +171,9 @@ def test_the_projections_are_those_of_the_definitions(world):
             each.name,
         )
         found = {start: row for start, *row in rows}
-        for start, end in periods(each, date.fromisoformat(PERIODS[each.period][0]), as_of):
+        for start, end in periods(each, first_of(each), ends_of(each)):
             usd, until, silent = found[start]
-            *_, last = states(each, start, end, as_of)
+            *_, last = states(each, start, end, ends_of(each))
             expected = last.projection
             is_whole = each.seen_until >= instant(each, end)
             stopped += not is_whole
@@ -157,13 +186,12 @@ def test_the_projections_are_those_of_the_definitions(world):
 
 
 def test_what_stands_next_to_spend_is_that_of_the_definitions(world):
-    as_of = datetime.fromisoformat(LAST + "+00:00")
     columns = "period_start, attempts, naive_projection_usd, burn_rate"
     for each in DRAWN:
         rows = world.ask(f"select {columns} from budget_status where budget_id = ?", each.name)
         found = {start: row for start, *row in rows}
-        for start, end in periods(each, date.fromisoformat(PERIODS[each.period][0]), as_of):
-            *_, last = states(each, start, end, as_of)
+        for start, end in periods(each, first_of(each), ends_of(each)):
+            *_, last = states(each, start, end, ends_of(each))
             attempts, naive, burn_rate = found[start]
             assert attempts == last.attempts
             assert (naive is None) == (last.naive is None)
@@ -216,9 +244,7 @@ def test_the_days_of_a_period_add_up_to_it(world):
     for each in DRAWN:
         spent = world.ask("select sum(spent_usd) from budget_status where budget_id = ?", each.name)
         begins = min(at for (at,) in world.ask("select starts_at from budget_status where budget_id = ?", each.name))
-        expected = [
-            usd for at, usd in each.spend.items() if begins <= at.replace(tzinfo=None) < datetime.fromisoformat(LAST)
-        ]
+        expected = [usd for at, usd in each.spend.items() if begins <= at.replace(tzinfo=None) and at <= ends_of(each)]
         assert spent == [(sum(expected),)], each.name
 
 

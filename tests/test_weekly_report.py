@@ -510,7 +510,9 @@ def test_the_chat_message_has_what_came_back_who_owns_it_and_where_the_report_is
     assert first.startswith(
         "- (critical) retry at agent.act (regressed, $1,122.34): Find out why the circuit breaker did not open"
     )
-    assert "; owner team-agents\n" in first
+    assert "; owner team-agents http://localhost:8080/alert?alert=f1\n" in first
+    items = [line for line in first.splitlines() if line.startswith("- ") and "; owner " in line]
+    assert all("http://localhost:8080/alert?alert=" in line for line in items), "each problem leads to its alert"
     assert "\nWithout a guardrail: " in chat
     assert chat.endswith("Full report: http://localhost:8080/weekly/2026-W47.html\n")
     message = next(row for row in read_outbox(settings) if row["channel"] == "everyone")
@@ -615,6 +617,23 @@ def test_the_value_of_a_day_is_written_on_its_own_bar(settings, marts):
         tops = [float(y) for y in re.findall(r"translate\([\d.]+,([\d.]+)\)[^>]*>\$2.26k<", chart)]
         drawn[before] = (tops, max(float(y) for y in re.findall(r"translate\([\d.]+,([\d.]+)\)[^>]*>\$", chart)))
     assert drawn[4000][0][0] > drawn[400][0][0]  # lower on the page, with its own bar, when the other one is higher
+
+
+@pytest.mark.parametrize("lacks", ["had usage on 4 days only", "lacks usage of 2 days"])
+def test_a_change_from_an_incomplete_week_has_no_percentage(settings, marts, lacks):
+    sentence = f"Spend was $13,942.62, $2,474.24 more (21.6 %) than the week before, which {lacks}."
+    found = changed(
+        marts, "weekly_findings", lambda row: row["kind"] == "spend" and row["environment"] == "prod", sentence=sentence
+    )
+    page = reported(settings, found)
+    assert f"prod spent $13,942.62 on LLM calls, $2,474.24 more than the week before, which {lacks}." in page
+    chat = (settings.published / "weekly" / f"{WEEK}.md").read_text()
+    assert chat.startswith("# LLM cost 2026-W47: $13,942.62 in prod, +$2,474.24 from an incomplete week\n")
+
+
+def test_a_week_that_lacks_calls_says_at_least(settings, marts):
+    silent = changed(marts, "weekly_summary", lambda row: row["iso_week"] == WEEK and in_prod(row), silent_days=2)
+    assert "prod spent at least $13,942.62 on LLM calls" in reported(settings, silent)
 
 
 def test_a_calm_week_is_an_info(settings, marts):

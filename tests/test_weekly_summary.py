@@ -9,37 +9,71 @@ from decimal import Decimal
 import pytest
 
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.reference_weeks import WEEK, Call, by_week, effects, members, weeks
 
 CALL = Decimal("0.006")  # 1,000 input tokens at 3 and 200 output tokens at 15 USD a million
-W46, W47 = "2026-11-11T10:00:00Z", "2026-11-18T10:00:00Z"
-WEEK = timedelta(days=7)
-SEEDS = ("seed-1", "seed-2", "seed-3")
+# Monday 28 December opens 2026-W53, which ends on Sunday 3 January
+BEFORE, NOW, RUNNING = "2026-12-30T10:00:00Z", "2027-01-06T10:00:00Z", date(2027, 1, 11)
+AS_OF = datetime(2027, 1, 11, 12, tzinfo=UTC)
+# environment: its first Monday, before the clocks change in autumn, at the year's end, and in spring
+SEEDS = {
+    "seed-1": date(2026, 10, 5),
+    "seed-2": date(2026, 10, 5),
+    "seed-3": date(2026, 11, 30),
+    "seed-4": date(2026, 3, 2),
+}
 SEVERITY = ("ok", "warning", "spend_alert", "exceeded")
-BUDGETS = [  # budget, environments, endpoint, period, zone, limit
-    ("company-month", "*", "", "month", "UTC", "0.09"),
-    ("company-day", "*", "", "day", "UTC", "0.02"),
-    ("seeds-day", "seed-1 seed-2", "", "day", "Europe/Berlin", "0.011"),
-    ("seeds-week", "seed-1 seed-2 seed-3", "", "week", "America/New_York", "0.05"),
-    ("far-week", "*", "chat.far", "week", "America/New_York", "0.001"),
-    ("unused-month", "*", "chat.nobody", "month", "UTC", "1"),
+AUTUMN, SPRING = ("2026-10-01", ""), ("2026-03-02", "2026-04-13")
+BUDGETS = [  # budget, environments, endpoint, period, zone, limit, valid from and to
+    ("company-month", "*", "", "month", "UTC", "0.09", *AUTUMN),
+    ("company-day", "*", "", "day", "UTC", "0.02", *AUTUMN),
+    ("seeds-day", "seed-1 seed-2", "", "day", "Europe/Berlin", "0.011", *AUTUMN),
+    ("seeds-week", "seed-1 seed-2 seed-3", "", "week", "America/New_York", "0.05", *AUTUMN),
+    ("far-week", "*", "chat.far", "week", "America/New_York", "0.001", *AUTUMN),
+    ("unused-month", "*", "chat.nobody", "month", "UTC", "1", *AUTUMN),
+    ("refunded-week", "staging", "", "week", "UTC", "0.03", *AUTUMN),
+    ("spring-day", "seed-4", "", "day", "America/New_York", "0.006", *SPRING),
+    ("spring-week", "*", "", "week", "Europe/Berlin", "0.01", *SPRING),
 ]
 
 
-def drawn_calls(environment: str) -> list[dict]:
-    """Two calls a week at most, too few to count as a sender that can be silent, with weeks without any, over the change of the clocks."""
+def drawn_calls(environment: str, first: date) -> list[dict]:
+    """Two requests a week at most, too few to count as a sender that can be silent, with weeks without any; of several endpoints,
+    models and users, with retries that reach over midnight, and calls without a price or without usage."""
     dice, calls = random.Random(environment), []
     for week in range(7):
         for number in range(dice.choice([0, 0, 1, 2, 2])):
-            day = date(2026, 10, 5) + week * WEEK + timedelta(days=dice.randrange(7))
-            at = f"{day}T{dice.randrange(24):02}:{dice.randrange(60):02}:00Z"
-            tokens = dice.randrange(50, 400)
-            calls.append(event(f"{environment}-{week}-{number}", at, environment=environment, outputTokens=tokens))
+            at = datetime.combine(first + week * WEEK, datetime.min.time(), UTC) + timedelta(
+                minutes=dice.choice([dice.randrange(10_080), 10_075])
+            )
+            fields = {
+                "environment": environment,
+                "endpointTag": dice.choice(["chat.reply", "agent.act"]),
+                "promptVersion": dice.choice(["v1", "v2"]),
+                "tenantId": dice.choice(["acme", "globex"]),
+                "userId": f"u-{dice.randrange(7)}",
+                "model": dice.choice(
+                    ["claude-sonnet-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "acme-internal-7b"]
+                ),
+                "outputTokens": dice.randrange(50, 400),
+                "cacheReadTokens": dice.choice([0, 0, 600]),
+                "usageSource": dice.choice(["provider", "provider", "estimate"]),
+            }
+            name, no_usage = f"{environment}-{week}-{number}", {"inputTokens": None, "outputTokens": None}
+            no_usage |= {"cacheReadTokens": None, "usageSource": "provider"}
+            if dice.random() < 0.4:
+                failed = fields | no_usage | {"status": "error", "errorCode": "overloaded", "attempt": 1}
+                calls.append(event(name, at.isoformat(), **failed))
+                fields, at = fields | {"attempt": 2}, at + timedelta(minutes=dice.choice([1, 7, 30]))
+            elif dice.random() < 0.15:
+                fields |= no_usage
+            calls += [event(name, at.isoformat(), **fields)] * dice.choice([1, 1, 2])
     return calls
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Pipeline:
-    pipeline = pipeline_at(tmp_path_factory.mktemp("weekly") / "data")
+    pipeline = pipeline_at(tmp_path_factory.mktemp("weekly") / "data", as_of=AS_OF)
     path = pipeline.settings.team / "budgets.csv"
     header = path.read_text().splitlines()[0].split(",")
     names = (
@@ -50,39 +84,41 @@ def built(tmp_path_factory) -> Pipeline:
         "time_zone",
         "limit_usd",
         "valid_from",
+        "valid_to",
         "owner",
         "reason",
     )
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, header)
         writer.writeheader()
-        writer.writerows(
-            dict(zip(names, (*row, "2026-10-01", "finance", "for the test"), strict=True)) for row in BUDGETS
-        )
+        writer.writerows(dict(zip(names, (*row, "finance", "for the test"), strict=True)) for row in BUDGETS)
+    (pipeline.settings.team / "budget_adjustments.csv").write_text(
+        "budget_id,effective_at,amount_usd,reason,approved_by\nrefunded-week,2027-01-08T00:00,-0.02,credit note,cfo\n"
+    )
     pipeline.land(
         "week.jsonl",
         [
-            *(event(f"before-{number}", W46) for number in range(10)),
-            *(event(f"now-{number}", W47) for number in range(20)),
-            event("now-0", W47),  # comes twice
+            *(event(f"before-{number}", BEFORE) for number in range(10)),
+            *(event(f"now-{number}", NOW) for number in range(20)),
+            event("now-0", NOW),  # comes twice
             # in staging a call has twice the output, so 0.009
-            *(event(f"staging-before-{number}", W46, environment="staging") for number in range(4)),
-            *(event(f"staging-now-{number}", W47, environment="staging", outputTokens=400) for number in range(4)),
-            event("unknown", W47, provider="selfhosted", model="acme-internal-7b"),
-            event("estimated", W47, usageSource="estimate", endpointTag="search.answer", environment="dev"),
-            event("unpriced alone", W47, provider="selfhosted", model="acme-internal-7b", environment="sandbox"),
-            event("running", "2026-11-23T10:00:00Z"),
+            *(event(f"staging-before-{number}", BEFORE, environment="staging") for number in range(4)),
+            *(event(f"staging-now-{number}", NOW, environment="staging", outputTokens=400) for number in range(4)),
+            event("unknown", NOW, provider="selfhosted", model="acme-internal-7b"),
+            event("estimated", NOW, usageSource="estimate", endpointTag="search.answer", environment="dev"),
+            event("unpriced alone", NOW, provider="selfhosted", model="acme-internal-7b", environment="sandbox"),
+            event("running", "2027-01-11T10:00:00Z"),
             event("over the year's end", "2025-12-31T23:00:00Z", environment="archive"),
             event("of the same week", "2026-01-01T01:00:00Z", environment="archive"),
-            # nothing in W44 and W45
+            # nothing in W51 and W52
             *(
-                event(f"batch-{week}", f"2026-10-{day}T09:00:00Z", environment="batch")
-                for week, day in ((42, 14), (43, 21))
+                event(f"batch-{week}", f"2026-12-{day}T09:00:00Z", environment="batch")
+                for week, day in ((49, "02"), (50, "09"))
             ),
-            *(event(f"batch-46-{number}", "2026-11-12T09:00:00Z", environment="batch") for number in range(4)),
-            # in New York it is Sunday, of W45
-            event("far", "2026-11-09T03:00:00Z", environment="far", endpointTag="chat.far"),
-            *(call for environment in SEEDS for call in drawn_calls(environment)),
+            *(event(f"batch-53-{number}", "2026-12-31T09:00:00Z", environment="batch") for number in range(4)),
+            # in New York it is Sunday, of W52
+            event("far", "2026-12-28T03:00:00Z", environment="far", endpointTag="chat.far"),
+            *(call for environment, first in SEEDS.items() for call in drawn_calls(environment, first)),
         ],
     )
     pipeline.run()
@@ -94,7 +130,7 @@ EFFECTS = "volume_usd, mix_usd, retry_usd, token_usd, price_usd"
 
 def test_twice_the_requests_is_volume_and_nothing_else(built):
     columns = f"spend_usd, previous_spend_usd, change_usd, change_ratio, {EFFECTS}, is_complete"
-    row = built.ask(f"select {columns} from weekly_summary where environment = 'prod' and iso_week = '2026-W47'")[0]
+    row = built.ask(f"select {columns} from weekly_summary where environment = 'prod' and iso_week = '2027-W01'")[0]
     assert row[:4] == (20 * CALL, 10 * CALL, 10 * CALL, pytest.approx(1))
     volume, mix, *others, is_complete = row[4:]
     assert others == [0, 0, 0]
@@ -105,7 +141,7 @@ def test_twice_the_requests_is_volume_and_nothing_else(built):
 
 def test_longer_answers_are_tokens_and_no_price(built):
     row = built.ask(
-        f"select change_usd, {EFFECTS} from weekly_summary where environment = 'staging' and iso_week = '2026-W47'"
+        f"select change_usd, {EFFECTS} from weekly_summary where environment = 'staging' and iso_week = '2027-W01'"
     )[0]
     change, volume, mix, retry, token, price = row
     # 200 tokens more in each of 4 answers, at 15 USD a million as before
@@ -116,10 +152,10 @@ def test_longer_answers_are_tokens_and_no_price(built):
 def test_a_first_week_has_no_change_and_a_running_week_none_yet(built):
     columns = "change_usd, previous_spend_usd, volume_usd, is_complete, narrative"
     sql = f"select {columns} from weekly_summary where environment = 'prod' and iso_week = ?"
-    first = built.ask(sql, "2026-W46")[0]
+    first = built.ask(sql, "2026-W53")[0]
     assert first[:4] == (None, None, None, True)
     assert "there is no week before it" in first[4]
-    running = built.ask(sql, "2026-W48")[0]
+    running = built.ask(sql, "2027-W02")[0]
     assert running[:4] == (None, 20 * CALL, None, False)
     assert running[4].startswith("So far $0.01 were spent; the week is not over.")
 
@@ -127,15 +163,15 @@ def test_a_first_week_has_no_change_and_a_running_week_none_yet(built):
 def test_unknown_is_not_zero(built):
     row = built.ask(
         "select spend_usd, change_usd, unpriced_attempts, unpriced_share, narrative from weekly_summary where environment = 'sandbox' "
-        "and iso_week = '2026-W47'"
+        "and iso_week = '2027-W01'"
     )[0]
     assert row[:4] == (None, None, 1, 1)
     assert built.ask(
-        "select distinct spend_usd from weekly_drivers where environment = 'sandbox' and iso_week = '2026-W47'"
+        "select distinct spend_usd from weekly_drivers where environment = 'sandbox' and iso_week = '2027-W01'"
     ) == [(None,)]
     assert "the spend is unknown" in row[4]
     row = built.ask(
-        "select unpriced_attempts, exposure_usd > 0 from weekly_summary where environment = 'prod' and iso_week = '2026-W47'"
+        "select unpriced_attempts, exposure_usd > 0 from weekly_summary where environment = 'prod' and iso_week = '2027-W01'"
     )
     assert row == [(1, True)]
 
@@ -158,61 +194,97 @@ def test_a_week_without_calls_is_a_week(built):
         "from weekly_summary where environment = 'batch' order by week_start"
     )
     assert rows == [
-        ("2026-W42", CALL, None, None, "Spend was $0.01; there is no week before it to compare with."),
-        ("2026-W43", CALL, 0, 0, "Spend was $0.01, as much as the week before."),
-        ("2026-W44", 0, -CALL, -CALL, "No call was made: $0.01 less than the week before."),
-        ("2026-W45", 0, 0, 0, "No call was made, as in the week before."),
-        ("2026-W46", 4 * CALL, 4 * CALL, 4 * CALL, "Spend was $0.02; in the week before no call was made."),
-        ("2026-W47", 0, -4 * CALL, -4 * CALL, "No call was made: $0.02 less than the week before."),
+        ("2026-W49", CALL, None, None, "Spend was $0.01; there is no week before it to compare with."),
+        ("2026-W50", CALL, 0, 0, "Spend was $0.01, as much as the week before."),
+        ("2026-W51", 0, -CALL, -CALL, "No call was made: $0.01 less than the week before."),
+        ("2026-W52", 0, 0, 0, "No call was made, as in the week before."),
+        ("2026-W53", 4 * CALL, 4 * CALL, 4 * CALL, "Spend was $0.02; in the week before no call was made."),
+        ("2027-W01", 0, -4 * CALL, -4 * CALL, "No call was made: $0.02 less than the week before."),
     ]
     severities = built.ask(
         "select iso_week, severity from weekly_findings where environment = 'batch' and kind = 'spend' and severity <> 'info' order by 1"
     )
-    assert severities == [("2026-W44", "warning"), ("2026-W47", "warning")]
+    assert severities == [("2026-W51", "warning"), ("2027-W01", "warning")]
     assert built.ask(
         "select member, spend_usd, change_usd from weekly_drivers "
-        "where environment = 'batch' and iso_week = '2026-W44' and dimension = 'endpoint'"
+        "where environment = 'batch' and iso_week = '2026-W51' and dimension = 'endpoint'"
     ) == [("chat.reply", 0, -CALL)]
 
 
-def test_every_week_is_what_adding_up_the_calls_gives(built):
-    """From the first week with usage to the one after the last, and where a budget is not ok, for every environment and data mode."""
-    calls = defaultdict(list)
-    for day, environment, mode, cost in built.ask(
-        "select event_date, environment, data_mode, cost_usd from fct_attempts"
-    ):
-        calls[environment, mode, day - timedelta(days=day.weekday())].append(cost)
-    running = date(2026, 11, 23)
+KINDS = ("uncached_input", "cached_input", "text_output")
+CALLS = f"""
+    select event_date, environment, data_mode, endpoint_tag, prompt_version, tenant_id, user_id, model,
+        case pricing_status when 'priced' then concat_ws(' ', provider, price_variant) when 'unpriced' then 'unpriced' end,
+        cost_usd, is_first_try, pricing_status, case when status = 'success' then usage_source end, duplicate_deliveries,
+        {", ".join(f"{kind}_tokens" for kind in KINDS)}, {", ".join(f"{kind}_cost_usd" for kind in KINDS)}
+    from fct_attempts where not is_future
+"""
+
+
+@pytest.fixture(scope="module")
+def calls(built) -> dict[tuple[str, str, date], list[Call]]:
+    """What the weeks are made of, each call on its own."""
+
+    def by_kind(values: tuple) -> dict:
+        return {kind: value for kind, value in zip(KINDS, values, strict=True) if value is not None}
+
+    return by_week(Call(*row[:14], by_kind(row[14:17]), by_kind(row[17:])) for row in built.ask(CALLS))
+
+
+def test_every_week_is_what_the_definitions_give(built, calls):
+    """From the first week with usage to the one after the last, and where a budget is not ok, of every environment and data mode."""
     budgeted = set(
         built.ask("select environment, data_mode, week_start from weekly_summary where budget_states is not null")
     )
-    expected = []
-    for environment, mode in {key[:2] for key in calls}:
-        active = [key[2] for key in calls if key[:2] == (environment, mode)]
-        between = {min(active) + number * WEEK for number in range((max(active) - min(active)).days // 7 + 2)}
-        mondays = {monday for monday in between if monday <= running} | {
-            key[2] for key in budgeted if key[:2] == (environment, mode)
-        }
-        spends = {}
-        for monday in sorted(mondays):
-            costs = calls.get((environment, mode, monday), [])
-            known = [cost for cost in costs if cost is not None]
-            spend = spends[monday] = sum(known, Decimal(0)) if known or not costs else None
-            previous = spends.get(monday - WEEK)
-            change = spend - previous if monday < running and None not in (spend, previous) else None
-            expected.append((environment, mode, f"{monday:%G-W%V}", len(costs), spend, previous, change))
     rows = built.ask(
-        "select environment, data_mode, iso_week, attempts, spend_usd, previous_spend_usd, change_usd "
-        "from weekly_summary where environment <> '(all)' order by all"
+        "select environment, data_mode, iso_week, days_with_usage, requests, attempts, spend_usd, previous_spend_usd, change_usd, "
+        "unpriced_attempts, missing_usage_attempts, duplicate_deliveries, estimated_cost_usd, is_understated "
+        "from weekly_summary where environment <> '(all)' order by environment, data_mode, week_start"
     )
-    assert len(rows) > 30
-    assert sorted(rows, key=lambda row: row[:3]) == sorted(expected, key=lambda row: row[:3])
+    assert rows == [tuple(row) for row in weeks(calls, budgeted, RUNNING)]
+    drawn = [row for row in rows if row[0] in SEEDS]
+    assert {week for _, _, week, *_ in drawn} >= {"2026-W13", "2026-W14", "2026-W43", "2026-W44", "2026-W53"}
+    assert any(row[4] < row[5] for row in drawn), "with retries"
     sums = built.ask(
         "select environment, sum(change_usd), max_by(spend_usd, week_start) - min_by(spend_usd, week_start) from weekly_summary "
-        "where is_complete and environment in ('batch', 'staging', 'seed-1', 'seed-2', 'seed-3') group by environment"
+        "where is_complete and environment in ('batch', 'staging') group by environment"
     )
-    assert len(sums) == 5
+    assert len(sums) == 2
     assert all(changes == difference for _, changes, difference in sums)
+
+
+def test_why_a_week_cost_more_is_what_the_definitions_give(built, calls):
+    rows = built.ask(
+        f"select environment, data_mode, week_start, change_usd, {EFFECTS} from weekly_summary where change_usd is not null"
+    )
+    by_retry_alone = 0
+    for environment, mode, start, change, *found in rows:
+        now, before = (calls.get((environment, mode, each), []) for each in (start, start - WEEK))
+        expected = effects(now, before)
+        assert sum(found) == change
+        assert [float(usd) for usd in found] == pytest.approx([*expected.values()], abs=1e-9), (environment, start)
+        by_retry_alone += any(expected["retry"] and not call.is_first_try for call in now)
+    assert len(rows) > 20
+    assert by_retry_alone, "the draw has retries in another week than their request"
+
+
+def test_who_changed_most_is_what_the_definitions_give(built, calls):
+    known = built.ask(
+        "select environment, data_mode, week_start, previous_spend_usd is not null, change_usd is not null from weekly_summary "
+        "where environment <> '(all)'"
+    )
+    compared = 0
+    for environment, mode, start, has_previous, has_change in known:
+        now, before = (calls.get((environment, mode, each), []) for each in (start, start - WEEK))
+        rows = built.ask(
+            "select dimension, rank, member, spend_usd, previous_spend_usd, change_usd from weekly_drivers "
+            "where environment = ? and data_mode = ? and week_start = ? order by dimension, rank",
+            *(environment, mode, start),
+        )
+        expected = [tuple(row) for row in members(now, before, has_previous, has_change)]
+        assert rows == sorted(expected), (environment, start)
+        compared += len(rows)
+    assert compared > 200
 
 
 def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
@@ -233,7 +305,7 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
     for (budget, start, end), turns in changes.items():
         ends = [at for at, _ in turns[1:]] + [datetime.combine(end, datetime.min.time())]
         monday = start - timedelta(days=start.weekday())
-        while monday < end and monday <= date(2026, 11, 23):
+        while monday < end and monday <= RUNNING:
             first, last = (datetime.combine(day, datetime.min.time()) for day in (monday, monday + WEEK))
             held = [
                 SEVERITY.index(state)
@@ -243,7 +315,7 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
             if max(held, default=0):
                 worst[budget, monday].append((max(held), start))
             monday += WEEK
-    periods = {name: (period, environments) for name, environments, _, period, _, _ in BUDGETS}
+    periods = {name: (period, environments) for name, environments, _, period, *_ in BUDGETS}
     expected = defaultdict(list)
     for (budget, monday), states in sorted(worst.items()):
         severity = max(states)[0]
@@ -262,12 +334,12 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
             "select iso_week, budget_states from weekly_summary where environment = '(all)' and budget_states is not null"
         )
     )
-    # exceeded in W46 and for the rest of November; two days of W46 above the limit of a day; in New York it was Sunday still
-    assert "company-month exceeded" in named["2026-W46"]
-    assert "company-month exceeded" in named["2026-W47"]
-    assert "company-day exceeded on 2 days, worst 2026-11-11" in named["2026-W46"]
-    assert "far-week exceeded" in named["2026-W45"]
-    assert "far-week" not in named["2026-W46"]
+    # exceeded in December, and in January again; two days of W53 above the limit of a day; in New York it was Sunday still
+    assert "company-month exceeded" in named["2026-W53"]
+    assert "company-month exceeded" in named["2027-W01"]
+    assert "company-day exceeded on 2 days, worst 2026-12-30" in named["2026-W53"]
+    assert "far-week exceeded" in named["2026-W52"]
+    assert "far-week" not in named["2026-W53"]
 
 
 def test_what_no_environment_has_alone_counts_nothing_twice(built):
@@ -280,25 +352,34 @@ def test_what_no_environment_has_alone_counts_nothing_twice(built):
 
 def test_a_budget_is_a_sentence_with_what_it_spent(built):
     rows = built.ask(
-        "select severity, amount_usd, sentence from weekly_findings where environment = '(all)' and iso_week = '2026-W47' order by rank"
+        "select severity, amount_usd, sentence from weekly_findings where environment = '(all)' and iso_week = '2027-W01' order by rank"
     )
     month, day = (next(row for row in rows if name in row[2]) for name in ("company-month", "company-day"))
-    assert month[2].startswith("Budget company-month: exceeded since 2026-11-")
+    assert month[2].startswith("Budget company-month: exceeded since 2027-01-")
     assert month[2].endswith(" of $0.09.")
-    assert day[2] == "Budget company-day: exceeded on 1 day, worst on 2026-11-18 with $0.16 of $0.02."
+    assert day[2] == "Budget company-day: exceeded on 1 day, worst on 2027-01-06 with $0.16 of $0.02."
     assert (month[0], day[0], day[1] > 0) == ("critical", "critical", True)
+
+
+def test_what_was_paid_back_within_the_week_is_nothing_above_the_limit(built):
+    rows = built.ask(
+        "select severity, amount_usd, sentence from weekly_findings where environment = 'staging' and kind = 'budget' "
+        "and iso_week = '2027-W01'"
+    )
+    sentence = "Budget refunded-week: exceeded from 2027-01-06 to 2027-01-08, $0.02 of $0.03."
+    assert rows == [("critical", None, sentence)]
 
 
 def test_the_weeks_tie_to_the_fact(built):
     assert built.ask("select sum(spend_usd), sum(attempts) from weekly_summary") == built.ask(
-        "select sum(cost_usd), count(*) from fct_attempts"
+        "select sum(cost_usd), count(*) from fct_attempts where not is_future"
     )
 
 
 def test_each_dimension_says_who_changed_most(built):
     rows = built.ask(
         "select dimension, rank, member, spend_usd, change_usd from weekly_drivers "
-        "where environment = 'prod' and iso_week = '2026-W47' and rank = 1 order by dimension"
+        "where environment = 'prod' and iso_week = '2027-W01' and rank = 1 order by dimension"
     )
     assert rows == [
         ("endpoint", 1, "chat.reply", 20 * CALL, 10 * CALL),
@@ -311,17 +392,17 @@ def test_each_dimension_says_who_changed_most(built):
 
 def test_the_findings_are_sentences_in_order(built):
     rows = built.ask(
-        "select kind, sentence from weekly_findings where environment = 'prod' and iso_week = '2026-W47' order by rank"
+        "select kind, sentence from weekly_findings where environment = 'prod' and iso_week = '2027-W01' order by rank"
     )
     assert [kind for kind, _ in rows] == ["spend", "effect", "driver", "unpriced", "quality"]
     assert rows[0][1] == "Spend was $0.12, $0.06 more (100.0 %) than the week before."
-    assert rows[3][1].startswith("Calls without a price, in no total: 1 (4.8 %). They likely cost $")
+    assert rows[3][1].startswith("Calls without a price, in no total: 1 (4.8 %). They likely cost ")
     assert "counted once: 1." in rows[4][1]
 
 
 def test_late_data_moves_its_week_and_the_next_one_only(built):
     before = built.built_at()
-    built.land("late.jsonl", [event("late", W46)], day="2026-11-23")
+    built.land("late.jsonl", [event("late", BEFORE)], day="2027-01-11")
     built.run(*WITHOUT_TESTS, "--select", "+path:models/marts/weekly")
     after = built.built_at()
     moved = {
@@ -329,7 +410,7 @@ def test_late_data_moves_its_week_and_the_next_one_only(built):
         for (model, day), instant in after.items()
         if model == "int_weekly_leaves" and before.get((model, day)) != instant
     }
-    assert moved == {"2026-11-09", "2026-11-16"}
+    assert moved == {"2026-12-28", "2027-01-04"}
     assert built.ask(
-        "select previous_spend_usd from weekly_summary where environment = 'prod' and iso_week = '2026-W47'"
+        "select previous_spend_usd from weekly_summary where environment = 'prod' and iso_week = '2027-W01'"
     ) == [(11 * CALL,)]

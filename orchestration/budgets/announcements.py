@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -508,6 +509,7 @@ def _event(line: Announcement, facts: _Facts) -> Event:
         None if is_news else _what_is_corrected(line),
         f"Spent {spent} of {limit} USD in the {period} from {line['period_start']}.",
         f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
+        f"Nothing is spent yet: a usual {period} costs more than the limit." if _is_usual_too_much(line) else None,
         *(_why_so_much(status) if status else ()),
     ]
     channels = [status["channel"], status["escalation_channel"] if severity == "critical" else None] if status else []
@@ -524,6 +526,11 @@ def _event(line: Announcement, facts: _Facts) -> Event:
         channels=tuple(filter(None, channels)),
         is_muted=line["is_muted"],
     )
+
+
+def _is_usual_too_much(line: Announcement) -> bool:
+    """Whether what is usual alone raised the alert."""
+    return line["to_state"] == "spend_alert" and not Decimal(line["spent_usd"])
 
 
 def _why_so_much(status: Status) -> Iterator[str]:

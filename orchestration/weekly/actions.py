@@ -50,7 +50,7 @@ def actions(environments: list[EnvironmentFigures], recurrence: list[Recurrence]
             if row["severity"] != "info" and row["kind"] in ADVICE
         ]
     if unpriced := environments[0]["summary"]["unpriced_attempts"]:
-        what = f"{many(unpriced, 'call has', 'calls have')} no price: unpriced_models has the overrides to paste."
+        what = f"Add prices for {many(unpriced, 'call')}: unpriced_models has the overrides to paste."
         found.append(_of_finding(environments[0]["environment"], "warning", what, ""))
     return sorted(found, key=lambda item: (SEVERITIES.index(item["severity"]), -Decimal(item["amount_usd"] or 0)))
 

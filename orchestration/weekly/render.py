@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
+from urllib.parse import parse_qs, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -78,9 +79,14 @@ def title(editions: list[Edition]) -> str:
     figures, edition = _figures(editions[-1]), editions[-1]["edition"]
     first = figures["environments"][0]
     spend, moved = first["summary"]["spend_usd"], first["summary"]["change_usd"]
-    what = f"{wording.written('usd', spend)} in {first['environment']}"
+    at_least = "at least " if first["summary"].get("silent_days") and spend else ""
+    what = f"{at_least}{wording.written('usd', spend)} in {first['environment']}"
     if moved is not None:
-        what += f", {wording.change(moved)}" + (f" ({_moved(first['summary'])})" if _moved(first["summary"]) else "")
+        what += f", {wording.change(moved)}"
+        if _reservation(first):
+            what += " from an incomplete week"
+        elif ratio := _moved(first["summary"]):
+            what += f" ({ratio})"
     line = f"LLM cost {figures['iso_week']}{f', edition {edition}' if edition > 1 else ''}: {what}"
     return " ".join(line.split())  # a title has no use for spaces that do not break
 
@@ -157,6 +163,7 @@ def _templates() -> Environment:
         "parts": _parts,
         "in_short": _in_short,
         "chat": for_chat,
+        "short_address": _short_address,
     }
     environment.globals |= {
         "style": _ours((HERE / "templates" / "weekly.css").read_text()),
@@ -171,6 +178,14 @@ def _templates() -> Environment:
         "is_link": lambda text: bool(re.match(r"https?://", text or "")),  # another scheme could be a script
     }
     return environment
+
+
+def _short_address(drill_url: str | None) -> str:
+    """Where an alert is, by its id alone: the page knows its days and its scope. Nothing where there is no such address."""
+    parts = urlsplit(drill_url or "")
+    [alert_id] = parse_qs(parts.query).get("alert", [""])[:1]
+    is_safe = parts.scheme in ("http", "https") and re.fullmatch(r"\w+", alert_id, re.ASCII)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}?alert={alert_id}" if is_safe else ""
 
 
 def _ours(text: str) -> Markup:
@@ -285,12 +300,22 @@ def _moved(summary: Summary) -> str | None:
     return None if summary["change_ratio"] is None else wording.percent(summary["change_ratio"], signed=True)
 
 
+def _reservation(main: EnvironmentFigures) -> str:
+    """What the week before lacks, as its finding says it: half a week is nothing to compare a whole one with."""
+    said = next((row["sentence"] for row in main["findings"] if row["kind"] == "spend"), "")
+    found = re.search(r" the week before(, which (?:lacks|had) usage [^.]*)\.", said)
+    return found[1] if found else ""
+
+
 def _headline(main: EnvironmentFigures) -> str:
     """What an environment spent, how much that is more or less, and by what mostly: one sentence."""
     summary, name = main["summary"], main["environment"]
     spend, change = summary["spend_usd"], summary["change_usd"]
     if spend is None:
-        return f"What {name} spent is unknown: none of its calls has a price."
+        why = (
+            "none of its calls has a price" if summary["unpriced_attempts"] else "each of its calls came without usage"
+        )
+        return f"What {name} spent is unknown: {why}."
     if summary["attempts"] == 0 and not Decimal(spend):
         less = (
             ""
@@ -298,11 +323,13 @@ def _headline(main: EnvironmentFigures) -> str:
             else f", {wording.usd(abs(Decimal(change)))} less than the week before"
         )
         return f"{name} made no LLM call{less}."
+    at_least = "at least " if summary["silent_days"] else ""
+    spent, reservation = f"{name} spent {at_least}{wording.usd(spend)} on LLM calls", _reservation(main)
     if change is None:
-        return f"{name} spent {wording.usd(spend)} on LLM calls; there is no week before to compare it with."
+        return f"{spent}; there is no week before to compare it with."
     amount = Decimal(change)
     if not amount:
-        return f"{name} spent {wording.usd(spend)} on LLM calls, as much as the week before."
+        return f"{spent}, as much as the week before{reservation}."
     ratio = summary["change_ratio"]
     share = "" if ratio is None else f" ({wording.percent(abs(Decimal(ratio)))})"
     same_way = {
@@ -311,11 +338,12 @@ def _headline(main: EnvironmentFigures) -> str:
         if (effect := summary[column]) is not None and Decimal(effect) * amount > 0
     }
     mostly = max(same_way, key=lambda words: abs(same_way[words]), default=None)
+    if reservation:
+        return (
+            f"{spent}, {wording.usd(abs(amount))} {'more' if amount > 0 else 'less'} than the week before{reservation}."
+        )
     why = f", mostly by {mostly} ({wording.change(same_way[mostly])})" if mostly else ""
-    return (
-        f"{name} spent {wording.usd(spend)} on LLM calls, {wording.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} "
-        f"than the week before{why}."
-    )
+    return f"{spent}, {wording.usd(abs(amount))}{share} {'more' if amount > 0 else 'less'} than the week before{why}."
 
 
 def _came_back(active: list[Recurrence]) -> str:

@@ -63,7 +63,16 @@
     spend. Without a past, the scope's hours and weekdays are unknown, so that only half of the rest is relied upon, and the
     lumps are those of the period itself. Chosen on simulated periods: at most 2 % of those that end below 90 % of the limit
     are alerted, for scopes of one call a day and of hundreds. -#}
-{% macro budget_doubt() %} {{ return({"errors": 0.75, "lumps": 0.5, "new_lumps": 1, "new_share": 0.5}) }} {% endmacro %}
+{% macro budget_doubt() %}
+    {{ return({"errors": 0.75, "lumps": 0.75, "new_lumps": 1, "new_share": 0.5}) }}
+{% endmacro %}
+
+{#- By how many standard errors a usual period must exceed the limit to be alerted before anything is spent in it. -#}
+{% macro budget_usual_doubt() %} {{ return(2) }} {% endmacro %}
+
+{#- Shares of what is usual that the last seven days together, and the last of them, must have spent for that: a service
+    that was switched off is not expected to go on. -#}
+{% macro budget_steady_shares() %} {{ return({"week": 0.9, "day": 0.5}) }} {% endmacro %}
 
 {#- Share of the limit from which on the projection alone decides. -#}
 {% macro budget_near_share() %} {{ return(0.9) }} {% endmacro %}

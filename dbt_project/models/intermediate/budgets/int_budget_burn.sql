@@ -89,5 +89,12 @@ select
                 - {{ doubt.new_lumps }} * new_lump
         end,
         6
-    ) as least_projection_usd
+    ) as least_projection_usd,
+    -- what a usual period costs at least, before anything is known of this one
+    round(
+        usual_period_usd
+        - {{ budget_usual_doubt() }}
+        * sqrt(dispersion_usd * usual_period_usd * (1 + quarters_in_period / {{ 96.0 * budget_history_days() }})),
+        6
+    ) as least_usual_usd
 from rests

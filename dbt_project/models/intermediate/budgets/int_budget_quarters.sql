@@ -82,6 +82,7 @@ select
     usual.usual_usd,
     unevenness.dispersion_usd,
     unevenness.lump_usd,
+    unevenness.is_steady,
     cast(limits.limit_usd + coalesce(carried.carried_usd, 0) as decimal(38, 12)) as limit_usd,
     -- 26 digits by 12, as the limit's own
     cast(

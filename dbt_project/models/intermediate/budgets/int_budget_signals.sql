@@ -112,14 +112,24 @@ with
             and short_usd >= fast_burn_ratio * short_allowed_usd
             and confirmed_usd >= fast_burn_ratio * long_allowed_usd
             and confirmed_usd - case when is_usual_known then long_batch_usd else 0 end
-            >= {{ budget_burn_lumps() }} * case when is_usual_known then lump else new_lump end as is_burning_fast
+            >= {{ budget_burn_lumps() }} * case when is_usual_known then lump else new_lump end as is_burning_fast,
+            -- a usual period is too much, whatever happens in this one
+            is_spend_alert_on
+            and budget > 0
+            and number = 1
+            and is_seen
+            and is_usual_known
+            and coalesce(is_steady, false)
+            and least_usual_usd >= budget as is_usual_too_much
         from burns
     )
 
 select
-    *,
+    * exclude (is_on_course, is_usual_too_much),
+    is_on_course or is_usual_too_much as is_on_course,
     -- an alert lasts from a signal until nothing was hot for the quiet time
     is_on_course
+    or is_usual_too_much
     or is_burning_fast
     or (is_spend_alert_on and budget > 0 and coalesce(projection_usd >= lower_ratio * budget, false)) as is_hot,
     -- when the period, or its last limit, is over, nothing is ahead any more

@@ -1,7 +1,7 @@
 {{ kept_by_date("budget_period_days") }}
 -- How uneven a scope's past is, in USD: by how much its days differ from what is usual
 -- on their weekday, and in what lumps its dollars come.
-{%- set dates = dirty_dates() %}
+{%- set dates, steady = dirty_dates(), budget_steady_shares() %}
 with
     {{ budget_past(dates) }},
 
@@ -9,7 +9,14 @@ with
         select
             past_days.budget_id,
             past_days.period_start,
-            sum(power(past_days.usd - weekdays.day_usd, 2)) / nullif(sum(weekdays.day_usd), 0) as dispersion_usd
+            sum(power(past_days.usd - weekdays.day_usd, 2)) / nullif(sum(weekdays.day_usd), 0) as dispersion_usd,
+            -- whether what was usual has lasted until now
+            sum(case when past_days.local_date >= past_days.period_start - 7 then past_days.usd end)
+            >= {{ steady.week }}
+            * sum(case when past_days.local_date >= past_days.period_start - 7 then weekdays.day_usd end)
+            and sum(case when past_days.local_date = past_days.period_start - 1 then past_days.usd end)
+            >= {{ steady.day }}
+            * sum(case when past_days.local_date = past_days.period_start - 1 then weekdays.day_usd end) as is_steady
         from past_days
         inner join weekdays using (budget_id, period_start, weekday)
         group by past_days.budget_id, past_days.period_start
@@ -27,7 +34,8 @@ select
     -- the variance of a day relative to its mean, as of a process of independent calls
     round(dispersion_usd, 12) as dispersion_usd,
     -- the quarter-hour in which the average dollar was spent
-    round(lump_usd, 12) as lump_usd
+    round(lump_usd, 12) as lump_usd,
+    is_steady
 from days
 inner join lumps using (budget_id, period_start)
 where dispersion_usd is not null

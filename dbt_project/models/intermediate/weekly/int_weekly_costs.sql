@@ -27,6 +27,8 @@ with
             cast(sum(conflicting_deliveries) as bigint) as conflicting_deliveries,
             cast(sum(missing_usage_attempts) as bigint) as missing_usage_attempts
         from {{ ref("int_quality_daily") }}
+        -- not the days that have not come, as in drivers and exposure
+        where attempts > future_attempts
         group by {{ monday_of("event_date") }}, environment, data_mode
     ),
 
@@ -74,7 +76,11 @@ select
         then cast(0 as decimal(38, 12))
         else used.spend_usd
     end as spend_usd,
-    used.estimated_cost_usd,
+    -- of a spend that is known; nothing where no count is estimated
+    case
+        when used.spend_usd is not null or used.attempts is null and listed.environment <> {{ all_environments() }}
+        then coalesce(used.estimated_cost_usd, 0)
+    end as estimated_cost_usd,
     used.reported_cost_usd,
     coalesce(silences.silent_days, 0) as silent_days,
     case when silences.silent_days is null then 0 else silences.missing_calls end as missing_calls

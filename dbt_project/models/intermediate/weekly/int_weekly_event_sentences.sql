@@ -77,6 +77,7 @@ select
     || ', '
     || {{ counted("days", "day") }}
     || ', '
+    || case when is_understated then 'at least ' else '' end
     || {{ usd_text("cost_impact_usd") }}
     || ' above the forecast. '
     || coalesce('Owner: ' || owner || '.', 'Nobody is named as owner.')
@@ -104,7 +105,8 @@ select
     9 as place,
     'budget' as kind,
     case when state = 'exceeded' then 'critical' else 'warning' end as severity,
-    case when state = 'exceeded' then spent_usd - limit_usd end as amount_usd,
+    -- it may have been paid back within the week
+    case when state = 'exceeded' and spent_usd > limit_usd then spent_usd - limit_usd end as amount_usd,
     'Budget '
     || budget_id
     || ': '

@@ -33,6 +33,8 @@ select
     case when attempts = 0 and change_usd < 0 then 'warning' else 'info' end as severity,
     spend_usd as amount_usd,
     case
+        when spend_usd is null and unpriced_attempts = 0
+        then 'Each call failed, or came without token counts: the spend is unknown.'
         when spend_usd is null
         then 'Nothing that was used has a price: the spend is unknown.'
         when not is_complete

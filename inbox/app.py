@@ -267,7 +267,7 @@ def _is_ours(request: Request) -> bool:
 
 
 def _hostname(host: str) -> str | None:
-    """The name in a header; None where it is not one, such as `[`."""
+    """The name in a header; None where it cannot be read, such as `[`."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

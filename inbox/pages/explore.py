@@ -264,7 +264,7 @@ def _around(visit: Visit, filters: Filters) -> list[date]:
     first, end = ends(filters)
     today = visit.marts.publication.as_of.date()
     until = max(min(end - timedelta(days=1) + timedelta(days=AFTER), today - timedelta(days=1)), first)
-    since = max(first - timedelta(days=BEFORE), until - timedelta(days=LONGEST - 1))
+    since = max(first - timedelta(days=BEFORE), until - timedelta(days=LONGEST - 1), EARLIEST)
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 

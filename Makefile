@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-browser test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-silence
+.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-browser test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-inbox bench-silence
 
 $(VENV):
 	@.ci/environment
@@ -125,6 +125,9 @@ bench-budgets: $(VENV)  ## spend alerts on simulated budget periods: how early, 
 
 bench-silence: $(VENV)  ## silent senders among simulated ones: how soon, and how often in error
 	python -m benchmarks.silence
+
+bench-inbox: $(VENV)  ## the pages of the inbox at 5 million attempts, multiplied from the data root: CPU and waiting for each, memory, start
+	python -m benchmarks.inbox
 
 bench-faults: $(VENV)  ## no space, I/O errors and kills at every kind of call of a run, and killed runs under a daemon
 	python -m benchmarks.faults

@@ -203,6 +203,9 @@ class Site:
             return Response(file.text, media_type=file.media_type, headers=headers)
         except SAID as error:
             return self._said(error, Filters())
+        except (OSError, ValueError):
+            log.exception("A page of the publication cannot be read")
+            return self.sorry(503, "This page cannot be read", "It is damaged or gone: `make run` publishes it again.")
 
     def _shown(self, page: str, shown: Page | File, filters: Filters, marts: Marts, person: Person) -> Response:
         if isinstance(shown, File):
@@ -260,7 +263,15 @@ def _is_ours(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site == "same-origin"
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    return origin is not None and origin.partition("://")[2] == request.headers.get("host")
+
+
+def _hostname(host: str) -> str | None:
+    """The name in a header; None where it cannot be read, such as `[`."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _tag(*parts: object) -> str:
@@ -304,8 +315,7 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname
-        if host in self._hosts:
+        if _hostname(Headers(scope=scope).get("host", "")) in self._hosts:
             await self._app(scope, receive, with_headers)
             return
         sentence = "The inbox answers at the address of TOKENTRAIL_BASE_URL, and at localhost.\n"

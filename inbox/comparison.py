@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import lcm
 
 from inbox import words
-from inbox.filters import Filters, days_between, literals
+from inbox.filters import EARLIEST, LATEST, Filters, days_between, literals
 from inbox.marts import Marts
 
 WEEKS = 4
@@ -46,14 +46,17 @@ class Comparison:
         """A condition: the days that have to be read."""
         return f"event_date in ({literals([*self.window, *self.weights])})"
 
-    @property
-    def weight(self) -> str:
-        """An expression: how often a day counts as usual."""
+    def usual_sum(self, expression: str) -> str:
+        """An expression: the weighted sum of another one; days of one weight are summed before they are multiplied."""
         by_weight: dict[int, list[date]] = {}
         for day, weight in self.weights.items():
             by_weight.setdefault(weight, []).append(day)
-        cases = "".join(f" when event_date in ({literals(days)}) then {weight}" for weight, days in by_weight.items())
-        return f"case{cases} else 0 end" if cases else "0"
+        sums = (
+            f"coalesce(sum({expression}) filter (where event_date in ({literals(days)})), 0)"
+            + (f" * {weight}" if weight > 1 else "")
+            for weight, days in by_weight.items()
+        )
+        return " + ".join(sums) or f"coalesce(sum({expression}) filter (where false), 0)"
 
 
 def windowed(marts: Marts, filters: Filters) -> Filters:
@@ -62,9 +65,9 @@ def windowed(marts: Marts, filters: Filters) -> Filters:
         return filters
     alert = marts.row(ALERT, id=filters.alert) if filters.alert else None
     end = filters.to_date or (alert and alert["onset_date"] + timedelta(days=1)) or marts.publication.as_of.date()
-    start = filters.from_date or (alert and alert["onset_date"]) or end - timedelta(days=7)
+    start = filters.from_date or (alert and alert["onset_date"]) or max(EARLIEST, end - timedelta(days=7))
     if start >= end:
-        end = start + timedelta(days=7)
+        end = min(LATEST, start + timedelta(days=7))
     return Filters(**vars(filters) | {"from_date": start, "to_date": end})
 
 

@@ -44,7 +44,7 @@ PAGE_WORDS = (
     "status",
     "q",
     "sort",
-    "page",
+    "table",
     "format",
 )
 LONGEST = 1_024  # characters of a value: no label of a call is longer
@@ -162,7 +162,7 @@ def day_of(word: str, text: str) -> date:
         day = None
     if day is None or len(text) != len("2026-11-21"):
         raise BadAddressError(f"{word} is {text!r}, which is not a date such as 2026-11-21.")
-    if not EARLIEST <= day < LATEST:
+    if not EARLIEST <= day <= LATEST:
         raise BadAddressError(f"{word} is {day}: no call is from before {EARLIEST} or after {LATEST}.")
     return day
 

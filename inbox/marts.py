@@ -20,13 +20,17 @@ import duckdb
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
-MEMORY, THREADS = "400MB", "2"  # a page reads a few days of a few columns
+MEMORY, THREADS = "96MB", "2"  # a page reads a few days of a few columns; the rest of this is a cache of blocks
 AT_ONCE = 4  # requests that read: more would share the same cores, and each would need its memory
 SECONDS = 10  # that a request may read, and may wait for its turn
+BATCH = 2_000  # rows that are fetched together
 TRIES = 3  # to find the link still naming what was attached
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": MEMORY,
     "threads": THREADS,
+    "allocator_flush_threshold": "16MB",
+    "allocator_background_threads": "true",
+    "late_materialization_max_rows": "1000",  # the first 100 calls of a million: their other columns are read for these alone
     "temp_directory": "",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -53,7 +57,14 @@ class Publication:
     published_at: datetime | None
     columns: dict[str, frozenset[str]]
     readers: int = 0
-    token_kinds: dict[str, str] | None = None  # those that cost something, once somebody has asked
+    # what many pages ask, and does not change in a publication
+    kept: dict[Any, Any] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def names(self) -> str:
+        """The table in memory with the names that calls have, once somebody has searched."""
+        return f"names_of_{self.schema}"
 
     @property
     def folder(self) -> Path:
@@ -69,18 +80,33 @@ class Marts:
     publication: Publication
     is_stale: bool  # a newer publication is there and cannot be read
     milliseconds: float = field(default=0.0)
+    is_late: threading.Event = field(default_factory=threading.Event)  # once it may read no longer
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
         """All rows of a query. Raises UnreadableError where it takes too long or too much memory."""
+        return list(self.stream(sql, **parameters))
+
+    def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
+        """The rows of a query one after the other: a file of 100,000 need not be in memory as dictionaries."""
         started = time.perf_counter()
         try:
+            if self.is_late.is_set():
+                raise duckdb.InterruptException
             cursor = self.connection.execute(sql, parameters or None)
             names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            while rows := cursor.fetchmany(BATCH):
+                yield from (dict(zip(names, row, strict=True)) for row in rows)
         except duckdb.InterruptException:
             raise UnreadableError(
                 "This takes too long",
                 f"Reading was stopped after {SECONDS} seconds. Choose fewer days, or a filter more.",
+            ) from None
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            log.warning("The publication lacks something: %s", str(error).splitlines()[0])
+            raise UnreadableError(
+                "This page needs the next publication",
+                "The published file was made by another release of Tokentrail and lacks what this page shows: `make run` "
+                "publishes again.",
             ) from None
         except duckdb.OutOfMemoryException:
             raise UnreadableError(
@@ -92,10 +118,6 @@ class Marts:
     def row(self, sql: str, **parameters: object) -> Row | None:
         """The first row of a query, if there is one."""
         return next(iter(self.rows(sql, **parameters)), None)
-
-    def has(self, mart: str, column: str = "") -> bool:
-        """Whether the publication has a mart, or a column of it: an earlier release may have made it."""
-        return mart in self.publication.columns and (not column or column in self.publication.columns[mart])
 
 
 class Reader:
@@ -123,17 +145,22 @@ class Reader:
         try:
             publication, is_stale = self._take()
             try:
-                with self._connected(publication) as connection:
-                    yield Marts(connection, publication, is_stale)
+                with self._connected(publication, is_late := threading.Event()) as connection:
+                    yield Marts(connection, publication, is_stale, is_late=is_late)
             finally:
                 self._let_go(publication)
         finally:
             self._turns.release()
 
     @contextmanager
-    def _connected(self, publication: Publication) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connected(self, publication: Publication, is_late: threading.Event) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = self._database.cursor()
-        timer = threading.Timer(SECONDS, connection.interrupt)
+
+        def stop() -> None:
+            is_late.set()  # between two queries there is nothing to interrupt
+            connection.interrupt()
+
+        timer = threading.Timer(SECONDS, stop)
         timer.daemon = True
         try:
             connection.execute(f"use {publication.schema}.marts")
@@ -219,7 +246,7 @@ class Reader:
     def _detach_former(self) -> None:
         for former in [each for each in self._attached[:-1] if not each.readers]:
             self._attached.remove(former)
-            self._database.cursor().execute(f"detach {former.schema}")
+            self._database.cursor().execute(f"detach {former.schema}; drop table if exists memory.main.{former.names}")
 
 
 COLUMNS = "select table_name, column_name from duckdb_columns() where database_name = ? and schema_name = 'marts'"

@@ -42,10 +42,18 @@ def mart_of(dimensions: Iterable[str]) -> str:
 
 
 def daily(marts: Marts, alerts: list[Row], before: int, after: int) -> dict[str, dict[date, Decimal]]:
-    """Dollars of each alert's series by day, from so many days before its onset to so many after it; days without calls are missing."""
+    """Dollars of each alert's series by day, from so many days before its onset to so many after it; days without calls are missing.
+
+    They are read once for each publication: the inbox is what everybody looks at first.
+    """
+    kept = marts.publication.kept.setdefault(("daily", before, after), {})
+    if wanted := [row for row in alerts if row["alert_id"] not in kept]:
+        kept |= _read(marts, wanted, before, after)
+    return {row["alert_id"]: kept[row["alert_id"]] for row in alerts}
+
+
+def _read(marts: Marts, alerts: list[Row], before: int, after: int) -> dict[str, dict[date, Decimal]]:
     found: dict[str, dict[date, Decimal]] = {row["alert_id"]: {} for row in alerts}
-    if not alerts:
-        return found
     by_dimension: dict[str, list[str]] = {}
     for row in alerts:
         by_dimension.setdefault(row["scope_dimension"], []).append(row["alert_id"])

@@ -1,5 +1,6 @@
 """The inbox over a publication: links answer and keep their filters, hostile values end in a sentence, publications change under it."""
 
+import csv
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from inbox import marts
 from inbox.app import PAGES, POLICY, application
 from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
+from inbox.pages.explore import TABLES
 from tests import test_docs, test_explain
 from tests.pages import HERE, crawled, inside, links, opened, query, text_of
 from tests.pipeline import Pipeline, event
@@ -191,6 +193,82 @@ def test_a_table_as_csv_says_what_it_is_of(client, published_calls):
     assert costs
     assert {user: shown[user] for user, _ in costs} == dict(costs)
     assert any(row.startswith("'=cmd()") for row in rows)
+
+
+def test_every_table_of_explore_is_a_file_whose_figures_are_those_of_the_marts(client, published_calls):
+    words = "from=2026-11-19&to=2026-11-20&environment=prod&data_mode=real"
+    where = "environment = 'prod' and data_mode = 'real'"
+    files = {}
+    for table in TABLES:
+        first, *lines = client.get(f"/explore?{words}&by=tenant&table={table}&format=csv").text.splitlines()
+        assert f"# /explore?{words}&by=tenant&table={table} compared with " in first
+        files[table] = list(csv.DictReader(lines))
+    [(cost, attempts)] = published_calls.ask(
+        f"select sum(cost_usd), count(*) from fct_attempts where event_date = '2026-11-19' and {where}"
+    )
+    assert sum(Decimal(row["cost_usd"]) for row in files["members"]) == cost
+    [day] = [row for row in files["days"] if row["is_in_window"] == "True"]
+    assert (day["event_date"], Decimal(day["cost_usd"]), int(day["attempts"])) == ("2026-11-19", cost, attempts)
+    assert sum(Decimal(row["usd"]) for row in files["kinds"]) == cost
+    assert sum(Decimal(row["usd"]) for row in files["hours"]) == cost
+    assert sum(int(row["attempts"]) for row in files["hours"]) == attempts
+    assert [row["share"] for row in files["curve"]][-1] == "1.0"
+    page = client.get(f"/explore?{words}&by=tenant").text
+    assert {table for table in TABLES if f"table={table}&amp;format=csv" in page} >= {
+        "members",
+        "days",
+        "hours",
+        "kinds",
+    }
+
+
+def test_every_table_of_a_page_is_a_file_that_names_its_filters(client, published_calls):
+    [(alert,)] = published_calls.ask("select alert_id from alerts limit 1")
+    found = set()
+    for address in (
+        "/inbox",
+        f"/alert?alert={alert}",
+        "/budgets",
+        "/budget?budget=workspace-month",
+        "/pricing",
+        "/weekly",
+        "/health",
+    ):
+        for link in links(client.get(address).text):
+            if query(link).get("format") == "csv":
+                file = client.get(link)
+                assert (file.status_code, file.headers["content-type"]) == (200, "text/csv; charset=utf-8"), link
+                assert file.text.strip('"').startswith(f"# {link.removesuffix('&format=csv')}; dollars are USD")
+                assert HOSTILE not in link
+                found.add((link.partition("?")[0], query(link)["table"]))
+    assert {("/inbox", "alerts"), ("/alert", "drivers"), ("/budget", "changes"), ("/health", "days")} <= found
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        *("from=2000-01-01", "to=2000-01-01", "from=2199-12-31", "to=2200-01-01", "from=2000-01-01&to=2200-01-01"),
+        "from=2026-11-19&to=2026-11-20&baseline_from=2000-01-01&baseline_to=2200-01-01",
+    ],
+)
+def test_the_links_of_the_earliest_and_the_latest_dates_answer(client, dates):
+    for page in ("explore", "requests"):
+        shown = client.get(f"/{page}?{dates}")
+        assert shown.status_code == 200, shown.text
+        steps = [link for link in links(shown.text) if link.startswith((f"/{page}?", "/alert"))]
+        assert {client.get(link).status_code for link in steps[:12]} <= {200}
+
+
+def test_broken_headers_are_refused(client):
+    assert client.get("/inbox", headers={"host": "["}).status_code == 400
+    for headers in ({"origin": "http://["}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {}):
+        assert client.post("/incident", data={"step": "open"}, headers=headers).status_code == 403
+
+
+def test_a_name_that_nobody_has_is_answered_with_the_nearest(client):
+    shown = text_of(client.get("/explore?tenant=acmee&from=2026-11-19&to=2026-11-20").text)
+    assert "No call has the tenant acmee" in shown
+    assert "Did you mean acme" in shown
 
 
 @pytest.fixture

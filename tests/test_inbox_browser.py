@@ -1,6 +1,7 @@
-"""The inbox in a browser: stories of people on call, over a served publication. `make test-browser` installs what they need.
+"""The inbox in a browser: stories of people on call, over a served publication. `make test-browser` installs what they need, and CI
+does where it has a browser.
 
-One Chromium and one server for all; skipped with a sentence where the browser or Playwright is not there.
+One Chromium and one server for all; skipped with a sentence where the browser or Playwright is not there, or does not start.
 """
 
 import importlib.util
@@ -57,11 +58,15 @@ def address(world):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=as_root)
+        try:
+            # containers give shared memory of 64 MB, which a page may exceed
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*as_root, "--disable-dev-shm-usage"])
+        except Error as error:
+            pytest.skip(f"{CHROMIUM} does not start here: {error.message.splitlines()[0]}")
         yield browser
         browser.close()
 

@@ -9,9 +9,10 @@ from inbox import charts, words
 from inbox.alerts import alert_of, neighbours
 from inbox.filters import DIMENSIONS, NO_MEMBER, Filters
 from inbox.marts import Row
-from inbox.page import NotFoundError, Page, Visit
+from inbox.page import File, NotFoundError, Page, Visit
 from inbox.pages.inbox import CARRIED, LIVE, alert_address
 from inbox.series import ZERO, daily
+from inbox.tables import csv_addresses, csv_of
 
 BEFORE, AFTER = 28, 7  # days of the series around the first day
 SHOWN = 12  # members of a dimension: the rest is one click further
@@ -30,6 +31,7 @@ FOCUS = """
     select *, endpoint_tag as driver_endpoint
     from alert_focus where alert_id = $id and dimension = $dimension order by rank limit $most
 """
+MEMBERS = "select * from alert_focus where alert_id = $id order by dimension, rank"
 FOCUSED = "select dimension, count(*) as members from alert_focus where alert_id = $id group by all"
 HOURS = "select * from alert_series where alert_id = $id order by hour_start"
 COMPARED = "select * from alert_baseline_days where alert_id = $id order by baseline_date"
@@ -67,17 +69,22 @@ METRICS = {
 }
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """The page of the alert that the address names."""
     alert = _alert(visit)
     marts, about = visit.marts, {"id": alert["alert_id"]}
     compared = marts.rows(COMPARE, **about)
     hours = marts.rows(HOURS, **about)
     baseline = marts.rows(COMPARED, **about)
+    drivers = marts.rows(DRIVERS, **about)
+    tables = {"comparison": compared, "drivers": drivers, "hours": hours, "baseline": baseline}
     filters = _filters(visit.filters, alert)
+    if file := csv_of(visit, "alert", tables | {"members": marts.rows(MEMBERS, **about)}, filters):
+        return file
     incident = marts.row(INCIDENT, problem=alert["problem_id"], **about)
     values: dict[str, object] = {
         "f": filters,
+        "csv": csv_addresses(visit, "alert", (*tables, "members"), filters),
         "alert": alert,
         "title": words.title(alert, alert),
         "is_live": alert["status"] in LIVE,
@@ -86,7 +93,7 @@ def show(visit: Visit) -> Page:
         "steps": _steps(alert, compared),
         "metrics": _metrics(compared),
         "kinds": _kinds(compared),
-        "drivers": [_driver(filters, row) for row in marts.rows(DRIVERS, **about)],
+        "drivers": [_driver(filters, row) for row in drivers],
         "baseline": [row for row in baseline if row["is_of_first_day"]],
         "days": _days(visit, alert, filters, {row["baseline_date"] for row in baseline}, _usual(hours)),
         "hours": _hours(alert, hours),

@@ -1,14 +1,15 @@
 """Budgets: where each open period stands and will end; and one period of a budget, with its spend over time and its changes."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
 from inbox import words
 from inbox.filters import DIMENSIONS, EVERYTHING, Filters, days_between, literals
 from inbox.marts import Marts, Row
-from inbox.page import NotFoundError, Page, Visit
-from inbox.series import ZERO
+from inbox.page import File, NotFoundError, Page, Visit
+from inbox.series import CALLS, ZERO, mart_of
+from inbox.tables import csv_addresses, csv_of
 
 SEVERITY = ("exceeded", "spend_alert", "warning", "ok")
 HOURS = {"day": 1, "week": 6}  # of a step of the line; a day for longer periods
@@ -18,6 +19,13 @@ STATUS = """
 """
 PERIODS = "select * from budget_status where budget_id = $id order by period_start desc"
 CHANGES = "select * from budget_transitions where budget_id = $id and period_start = $start order by changed_at desc"
+# Steps that are days of UTC are those of the daily marts, of which there are far fewer rows than calls.
+SPEND_BY_DAY = """
+    select cast(event_date - cast($starts_at as date) as integer) as step, sum(coalesce(cost_usd, 0)) as usd
+    from {mart}
+    where event_date in ({days}) and event_date >= $starts_at and event_date < $ends_at and {scope} and {members}
+    group by 1
+"""
 SPEND = """
     select cast(floor(date_diff('minute', $starts_at, occurred_at) / (60.0 * $hours)) as integer) as step,
         sum(coalesce(cost_usd, 0)) as usd
@@ -27,22 +35,24 @@ SPEND = """
 """
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """All budgets of the environment, the worst first."""
     filters = visit.filters
     rows = [row for row in visit.marts.rows(STATUS) if _is_within(row, filters)]
     rows.sort(key=lambda row: (SEVERITY.index(row["state"]), -(row["utilisation"] or 0), row["budget_id"]))
-    return Page(
+    tables = {"budgets": rows}
+    return csv_of(visit, "budgets", tables) or Page(
         "budgets.html",
         "Budgets",
         {
+            "csv": csv_addresses(visit, "budgets", tables),
             "rows": [_described(row, filters) for row in rows],
             "everywhere": filters.address("budgets", environment=EVERYTHING, data_mode=EVERYTHING),
         },
     )
 
 
-def show_one(visit: Visit) -> Page:
+def show_one(visit: Visit) -> Page | File:
     """One period of a budget: the one that begins on `from`, else the latest."""
     wanted = visit.words.get("budget", "")
     periods = visit.marts.rows(PERIODS, id=wanted)
@@ -51,10 +61,12 @@ def show_one(visit: Visit) -> Page:
     at = next((row for row in periods if row["period_start"] == visit.filters.from_date), periods[0])
     filters = _filters(at)
     changes = visit.marts.rows(CHANGES, id=wanted, start=at["period_start"])
-    return Page(
+    tables = {"changes": changes, "periods": periods}
+    return csv_of(visit, "budget", tables) or Page(
         "budget.html",
         f"Budget {words.name(wanted)}",
         {
+            "csv": csv_addresses(visit, "budget", tables),
             "f": filters,
             "budget": _described(at, filters),
             "line": _line(visit.marts, at, filters),
@@ -117,10 +129,13 @@ def _line(marts: Marts, row: Row, filters: Filters) -> Row:
     days = days_between(starts.date() - timedelta(days=1), ends.date() + timedelta(days=2))
     scope, of_scope = filters.of_scope()
     members, of_members = filters.of_members()
-    sql = SPEND.format(days=literals(days), scope=scope, members=members)
+    mart = mart_of(filters.members)
+    is_daily = hours == 24 and starts.time() == ends.time() == time.min and mart != CALLS
+    template, of_step = (SPEND_BY_DAY, {}) if is_daily else (SPEND, {"hours": hours})
+    sql = template.format(mart=mart, days=literals(days), scope=scope, members=members)
     found = {
         each["step"]: each["usd"]
-        for each in marts.rows(sql, starts_at=starts, ends_at=ends, hours=hours, **of_scope, **of_members)
+        for each in marts.rows(sql, starts_at=starts, ends_at=ends, **of_step, **of_scope, **of_members)
     }
     now: datetime = min(marts.publication.as_of, ends)
     length = (ends - starts).total_seconds()

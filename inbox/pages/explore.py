@@ -1,14 +1,13 @@
 """Explore: what any part of the traffic cost, by any dimension, against what is usual or any period."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
-from inbox import charts, words
+from inbox import charts, names, words
 from inbox.comparison import PERIOD, USUAL, Comparison, compared, ends, windowed
-from inbox.filters import DIMENSIONS, Filters, literals
+from inbox.filters import DIMENSIONS, EARLIEST, LATEST, Filters, literals
 from inbox.marts import Marts, Row
 from inbox.page import File, Page, Visit
 from inbox.pages.alert import bar
@@ -22,12 +21,17 @@ SHOWN, IN_A_FILE = 50, 100_000  # members
 BEFORE, AFTER, LONGEST = 28, 7, 120  # days of the series around the window, and in all
 CURVE = ("tenant", "user")  # whose concentration is worth a curve
 POINTS = 40
+TABLES = ("members", "days", "hours", "kinds", "savings", "curve")  # that can be had as a file
 ORDERS = {
     "rise": "usd * {divisor} - usual_usd desc",
     "fall": "usd * {divisor} - usual_usd",
     "cost": "usd desc, usual_usd desc",
     "requests": "requests desc",
 }
+IN_THE_FILE = (
+    *("cost_usd", "exposure_usd", "usual_cost_usd", "usual_exposure_usd", "delta", "share"),
+    *("requests", "usual_requests", "attempts", "successes", "unpriced", "tokens", "usual_tokens"),
+)
 # Figure -> its expression over each mart; the fact has one row for each attempt.
 FIGURES = {
     "cost_usd": "coalesce(cost_usd, 0)",
@@ -38,10 +42,11 @@ FIGURES = {
     "unpriced": "unpriced_attempts",
     "tokens": "total_tokens",
 }
-OF_USERS = FIGURES | {"exposure_usd": "0", "tokens": "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"}
+NOTHING = "0"
+OF_USERS = FIGURES | {"exposure_usd": NOTHING, "tokens": "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"}
 OF_CALLS = {
     "cost_usd": "coalesce(cost_usd, 0)",
-    "exposure_usd": "0",
+    "exposure_usd": NOTHING,
     "requests": "cast(is_first_try as integer)",
     "attempts": "1",
     "successes": "cast(status = 'success' as integer)",
@@ -83,6 +88,7 @@ SAVINGS = {
     "batch_savings_usd": "Saved by batches",
     "long_input_premium_usd": "Extra for long inputs",
 }
+OF_A_CALL = ("cache_savings_usd", "cache_write_premium_usd")  # the others need the prices of the day
 VERSIONS = """
     select prompt_version, first_seen_date from dim_prompt_versions
     where endpoint_tag = $endpoint and first_seen_date > $since and first_seen_date <= $until
@@ -105,15 +111,6 @@ CURVE_POINTS = """
     where place = 1 or place = members or place % greatest(1, members // {points}) = 0
     order by place
 """
-NAMES = {
-    "endpoint": "select distinct endpoint_tag from dim_endpoints",
-    "prompt_version": "select distinct prompt_version from dim_prompt_versions",
-    "feature": "select distinct feature_tag from cost_by_feature_daily",
-    "tenant": "select tenant_id from dim_tenants",
-    "user": "select distinct user_id from cost_by_user_daily",
-    "provider": "select distinct provider from dim_models",
-    "model": "select distinct model from dim_models",
-}
 
 
 def show(visit: Visit) -> Page | File:
@@ -124,11 +121,10 @@ def show(visit: Visit) -> Page | File:
     kind = PERIOD if visit.words.get("compare") == PERIOD else USUAL
     sort = visit.word("sort", tuple(SORTS))
     against = compared(marts, filters, kind)
-    most = IN_A_FILE if visit.words.get("format") == "csv" else SHOWN
-    sql, parameters = _members_sql(filters, by, against, sort)
-    rows = [_member(row, filters, by, against) for row in marts.rows(sql, **parameters, most=most)]
     if visit.words.get("format") == "csv":
-        return _as_csv(rows, filters, by, against)
+        return _as_csv(visit, filters, by, against, sort)
+    sql, parameters = _members_sql(filters, by, against, sort)
+    rows = [_member(row, filters, by, against) for row in marts.rows(sql, **parameters, most=SHOWN)]
     around = _around(visit, filters)
     by_day = _by_day(marts, filters, against, around)
     total = _both(_sides(by_day, list(FIGURES), against), against)
@@ -161,8 +157,8 @@ def show(visit: Visit) -> Page | File:
             "kinds": _kinds(marts, against, by_day),
             "curve": _curve(marts, filters, by, against),
             "unknown": _unknown(marts, filters) if not total["attempts"] else [],
-            "sql": pasted(sql, parameters | {"most": most}),
-            "csv": filters.address("explore", **page_words, format="csv"),
+            "sql": pasted(sql, parameters | {"most": SHOWN}),
+            "csv": {name: filters.address("explore", **page_words, table=name, format="csv") for name in TABLES},
             "requests": filters.address("requests"),
             "steps": _steps(filters, page_words),
             "alert": filters.address("alert") if filters.alert else None,
@@ -193,8 +189,11 @@ def _figures(mart: str, against: Comparison) -> str:
     """Each figure on both sides, the usual one as a weighted sum."""
     sums = []
     for name, expression in EXPRESSIONS[mart].items():
+        if expression == NOTHING:  # not worth a sum of every row
+            sums.append(f"0 as {name}, 0 as usual_{name}")
+            continue
         sums.append(f"coalesce(sum({expression}) filter (where {against.in_window}), 0) as {name}")
-        sums.append(f"coalesce(sum(({expression}) * ({against.weight})), 0) as usual_{name}")
+        sums.append(f"{against.usual_sum(expression)} as usual_{name}")
     return ",\n                ".join(sums)
 
 
@@ -265,40 +264,44 @@ def _around(visit: Visit, filters: Filters) -> list[date]:
     first, end = ends(filters)
     today = visit.marts.publication.as_of.date()
     until = max(min(end - timedelta(days=1) + timedelta(days=AFTER), today - timedelta(days=1)), first)
-    since = max(first - timedelta(days=BEFORE), until - timedelta(days=LONGEST - 1))
+    since = max(first - timedelta(days=BEFORE), until - timedelta(days=LONGEST - 1), EARLIEST)
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 
 def _kind_columns(marts: Marts) -> dict[str, str]:
     """Token kind -> its column, of those that cost something at all: most of them are 0 in every row."""
-    if marts.publication.token_kinds is None:
+    kept = marts.publication.kept
+    if "token kinds" not in kept:
         matches = (re.fullmatch(r"([a-z0-9_]+)_cost_usd", column) for column in sorted(marts.publication.columns[WIDE]))
         columns = {match[1]: match[0] for match in matches if match and match[1] not in NOT_A_KIND}
         largest = ", ".join(f"max({column}) as {kind}" for kind, column in columns.items())
         [used] = marts.rows(f"select {largest} from marts.{WIDE}")  # noqa: S608 - names of columns, by the pattern above
-        marts.publication.token_kinds = {kind: column for kind, column in columns.items() if used[kind]}
-    return marts.publication.token_kinds
+        kept["token kinds"] = {kind: column for kind, column in columns.items() if used[kind]}
+    return kept["token kinds"]
 
 
-def _by_day(marts: Marts, filters: Filters, against: Comparison, around: list[date]) -> dict[date, Row]:
-    """Every figure, token kind and saving by day, for the chart and for both sides: one scan, and no arithmetic in it."""
+def _by_day(
+    marts: Marts, filters: Filters, against: Comparison, around: list[date], whole: bool = False
+) -> dict[date, Row]:
+    """Every figure, token kind and saving of the days that are compared, by day, and what the others around them cost, or with `whole`
+    their figures too: one scan for both sides, and no arithmetic in it.
+    """
     conditions, parameters = _condition(filters)
-    days = {*around, *against.window, *against.weights}
-    found: dict[date, Row] = {}
     mart = mart_of(filters.members)
     # what one user's tokens cost is in the calls alone
     wide = WIDE if mart == WIDE else CALLS
-    columns = [*_kind_columns(marts).values(), *(name for name in SAVINGS if marts.has(wide, name))]
-    figures = {name: f"sum({expression}) as {name}" for name, expression in EXPRESSIONS[mart].items()}
+    columns = [*_kind_columns(marts).values(), *(name for name in SAVINGS if wide == WIDE or name in OF_A_CALL)]
     kinds = {column: f"sum({column}) as {column}" for column in columns}
-    scans = (
-        [(mart, figures | kinds, days)]
-        if mart == wide
-        else [(mart, figures, days), (wide, kinds, {*against.window, *against.weights})]
-    )
-    for source, sums, wanted in scans:
-        sql = BY_DAY.format(sums=", ".join(sums.values()), mart=source, days=literals(wanted), **conditions)
-        for row in marts.rows(sql, **parameters):
+    figures = {name: f"sum({expression}) as {name}" for name, expression in EXPRESSIONS[mart].items()}
+    drawn = figures if whole else {name: figures[name] for name in ("cost_usd", "exposure_usd")}
+    compared_days = {*against.window, *against.weights}
+    scans = [(mart, figures | (kinds if mart == wide else {}), compared_days), (mart, drawn, {*around} - compared_days)]
+    if mart != wide:
+        scans.append((wide, kinds, compared_days))
+    found: dict[date, Row] = {}
+    for source, sums, days in scans:
+        sql = BY_DAY.format(sums=", ".join(sums.values()), mart=source, days=literals(days), **conditions)
+        for row in marts.rows(sql, **parameters) if days else []:
             found.setdefault(row["event_date"], {}).update(row)
     return found
 
@@ -380,10 +383,10 @@ def _kinds(marts: Marts, against: Comparison, by_day: dict[date, Row]) -> Row:
     }
 
 
-def _curve(marts: Marts, filters: Filters, by: str, against: Comparison) -> Row | None:
-    """How much of the cost the largest members make."""
-    if by not in CURVE or not against.window:
-        return None
+def _curve_points(marts: Marts, filters: Filters, by: str, against: Comparison) -> list[Row]:
+    """How much of the cost so many of the largest members make."""
+    if not against.window:
+        return []
     mart = mart_of([by, *filters.members])
     figures, columns = EXPRESSIONS[mart], columns_of(by)
     conditions, parameters = _condition(filters, without=by)
@@ -398,7 +401,12 @@ def _curve(marts: Marts, filters: Filters, by: str, against: Comparison) -> Row 
         points=POINTS,
         **conditions,
     )
-    rows = marts.rows(sql, **parameters)
+    return marts.rows(sql, **parameters)
+
+
+def _curve(marts: Marts, filters: Filters, by: str, against: Comparison) -> Row | None:
+    """The curve of a dimension of many members, and its largest tenth in words."""
+    rows = _curve_points(marts, filters, by, against) if by in CURVE else []
     if not rows or rows[0]["members"] < 5:
         return None
     members = rows[0]["members"]
@@ -418,10 +426,9 @@ def _unknown(marts: Marts, filters: Filters) -> list[Row]:
     """Members of the filters that no call has, with the nearest that some have: 0 would look like a quiet one."""
     found = []
     for word, value in filters.members.items():
-        known = [next(iter(row.values())) for row in marts.rows(NAMES[word])]
-        if value not in known:
-            near = get_close_matches(value, [str(name) for name in known], n=3, cutoff=0.4)
-            links = [(name, filters.address("explore", **{word: name})) for name in near]
+        near = names.nearest(marts, word, value, most=3)
+        if not any(row["name"] == value for row in near):
+            links = [(row["name"], filters.address("explore", **{word: row["name"]})) for row in near]
             found.append({"dimension": words.DIMENSIONS[word], "value": value, "near": links})
     return found
 
@@ -430,26 +437,53 @@ def _steps(filters: Filters, page_words: dict[str, Any]) -> Row:
     """The same window one earlier and one later."""
     first, end = ends(filters)
 
-    def moved(by: timedelta) -> str:
+    def moved(by: timedelta) -> str | None:
+        if not EARLIEST <= first + by < end + by <= LATEST:
+            return None
         dates = {"from": first + by, "to": end + by, "baseline_from": None, "baseline_to": None}
         return filters.address("explore", **dates, alert=None, **page_words)
 
     return {"earlier": moved(first - end), "later": moved(end - first)}
 
 
-def _as_csv(rows: list[Row], filters: Filters, by: str, against: Comparison) -> File:
-    columns = [*columns_of(by).values(), "cost_usd", "exposure_usd", "usual_cost_usd", "usual_exposure_usd", "requests"]
-    columns += ["usual_requests", "attempts", "successes", "unpriced", "tokens", "usual_tokens"]
-    about = f"{filters.address('explore', by=by)} compared with {against.said}; dollars are USD"
-    return csv_file(f"explore-by-{by}", about, columns, ([_number(row[name]) for name in columns] for row in rows))
+def _as_csv(visit: Visit, filters: Filters, by: str, against: Comparison, sort: str) -> File:
+    """One table of the page with all its rows, and figures that are not rounded."""
+    table = visit.word("table", TABLES)
+    columns, rows = _table(visit, table, filters, by, against, sort)
+    page_words = {"by": by, "compare": visit.words.get("compare"), "sort": visit.words.get("sort")}
+    address = filters.address("explore", **page_words, table=visit.words.get("table"))
+    about = f"{address} compared with {against.said}; dollars are USD"
+    return csv_file(f"explore-{table}-by-{by}", about, columns, (row.values() for row in rows))
 
 
-def _number(value: object) -> object:
-    """Decimals without the zeros of their scale."""
-    return (
-        f"{value.normalize():f}"
-        if isinstance(value, Decimal) and value
-        else "0"
-        if isinstance(value, Decimal)
-        else value
-    )
+def _table(
+    visit: Visit, table: str, filters: Filters, by: str, against: Comparison, sort: str
+) -> tuple[Sequence[str], Iterable[Row]]:
+    """Columns and rows; members one after the other, because there may be many."""
+    marts = visit.marts
+    if table == "members":
+        sql, parameters = _members_sql(filters, by, against, sort)
+        columns = [*columns_of(by).values(), *IN_THE_FILE]
+        members = (_member(row, filters, by, against) for row in marts.stream(sql, **parameters, most=IN_A_FILE))
+        return columns, ({name: row[name] for name in columns} for row in members)
+    rows = _small_table(visit, table, filters, by, against)
+    return list(rows[0]) if rows else [], rows
+
+
+def _small_table(visit: Visit, table: str, filters: Filters, by: str, against: Comparison) -> list[Row]:
+    marts = visit.marts
+    if table == "curve":
+        return _curve_points(marts, filters, by, against)
+    if table == "hours":
+        return (_hours(marts, filters) or {"rows": []})["rows"]
+    by_day = _by_day(marts, filters, against, _around(visit, filters), whole=table == "days")
+    if table == "days":
+        return [
+            {"event_date": day}
+            | {name: row.get(name) for name in FIGURES}
+            | {"is_in_window": day in against.window, "usual_share": against.weights.get(day, 0) / against.divisor}
+            for day, row in sorted(by_day.items())
+        ]
+    kinds = _kinds(marts, against, by_day)["rows" if table == "kinds" else "savings"]
+    named = {"label": table.removesuffix("s"), "now": "usd", "usual": "usual_usd", "delta": "delta_usd"}
+    return [{name: row[word] for word, name in named.items()} for row in kinds]

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from inbox import charts, words
-from inbox.marts import Marts, Row
+from inbox.marts import Row
 from inbox.page import File, NotFoundError, Page, Visit
 from inbox.tables import csv_file, pasted
 from orchestration.invoices.months import BUCKETS
@@ -54,12 +54,12 @@ EXPORTS = """
 
 def show(visit: Visit) -> Page | File:
     """The page, or the cells of an account and month as CSV."""
-    accounts = visit.marts.rows(ACCOUNTS) if visit.marts.has(MART) else []
+    accounts = visit.marts.rows(ACCOUNTS)
     chosen = _chosen(visit, accounts)
     values: dict[str, object] = {
         "accounts": [row | {"address": _address(visit, row), "is_chosen": row is chosen} for row in accounts],
-        "unmapped": visit.marts.rows(UNMAPPED) if visit.marts.has("unmapped_invoice_lines") else [],
-        "exports": visit.marts.rows(EXPORTS) if visit.marts.has("invoice_exports") else [],
+        "unmapped": visit.marts.rows(UNMAPPED),
+        "exports": visit.marts.rows(EXPORTS),
         "explore": visit.filters.address("explore", by="provider"),
         "at": chosen,
     }
@@ -125,7 +125,7 @@ def _evidence(visit: Visit, cells: list[Row], of_account: dict[str, object]) -> 
     if cell is None:
         return {"cell": None, "evidence": []}
     of_cell = {name: cell[name] for name in ("model", "token_kind", "tier")}
-    rows = _evidence_rows(visit.marts, of_account | of_cell)
+    rows = visit.marts.rows(EVIDENCE, **of_account, **of_cell)
     return {
         "cell": cell,
         "parts": [(label, cell[f"{name}_usd"]) for name, label in BUCKETS.items() if cell[f"{name}_usd"]],
@@ -138,7 +138,3 @@ def _evidence(visit: Visit, cells: list[Row], of_account: dict[str, object]) -> 
             for row in rows
         ],
     }
-
-
-def _evidence_rows(marts: Marts, parameters: dict[str, object]) -> list[Row]:
-    return marts.rows(EVIDENCE, **parameters) if marts.has("reconciliation_evidence") else []

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from inbox import published
 from inbox.marts import Row
-from inbox.page import Page, Visit
+from inbox.page import File, Page, Visit
+from inbox.tables import csv_addresses, csv_of
 from orchestration.wording import many
 
 SENDERS = """
@@ -34,16 +35,19 @@ LEFT_OUT = {
 NAMES = "select sentence from unseen_names limit 20"
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """The page; senders and days of the environment and data mode."""
     where, parameters = visit.filters.of_scope()
     marts = visit.marts
     days = marts.rows(DAYS.format(where=where), **parameters)
-    return Page(
+    tables = {"days": days, "senders": marts.rows(SENDERS.format(where=where), **parameters)}
+    tables |= {"rejects": marts.rows(REJECTS), "messages": marts.rows(MESSAGES)}
+    return csv_of(visit, "health", tables) or Page(
         "health.html",
         "Health",
         {
-            "senders": marts.rows(SENDERS.format(where=where), **parameters),
+            "csv": csv_addresses(visit, "health", tables),
+            "senders": tables["senders"],
             "silences": marts.rows(SILENCES.format(where=where), **parameters),
             "days": [
                 row
@@ -57,8 +61,8 @@ def show(visit: Visit) -> Page:
             "has_checks": "index.html" in published.names(marts.publication, "checks"),
             "left_out": _left_out(days),
             "pricing": visit.filters.travelling.address("pricing"),
-            "rejects": marts.rows(REJECTS),
-            "messages": marts.rows(MESSAGES),
+            "rejects": tables["rejects"],
+            "messages": tables["messages"],
             "names": marts.rows(NAMES),
             "everywhere": visit.filters.address("health", environment="*", data_mode="*"),
         },

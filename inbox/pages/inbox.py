@@ -7,8 +7,9 @@ from typing import Any
 from inbox import charts, words
 from inbox.filters import DIMENSIONS, Filters
 from inbox.marts import Row
-from inbox.page import Page, Visit
+from inbox.page import File, Page, Visit
 from inbox.series import ZERO, daily
+from inbox.tables import csv_addresses, csv_of
 from orchestration.wording import many
 
 SHOWN = 100  # a longer list is narrowed, not read
@@ -39,7 +40,7 @@ BUDGETS = """
 SENDERS = "select distinct environment, data_mode from source_freshness order by environment <> 'prod', environment"
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """The list, with counts of what is open and over."""
     filters, marts = visit.filters, visit.marts
     where, parameters = filters.of_scope("alerts.")
@@ -53,6 +54,9 @@ def show(visit: Visit) -> Page:
     sort = visit.word("sort", tuple(SORTS))
     rows = [row for row in searched if status == "all" or (row["status"] in LIVE) == (status == "open")]
     rows = sorted(rows, key=_order(sort))
+    tables = {"alerts": rows}
+    if file := csv_of(visit, "inbox", tables):
+        return file
     shown = rows[:SHOWN]
     sparks = daily(marts, shown, BEFORE + AFTER, AFTER)
     budgets = marts.rows(BUDGETS)
@@ -61,6 +65,7 @@ def show(visit: Visit) -> Page:
         "inbox.html",
         "Inbox",
         {
+            "csv": csv_addresses(visit, "inbox", tables),
             "alerts": [_described(row, visit, sparks[row["alert_id"]], budgets) for row in shown],
             "left_out": len(rows) - len(shown),
             "tabs": [(name, counts[name], _here(visit, status=name), name == status) for name in STATUS],

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from inbox.marts import Row
-from inbox.page import Page, Visit
+from inbox.page import File, Page, Visit
+from inbox.tables import csv_addresses, csv_of
 
 UNPRICED = """
     select * from unpriced_models where {where}
@@ -23,22 +24,25 @@ BOOK = """
 """
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """The page; models of the environment and data mode."""
     where, parameters = visit.filters.of_scope()
     unpriced = visit.marts.rows(UNPRICED.format(where=where), **parameters)
-    return Page(
+    tables = {"unpriced": unpriced, "prices": visit.marts.rows(BOOK)}
+    tables |= {"changes": visit.marts.rows(CHANGES), "versions": visit.marts.rows(VERSIONS)}
+    return csv_of(visit, "pricing", tables) or Page(
         "pricing.html",
         "Pricing",
         {
+            "csv": csv_addresses(visit, "pricing", tables),
             "unpriced": [
                 row | {"address": visit.filters.address("explore", model=row["model"], by="endpoint", **_days(row))}
                 for row in unpriced
             ],
             "everywhere": visit.filters.address("pricing", environment="*", data_mode="*"),
-            "versions": visit.marts.rows(VERSIONS),
-            "changes": visit.marts.rows(CHANGES),
-            "book": visit.marts.rows(BOOK),
+            "versions": tables["versions"],
+            "changes": tables["changes"],
+            "book": tables["prices"],
         },
     )
 

@@ -1,8 +1,6 @@
 """Search: whatever is called so, or nearly so: alerts, incidents, endpoints, versions, tenants, users, models, budgets, requests."""
 
-from difflib import get_close_matches
-
-from inbox import words
+from inbox import names, words
 from inbox.filters import Filters
 from inbox.marts import Row
 from inbox.page import Page, Visit
@@ -18,21 +16,6 @@ ALERTS = """
     where starts_with(alerts.alert_id, $text) or contains(lower(alerts.top_driver_value), lower($text))
         or contains(lower(coalesce(incidents.incident_id, '')), lower($text))
     order by alerts.onset_date desc limit $most
-"""
-# Kind -> where its names are, and how many have it; the endpoint of a version is part of its address.
-NAMES = {
-    "endpoint": "select endpoint_tag as name, null as endpoint from dim_endpoints",
-    "prompt_version": "select prompt_version as name, endpoint_tag as endpoint from dim_prompt_versions",
-    "feature": "select distinct feature_tag as name, null as endpoint from cost_by_feature_daily",
-    "tenant": "select tenant_id as name, null as endpoint from dim_tenants",
-    "user": "select distinct user_id as name, null as endpoint from cost_by_user_daily",
-    "model": "select distinct model as name, null as endpoint from dim_models",
-}
-MATCHING = """
-    select name, endpoint from ({names})
-    where contains(lower(name), lower($text)) and name <> '(unattributed)'
-    order by lower(name) <> lower($text), not starts_with(lower(name), lower($text)), length(name), name, endpoint
-    limit $most
 """
 BUDGETS = "select distinct budget_id from budget_status where contains(lower(budget_id), lower($text)) limit $most"
 REQUESTS = """
@@ -60,8 +43,8 @@ def _found(visit: Visit, text: str) -> list[tuple[str, list[tuple[str, str]]]]:
     groups: list[tuple[str, list[tuple[str, str]]]] = [
         ("Alerts", [(_alert(row), alert_address(filters, row)) for row in marts.rows(ALERTS, **about)])
     ]
-    for kind, names in NAMES.items():
-        rows = marts.rows(MATCHING.format(names=names), **about)
+    for kind in NEXT:
+        rows = names.matching(marts, kind, text, SHOWN)
         groups.append((f"{words.DIMENSIONS[kind]}s".capitalize(), [_member(filters, kind, row) for row in rows]))
     budgets = [row["budget_id"] for row in marts.rows(BUDGETS, **about)]
     groups.append(
@@ -90,9 +73,7 @@ def _member(filters: Filters, kind: str, row: Row) -> tuple[str, str]:
 def _near(visit: Visit, text: str) -> list[tuple[str, str]]:
     filters = visit.filters.travelling
     found: list[tuple[str, str]] = []
-    for kind, names in NAMES.items():
-        rows = {row["name"]: row for row in visit.marts.rows(names) if row["name"]}
-        near = get_close_matches(text, rows, n=2, cutoff=0.5)
-        links = [_member(filters, kind, rows[name]) for name in near]
+    for kind in NEXT:
+        links = [_member(filters, kind, row) for row in names.nearest(visit.marts, kind, text, most=2)]
         found += [(f"{words.DIMENSIONS[kind]} {label}", address) for label, address in links]
     return found

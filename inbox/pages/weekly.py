@@ -5,9 +5,10 @@ from datetime import date, timedelta
 from inbox import published, words
 from inbox.filters import DIMENSIONS, EVERYTHING
 from inbox.marts import Row
-from inbox.page import NotFoundError, Page, Visit
+from inbox.page import File, NotFoundError, Page, Visit
 from inbox.pages.alert import members_of
 from inbox.pages.inbox import alert_address
+from inbox.tables import csv_addresses, csv_of
 
 ALL = "(all)"
 WEEKS = """
@@ -49,7 +50,7 @@ EFFECTS = {
 EFFECTS |= {"price_usd": "prices"}
 
 
-def show(visit: Visit) -> Page:
+def show(visit: Visit) -> Page | File:
     """The summary of a week in an environment; the last complete one where the address names none."""
     filters = visit.filters
     environment = ALL if filters.environment == EVERYTHING else filters.environment
@@ -70,14 +71,20 @@ def show(visit: Visit) -> Page:
     if summary:
         dates = {"from": summary["week_start"], "to": summary["week_start"] + timedelta(days=7)}
         dates |= {"baseline_from": None, "baseline_to": None}
-    return Page(
+    tables = {
+        "problems": problems,
+        "drivers": visit.marts.rows(DRIVERS, **about) if summary else [],
+        "findings": visit.marts.rows(FINDINGS, **about) if summary else [],
+    }
+    return csv_of(visit, "weekly", tables) or Page(
         "weekly.html",
         f"Week {week}" if week else "Weeks",
         {
+            "csv": csv_addresses(visit, "weekly", tables),
             "week": week,
             "summary": summary,
             "effects": [(label, summary[name]) for name, label in EFFECTS.items()] if summary else [],
-            "findings": visit.marts.rows(FINDINGS, **about) if summary else [],
+            "findings": tables["findings"],
             "problems": [
                 row
                 | {
@@ -89,7 +96,7 @@ def show(visit: Visit) -> Page:
             ],
             "drivers": [
                 row | {"address": filters.about(members).address("explore", **dates) if members else None}
-                for row in (visit.marts.rows(DRIVERS, **about) if summary else [])
+                for row in tables["drivers"]
                 for members in [_members(row)]
             ],
             "weeks": [(name, filters.address("weekly", week=name), name == week) for name in weeks[:12]],

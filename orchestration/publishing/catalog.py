@@ -57,11 +57,11 @@ def documentation_hash() -> str:
 def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, signature: str) -> None:
     """Complete a file that has the marts: `publication`, `catalog` and all comments. People mail files: this one says what it is."""
     connection.execute(
-        "create table marts.publication as select ?::varchar as signature, ?::timestamp as as_of",
+        "create or replace table marts.publication as select ?::varchar as signature, ?::timestamp as as_of",
         [signature, settings.as_of.replace(tzinfo=None)],
     )
     connection.execute(
-        "create table marts.catalog (mart varchar, subject varchar, grain varchar, answers varchar, filters varchar, "
+        "create or replace table marts.catalog (mart varchar, subject varchar, grain varchar, answers varchar, filters varchar, "
         "rows bigint, since date, until date)"
     )
     present = _columns(connection)

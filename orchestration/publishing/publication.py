@@ -15,13 +15,14 @@ import duckdb
 
 from orchestration.incidents import postmortem
 from orchestration.notifications import write_snapshot
-from orchestration.publishing.catalog import documentation_hash, write_catalog
+from orchestration.publishing.catalog import documentation_hash
 from orchestration.publishing.exports import exports_signature, write_exports
+from orchestration.publishing.marts_file import write_marts
 from orchestration.publishing.publications import new_publication, replace_file
 from orchestration.quality.data_docs import copy_site, site_of, what_it_shows
 from orchestration.settings import Settings
 from orchestration.storage import make_private
-from orchestration.warehouse import duckdb_config, open_marts, warehouse
+from orchestration.warehouse import open_marts, warehouse
 from orchestration.weekly import files_to_publish
 
 
@@ -58,7 +59,7 @@ def publish(settings: Settings, untested: Collection[str] = ()) -> Publication:
         for earlier in set(folder.glob("*.duckdb")) - {database}:  # an earlier release gave the file another name
             earlier.unlink()
         if not database.exists() or any(described[key] != before.get(key) for key in ("signature", "documentation")):
-            _copy_marts(settings, database, signature)
+            write_marts(settings, database, signature)
         with open_marts(settings, database) as connection:
             exports_written = write_exports(connection, settings, folder / "exports", built, signature)
             _write_postmortems(connection, settings, folder / "postmortems")
@@ -170,32 +171,3 @@ def read_marts_json(settings: Settings) -> dict:
     except (OSError, ValueError):
         return {}
     return described if isinstance(described, dict) else {}
-
-
-def _copy_marts(settings: Settings, target: Path, signature: str) -> None:
-    """Copy the warehouse file and drop all but the marts: intermediate models are not an interface."""
-    replace_file(target, settings.warehouse)
-    _make_tables_of_views(settings, target)
-    with duckdb.connect(str(target), config=duckdb_config(settings)) as connection:
-        schemas = connection.execute(
-            "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
-        ).fetchall()
-        for (schema,) in schemas:
-            if schema != "marts":
-                connection.execute(f'drop schema "{schema}" cascade')
-        write_catalog(connection, settings, signature)
-        connection.execute("checkpoint")
-
-
-def _make_tables_of_views(settings: Settings, target: Path) -> None:
-    """Marts that are views on the ledger, as they are now. They name the database that dbt built them in."""
-    address = str(target).replace("'", "''")
-    with duckdb.connect(config=duckdb_config(settings)) as connection:
-        connection.execute(f"set TimeZone = 'UTC'; attach '{address}' as warehouse; use warehouse.marts")
-        views = connection.execute(
-            "select view_name from duckdb_views() where database_name = 'warehouse' and schema_name = 'marts'"
-        ).fetchall()
-        for (view,) in views:
-            connection.execute(f'create table "{view} of now" as select * from "{view}"')  # noqa: S608 - ours
-            connection.execute(f'drop view "{view}"')
-            connection.execute(f'alter table "{view} of now" rename to "{view}"')

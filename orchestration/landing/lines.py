@@ -39,6 +39,7 @@ DELIMITERS = ",;\t|"
 NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
 OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
+MARK = np.isin(np.arange(256), np.frombuffer(b'"[]{}\\', np.uint8))
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 
@@ -382,9 +383,11 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
         if suspicious.any():
             suspicious &= _may_be_deep(text, offsets, most_deep)
     if lengths.max() > MOST_DIGITS:
-        at = np.arange(0, len(text), MOST_DIGITS // 2)  # a longer run of digits has two of these side by side
+        at = np.arange(0, len(text), MOST_DIGITS // 9)  # a longer run of digits has eight of these side by side
         digits = DIGIT[text[at]]
-        of_line = np.searchsorted(offsets, at[:-1][digits[:-1] & digits[1:]], side="right") - 1
+        starts = max(len(at) - 7, 0)
+        is_run = np.logical_and.reduce([digits[place : place + starts] for place in range(8)])
+        of_line = np.searchsorted(offsets, at[:starts][is_run], side="right") - 1
         suspicious[of_line[of_line < len(lengths)]] = True
         suspicious &= lengths > 2 * most_deep
     return suspicious
@@ -395,23 +398,36 @@ def _may_be_deep(text: np.ndarray, offsets: np.ndarray, most_deep: int) -> np.nd
 
     A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it.
     """
-    quotes = np.flatnonzero(text == QUOTE)
+    marks = np.flatnonzero(MARK[text])
+    kinds = text[marks]
+    is_quote = kinds == QUOTE
+    if (kinds == BACKSLASH).any():
+        is_quote[is_quote] = ~_is_escaped(text, marks[is_quote])
+    quotes_before = np.cumsum(np.concatenate([[0], is_quote]), dtype=np.int32)
+    at = np.flatnonzero((kinds != QUOTE) & (kinds != BACKSLASH))  # brackets
+    ends = np.searchsorted(marks[at], offsets)  # of the brackets of each line
+    firsts = np.searchsorted(marks, offsets[:-1])
+    counts = np.diff(ends)
+    in_text = ((quotes_before[at] - np.repeat(quotes_before[firsts], counts)) & 1).astype(bool)
+    is_opening = (kinds[at] & 0xDF) == OPENING
+    depth = np.concatenate([[0], np.cumsum(np.where(in_text, 0, np.where(is_opening, 1, -1)))])
+    has_any = counts > 0
+    deepest, opened = np.zeros(len(counts), np.int64), np.zeros(len(counts), np.int64)
+    if has_any.any():
+        starts = ends[:-1][has_any]
+        deepest[has_any] = np.maximum.reduceat(depth[1:], starts) - depth[starts]
+        opened[has_any] = np.add.reduceat((is_opening & in_text).astype(np.int64), starts)
+    return (deepest > most_deep) | (opened > most_deep)
+
+
+def _is_escaped(text: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+    """Quotes that an odd number of backslashes stands before."""
     slashes, at, is_slash = np.zeros(len(quotes), np.int64), 1, quotes >= 1
     is_slash &= text[quotes - 1] == BACKSLASH
     while is_slash.any():
         slashes, at = slashes + is_slash, at + 1
         is_slash &= (quotes >= at) & (text[quotes - at] == BACKSLASH)
-    quotes = quotes[slashes % 2 == 0]
-    brackets = np.flatnonzero(((text & 0xDF) == OPENING) | ((text & 0xDF) == OPENING + 2))
-    line = np.searchsorted(offsets, brackets, side="right") - 1
-    is_opening = (text[brackets] & 0xDF) == OPENING
-    in_text = (np.searchsorted(quotes, brackets) - np.searchsorted(quotes, offsets[line])) % 2 == 1
-    steps = np.where(in_text, 0, np.where(is_opening, 1, -1))
-    depth = np.concatenate([[0], np.cumsum(steps)])
-    lines = len(offsets) - 1
-    deepest = np.zeros(lines, np.int64)
-    np.maximum.at(deepest, line, depth[1:] - depth[np.searchsorted(brackets, offsets[line])])
-    return (deepest > most_deep) | (np.bincount(line[is_opening & in_text], minlength=lines) > most_deep)
+    return slashes % 2 == 1
 
 
 def _shape_problem(line: bytes) -> str | None:

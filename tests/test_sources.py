@@ -278,8 +278,8 @@ def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd, caplog):
     assert MARK not in "".join([*capfd.readouterr(), caplog.text])
 
 
-# Lines of these are read with others: spans, which the models join (test_source_traces), and sessions of Codex, whose model
-# and running total stand in earlier lines.
+# Lines of these are read with others: spans, which the models join (test_source_traces), and sessions of Codex, where earlier
+# lines say the model and the running total.
 READ_TOGETHER = ("otel", "codex")
 
 
@@ -293,7 +293,7 @@ def test_a_file_that_is_split_at_any_line_gives_the_same_rows(settings):
         samples_of.setdefault(source, []).append((file.stem, len(lines)))
         land(settings, source, f"{file.stem}-whole.jsonl", b"".join(lines))
         for at in range(1, len(lines)):
-            first, second = ("a", "b") if at % 2 else ("b", "a")  # the end of a file may be read before its beginning
+            first, second = ("a", "b") if at % 2 else ("b", "a")  # either half may be read first
             land(settings, source, f"{file.stem}-{at}-{first}.jsonl", b"".join(lines[:at]))
             land(settings, source, f"{file.stem}-{at}-{second}.jsonl", b"".join(lines[at:]))
     assert len(samples_of) >= 6

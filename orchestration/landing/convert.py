@@ -197,7 +197,7 @@ def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
 
 
 class Around(NamedTuple):
-    """Rows that are no calls and are kept with them: a table, which raw columns it has, and the days of each content."""
+    """Other rows that are kept with calls: a table, which raw columns it has, and the days of each content."""
 
     table: str
     there: set[str]

@@ -85,7 +85,7 @@ class Node:
 
 
 class Text(NamedTuple):
-    """A text that is parsed on its own: into which column, with which shape, and the attribute that it is of."""
+    """A text that is parsed separately: into which column, with which shape, and the attribute that it is of."""
 
     column: str
     text: str

@@ -36,10 +36,10 @@ MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on
 MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 DELIMITERS = ",;\t|"
-NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
+NEWLINE, QUOTE = 10, 34
 OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
-MARK = np.isin(np.arange(256), np.frombuffer(b'"[]{}\\', np.uint8))
+NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 
@@ -381,7 +381,7 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     if lengths.max() > 2 * most_deep:
         suspicious = _per_line((text & 0xDF) == OPENING, offsets) > most_deep
         if suspicious.any():
-            suspicious &= _may_be_deep(text, offsets, most_deep)
+            suspicious[suspicious] = _may_be_deep(text, offsets, np.flatnonzero(suspicious), most_deep)
     if lengths.max() > MOST_DIGITS:
         at = np.arange(0, len(text), MOST_DIGITS // 9)  # a longer run of digits has eight of these side by side
         digits = DIGIT[text[at]]
@@ -393,41 +393,34 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     return suspicious
 
 
-def _may_be_deep(text: np.ndarray, offsets: np.ndarray, most_deep: int) -> np.ndarray:
-    """Lines that are nested more deeply, or have so many brackets in their texts that one of these may be.
+def _may_be_deep(text: np.ndarray, offsets: np.ndarray, lines: np.ndarray, most_deep: int) -> np.ndarray:
+    """Of some lines those that are nested more deeply, or have so many brackets in their texts that one of these may be.
 
     A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it.
     """
-    marks = np.flatnonzero(MARK[text])
-    kinds = text[marks]
+    marks = [_marks(text[offsets[at] : offsets[at + 1]].tobytes()) for at in lines.tolist()]
+    kinds = np.frombuffer(b"".join(marks), np.uint8)
+    ends = np.cumsum([0, *map(len, marks)])
     is_quote = kinds == QUOTE
-    if (kinds == BACKSLASH).any():
-        is_quote[is_quote] = ~_is_escaped(text, marks[is_quote])
-    quotes_before = np.cumsum(np.concatenate([[0], is_quote]), dtype=np.int32)
-    at = np.flatnonzero((kinds != QUOTE) & (kinds != BACKSLASH))  # brackets
-    ends = np.searchsorted(marks[at], offsets)  # of the brackets of each line
-    firsts = np.searchsorted(marks, offsets[:-1])
-    counts = np.diff(ends)
-    in_text = ((quotes_before[at] - np.repeat(quotes_before[firsts], counts)) & 1).astype(bool)
-    is_opening = (kinds[at] & 0xDF) == OPENING
-    depth = np.concatenate([[0], np.cumsum(np.where(in_text, 0, np.where(is_opening, 1, -1)))])
-    has_any = counts > 0
-    deepest, opened = np.zeros(len(counts), np.int64), np.zeros(len(counts), np.int64)
-    if has_any.any():
-        starts = ends[:-1][has_any]
-        deepest[has_any] = np.maximum.reduceat(depth[1:], starts) - depth[starts]
-        opened[has_any] = np.add.reduceat((is_opening & in_text).astype(np.int64), starts)
-    return (deepest > most_deep) | (opened > most_deep)
+    quotes = np.cumsum(np.concatenate([[0], is_quote]), dtype=np.int32)
+    in_text = ((quotes[:-1] - np.repeat(quotes[ends[:-1]], np.diff(ends))) & 1).astype(bool)
+    is_opening = (kinds & 0xDF) == OPENING
+    steps = np.where(in_text | is_quote, 0, np.where(is_opening, 1, -1))
+    depth = np.concatenate([[0], np.cumsum(steps)])
+    opened = np.concatenate([[0], np.cumsum(is_opening & in_text)])
+    is_deep = opened[ends[1:]] - opened[ends[:-1]] > most_deep
+    filled = np.diff(ends) > 0
+    starts = ends[:-1][filled]
+    if starts.size:
+        is_deep[filled] |= np.maximum.reduceat(depth[1:], starts) - depth[starts] > most_deep
+    return is_deep
 
 
-def _is_escaped(text: np.ndarray, quotes: np.ndarray) -> np.ndarray:
-    """Quotes that an odd number of backslashes stands before."""
-    slashes, at, is_slash = np.zeros(len(quotes), np.int64), 1, quotes >= 1
-    is_slash &= text[quotes - 1] == BACKSLASH
-    while is_slash.any():
-        slashes, at = slashes + is_slash, at + 1
-        is_slash &= (quotes >= at) & (text[quotes - at] == BACKSLASH)
-    return slashes % 2 == 1
+def _marks(line: bytes) -> bytes:
+    """The quotes and brackets of a line, without those of texts that have no bracket in them."""
+    if b"\\" in line:
+        line = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return line.translate(None, NO_MARKS).replace(b'""', b"")
 
 
 def _shape_problem(line: bytes) -> str | None:

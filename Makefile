@@ -19,7 +19,7 @@ $(if $(strip $(UNKNOWN)),$(error $(strip $(UNKNOWN)): no such argument. There ar
 HOME_READY = DAGSTER_HOME="$$(python -m orchestration.commands.home)" && export DAGSTER_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-browser test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-inbox bench-silence
+.PHONY: $(VENV) help coverage init demo run inbox report weekly backfill check-events explain reload price-diff acknowledge incident postmortem set-aside take-back test test-browser test-emitters test-fast generate lint lint-types lint-dbt lint-sql lint-python ui bench bench-alerts bench-budgets bench-faults bench-inbox bench-silence
 
 $(VENV):
 	@.ci/environment
@@ -89,6 +89,15 @@ test-fast: $(VENV)  ## the tests that build no data root, in under two minutes
 test-browser: $(VENV)  ## the stories of the inbox in Chromium, with the packages they need (160 MB, installed when first asked for)
 	@pip install --quiet --disable-pip-version-check --no-deps -r tests/browser.lock
 	pytest -n 0 tests/test_inbox_browser.py
+
+EMITTERS := data/state/emitters
+$(EMITTERS)/.complete: tests/emitters.lock | $(VENV)
+	@rm -rf $(EMITTERS)
+	@pip install --quiet --disable-pip-version-check --no-deps --target $(EMITTERS) -r tests/emitters.lock
+	@touch $@
+
+test-emitters: $(EMITTERS)/.complete  ## what real instrumentations of SDKs write, against what a local provider billed (60 MB, apart from .venv)
+	pytest -n 0 tests/test_emitters.py
 
 coverage: $(VENV)  ## every test, and the lines of Python that none of them runs
 	pytest --cov

@@ -31,7 +31,7 @@ SECONDS = {
     "weekly_summary": 40,
     "bugs": 40,
     "odd_events": 40,
-    "source_traces": 35,
+    "source_traces": 45,
     "second_company": 35,
     "landing_bounds": 35,
     "alerts": 45,

@@ -32,6 +32,7 @@ IN_ORDER = (
     *("weekly_report", "notifications", "published_marts", "published_docs", "run_record"),
 )
 WAITING_SQL = "select distinct model from (table tokentrail.built except table tokentrail.verified)"
+MARK = "the text of a prompt 9f2c"
 LATER = AS_OF + timedelta(minutes=20)
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
@@ -40,7 +41,8 @@ DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 def root(tmp_path_factory) -> Pipeline:
     """A small root with one event a day, one of them of a model that has no price."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("dagster") / "data")
-    pipeline.land("events.jsonl", [event(f"on-{day}", f"{day}T10:00:00Z") for day in DAYS])
+    bodies = {"messages": [{"role": "user", "content": MARK}], "completion": MARK}
+    pipeline.land("events.jsonl", [event(f"on-{day}", f"{day}T10:00:00Z", **bodies) for day in DAYS])
     pipeline.land("unknown.jsonl", [event("unknown", provider="selfhosted", model="acme-internal-7b")])
     return pipeline
 
@@ -461,3 +463,14 @@ def test_the_hourly_job_judges_announces_and_publishes(root, location, backfill)
     assert not waiting & {"fct_attempts", "cost_daily"}
     # left to the day, and a link to the former publication's
     assert (root.settings.published / "docs" / "data_docs" / "index.html").stat().st_ino == report.st_ino
+
+
+def test_no_text_of_a_prompt_is_in_what_a_run_writes(root, daily, by_the_clock):
+    landing = root.settings.data / "landing"
+    written = [path for path in root.settings.data.rglob("*") if path.is_file() and landing not in path.parents]
+    assert {"warehouse.duckdb", "dbt.log"} <= {path.name for path in written}
+    assert any("dagster" in path.parts and path.suffix == ".db" for path in written)
+    assert [str(path) for path in written if MARK.encode() in path.read_bytes()] == []
+    said = "".join([daily.stdout, daily.stderr, by_the_clock[0].stdout, by_the_clock[0].stderr])
+    assert MARK not in said
+    assert any(MARK in path.read_text() for path in landing.rglob("*.jsonl"))

@@ -1,6 +1,9 @@
 """Calls in traces whose spans land apart: the same attempts and dimensions whatever lies in which file, and in what order."""
 
+import hashlib
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,42 @@ def test_a_mapping_that_is_corrected_heals_history_in_the_next_run(whole, apart)
     healed = build(apart)
     assert [(*row[:8], *row[9:]) for row in healed] == [(*row[:8], *row[9:]) for row in whole]
     assert {row[8] for row in healed} == {"corrected"}
+
+
+def test_traces_that_are_split_give_the_same_attempts(tmp_path):
+    """Each split has ids of its own, so that one world holds them all; the half that ends lands first in every other one."""
+    pipeline = pipeline_at(tmp_path / "data")
+    split: dict[str, tuple[str, int]] = {}  # by trace: the sample and where it is split, 0 for the whole
+    for name in TRACED:
+        whole = sample_file(name).read_text().splitlines()
+        lines = [json.dumps(one) for line in whole for one in spans_of(line)]
+        for at in range(0, len(lines), 3):  # 0 is the whole
+            renamed = with_other_ids(name, lines, at)
+            split |= {span["traceId"]: (name, at) for span in spans_in(renamed)}
+            for half, part in enumerate((renamed[:at], renamed[at:])):
+                if part:
+                    day = "2026-11-28" if half == at % 2 else "2026-11-29"
+                    land(pipeline, f"{Path(name).name}-{at}-{half}.jsonl", "\n".join(part), day)
+    build(pipeline)
+    said = ATTEMPTS.replace("request_id, provider_request_id", "trace_id").replace("order by all", "")
+    attempts: dict[tuple[str, int], Counter] = {}
+    for trace, *values in pipeline.inside(said):
+        attempts.setdefault(split[trace], Counter())[tuple(values)] += 1
+    assert len(attempts) > 60
+    different = [at for at, found in attempts.items() if found != attempts[at[0], 0]]
+    assert different == []
+
+
+def spans_in(lines: list[str]) -> list[dict]:
+    """The spans of lines."""
+    alone = [one["resourceSpans"][0]["scopeSpans"][0] for line in lines for one in spans_of(line)]
+    return [scope["spans"][0] for scope in alone]
+
+
+def with_other_ids(name: str, lines: list[str], number: int) -> list[str]:
+    """The lines with other ids of traces, spans and answers, the same in all of them."""
+    ids = {span[key] for span in spans_in(lines) for key in ("traceId", "spanId")}
+    ids |= {one["event"].get("providerRequestId") for one in expected_of(name) if "event" in one} - {None}
+    others = {one: hashlib.md5(f"{one}{number}".encode()).hexdigest()[: len(one)] for one in ids}
+    pattern = re.compile("|".join(sorted(map(re.escape, ids), key=len, reverse=True)))
+    return [pattern.sub(lambda found: others[found[0]], line) for line in lines]

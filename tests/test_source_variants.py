@@ -189,6 +189,47 @@ SPANS = {
         ),
         GPT | {"provider_request_id": "c1"},
     ),
+    "Semantic Kernel 1.20": (
+        traced(
+            "semantic_kernel.utils.telemetry.model_diagnostics.decorators",
+            {
+                "gen_ai.operation.name": "chat.completions",
+                "gen_ai.system": "openai",
+                "gen_ai.request.model": "gpt-4o",
+                "gen_ai.response.prompt_tokens": 1536,
+                "gen_ai.response.completion_tokens": 120,
+            },
+        ),
+        GPT,
+    ),
+    "OpenLIT": (
+        traced(
+            "openlit.otel.tracing",
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.system": "openai",
+                "gen_ai.request.model": "o3",
+                "gen_ai.usage.prompt_tokens_details.cache_read": 1280,
+                "gen_ai.usage.completion_tokens_details.reasoning": 64,
+                **COUNTED,
+            },
+        ),
+        GPT | {"cache_read_tokens": 1280, "reasoning_tokens": 64},
+    ),
+    "OpenInference of Go": (
+        traced(
+            "openinference",
+            {
+                "openinference.span.kind": "LLM",
+                "llm.system": "openai",
+                "llm.model_name": "gpt-4o",
+                "llm.token_count.prompt": 1536,
+                "llm.token_count.completion": 120,
+                "llm.token_count.prompt_details.cache_input": 1280,
+            },
+        ),
+        GPT | {"cache_read_tokens": 1280},
+    ),
     "its look at Redis": (traced("litellm", {"gen_ai.request.model": "gpt-4o"}, "redis"), None),
     "its server": (
         traced(
@@ -285,6 +326,14 @@ RECORDS = {
         CALL | {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
         {"input_tokens": None, "output_tokens": None, "reported_cost_usd": None},
     ),
+    "counts in the response alone": (
+        CALL | {"response": {"model": "gpt-4o", "usage": {"prompt_tokens_details": {"cached_tokens": 1280}}}},
+        GPT | {"cache_read_tokens": 1280},
+    ),
+    "SpendLogs of the API": (
+        SPENT | {"startTime": "2026-11-28T07:37:39.552683Z", "endTime": "2026-11-28T07:37:40.113008Z", "metadata": {}},
+        GPT | {"status": "success", "latency_ms": 560.325},
+    ),
     "a batch that was polled": (
         CALL | {"call_type": "aretrieve_batch", "model": "", "hidden_params": {"batch_models": ["gpt-4o"]}},
         GPT | {"processing": "batch", "model": "gpt-4o"},
@@ -329,6 +378,8 @@ OBSERVATION = {"id": "o1", "type": "GENERATION", "start_time": "2026-11-22 09:15
         ({"usage_details": {}, "usage": {"input": 10, "output": 5, "unit": "TOKENS"}}, (10, 5, None)),
         ({"promptTokens": 10, "completionTokens": 5}, (10, 5, None)),
         ({"usage_details": {"input": 0, "output": 0}}, (None, None, None)),
+        ({"usage": {"input": 900, "output": 500, "unit": "CHARACTERS"}}, (None, None, None)),
+        ({"promptTokens": 900, "completionTokens": 500, "unit": "IMAGES"}, (None, None, None)),
     ],
 )
 def test_counts_of_langfuse(judged, fields, wanted):

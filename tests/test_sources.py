@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
@@ -275,6 +276,55 @@ def test_no_text_of_a_prompt_is_kept_anywhere(settings, capfd, caplog):
     for path in (path for name in looked_at for path in landing.rglob(name)):  # as before a file lands
         check_events([str(path), "--source", path.relative_to(landing).parts[0]])
     assert MARK not in "".join([*capfd.readouterr(), caplog.text])
+
+
+# Lines of these are read with others: spans, which the models join (test_source_traces), and sessions of Codex, where earlier
+# lines say the model and the running total.
+READ_TOGETHER = ("otel", "codex")
+
+
+def test_a_file_that_is_split_at_any_line_gives_the_same_rows(settings):
+    samples_of: dict[str, list[tuple[str, int]]] = {}
+    for name in samples():
+        file, source = sample_file(name), source_of(name)
+        lines = file.read_bytes().splitlines(keepends=True)
+        if file.suffix != ".jsonl" or source in READ_TOGETHER or len(lines) < 2:
+            continue
+        samples_of.setdefault(source, []).append((file.stem, len(lines)))
+        land(settings, source, f"{file.stem}-whole.jsonl", b"".join(lines))
+        for at in range(1, len(lines)):
+            first, second = ("a", "b") if at % 2 else ("b", "a")  # either half may be read first
+            land(settings, source, f"{file.stem}-{at}-{first}.jsonl", b"".join(lines[:at]))
+            land(settings, source, f"{file.stem}-{at}-{second}.jsonl", b"".join(lines[at:]))
+    assert len(samples_of) >= 6
+    for source, sizes in samples_of.items():
+        load_new_files(settings, source)
+        found = by_file(settings, source)
+        for stem, size in sizes:
+            for at in range(1, size):
+                halves = found[f"{stem}-{at}-a.jsonl"] + found[f"{stem}-{at}-b.jsonl"]
+                assert halves == +found[f"{stem}-whole.jsonl"], (source, stem, at)
+
+
+def by_file(settings: Settings, source: str) -> dict[str, Counter]:
+    """By name of landed file: its rows, whatever their place in it, and how many of its records were refused and skipped."""
+    with duckdb.connect() as database:
+        manifests = database.execute(
+            f"""
+            select content_hash, landing_file, sum(rows_rejected)::int, sum(rows_skipped)::int
+            from {manifest_rows_sql(settings)} where source = ? group by all
+            """,
+            [source],
+        ).fetchall()
+    names = {content: Path(file).name for content, file, *_ in manifests}
+    found = {
+        names[content]: Counter({"rejected": rejected, "skipped": skipped})
+        for content, _, rejected, skipped in manifests
+    }
+    for row in rows_of(settings, "raw_file"):
+        if row["source"] == source:
+            found[names[row["content_hash"]]][str(comparable(row))] += 1
+    return found
 
 
 def test_ids_of_spans_around_calls_are_hashed_like_those_of_calls(settings):

@@ -131,7 +131,9 @@ def _is_given_up(
     if rows is not None:
         database = found.database
 
-        def judged_rows(rows: pa.Table) -> Converted:
+        def judged_rows(rows: pa.Table | None) -> Converted:
+            if rows is None:
+                return Converted({}, {}, [])
             return judge(database, rows, settings.id_secret, lambda there, keys: _take(found, there, keys), True)
 
         judged_lines = judged_rows(rows) if mapping is None else mapped(database, mapping, rows, judged_rows)

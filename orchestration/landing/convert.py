@@ -196,6 +196,14 @@ def unknown_fields(line: str, hash_id: Callable[[str], str]) -> str:
     return json_text(cleaned(unknown | known, hash_id))
 
 
+class Around(NamedTuple):
+    """Other rows that are kept with calls: a table, which raw columns it has, and the days of each content."""
+
+    table: str
+    there: set[str]
+    days: set[tuple[str, date]]
+
+
 def convert(
     database: duckdb.DuckDBPyConnection,
     lines: pa.Table,
@@ -225,13 +233,25 @@ def take_into(
     load_id: str,
     source: str,
     give_up: tuple[int, float],
+    around: Around | None = None,
 ) -> Converted:
-    """Writes the good rows of `typed` by date, and says what became of all of them."""
-    dates, parts = _dates(database, there), {}
+    """Writes the good rows of `typed` by date, and says what became of all of them; without columns, what is around alone."""
+    dates = _dates(database, there) if there else {}
+    if around:
+        dates |= {key: DateRows() for key in around.days if key not in dates}
+    parts = {}
     for day in sorted({day for _, day in dates}):
         parts[day] = [name_part(day)]
-        _write(database, there, day, parts[day][0], load_id, source)
-    return Converted(dates, parts, *_rejects(database, there, *give_up))
+        rows = (
+            [_selected(there, "typed", f"reason is null and event_date = date '{day}'", load_id, source)]
+            if there
+            else []
+        )
+        if around:
+            rows.append(_selected(around.there, around.table, f"occurred_at::date = date '{day}'", load_id, source))
+        _write(database, " union all ".join(rows), parts[day][0])
+    rejects, passed_over = _rejects(database, there, *give_up) if there else ([], {})
+    return Converted(dates, parts, rejects, passed_over)
 
 
 def judge(
@@ -391,17 +411,17 @@ def _dates(database, there: set[str]) -> dict[tuple[str, date], DateRows]:
     return dates
 
 
-def _write(database, there: set[str], day: date, path: Path, load_id: str, source: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _selected(there: set[str], table: str, condition: str, load_id: str, source: str) -> str:
+    """Rows of a table with these columns as rows of a raw file."""
     values = dict.fromkeys(RAW_COLUMNS, "null") | {"item": "1"} | {column: column for column in there}
     values |= {"load_id": f"'{load_id}'", "source": f"'{quoted(source)}'"}
     columns = ", ".join(f"{values[column]}::{kind} as {column}" for column, kind in RAW_COLUMNS.items())
-    database.execute(
-        f"""
-        copy (select {columns} from typed where reason is null and event_date = date '{day}')
-        to '{quoted(path)}' (format parquet, compression zstd)
-        """  # noqa: S608
-    )
+    return f"select {columns} from {table} where {condition}"  # noqa: S608
+
+
+def _write(database, rows: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database.execute(f"copy ({rows}) to '{quoted(path)}' (format parquet, compression zstd)")
 
 
 def merge(database, parts: list[Path], target: Path) -> None:

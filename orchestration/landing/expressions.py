@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -34,6 +34,7 @@ ALLOWED = {
 }
 ATTRIBUTE = dict.fromkeys(("stringValue", "intValue", "doubleValue", "boolValue", "arrayValue"), "VARCHAR")
 SHAPE_OF_ATTRIBUTES = [{"key": "VARCHAR", "value": ATTRIBUTE}]
+Keys = frozenset[tuple[str, str]]  # attributes that a batch has, by the name of their list
 
 
 class MappingError(ValueError):
@@ -83,6 +84,19 @@ class Node:
         return f"{column}.{identifier(name)}"
 
 
+class Text(NamedTuple):
+    """A text that is parsed separately: into which column, with which shape, and the attribute that it is of."""
+
+    column: str
+    text: str
+    shape: Any
+    attribute: tuple[str, str] | None
+
+    def is_in(self, there: Keys | None) -> bool:
+        """Whether a batch with these attributes may have it."""
+        return there is None or self.attribute is None or self.attribute in there
+
+
 @dataclass
 class Paths:
     """Everything that a mapping reads, by root: '' is the record, '1' ... the lists around it, a name a list of attributes."""
@@ -104,11 +118,11 @@ class Paths:
             for found in PATH.finditer(piece):
                 self.root(found[1]).at(steps_of(found[2])).is_read = True
 
-    def layers(self) -> list[list[tuple[str, str, Any]]]:
-        """(column, text, shape) of every text that is parsed on its own, those inside of others in later layers."""
-        layers: list[list[tuple[str, str, Any]]] = []
+    def layers(self) -> list[list[Text]]:
+        """Every text that is parsed on its own, those inside of others in later layers."""
+        layers: list[list[Text]] = []
 
-        def visit(node: Node, column: str, depth: int) -> None:
+        def visit(node: Node, column: str, depth: int, of: tuple[str, str] | None = None) -> None:
             for name, child in sorted(node.children.items()):
                 inside = node.part(column, name)
                 is_text = child.is_text or child.is_read or node.is_map
@@ -116,10 +130,10 @@ class Paths:
                     while len(layers) <= depth:
                         layers.append([])
                     child.parsed = f"json_{sum(map(len, layers))}"
-                    layers[depth].append((child.parsed, inside, child.inner_shape()))
-                    visit(child, child.parsed, depth + 1)
+                    layers[depth].append(Text(child.parsed, inside, child.inner_shape(), of))
+                    visit(child, child.parsed, depth + 1, of)
                 else:
-                    visit(child, inside, depth)
+                    visit(child, inside, depth, of)
 
         for root, node in sorted(self.roots.items()):
             if root not in self.attributes:
@@ -131,22 +145,29 @@ class Paths:
                         layers.append([])
                     child.is_text = True
                     child.parsed = f"json_{sum(map(len, layers))}"
-                    layers[0].append((child.parsed, attribute(root, key), child.inner_shape()))
-                    visit(child, child.parsed, 1)
+                    layers[0].append(Text(child.parsed, attribute(root, key), child.inner_shape(), (root, key)))
+                    visit(child, child.parsed, 1, (root, key))
         return layers
 
-    def sql(self, expression: str) -> str:
-        """The expression over the columns of what was parsed; `layers` has been called."""
+    def sql(self, expression: str, there: Keys | None = None) -> str:
+        """The expression over the columns of what was parsed; `layers` has been called.
+
+        Attributes that are not `there` are NULL: a mapping names a hundred, and a file has a dozen.
+        """
         return "".join(
-            piece if piece.startswith("'") else NAME.sub(r'"let:\1"', PATH.sub(self._column, piece))
+            piece
+            if piece.startswith("'")
+            else NAME.sub(r'"let:\1"', PATH.sub(lambda found: self._column(found, there), piece))
             for piece in LITERAL.split(expression)
         )
 
-    def _column(self, found: re.Match) -> str:
+    def _column(self, found: re.Match, there: Keys | None) -> str:
         root, steps = found[1], steps_of(found[2])
         node, column = self.root(root), column_of_root(root)
         if root in self.attributes:
             key, *steps = steps
+            if there is not None and (root, key) not in there:
+                return "null::varchar"
             node = node.children[key]
             if not steps:
                 return attribute(root, key)

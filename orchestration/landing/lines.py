@@ -37,9 +37,10 @@ MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 MOST_TITLES = 30  # lines above the header of an export
 DELIMITERS = ",;\t|"
-NEWLINE, QUOTE, BACKSLASH = 10, 34, 92
+NEWLINE, QUOTE = 10, 34
 OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
+NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 
@@ -381,38 +382,46 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     if lengths.max() > 2 * most_deep:
         suspicious = _per_line((text & 0xDF) == OPENING, offsets) > most_deep
         if suspicious.any():
-            suspicious &= _may_be_deep(text, offsets, most_deep)
+            suspicious[suspicious] = _may_be_deep(text, offsets, np.flatnonzero(suspicious), most_deep)
     if lengths.max() > MOST_DIGITS:
-        at = np.arange(0, len(text), MOST_DIGITS // 2)  # a longer run of digits has two of these side by side
+        at = np.arange(0, len(text), MOST_DIGITS // 9)  # a longer run of digits has eight of these side by side
         digits = DIGIT[text[at]]
-        of_line = np.searchsorted(offsets, at[:-1][digits[:-1] & digits[1:]], side="right") - 1
+        starts = max(len(at) - 7, 0)
+        is_run = np.logical_and.reduce([digits[place : place + starts] for place in range(8)])
+        of_line = np.searchsorted(offsets, at[:starts][is_run], side="right") - 1
         suspicious[of_line[of_line < len(lengths)]] = True
         suspicious &= lengths > 2 * most_deep
     return suspicious
 
 
-def _may_be_deep(text: np.ndarray, offsets: np.ndarray, most_deep: int) -> np.ndarray:
-    """Lines that are nested more deeply, or have so many brackets in their texts that one of these may be.
+def _may_be_deep(text: np.ndarray, offsets: np.ndarray, lines: np.ndarray, most_deep: int) -> np.ndarray:
+    """Of some lines those that are nested more deeply, or have so many brackets in their texts that one of these may be.
 
     A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it.
     """
-    quotes = np.flatnonzero(text == QUOTE)
-    slashes, at, is_slash = np.zeros(len(quotes), np.int64), 1, quotes >= 1
-    is_slash &= text[quotes - 1] == BACKSLASH
-    while is_slash.any():
-        slashes, at = slashes + is_slash, at + 1
-        is_slash &= (quotes >= at) & (text[quotes - at] == BACKSLASH)
-    quotes = quotes[slashes % 2 == 0]
-    brackets = np.flatnonzero(((text & 0xDF) == OPENING) | ((text & 0xDF) == OPENING + 2))
-    line = np.searchsorted(offsets, brackets, side="right") - 1
-    is_opening = (text[brackets] & 0xDF) == OPENING
-    in_text = (np.searchsorted(quotes, brackets) - np.searchsorted(quotes, offsets[line])) % 2 == 1
-    steps = np.where(in_text, 0, np.where(is_opening, 1, -1))
+    marks = [_marks(text[offsets[at] : offsets[at + 1]].tobytes()) for at in lines.tolist()]
+    kinds = np.frombuffer(b"".join(marks), np.uint8)
+    ends = np.cumsum([0, *map(len, marks)])
+    is_quote = kinds == QUOTE
+    quotes = np.cumsum(np.concatenate([[0], is_quote]), dtype=np.int32)
+    in_text = ((quotes[:-1] - np.repeat(quotes[ends[:-1]], np.diff(ends))) & 1).astype(bool)
+    is_opening = (kinds & 0xDF) == OPENING
+    steps = np.where(in_text | is_quote, 0, np.where(is_opening, 1, -1))
     depth = np.concatenate([[0], np.cumsum(steps)])
-    lines = len(offsets) - 1
-    deepest = np.zeros(lines, np.int64)
-    np.maximum.at(deepest, line, depth[1:] - depth[np.searchsorted(brackets, offsets[line])])
-    return (deepest > most_deep) | (np.bincount(line[is_opening & in_text], minlength=lines) > most_deep)
+    opened = np.concatenate([[0], np.cumsum(is_opening & in_text)])
+    is_deep = opened[ends[1:]] - opened[ends[:-1]] > most_deep
+    filled = np.diff(ends) > 0
+    starts = ends[:-1][filled]
+    if starts.size:
+        is_deep[filled] |= np.maximum.reduceat(depth[1:], starts) - depth[starts] > most_deep
+    return is_deep
+
+
+def _marks(line: bytes) -> bytes:
+    """The quotes and brackets of a line, without those of texts that have no bracket in them."""
+    if b"\\" in line:
+        line = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return line.translate(None, NO_MARKS).replace(b'""', b"")
 
 
 def _shape_problem(line: bytes) -> str | None:

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.landing import convert
-from orchestration.landing.convert import Converted, DateRows, joined, judge, quoted, take_into
+from orchestration.landing.convert import Around, Converted, joined, judge, take_into
 from orchestration.landing.database import is_of_data
 from orchestration.landing.fields import FIELD, RAW_COLUMNS, snake_case
 from orchestration.landing.mapping import TRACE_FIELDS, Mapping
@@ -35,13 +35,20 @@ def convert_mapped(mapping: Mapping) -> Callable[..., Converted]:
         secret: str,
         give_up: tuple[int, float] = (10_000, 0.9),
     ) -> Converted:
+        waiting: list[Around] = []  # goes into the files of the calls that it was found with
+
         def take(there: set[str], _: list[dict]) -> Converted:
-            return take_into(database, there, name_part, load_id, mapping.source, give_up)
+            around = waiting.pop() if waiting else None
+            return take_into(database, there, name_part, load_id, mapping.source, give_up, around)
 
-        def keep(names: list[str]) -> Converted:
-            return _write_context(database, mapping, names, name_part, load_id, secret)
+        def judged(rows: pa.Table | None) -> Converted:
+            found = judge(database, rows, secret, take) if rows is not None else Converted({}, {}, [])
+            return joined(found, take(set(), [])) if waiting else found
 
-        return mapped(database, mapping, lines, lambda rows: judge(database, rows, secret, take), keep)
+        def keep(names: list[str]) -> None:
+            waiting.append(_leave_context(database, names, secret))
+
+        return mapped(database, mapping, lines, judged, keep)
 
     return convert_lines
 
@@ -50,18 +57,23 @@ def mapped(
     database: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     lines: pa.Table,
-    judged: Callable[[pa.Table], Converted],
-    keep: Callable[[list[str]], Converted] | None = None,
+    judged: Callable[[pa.Table | None], Converted],
+    keep: Callable[[list[str]], None] | None = None,
 ) -> Converted:
-    """Maps a batch, whole or in halves where one line of it cannot be, and has its calls judged.
+    """Maps a batch, whole or in halves where one line of it cannot be, and has its calls judged, if there are any.
 
-    `keep` writes spans that are not calls but may say something of a call: it gets the fields that calls take from them.
+    `keep` takes the spans that are not calls but may say something of a call: it gets the fields that they say.
     """
     try:
         database.register("source_lines", lines)
-        database.execute(f"create or replace temp table mapped as {mapping.statement}")
+        database.execute(f"create or replace temp table parsed as {mapping.parse}")
+        keys = frozenset(database.execute(mapping.keys).fetchall()) if mapping.keys else frozenset()
+        database.execute(f"create or replace temp table mapped as {mapping.over_parsed(keys)}")
+        database.execute("drop table parsed")
+        filled = _filled(database)
+        inherited = [name for name in mapping.inherits if f"{FIELD}{name}" in filled]
         if mapping.inherits:
-            _inherit(database, mapping)
+            _inherit(database, inherited)
     except duckdb.Error as error:
         alone = lines.num_rows == 1
         if not (is_of_data(error) or (isinstance(error, duckdb.OutOfMemoryException) and not alone)):
@@ -77,10 +89,10 @@ def mapped(
         database.unregister("source_lines")
     left = _left_out(database)
     if mapping.inherits and keep:
-        left = joined(left, keep(_inherited(mapping)))
-    calls = _calls(database, mapping)
+        keep(inherited)
+    calls = _calls(database, filled, inherited)
     database.execute("drop table mapped")
-    return joined(left, _with_hints(judged(calls), mapping)) if calls is not None else left
+    return joined(left, _with_hints(judged(calls), mapping))
 
 
 def _left_out(database: duckdb.DuckDBPyConnection) -> Converted:
@@ -97,19 +109,37 @@ def _left_out(database: duckdb.DuckDBPyConnection) -> Converted:
     return found
 
 
-def _calls(database: duckdb.DuckDBPyConnection, mapping: Mapping) -> pa.Table | None:
+def _filled(database: duckdb.DuckDBPyConnection) -> set[str]:
+    """The columns of `mapped` that any row has a value in: of a hundred fields, a batch has a dozen."""
+    names = [column[0] for column in database.execute("from mapped limit 0").description]
+    counts = ", ".join(f'count("{name}")' for name in names)
+    found = database.execute(f"select {counts} from mapped").fetchone() or ()  # noqa: S608
+    return {name for name, count in zip(names, found, strict=True) if count}
+
+
+def _calls(database: duckdb.DuckDBPyConnection, filled: set[str], inherited: list[str]) -> pa.Table | None:
     """The calls of a batch as a table of native fields, without those that none of them has."""
+    names = [name for name in sorted(filled) if name.startswith(FIELD) or name in ("emitter", "source_version")]
+    columns = {name: f'mapped."{name}"' for name in ("content_hash", "line_number", "item", *names)}
+    trace, span, _ = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
+    nearest = ""
+    if inherited:
+        columns |= {
+            f"{FIELD}{name}": f'coalesce(mapped."{FIELD}{name}", nearest."{FIELD}{name}")' for name in inherited
+        }
+        nearest = (
+            "left join nearest on mapped.content_hash = nearest.content_hash "
+            f"and mapped.{trace} = nearest.trace and mapped.{span} = nearest.span"
+        )
+    selected = ", ".join(f'{value} as "{name}"' for name, value in columns.items())
     rows = database.execute(
-        "select * exclude (skip, is_broken) from mapped where skip is null and not is_broken"
+        f"select {selected} from mapped {nearest} where skip is null and not is_broken"  # noqa: S608
     ).to_arrow_table()
     if not rows.num_rows:
         return None
-    empty = [name for name in rows.column_names if rows[name].null_count == rows.num_rows]
-    rows = rows.drop_columns(
-        [name for name in empty if name.startswith(FIELD) or name in ("emitter", "source_version")]
-    )
-    names = [name.removeprefix(FIELD) for name in rows.column_names if name.startswith(FIELD)]
-    return _as_lines(database, rows, names) if "usage" in names else convert.with_names(rows, names)
+    rows = rows.drop_columns([name for name in names if rows[name].null_count == rows.num_rows])
+    there = [name.removeprefix(FIELD) for name in rows.column_names if name.startswith(FIELD)]
+    return _as_lines(database, rows, there) if "usage" in there else convert.with_names(rows, there)
 
 
 def _as_lines(database: duckdb.DuckDBPyConnection, rows: pa.Table, names: list[str]) -> pa.Table:
@@ -136,114 +166,92 @@ def _with_hints(found: Converted, mapping: Mapping) -> Converted:
     return replace(found, rejects=rejects)
 
 
-def _inherit(database: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Spans take what they lack from the nearest span above them that has it; a call above a call is skipped.
+def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    """Finds in `nearest` what calls lack and the nearest span above them has; a call above a call is skipped.
 
     Only spans of one file are looked at, so that rows do not depend on what else was loaded with it; models do the rest.
     """
     trace, span, parent = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
-    columns = [f'"{FIELD}{name}"' for name in _inherited(mapping)]
+    columns = [f'"{FIELD}{name}"' for name in names]
+    database.execute(
+        f"""
+        create or replace temp table spans as
+        select *, row_number() over () as number from (
+            select content_hash, {trace} as trace, {span} as span, any_value({parent}) as parent,
+                any_value(skip is null) as is_call{"".join(f", any_value({c}) as {c}" for c in columns)}
+            from mapped
+            where {span} is not null and not is_broken
+                and {trace} in (select {trace} from mapped where skip is null and {parent} is not null)
+            group by all
+        )
+        """  # noqa: S608
+    )
     database.execute(
         f"""
         create or replace temp table above as
-        with recursive spans as (
-            select content_hash, {trace} as trace, {span} as span, any_value({parent}) as parent,
-                any_value(skip is null) as is_call, {", ".join(f"any_value({c}) as {c}" for c in columns)}
-            from mapped where {span} is not null and not is_broken group by all
+        with recursive linked as materialized (
+            select below.number, above.number as above, below.is_call
+            from spans as below inner join spans as above on below.content_hash = above.content_hash
+                and below.trace = above.trace and below.parent = above.span
         ),
-        walk(content_hash, trace, start, parent, depth) as (
-            select content_hash, trace, span, parent, 1 from spans where parent is not null and is_call
+        walk(start, number, depth) as (
+            select number, above, 1 from linked where is_call
             union all
-            select walk.content_hash, walk.trace, walk.start, spans.parent, walk.depth + 1
-            from walk inner join spans
-                on walk.content_hash = spans.content_hash and walk.trace = spans.trace and walk.parent = spans.span
-            where walk.depth < {DEEPEST} and spans.parent is not null
+            select walk.start, linked.above, walk.depth + 1 from walk inner join linked using (number)
+            where walk.depth < {DEEPEST}
         )
-        select walk.content_hash, walk.trace, walk.start, walk.depth, spans.span, spans.is_call,
-            {", ".join(f"spans.{c}" for c in columns)}
-        from walk inner join spans
-            on walk.content_hash = spans.content_hash and walk.trace = spans.trace and walk.parent = spans.span
+        select * from walk
         """  # noqa: S608
     )
-    nearest = ", ".join(f"arg_min({c}, depth) filter ({c} is not null) as {c}" for c in columns)
+    if columns:
+        said = " or ".join(f"spans.{c} is not null" for c in columns)
+        nearest = ", ".join(f"arg_min(spans.{c}, depth) filter (spans.{c} is not null) as {c}" for c in columns)
+        database.execute(
+            f"""
+            create or replace temp table nearest as
+            with found as (
+                select start, {nearest} from above inner join spans using (number) where {said} group by all
+            )
+            select content_hash, trace, span, found.* exclude (start) from found inner join spans on start = spans.number
+            """  # noqa: S608
+        )
     database.execute(
         f"""
-        create or replace temp table mapped as
-        with calls as (select content_hash, {trace} as trace, {span} as span from mapped where skip is null),
-        restating as (
-            select distinct above.content_hash, above.trace, above.span
-            from above inner join calls
-                on above.content_hash = calls.content_hash and above.trace = calls.trace and above.start = calls.span
-            where above.is_call
-        ),
-        nearest as (select content_hash, trace, start, {nearest} from above group by all)
-        select mapped.* replace (
-            {", ".join(f"coalesce(mapped.{c}, nearest.{c}) as {c}" for c in columns)},
-            coalesce(mapped.skip, case when restating.span is not null then '{RESTATES}' end) as skip
-        )
-        from mapped
-        left join nearest on mapped.content_hash = nearest.content_hash
-            and mapped.{trace} = nearest.trace and mapped.{span} = nearest.start
-        left join restating on mapped.content_hash = restating.content_hash
-            and mapped.{trace} = restating.trace and mapped.{span} = restating.span
+        update mapped set skip = '{RESTATES}'
+        from (select distinct content_hash, trace, span from above inner join spans using (number) where is_call) as call
+        where mapped.content_hash = call.content_hash and mapped.{trace} = call.trace and mapped.{span} = call.span
+            and mapped.skip is null
         """  # noqa: S608
     )
-    database.execute("drop table above")
+    database.execute("drop table above; drop table spans")
 
 
-def _inherited(mapping: Mapping) -> list[str]:
-    """The fields that a call takes from the spans above it."""
-    return [name for name in mapping.inherits if name in mapping.fields]
-
-
-def _write_context(
-    database: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    names: list[str],
-    name_part: Callable[[date], Path],
-    load_id: str,
-    secret: str,
-) -> Converted:
-    """Writes spans that are not calls, for calls below them in other files: raw rows without a status, which no call lacks.
+def _leave_context(database: duckdb.DuckDBPyConnection, names: list[str], secret: str) -> Around:
+    """Leaves spans that are not calls in a table, for calls below them in other files: raw rows without a status.
 
     Those that say something a call may take, and those of a trace that has such a span or a call in this batch: they lead
     from one to the other.
     """
     trace = f'"{FIELD}traceId"'
-    said = " or ".join(f'"{FIELD}{name}" is not null' for name in names)
+    said = " or ".join(["skip is null", *(f'"{FIELD}{name}" is not null' for name in names)])
     pads = hmac_pads(secret) if secret else (b"", b"")
     values = {snake_case(name): f'tidy("{FIELD}{name}")' for name in (*names, *TRACE_FIELDS)}
     if secret:
         for name in (name for name in ID_FIELDS if name in names):
             values[snake_case(name)] = f"keyed_hash({values[snake_case(name)]}, inner_pad, outer_pad)"
     values |= {name: name for name in ("content_hash", "line_number", "item", "emitter")}
-    values |= {"load_id": f"'{load_id}'", "source": f"'{mapping.source}'"}
-    columns = ", ".join(f"({values.get(name, 'null')})::{kind} as {name}" for name, kind in RAW_COLUMNS.items())
-    columns = columns.replace("(null)::TIMESTAMP as occurred_at", f'instant("{FIELD}occurredAt") as occurred_at')
+    values["occurred_at"] = f'instant("{FIELD}occurredAt")'
+    columns = ", ".join(f"({value})::{RAW_COLUMNS[name]} as {name}" for name, value in values.items())
     database.execute(
         f"""
         create or replace temp table context as
         select {columns} from mapped, (select ?::blob as inner_pad, ?::blob as outer_pad)
         where skip is not null and "{FIELD}spanId" is not null and {trace} in (
-            select {trace} from mapped where skip is null or {said}
+            select {trace} from mapped where {said}
         )
         """,  # noqa: S608
         list(pads),
     )
-    kept = Converted({}, {}, [])
     within = "occurred_at between timestamp '2015-01-01' and timestamp '2100-12-31'"
-    for content_hash, day in database.execute(
-        f"select distinct content_hash, occurred_at::date from context where {within}"  # noqa: S608
-    ).fetchall():
-        kept.dates[content_hash, day] = DateRows()
-        kept.parts.setdefault(day, [])
-    for day in kept.parts:
-        path = name_part(day)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database.execute(
-            f"copy (from context where occurred_at::date = date '{day}') to '{quoted(path)}' "
-            "(format parquet, compression zstd)"
-        )
-        kept.parts[day].append(path)
-    database.execute("drop table context")
-    return kept
+    days = database.execute(f"select distinct content_hash, occurred_at::date from context where {within}").fetchall()  # noqa: S608
+    return Around("context", set(values), set(days))

@@ -10,7 +10,7 @@ docs/mappings.md says how one is written.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -23,6 +23,7 @@ import yaml
 from orchestration.landing.convert import MACROS
 from orchestration.landing.expressions import (
     PATH,
+    Keys,
     MappingError,
     Paths,
     column_of_root,
@@ -64,6 +65,9 @@ class Mapping:
 
     source: str
     statement: str  # from `source_lines` to (content_hash, line_number, item, skip, is_broken, texts of fields)
+    parse: str  # the first half of it, from `source_lines` to `parsed`
+    over_parsed: Callable[[Keys], str] = field(compare=False)  # the second half, for a batch with these attributes
+    keys: str | None  # from `parsed` to the attributes that a batch has
     fields: tuple[str, ...]  # native fields that it fills
     hash: str
     hints: dict[str, str] = field(default_factory=dict)  # required field -> what to do where it is missing
@@ -209,15 +213,23 @@ def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyCon
     if problem_of(database, f"[{', '.join(everything)}]"):
         _find_problem(plan, database)
     statement = plan.statement()
+    keys = plan.keys()
     try:
         database.execute(f"create or replace temp table source_lines as {EMPTY_LINES}")
         database.execute(f"create or replace temp table mapped as {statement}")
+        database.execute(f"create or replace temp table parsed as {plan.parse()}")
+        database.execute(f"create or replace temp table mapped as {plan.over_parsed(frozenset())}")
+        if keys:
+            database.execute(keys)
     except duckdb.Error as error:
         raise MappingError(plan.culprit(database) or f"mappings/{source}.yml: {first_line(error)}.") from None
     said = json.dumps([FORMAT, _plain(sections)], sort_keys=True, default=str)
     return Mapping(
         source=source,
         statement=statement,
+        parse=plan.parse(),
+        over_parsed=lru_cache(64)(plan.over_parsed),
+        keys=keys,
         fields=tuple(name for name in plan.fields if name not in OWN_COLUMNS),
         hash=hashlib.sha256(said.encode()).hexdigest()[:16],
         hints={name: str(entry.value) for name, entry in sections.get("hints", {}).items()},
@@ -310,12 +322,12 @@ class _Plan:
             node.is_text, node.is_read = True, True
         self.layers = self.paths.layers()
 
-    def sql(self, expression: str) -> str:
-        """An expression over the columns of the statement."""
+    def sql(self, expression: str, there: Keys | None = None) -> str:
+        """An expression over the columns of the statement; attributes that are not `there` are NULL in it."""
         for name, entry in self.lists.items():
             values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in entry.value or [])
             expression = expression.replace(f"{{{name}}}", f"[{values}]::varchar[]")
-        return self.paths.sql(expression)
+        return self.paths.sql(expression, there)
 
     def ordered(self) -> list[list[str]]:
         """Names of `let`, `carry` and `before` in layers: each uses those of layers before it."""
@@ -340,14 +352,43 @@ class _Plan:
 
     def statement(self, only: str | None = None) -> str:
         """The whole statement, or that of one expression, to find the one that does not bind."""
-        steps = [*self._record_steps()]
+        return self._statement([f"parsed as materialized ({self.parse()})"], None, only)
+
+    def over_parsed(self, there: Keys) -> str:
+        """The statement over a table `parsed`, for a batch that has these attributes and no others."""
+        return self._statement([], there)
+
+    def parse(self) -> str:
+        """From lines to values of the shape that is read, in their order."""
+        shape = json.dumps(self._shape()).replace("'", "''")
+        return (
+            "select content_hash, line_number, item, file, row_number() over () as line_row, "
+            f"try(from_json(line, '{shape}')) as level_0 from source_lines"
+        )
+
+    def keys(self) -> str | None:
+        """From `parsed` to the (list, key) of each attribute that occurs; None for a mapping without attributes."""
+        found = []
+        for name, (root, steps) in self.paths.attributes.items():
+            asked = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.paths.root(name).children))
+            depth = int(root) if root else self.depth
+            for levels in {tuple(map(tuple, levels[:depth])) for levels in self.records}:
+                lists = _in_lists(levels, _inside("", steps))
+                keys = f"select unnest({'flatten(' * depth}{lists}{')' * depth}) as key from parsed"
+                found.append(f"select distinct '{name}' as list, key from ({keys}) where key in ({asked or 'null'})")
+        return " union ".join(found) or None
+
+    def _statement(self, steps: list[str], there: Keys | None, only: str | None = None) -> str:
+        steps += self._record_steps()
         last = "records"
         if self.paths.attributes:
             steps.append(f"listed as (select *, {', '.join(self._attribute_lists())} from {last})")
             last = "listed"
         for at, layer in enumerate(self.layers):
-            columns = ", ".join(f"{_json(text, shape)} as {column}" for column, text, shape in layer)
-            steps.append(f"parsed_{at} as (select *, {columns} from {last})")
+            columns = "".join(
+                f", {_json(each.text, each.shape)} as {each.column}" for each in layer if each.is_in(there)
+            )
+            steps.append(f"parsed_{at} as (select *{columns} from {last})")
             last = f"parsed_{at}"
         needed = None
         if only:
@@ -356,12 +397,12 @@ class _Plan:
             chosen = [name for name in names if needed is None or name in needed]
             if not chosen:
                 continue
-            columns = ", ".join(f'{self._definition(name)} as "let:{name}"' for name in chosen)
+            columns = ", ".join(f'{self._definition(name, there)} as "let:{name}"' for name in chosen)
             steps.append(f"let_{at} as (select *, {columns} from {last})")
             last = f"let_{at}"
         if only:
             return f"with {', '.join(steps)} select {self.sql(self.expressions[only].value)} as found from {last}"
-        return f"with {', '.join(steps)} select {', '.join(self._columns())} from {last}"
+        return f"with {', '.join(steps)} select {', '.join(self._columns(there))} from {last}"
 
     def _needed(self, name: str) -> set[str]:
         waiting, needed = list(names_in(self.expressions[name].value)), set[str]()
@@ -384,13 +425,13 @@ class _Plan:
                 return f"{self.expressions[name].place}: {name} cannot be computed: {said}."
         return None
 
-    def _definition(self, name: str) -> str:
+    def _definition(self, name: str, there: Keys | None) -> str:
         entry = self._defined()[name]
         if name not in self.windows:
-            return f"({self.sql(entry.value)})"
+            return f"({self.sql(entry.value, there)})"
         until = "current row" if self.windows[name][1] == "carry" else "1 preceding"
         return (
-            f"last_value(({self.sql(entry.value)}) ignore nulls) over (partition by content_hash "
+            f"last_value(({self.sql(entry.value, there)}) ignore nulls) over (partition by content_hash "
             f"order by line_number, item rows between unbounded preceding and {until})"
         )
 
@@ -403,74 +444,85 @@ class _Plan:
             yield f"list_transform({column}, lambda a: a.key) as {name}_keys"
             yield f"list_transform({column}, lambda a: coalesce({texts})) as {name}_values"
 
-    def _columns(self) -> Iterator[str]:
+    def _columns(self, there: Keys | None) -> Iterator[str]:
         yield "content_hash, line_number, item, is_broken"
         cases = [
-            f"when {self.sql(entry.value)} then '{why.replace(chr(39), chr(39) * 2)}'" for entry, why in self.skips
+            f"when {self.sql(entry.value, there)} then '{why.replace(chr(39), chr(39) * 2)}'"
+            for entry, why in self.skips
         ]
         yield (
             f"case when is_broken then null when is_empty then 'no record in the line' {' '.join(cases)} end as skip"
         )
         for name, entry in self.fields.items():
-            text = f"({self.sql(entry.value)})::varchar"
+            text = f"({self.sql(entry.value, there)})::varchar"
             if name in ("externalRequestId", "providerRequestId"):
-                text = f"long_id(({self.sql(entry.value)})::varchar)"
+                text = f"long_id({text})"
             yield f'{text} as "{OWN_COLUMNS.get(name, FIELD + name)}"'
         if self.keep:
             pairs = ", ".join(
-                f"""'"{name}":' || to_json(({self.sql(entry.value)})::varchar)::varchar"""
+                f"""'"{name}":' || to_json(({self.sql(entry.value, there)})::varchar)::varchar"""
                 for name, entry in self.keep.items()
             )
             yield f"""nullif('{{' || concat_ws(',', {pairs}) || '}}', '{{}}') as "{FIELD}metadata" """
 
     def _record_steps(self) -> Iterator[str]:
-        shape = json.dumps(self._shape()).replace("'", "''")
-        yield (
-            "parsed as materialized (select content_hash, line_number, item, file, "
-            f"try(from_json(line, '{shape}')) as level_0 from source_lines)"
-        )
+        """From `parsed` to `records`: a row for each, numbered within its line in the order in which they are written.
+
+        Spans are wide, so that sorting them to number them would cost as much as reading them. They leave their lists in the
+        order of the lines; what comes before each line is counted in lists.
+        """
         same = "content_hash, line_number, item, file"
         if not self.depth:
             yield f"records as (select {same}, level_0 as level_record, level_0 is null as is_broken, false as is_empty from parsed)"
             return
-        found = []
-        for number, levels in enumerate(self.records):
-            inner = "parsed"
-            around: list[str] = []
-            places: list[str] = []
-            for at, keys in enumerate(levels, 1):
-                above = "level_0" if at == 1 else f"level_{at - 1}"
-                column = ".".join([above, *map(identifier, keys)])
-                name = "level_record" if at == self.depth else f"level_{at}"
-                kept = [*around]
-                if at > 1 and (needed := self.paths.roots.get(str(at - 1))) and needed.children:
-                    parts = ", ".join(
-                        f"{identifier(key)} := {above}.{identifier(key)}" for key in sorted(needed.children)
-                    )
-                    kept.append(f"struct_pack({parts}) as {above}")
-                    around.append(above)
-                inner = (
-                    f"(select {', '.join([same, *places, *kept])}, unnest({column}) as {name}, "
-                    f"generate_subscripts({column}, 1) as place_{at} from {inner})"
-                )
-                places.append(f"place_{at}")
-            found.append(f"select *, {number} as alternative from {inner}")
-        order = ", ".join(f"place_{at}" for at in range(1, self.depth + 1))
-        yield f"found as materialized ({' union all by name '.join(found)})"
+        counts = [f"coalesce({_count(levels)}, 0)::bigint as records_{at}" for at, levels in enumerate(self.records)]
+        numbers = [f"records_{at}" for at in range(len(self.records))]
+        before = [
+            f"coalesce(sum({each}) over (order by line_row rows between unbounded preceding and 1 preceding), 0)::bigint as before_{each}"
+            for each in numbers
+        ]
+        yield f"counted as (select {same}, line_row, level_0 is null as is_broken, {', '.join(counts)} from parsed)"
         yield (
-            f"""records as (
-                select * replace (cast(row_number() over (
-                    partition by content_hash, line_number order by item, alternative, {order}) as bigint) as item),
-                    level_record is null as is_broken, false as is_empty
-                from found
-                union all by name
-                select {same}, level_0 is null as is_broken, true as is_empty
-                from parsed
-                where not exists (
-                    select 1 from found where found.content_hash = parsed.content_hash
-                    and found.line_number = parsed.line_number and found.item = parsed.item)
+            f"""placed as materialized (
+                select *, {", ".join(before)}, coalesce(sum({" + ".join(numbers)}) over (
+                    partition by content_hash, line_number order by item, line_row
+                    rows between unbounded preceding and 1 preceding), 0)::bigint as before_line
+                from counted
             )"""
         )
+        found = []
+        for at, levels in enumerate(self.records):
+            place = " + ".join([f"place - before_records_{at} + before_line", *numbers[:at]])
+            found.append(
+                f"select content_hash, line_number, {place} as item, file, {', '.join(self._levels_kept())}, "
+                "level_record is null as is_broken, false as is_empty "
+                f"from (select *, row_number() over () as place from ({self._unnested(levels)})) inner join placed using (line_row)"
+            )
+        found.append(f"select {same}, is_broken, true as is_empty from placed where {' + '.join(numbers)} = 0")
+        yield f"records as ({' union all by name '.join(found)})"
+
+    def _levels_kept(self) -> list[str]:
+        """The columns of a record, and of the lists around it that something is read of."""
+        around = [f"level_{at}" for at in range(1, self.depth) if self._read_around(at)]
+        return [*around, "level_record"]
+
+    def _read_around(self, at: int) -> list[str]:
+        root = self.paths.roots.get(str(at))
+        return sorted(root.children) if root else []
+
+    def _unnested(self, levels: list[list[str]]) -> str:
+        """Records as rows, with the row of their line and what is read of the lists around them."""
+        inner, around = "parsed", list[str]()
+        for at, keys in enumerate(levels, 1):
+            above = f"level_{at - 1}"
+            kept = [*around]
+            if at > 1 and (needed := self._read_around(at - 1)):
+                parts = ", ".join(f"{identifier(key)} := {above}.{identifier(key)}" for key in needed)
+                kept.append(f"struct_pack({parts}) as {above}")
+                around.append(above)
+            name = "level_record" if at == self.depth else f"level_{at}"
+            inner = f"(select {', '.join(['line_row', *kept])}, unnest({_inside(above, keys)}) as {name} from {inner})"
+        return f"from {inner}"
 
     def _shape(self) -> Any:
         if not self.depth:
@@ -490,6 +542,26 @@ class _Plan:
                     inner = {key: inner}
             whole |= inner or {}
         return whole
+
+
+def _inside(column: str, keys: Iterable[str]) -> str:
+    return ".".join([column, *map(identifier, keys)])
+
+
+def _in_lists(levels: Iterable[Iterable[str]], path: str, at: int = 0) -> str:
+    """Nested lists: the keys of the attributes that are at a path of each record in nested lists."""
+    if not (levels := [*levels]):
+        return f"list_transform(level_{at}{path}, lambda a: a.key)"
+    inner = _in_lists(levels[1:], path, at + 1)
+    return f"list_transform({_inside(f'level_{at}', levels[0])}, lambda level_{at + 1}: {inner})"
+
+
+def _count(levels: list[list[str]], at: int = 0) -> str:
+    """How many records are in nested lists."""
+    column = _inside(f"level_{at}", levels[0])
+    if len(levels) == 1:
+        return f"len({column})"
+    return f"list_sum(list_transform({column}, lambda level_{at + 1}: {_count(levels[1:], at + 1)}))"
 
 
 def _levels(path: str, entry: Entry) -> list[list[str]]:

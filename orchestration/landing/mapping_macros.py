@@ -49,6 +49,7 @@ create macro provider_of_model(model) as case
     when regexp_matches(model, '^grok', 'i') then 'x-ai' end;
 -- Names of providers in OpenTelemetry and in SDKs, as the price catalogue has them.
 create macro provider_of_system(x) as case
+    when lower(x) in ('openai', 'anthropic', 'google', 'azure', 'mistral', 'cohere', 'deepseek', 'groq') then lower(x)
     when regexp_matches(lower(x), '^(gcp|google|vertex)[._-]?(vertex|gen|generative|gemini|ai)?') and lower(x) <> 'gemini' then 'google'
     when regexp_matches(lower(x), '^(az|azure)[._-]') then 'azure'
     when regexp_matches(lower(x), '^(aws|amazon)[._ -]') then 'aws'

@@ -16,7 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -774,6 +774,7 @@ lines = st.dictionaries(names, anything, max_size=8).map(lambda odd: FULL | odd)
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".json", ".ndjson.gz")
 
 
+@example(texts=["[null]"], extension=".json")
 @given(st.lists(lines.map(json.dumps) | st.text(max_size=30), min_size=1, max_size=6), st.sampled_from(ENDINGS))
 @examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_lands_is_loaded_or_rejected(tmp_path, texts, extension):

@@ -268,7 +268,7 @@ def _with_items(blocks: Iterator[Block], database) -> Iterator[Block]:
         database.register("arrays", pa.table({"number": block.numbers, "line": block.lines}))
         found = database.execute(
             """
-            select number, unnest(records) as line, generate_subscripts(records, 1) as item
+            select number, coalesce(unnest(records), 'null') as line, generate_subscripts(records, 1) as item
             from (
                 select number, case when starts_with(ltrim(line), '[') and json_valid(line)
                     then from_json(line, '["JSON"]')::varchar[] else [line] end as records

@@ -94,7 +94,7 @@ def test_a_file_that_is_made_anew_has_the_marts_sorted_and_nothing_else(world):
     assert world.free() == 0
     names = "select schema_name, table_name from duckdb_tables() where database_name = 'published' order by 2"
     assert [name for schema, name in world.asked(names) if schema == "marts"] == [
-        *("alert_compare", "alert_drivers", "catalog", "fct_attempts", "publication", "publication_dates")
+        *("alert_compare", "alert_drivers", "catalog", "fct_attempts", "publication")
     ]
     assert len(world.asked(names)) == 6
     order = ", ".join(marts_file.SORTED_BY)
@@ -125,7 +125,7 @@ def test_only_dates_that_were_built_again_are_written(world):
     assert [day for (day,) in world.asked(old.format(in_both))] == [DAYS[0], *DAYS[3:]]
     counted = "select event_date, count(*), sum(cost_usd) from {0}.marts.fct_attempts group by 1 order by 1"
     assert world.asked(counted.format("published")) == world.asked(counted.format("warehouse"))
-    dates = "select mart, event_date from published.marts.publication_dates"
+    dates = "select mart, event_date from published.tokentrail.built"
     assert {day for _, day in world.asked(dates)} == {*DAYS, FIRST + timedelta(days=9)} - {DAYS[2]}
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_brought_up_to_date_is_made_anew(world, damage):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         else:
             with duckdb.connect(str(file)) as connection:
-                connection.execute("drop table marts.publication_dates")
+                connection.execute("drop table tokentrail.built")
     world.build(DAYS[0])
     world.publish()
     assert world.differences() == []

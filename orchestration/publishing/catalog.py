@@ -8,7 +8,7 @@ transaction of 0.2 seconds, when something is published.
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -72,17 +72,21 @@ def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, sig
     connection.execute(f"begin; {'; '.join(_comments(present))}; commit")
 
 
-@cache
-def documented_marts() -> tuple[Mart, ...]:
+def documented_marts() -> list[Mart]:
     """Every mart that is documented, by subject in the order of the project, those of publishing last."""
     subjects = [*yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]["subjects"], "publishing"]
     marts = []
     for path in _pages():
-        page = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        page = _read(path.read_bytes())
         subject = path.parent.name if path.parent != DOCUMENTED else "publishing"
         tables = [table for source in page.get("sources", []) for table in source["tables"]]
         marts += [_mart(entry, subject) for entry in [*page.get("models", []), *tables]]
-    return tuple(sorted(marts, key=lambda mart: (subjects.index(mart.subject), mart.name)))
+    return sorted(marts, key=lambda mart: (subjects.index(mart.subject), mart.name))
+
+
+@lru_cache(256)
+def _read(page: bytes) -> dict:
+    return yaml.load(page, Loader=yaml.CSafeLoader)
 
 
 def _pages() -> list[Path]:

@@ -1,4 +1,4 @@
-"""The published file: every mart of the checked warehouse, sorted for readers, and nothing else.
+"""The published file: every mart of the checked warehouse, sorted for readers, and what their dates were built from.
 
 A next file begins as a copy of the former one, in which the dates that were built again and the marts whose rows differ are replaced:
 a daily publication costs what is new, not the history. A file is made anew where there is none to begin with, where it is small, or
@@ -46,7 +46,7 @@ def write_marts(settings: Settings, target: Path, signature: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     with _both(settings, target) as connection:
-        connection.execute("begin; create schema published.marts")
+        connection.execute("begin; create schema published.marts; create schema published.tokentrail")
         for mart in _marts(connection):
             _create(connection, mart)
         _finish(connection, settings, signature)
@@ -105,7 +105,7 @@ DATES = """
     where model in (select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts')
     order by all
 """
-FORMER = "select * from published.marts.publication_dates"
+FORMER = "select * from published.tokentrail.built"
 FREE = "select free_blocks / total_blocks from pragma_database_size() where database_name = 'published'"
 
 
@@ -201,7 +201,7 @@ def _ties(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
 
 def _finish(connection: duckdb.DuckDBPyConnection, settings: Settings, signature: str) -> None:
     """Say what the file is, and write it out. The warehouse is let go before, because its marts have the same names."""
-    connection.execute(f"create or replace table published.marts.publication_dates as {DATES}")
+    connection.execute(f"create or replace table published.tokentrail.built as {DATES}")
     connection.execute("commit")
     connection.execute("detach warehouse; use published")
     write_catalog(connection, settings, signature)

@@ -50,6 +50,7 @@ with
 
     asked as (select * from {{ ref("int_failed_inputs") }}),
 
+    -- a latency of more than a day is a sender's mistake, and says nothing about a clock
     clocked as (
         select
             attempts.*,
@@ -59,12 +60,11 @@ with
             {{
                 dbt.dateadd(
                     "millisecond",
-                    "cast(round(case when owners.vendor_clock = 'end' then coalesce(attempts.latency_ms, 0) else 0 end) as bigint)"
-                    ~ " + 60000 * cast(owners.clock_delay_minutes as bigint)",
-                    "attempts.occurred_at",
+                    "cast(round(case when owners.vendor_clock = 'end' then"
+                    ~ " least(coalesce(attempts.latency_ms, 0), 86400000) else 0 end) as integer)",
+                    dbt.dateadd("minute", "owners.clock_delay_minutes", "attempts.occurred_at"),
                 )
-            }}
-            as clocked_at,
+            }} as clocked_at,
             coalesce(asked.failed_input_tokens, 0) as failed_input_tokens
         from attempts
         inner join

@@ -1,4 +1,4 @@
-"""The published file: every mart of the checked warehouse, sorted for readers, and what their dates were built from.
+"""The published file: every mart of the checked warehouse, sorted for readers, and nothing else.
 
 A next file begins as a copy of the former one, in which the dates that were built again and the marts whose rows differ are replaced:
 a daily publication costs what is new, not the history. A file is made anew where there is none to begin with, where it is small, or
@@ -16,6 +16,7 @@ import duckdb
 from orchestration.publishing.catalog import write_catalog
 from orchestration.publishing.publications import replace_file
 from orchestration.settings import Settings
+from orchestration.storage import written_whole
 from orchestration.warehouse import duckdb_config
 
 # Rows of a block that a reader skips as a whole (DuckDB's default is 122,880, which is more than most days have). With the order below,
@@ -46,7 +47,7 @@ def write_marts(settings: Settings, target: Path, signature: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     with _both(settings, target) as connection:
-        connection.execute("begin; create schema published.marts; create schema published.tokentrail")
+        connection.execute("begin; create schema published.marts")
         for mart in _marts(connection):
             _create(connection, mart)
         _finish(connection, settings, signature)
@@ -58,17 +59,23 @@ def _is_brought_up_to_date(settings: Settings, target: Path, signature: str) -> 
     try:
         with _both(settings, target) as connection:
             [(free,)] = connection.execute(FREE).fetchall()
-            if free > MOST_FREE:
+            dates = _dates(connection, FORMER, str(_memory(settings))) if _memory(settings).exists() else {}
+            if free > MOST_FREE or not dates:
                 return False
             marts = _marts(connection)
             connection.execute("begin")
-            _update(connection, marts)
+            _update(connection, marts, dates)
             if not all(_ties(connection, mart) for mart in marts):
                 return False
             _finish(connection, settings, signature)
             return True
     except duckdb.Error:  # a disk that is full is met again, by the file that is made anew
         return False
+
+
+def _memory(settings: Settings) -> Path:
+    """From what the dates of the last file that was written were built, with its signature. Like all state, it may be deleted."""
+    return settings.state / "published_dates.parquet"
 
 
 @contextmanager
@@ -105,13 +112,16 @@ DATES = """
     where model in (select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts')
     order by all
 """
-FORMER = "select * from published.tokentrail.built"
+FORMER = """
+    select mart, event_date, input_fingerprint, built_at from read_parquet(?)
+    where signature = (select signature from published.marts.publication)
+"""
 FREE = "select free_blocks / total_blocks from pragma_database_size() where database_name = 'published'"
 
 
-def _dates(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Dates]:
+def _dates(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: str) -> dict[str, Dates]:
     dates: dict[str, Dates] = {}
-    for mart, day, *built in connection.execute(sql).fetchall():
+    for mart, day, *built in connection.execute(sql, list(parameters)).fetchall():
         dates.setdefault(mart, {})[day] = tuple(built)
     return dates
 
@@ -141,10 +151,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str, mart: str) ->
     return [(name, str(kind)) for name, kind, *_ in about]
 
 
-def _update(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> None:
-    """Replace what differs."""
+def _update(connection: duckdb.DuckDBPyConnection, marts: list[Mart], dates: dict[str, Dates]) -> None:
+    """Replace what differs; `dates` are those of the file."""
     former = {name for name, _ in connection.execute(NAMES, ["published", "published"]).fetchall()}
-    dates = _dates(connection, FORMER)
     for name in former - {mart.name for mart in marts}:
         connection.execute(f"drop table published.marts.{name}")
     for mart in marts:
@@ -201,8 +210,10 @@ def _ties(connection: duckdb.DuckDBPyConnection, mart: Mart) -> bool:
 
 def _finish(connection: duckdb.DuckDBPyConnection, settings: Settings, signature: str) -> None:
     """Say what the file is, and write it out. The warehouse is let go before, because its marts have the same names."""
-    connection.execute(f"create or replace table published.tokentrail.built as {DATES}")
     connection.execute("commit")
+    with written_whole(_memory(settings)) as partial:
+        built = connection.sql(f"select ? as signature, built.* from ({DATES}) as built", params=[signature])  # noqa: S608 - SQL of ours
+        built.write_parquet(str(partial))
     connection.execute("detach warehouse; use published")
     write_catalog(connection, settings, signature)
     connection.execute("checkpoint; use memory; detach published")

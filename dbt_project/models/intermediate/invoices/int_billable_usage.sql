@@ -50,7 +50,7 @@ with
 
     asked as (select * from {{ ref("int_failed_inputs") }}),
 
-    -- a latency of more than a day is a sender's mistake, and says nothing about a clock
+    -- a latency of more than a day is a sender's mistake, and says nothing of a clock
     clocked as (
         select
             attempts.*,

@@ -52,7 +52,7 @@ class Account(TypedDict):
     account_variance_usd: Decimal
     account_tolerance_usd: Decimal
     tolerance_owner: str | None
-    next_action: str
+    next_action: str | None
     parts: dict[str, Decimal]
 
 
@@ -67,7 +67,7 @@ ACCOUNTS_SQL = f"""
         sum(difference_usd) as difference_usd, any_value(account_variance_usd) as account_variance_usd,
         any_value(account_tolerance_usd) as account_tolerance_usd, any_value(tolerance_owner) as tolerance_owner,
         arg_max(next_action, abs(usage_variance_usd)) as next_action,
-        {{{", ".join(f"'{name}': sum({name}_usd)" for name in BUCKETS)}}} as parts
+        {{{", ".join(f"'{name}': sum({name}_usd) filter (where difference_usd is not null)" for name in BUCKETS)}}} as parts
     from reconciliation_monthly where billing_month = $month
     group by vendor, account having bool_or(is_billed)
     order by abs(sum(difference_usd)) desc nulls last, vendor, account
@@ -104,7 +104,7 @@ def _lines(account: Account, month: date) -> Iterator[str]:
     )
     if parts := _parts(account):
         yield f"  {change(account['difference_usd'])} = {parts}."
-    if account["account_status"] != "within":
+    if account["account_status"] != "within" and account["next_action"]:
         yield f"  Next: {account['next_action']}"
 
 

@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 VENV := environment
 # What is typed after `make` is taken literally ($(value): make expands nothing in it) and passed on in the environment,
 # so that no shell reads it: an id may hold `, $, quotes and spaces.
-ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE SOURCE ALL LINE ITEM REASON
+ARGUMENTS := WEEK FROM TO FULL_REFRESH REQUEST TOPIC DO FILE SOURCE ALL LINE ITEM REASON INCIDENT ALERT DIALECT
 $(foreach name,$(ARGUMENTS),$(eval override $(name) := $$(value $(name))))
 export $(ARGUMENTS)
 MAKEOVERRIDES :=

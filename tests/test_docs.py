@@ -51,6 +51,16 @@ def test_every_make_command_that_is_named_exists(page):
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", code)) <= targets
 
 
+@pytest.mark.parametrize("page", [PROJECT / "Makefile", *PAGES], ids=lambda page: page.name)
+def test_make_takes_every_argument_that_is_named(page):
+    [arguments] = re.findall(r"^ARGUMENTS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    of_help = r"^[a-z-]+:.*## (.+)$"
+    of_code = r"\bmake [a-z][a-z-]* ([^`\n]*)"
+    commands = re.findall(of_help if page.name == "Makefile" else of_code, page.read_text(), re.MULTILINE)
+    named = {name for command in commands for name in re.findall(r"\b([A-Z][A-Z_]*)=", command)}
+    assert {name for name in named if not name.startswith("TOKENTRAIL_")} <= set(arguments.split())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     missing = [link for link in LINK.findall(_without_code(page.read_text())) if not _resolves(page, link)]

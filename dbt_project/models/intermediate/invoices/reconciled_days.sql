@@ -58,11 +58,11 @@ with
     ),
 
     inputs as (
-        select event_date, md5(string_agg(row_fingerprint, ',' order by row_fingerprint)) as input
+        select event_date, md5(string_agg(row_fingerprint, ',' order by row_fingerprint nulls last)) as input
         from rows_of_days
         group by event_date, vendor, account
         union all
-        select event_date, md5(string_agg(distinct name_fingerprint, ',' order by name_fingerprint))
+        select event_date, md5(string_agg(distinct name_fingerprint, ',' order by name_fingerprint nulls last))
         from placed
         group by event_date
         union all
@@ -71,7 +71,7 @@ with
         inner join {{ ref("billable_days") }} as days on placed.read_date = days.event_date
     )
 
-select event_date, md5(string_agg(input, ',' order by input)) as input_fingerprint
+select event_date, md5(string_agg(input, ',' order by input nulls last)) as input_fingerprint
 from inputs
 where event_date in (select coalesce(cell_date, billing_month) from {{ ref("int_reconciliation_cells") }})
 group by event_date

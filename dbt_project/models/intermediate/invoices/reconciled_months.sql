@@ -37,7 +37,7 @@ with
                     vendor,
                     account,
                     {{ day }},
-                    md5(string_agg(row_fingerprint, ',' order by row_fingerprint))
+                    md5(string_agg(row_fingerprint, ',' order by row_fingerprint nulls last))
                 ) as input
             from {{ relation }}
             where {{ month }} is not null
@@ -60,7 +60,7 @@ with
     ),
 
     months as (
-        select billing_month, md5(string_agg(input, ',' order by input)) as input_fingerprint
+        select billing_month, md5(string_agg(input, ',' order by input nulls last)) as input_fingerprint
         from inputs
         group by billing_month
     ),
@@ -86,7 +86,7 @@ with
                         )
                     }},
                     ','
-                    order by vendor, account
+                    order by vendor nulls last, account nulls last
                 )
             ) as accounts_fingerprint
         from {{ ref("int_vendor_accounts") }}

@@ -674,8 +674,8 @@ def bills(settings: Settings) -> None:
             select 'openai', 'monthly', date '2026-10-01', false, day, false, null
             from (values (timestamp '2026-10-02'), (timestamp '2026-10-30')) as t (day);
             create table marts.reconciliation_daily as
-            select 'openai' as vendor, account, date '2026-10-01' as billing_month, day as charge_date, status, status <> 'late' as is_billed,
-                variance::decimal(38, 12) as usage_variance_usd, timing::decimal(38, 12) as timing_usd,
+            select 'openai' as vendor, account, date '2026-10-01' as billing_month, day as charge_date, status,
+                status <> 'late' as is_billed, variance::decimal(38, 12) as usage_variance_usd, timing::decimal(38, 12) as timing_usd,
                 1::decimal(38, 12) as account_tolerance_usd, provisional as provisional_lines, 0 as lines_without_rate,
                 'It is so.' as reason, 'Do it.' as next_action
             from (values

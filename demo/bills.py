@@ -34,7 +34,8 @@ FACTORS_SINCE = {"batch": date(2026, 10, 14), "flex": date(2026, 10, 12), "prior
 LONG_INPUT, LONG_MODELS = 200_000, (MODEL["claude-sonnet-4-5"], MODEL["gemini-2.5-pro"])  # that cost more beyond it
 SEARCH_RATES = {"openai": 10_000, "anthropic": 10_000, "google": 35_000}  # USD per million
 NEW_RATE_SINCE, NEW_RATE = date(2026, 10, 20), Decimal("1.1")  # of gpt-5.2's output: not in our book
-LOST_DAYS, TWICE_DAY = (13, 14), 9
+# In October, days on which hardly anybody estimates what OpenAI's lost events are of: of two causes in one cell only the sum is known.
+LOST_DAYS, TWICE_DAY = (7, 17, 18), 9
 OVERESTIMATED = 0.8  # what really was used of what senders estimate
 KEY = ["day", "model", "tier", "full", "long", "leaf"]  # full: at the rate of any tier; long: at that of long inputs
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import duckdb
 import pandas as pd
@@ -21,11 +22,13 @@ from docs.cookbook.render import question_and_sql, questions
 from inbox.filters import DIMENSIONS
 from orchestration.alerts.announcements import announce
 from orchestration.alerts.ledger import read_announcements
+from orchestration.commands.screen import SCREEN_WIDTH
 from orchestration.incidents.events import known_events
 from orchestration.incidents.postmortem import file_name, files_to_publish, postmortem
 from orchestration.incidents.states import incidents
 from orchestration.invoices.months import BUCKETS, last_month
 from orchestration.notifications import deliver
+from orchestration.plain import wrapped
 from orchestration.settings import Settings
 from orchestration.warehouse import open_marts
 from tests.answers import ANSWERS, COLUMNS, QUESTIONS, World, world_of
@@ -202,16 +205,16 @@ def test_a_bill_differs_by_what_the_truth_says(demo, truth):
                 assert abs(found[bucket] - expected[bucket]) < Decimal("0.000001"), (vendor, month, bucket)
         of_both = (sum(each[bucket] for bucket in BY_ESTIMATE) for each in (found, expected))
         assert next(of_both) == pytest.approx(next(of_both), abs=Decimal("0.000001"))
-        for bucket in ("failed", "uncaptured"):
-            if month == "2026-10-01":
-                assert found[bucket] == pytest.approx(expected[bucket], rel=Decimal("0.05")), (vendor, bucket)
+        if month == "2026-10-01":
+            for bucket, usd in expected.items():
+                assert abs(found[bucket] - usd) <= (abs(usd) * Decimal("0.05") or Decimal("0.1")), (vendor, bucket)
 
 
-def test_the_last_month_of_bills_is_on_one_screen(demo):
+def test_the_last_month_of_bills_is_ten_lines_of_a_screen(demo):
     """Each account with its difference, whose parts add up to it, and what to do next where it is not accepted."""
     with open_marts(demo.settings) as marts:
         lines = list(last_month(marts, demo.settings.as_of))
-    assert 9 <= len(lines) <= 12
+    assert len([piece for line in lines for piece in wrapped(f"  {line}", SCREEN_WIDTH)]) <= 10
     assert lines[0] == "October 2026: what vendors bill next to what calls cost."
     assert [line.split(":")[0] for line in lines if not line.startswith(" ")][1:] == [
         "openai main",
@@ -219,10 +222,16 @@ def test_the_last_month_of_bills_is_on_one_screen(demo):
         "gcp main",
     ]
     assert sum(line.startswith("  Next: ") for line in lines) == 2
-    for difference, parts in (line.split(" = ") for line in lines if " = " in line):
-        cents = [Decimal(f"{sign}{usd}".replace("−", "-")) for sign, usd in re.findall(r"([+−])\$(\d+\.\d\d)", parts)]
-        [(sign, usd)] = re.findall(r"([+−])\$(\d+\.\d\d)", difference)
-        assert abs(sum(cents) - Decimal(f"{sign}{usd}".replace("−", "-"))) <= Decimal("0.005") * (len(cents) + 1)
+    for account, parts in pairwise(lines):
+        if parts.startswith("  ") and not account.startswith("  "):
+            difference, *_ = _dollars(account.split(": ")[2])
+            cents = _dollars(parts)
+            assert abs(sum(cents) - difference) <= Decimal("0.005") * (len(cents) + 1)
+
+
+def _dollars(text: str) -> list[Decimal]:
+    """Signed dollars of a text."""
+    return [Decimal(f"{sign}{usd}".replace("−", "-")) for sign, usd in re.findall(r"([+−])\$(\d+\.\d\d)", text)]
 
 
 def test_every_question_of_the_list_has_an_answer():

@@ -674,7 +674,17 @@ def bills(settings: Settings) -> None:
             select 'openai', 'monthly', date '2026-10-01', false, day, false, null
             from (values (timestamp '2026-10-02'), (timestamp '2026-10-30')) as t (day);
             create table marts.reconciliation_daily as
-            select 'openai' as vendor, 'slow' as account, date '2026-10-31' as charge_date, 'late' as status;
+            select 'openai' as vendor, account, date '2026-10-01' as billing_month, day as charge_date, status,
+                status <> 'late' as is_billed, variance::decimal(38, 12) as usage_variance_usd, timing::decimal(38, 12) as timing_usd,
+                1::decimal(38, 12) as account_tolerance_usd, provisional as provisional_lines, 0 as lines_without_rate,
+                'It is so.' as reason, 'Do it.' as next_action
+            from (values
+                ('slow', date '2026-10-31', 'late', null, null, 0),
+                -- two days that make up for one another, one that is of the next by the vendor's clock, and one that is not final
+                ('fine', date '2026-10-03', 'within', 0.5, 0, 0), ('fine', date '2026-10-03', 'outside', 4, 0, 0),
+                ('fine', date '2026-10-04', 'outside', -4.25, 0, 0), ('fine', date '2026-10-05', 'outside', 3, 2.5, 0),
+                ('fine', date '2026-10-06', 'provisional', 9, 0, 1), ('off', date '2026-10-03', 'outside', 9.25, 0, 0)
+            ) as t (account, day, status, variance, timing, provisional);
             create table marts.reconciliation_monthly as
             select 'openai' as vendor, account, month as billing_month, status as account_status, is_billed,
                 12.5::decimal(38, 12) as ours_usd, 20 as lines, 3 as provisional_lines, twice::decimal(38, 12) as billed_twice_usd,
@@ -696,6 +706,8 @@ def test_bills_that_lack_days_come_late_or_differ_are_found_account_by_account(s
     bills(settings)
     found = profile(settings, "reconciliation")
     assert [tuple(row) for row in found[["account", "finding", "subject", "detail"]].sort_values("account").to_numpy()] == [
+        ("fine", "days_outside", "2026-10",
+         "has 2 days outside: 2026-10-03 differs by 4.50 USD, and 1.00 USD are accepted. Most of it: It is so. Do it."),
         ("hole", "missing_days", "2026-10", "lacks 2 days, 2026-10-04 to 2026-10-09"),
         ("late", "invoice_late", "2026-10", "is in no export, and its calls cost 12.50 USD"),
         ("off", "outside_tolerance", "2026-10",
@@ -708,7 +720,8 @@ def test_bills_that_lack_days_come_late_or_differ_are_found_account_by_account(s
     failures = dict(zip(outcome.checks, outcome.severities, strict=True))
     assert failures == {
         "no_day_of_a_vendor_is_missing": "warning", "invoices_arrive_in_time": "warning",
-        "variance_is_within_tolerance": "error", "bills_are_final": "warning", "nothing_is_billed_twice": "warning",
+        "variance_is_within_tolerance": "error", "days_are_within_tolerance": "warning", "bills_are_final": "warning",
+        "nothing_is_billed_twice": "warning",
     }  # fmt: skip
     assert (
         "openai slow 2026-10 lacks 1 day, 2026-10-31 (the last export is landing/invoices/openai/slow/"

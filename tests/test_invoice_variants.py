@@ -157,6 +157,10 @@ columns: {charge_period_start: Von, charge_period_end: Bis, kind: Art, quantity:
 kinds:
   Eingabe: {line_type: usage, leaf: input}
 """
+IN_ONE_CURRENCY = """vendor: globex
+currency: USD
+columns: {charge_period_start: day, description: what, amount: cost}
+"""
 LINE = {"Von": "01.10.2026", "Bis": "31.10.2026", "Art": "Eingabe", "Menge": "1", "Betrag": "1,5", "Waehrung": "EUR"}
 DASHBOARD = {"start_time": "1790812800", "end_time": "1790899200", "amount_value": "1.5", "amount_currency": "usd"}
 TAX = {"line_item_product_code": "", "line_item_usage_type": "", "pricing_unit": ""}
@@ -332,6 +336,35 @@ CASES: dict[str, tuple[str, str | bytes, list[tuple[str, str]], dict[str, int], 
         "openrouter/a.csv", rows(ROUTER, ROUTER | {"cost_total": "0"}, ROUTER | {"cost_total": ""}),
         [("usage", "0.0165"), ("usage", "0")], {}, ["missing_amount"],
     ),
+    "OpenRouter's activity without what is around it": (
+        "openrouter/a.jsonl", jsonl({"date": "2026-10-01", "model": "a/b", "usage": "0.015", "byok_usage_inference": 0}),
+        [("usage", "0.015")], {}, [],
+    ),
+    "a table that a German program wrote again": (
+        "azure/ea.csv",
+        rows(*(EA | {"CostInBillingCurrency": cost, "Quantity": "2.000", "EffectivePrice": "0,0015", "Date": "01.10.2026",
+                     "BillingPeriodStartDate": "01.10.2026", "BillingPeriodEndDate": "31.10.2026"}
+               for cost in ("3,5", "-1.234,25", "7", "1,125", "2.500")), delimiter=";"),
+        [("usage", "3.5"), ("usage", "-1234.25"), ("usage", "7"), ("usage", "1.125"), ("usage", "2500")], {}, [],
+    ),
+    "a table with thousands apart and times for days": (
+        "azure/ea.csv",
+        rows(EA | {"CostInBillingCurrency": "1,234.5", "Date": "10/1/2026 0:00"}, EA | {"CostInBillingCurrency": "1,234"},
+             EA | {"Date": "10/1/2026 12:00:00 AM"}),
+        [("usage", "1234.5"), ("usage", "1234"), ("usage", "3")], {}, [],
+    ),
+    "numbers of two dialects, or of either": (
+        "openai/costs.csv", rows(*(DASHBOARD | {"amount_value": text} for text in ("1,5", "1.5")), delimiter=";"),
+        [("usage", "1.5")], {}, ["bad_value"],
+    ),
+    "numbers that may be thousands": (
+        "openai/costs.csv", rows(DASHBOARD | {"amount_value": "1,234"}, delimiter=";"), [], {}, ["bad_value"],
+    ),
+    "a day of the dashboard in ISO form alone": (
+        "openai/costs.csv",
+        rows({"start_time_iso": "2026-10-01T00:00:00Z", "amount_value": "1.5", "amount_currency": "usd"}), [("usage", "1.5")], {}, [],
+    ),
+    "a statement in one currency": ("globex/s.csv", "day,what,cost\n2026-10-01,x,1.5\n", [("usage", "1.5")], {}, []),
     "OpenRouter's API without activity": ("openrouter/a.json", '{"data": []}', [], {"no_charge": 1}, []),
     "numbers of statements": (
         "acme/s.csv", rows(*(LINE | {"Betrag": text} for text in READ_AS), delimiter=";"),
@@ -358,7 +391,8 @@ def landed(tmp_path_factory) -> dict[str, dict]:
     """What became of each case: its lines in full, its manifest, its refusals."""
     pipeline = pipeline_at(tmp_path_factory.mktemp("variants") / "data", company=None)
     (pipeline.settings.team / "mappings").mkdir(parents=True)
-    (pipeline.settings.team / "mappings" / "acme.yml").write_text(STATEMENT)
+    for name, text in (("acme.yml", STATEMENT), ("globex.yml", IN_ONE_CURRENCY)):
+        (pipeline.settings.team / "mappings" / name).write_text(text)
     for number, (path, content, *_) in enumerate(CASES.values()):
         vendor, name = path.split("/")
         target = Path(pipeline.settings.landing) / f"invoices/{vendor}/a{number:02}/dt=2026-11-05/{name}"

@@ -5,6 +5,7 @@ The tests and the benchmark build theirs here.
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,16 +24,22 @@ LAST_DIGIT = Decimal("0.000000000001")
 MODELS = (
     *("stg_vendor_billing_rules", "billable_days", "int_billable_usage", "int_billed_lines", "int_billed_requests"),
     *("int_failed_inputs", "int_captured_kinds", "int_billed_months", "int_matched_cells", "int_valued_cells"),
-    *("int_captured_weights", "int_allocated_cost", "int_reconciled_periods", "int_judged_periods"),
-    *("int_evidence_calls", "int_reconciliation_evidence"),
-    *("int_reconciled_names", "int_captured_cells", "int_compared_cells", "int_reconciliation_cells"),
     *(
-        "int_reconciliation",
-        "reconciliation_daily",
-        "reconciliation_monthly",
-        "reconciliation_evidence",
-        "allocated_cost",
+        "int_captured_weights",
+        "int_allocated_cost",
+        "int_reconciled_periods",
+        "int_judged_periods",
+        "int_evidence_calls",
     ),
+    *(
+        "int_reconciliation_evidence",
+        "reconciled_months",
+        "reconciled_days",
+        "int_reconciled_names",
+        "int_captured_cells",
+    ),
+    *("int_compared_cells", "int_reconciliation_cells", "int_reconciliation", "reconciliation_daily"),
+    *("reconciliation_monthly", "reconciliation_evidence", "allocated_cost"),
 )
 BUCKETS = (
     *("tax", "fee", "credit", "discount", "prior_period", "currency", "timing", "billed_twice", "unpriced", "failed"),
@@ -158,6 +165,12 @@ class World:
 
     def build(self, *arguments: str, command: str = "build") -> "World":
         """Builds reconciliation over what the world holds."""
+        self.prepare()
+        self.run(*arguments, command=command)
+        return self
+
+    def prepare(self) -> None:
+        """Writes what reconciliation reads."""
         (self.settings.state / "spill").mkdir(parents=True, exist_ok=True)
         with (self.settings.team / "vendor_billing_rules.csv").open("w", newline="") as file:
             rules = [(vendor, rule, "test") for vendor, rule in self.failed_calls.items()]
@@ -165,15 +178,13 @@ class World:
         with duckdb.connect(str(self.settings.warehouse)) as warehouse:
             self.write(warehouse)
         write_team_tables(self.settings)
-        self.run(*arguments, command=command)
-        return self
 
-    def run(self, *arguments: str, command: str = "build") -> None:
+    def run(self, *arguments: str, command: str = "build", models: Sequence[str] = MODELS) -> None:
         """dbt over the models of reconciliation."""
         run_dbt(
             self.settings,
             *(command, "--quiet", *(("--exclude-resource-type", "unit_test") if command == "build" else ())),
-            *(*arguments, "--select", *MODELS),
+            *(*arguments, "--select", *models),
         )
 
     def write(self, warehouse: duckdb.DuckDBPyConnection) -> None:

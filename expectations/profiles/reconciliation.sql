@@ -66,6 +66,25 @@ with
         group by vendor, account, billing_month
     ),
 
+    -- by the vendor's clock: what it counts to another day than we do does not differ
+    days as (
+        select
+            vendor,
+            account,
+            billing_month,
+            charge_date,
+            sum(usage_variance_usd - timing_usd) as variance_usd,
+            any_value(account_tolerance_usd) as tolerance_usd,
+            arg_max(reason || ' ' || next_action, abs(usage_variance_usd - timing_usd)) as reason
+        from marts.reconciliation_daily
+        where is_billed
+        group by vendor, account, billing_month, charge_date
+        having
+            sum(provisional_lines) = 0
+            and sum(lines_without_rate) = 0
+            and abs(sum(usage_variance_usd - timing_usd)) > any_value(account_tolerance_usd)
+    ),
+
     found as (
         select
             *,
@@ -131,6 +150,32 @@ with
             and months.account = unreached.account
             and months.billing_month = date_trunc('month', unreached.day)
         where months.is_billed
+        group by months.vendor, months.account, months.billing_month, months.subject
+        union all
+        select
+            'days_outside',
+            months.vendor,
+            months.account,
+            months.billing_month,
+            months.subject,
+            'has '
+            || count(*)
+            || case when count(*) = 1 then ' day' else ' days' end
+            || ' outside: '
+            || arg_max(days.charge_date, abs(days.variance_usd))
+            || ' differs by '
+            || round(arg_max(days.variance_usd, abs(days.variance_usd)), 2)
+            || ' USD, and '
+            || round(arg_max(days.tolerance_usd, abs(days.variance_usd)), 2)
+            || ' USD are accepted. Most of it: '
+            || arg_max(days.reason, abs(days.variance_usd))
+        from months
+        inner join
+            days
+            on months.vendor = days.vendor
+            and months.account = days.account
+            and months.billing_month = days.billing_month
+        where months.status = 'within'
         group by months.vendor, months.account, months.billing_month, months.subject
     )
 

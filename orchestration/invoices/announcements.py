@@ -9,7 +9,7 @@ this ledger keeps what was announced. Its lines have a `kind`:
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 
 from expectations.run import definition_of
 from expectations.wording import failure_sentence
-from orchestration.ledger import one_writer, read_log, remember_instant, why_too_early
-from orchestration.notifications import Event, enqueue
+from orchestration.notifications import Event
+from orchestration.notifications.differences import announce_differences
 from orchestration.plain import for_chat, for_title
 from orchestration.quality.suites import profile
 from orchestration.settings import Settings
@@ -27,7 +27,6 @@ from orchestration.warehouse import warehouse
 from orchestration.wording import listed, many
 
 SUITES = ("invoices", "reconciliation")
-NEWS_FOR = timedelta(days=2)  # as for senders: what an earlier run could not hand on is handed on for so long
 CHANNEL = "finance"  # where the owner's name is not that of a channel
 Key = tuple[str, str, str, str]  # finding, vendor, account, subject
 
@@ -44,24 +43,14 @@ class Line(TypedDict):
 
 
 def announce_findings(settings: Settings) -> Counter:
-    """Writes to the ledger what is found and what is settled, and puts the messages into the outbox; counts both.
-
-    A repetition says nothing, nor does a run that reports as of an earlier instant than another did.
-    """
-    folder = findings_folder(settings)
-    with one_writer(folder) as append:
-        lines: list[Line] = read_log(folder)[0]
-        if why_too_early(folder, lines, settings.as_of):
-            return Counter()
-        found = _found(settings)
-        new = list(_differences(lines, found, settings.as_of))
-        since = settings.as_of - NEWS_FOR
-        recent = [line for line in [*lines, *new] if datetime.fromisoformat(line["known_at"]) >= since]
-        channels = _owners(settings) if recent else {}
-        events = list(_events(recent, [*lines, *new], found, channels, settings))
-        append(new)
-        remember_instant(folder, lines, settings.as_of)
-    return Counter(line["kind"] for line in new) + enqueue(settings, events)
+    """Writes to the ledger what is found and what is settled, and puts the messages into the outbox; counts both."""
+    found, channels = _found(settings), _owners(settings)
+    return announce_differences(
+        settings,
+        findings_folder(settings),
+        lambda lines: _differences(lines, found, settings.as_of),
+        lambda recent, lines: _events(recent, lines, found, channels, settings),
+    )
 
 
 def what_was_found(counts: Counter) -> str:

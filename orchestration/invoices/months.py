@@ -1,4 +1,4 @@
-"""The last month that vendors billed, next to what calls cost: about ten lines for a screen."""
+"""The last month that vendors billed, next to what calls cost: ten lines of a screen for three accounts."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -8,9 +8,9 @@ from typing import TypedDict
 import duckdb
 
 from orchestration.plain import visible
-from orchestration.wording import change, count, listed, many, usd
+from orchestration.wording import change, count, many, usd
 
-ACCOUNTS, PARTS = 3, 6  # shown of a month, and of a difference; what is more is counted, or summed up
+ACCOUNTS, PARTS = 3, 4  # shown of a month, and of a difference; what is more is counted, or summed up
 # Parts of the difference, in the order in which they are taken from it, as people call them.
 BUCKETS = {
     "tax": "Tax",
@@ -19,13 +19,13 @@ BUCKETS = {
     "discount": "Discounts",
     "prior_period": "Other periods",
     "currency": "Exchange rate",
-    "timing": "Days of the vendor's clock",
+    "timing": "Vendor's clock",
     "billed_twice": "Billed twice",
     "unpriced": "Calls without a price",
     "failed": "Failed calls",
     "estimated": "Estimated usage",
-    "uncaptured": "Billed, not captured",
-    "unbilled": "Captured, not billed",
+    "uncaptured": "Not captured",
+    "unbilled": "Not billed",
     "rate": "Another rate",
     "rounding": "Rounding",
     "unexplained": "Unexplained",
@@ -96,14 +96,15 @@ def _lines(account: Account, month: date) -> Iterator[str]:
     if account["difference_usd"] is None or account["billed_usd"] is None or account["ours_usd"] is None:
         yield f"{name}: {STATUSES[account['account_status']]}, so that nothing can be compared in {month:%B}."
         return
+    difference, variance = account["difference_usd"], account["account_variance_usd"]
     owner = f" of {visible(account['tolerance_owner'])}" if account["tolerance_owner"] else ""
+    usage = "" if variance == difference else f", of usage {change(variance)}"
     yield (
-        f"{name}: billed {usd(account['billed_usd'])}, calls cost {usd(account['ours_usd'])}. Usage differs by "
-        f"{change(account['account_variance_usd'])}: {STATUSES[account['account_status']]}{owner} "
-        f"({usd(account['account_tolerance_usd'])})."
+        f"{name}: billed {usd(account['billed_usd'])}, ours {usd(account['ours_usd'])}: {change(difference)}{usage}, "
+        f"{STATUSES[account['account_status']]}{owner} ({usd(account['account_tolerance_usd'])})."
     )
     if parts := _parts(account):
-        yield f"  {change(account['difference_usd'])} = {parts}."
+        yield f"  {parts}"
     if account["account_status"] != "within" and account["next_action"]:
         yield f"  Next: {account['next_action']}"
 
@@ -111,7 +112,8 @@ def _lines(account: Account, month: date) -> Iterator[str]:
 def _parts(account: Account) -> str:
     """The largest parts, and the sum of the others: together the difference."""
     parts = sorted(((usd, name) for name, usd in account["parts"].items() if usd), key=lambda part: -abs(part[0]))
-    shown = [f"{BUCKETS[name].lower()} {change(amount)}" for amount, name in parts[:PARTS]]
-    rest = parts[PARTS:]
+    most = PARTS if len(parts) > PARTS + 1 else len(parts)  # one more would be as long by its name
+    shown = [f"{BUCKETS[name]} {change(amount)}" for amount, name in parts[:most]]
+    rest = parts[most:]
     more = [f"{count(len(rest))} more {change(sum((amount for amount, _ in rest), Decimal(0)))}"] if rest else []
-    return listed(shown + more)
+    return ", ".join(shown + more)

@@ -23,7 +23,7 @@ from orchestration.team.invoices import INVOICE_SERVICE_SCOPE, ServiceScope
 from orchestration.team.rows import TeamFileError, read_rows
 
 SHIPPED = Path(__file__).parent / "mappings" / "invoices"
-FORMAT = 2  # raised when the same file gives other rows: then landed invoices are read again
+FORMAT = 3  # raised when the same file gives other rows: then landed invoices are read again
 TEXTS = (
     "invoice_id",
     "billing_account_id",
@@ -84,6 +84,7 @@ OF_STATEMENTS = (
     "delimiter",
     "decimal",
     "thousands",
+    "currency",
     "date_format",
     "zone",
     "period_end",
@@ -112,7 +113,11 @@ COLUMNS = {  # of a statement -> field
     "amount": "amount",
     "currency": "currency",
 }
-NEEDED = ("charge_period_start", "amount", "currency")  # columns without which a statement is not read
+NEEDED = (
+    "charge_period_start",
+    "amount",
+    "currency",
+)  # columns without which a statement is not read, if it says no currency
 ALSO = ("leaf", "line_type", "model", "processing", "service_tier")  # what a kind of a statement's lines may say
 
 
@@ -279,15 +284,19 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
     found = documents_of(shown, text, OF_STATEMENTS, {"columns": COLUMNS}, ("columns", "unit_scale", "kinds"))
     plain = {name: entry.value for name, entry in found.items() if isinstance(entry, Entry)}
     columns: dict[str, Entry] = found.get("columns", {})
-    for needed in NEEDED:
-        if needed not in columns:
-            raise MappingError(f"{shown}: columns has no {needed}: name the column that has it.")
+    needed = [name for name in NEEDED if name != "currency" or "currency" not in plain]
+    for name in needed:
+        if name not in columns:
+            otherwise = ", or write `currency: USD`" if name == "currency" else ""
+            raise MappingError(f"{shown}: columns has no {name}: name the column that has it{otherwise}.")
     fields = {COLUMNS[name]: Entry(f"$.{json.dumps(str(entry.value))}", entry.place) for name, entry in columns.items()}
     fields |= _said_by_kinds(found.get("kinds", {}), columns, fields, shown)
     if "unit" in columns and found.get("unit_scale"):
         fields["unit_scale"] = Entry(_cases(fields["unit"].value, found["unit_scale"].items()), shown)
     fields.setdefault("description", fields.get("label", Entry("'statement'", shown)))
     fields.setdefault("line_type", Entry("'usage'", shown))
+    if "currency" in plain:
+        fields.setdefault("currency", Entry(_text(plain["currency"]), shown))
     fields.setdefault("charge_period_end", fields["charge_period_start"])
     sections = {"fields": fields, "records": Entry("$", shown)} | {n: found[n] for n in ("skip",) if n in found}
     vendor = plain.get("vendor", "")
@@ -296,7 +305,7 @@ def _statement(shown: str, text: str, database: duckdb.DuckDBPyConnection) -> Ki
         place=shown,
         vendors=(vendor,),
         statement=compile_sections(shown, sections, database).statement,
-        recognised_by=frozenset(str(columns[name].value) for name in NEEDED),
+        recognised_by=frozenset(str(columns[name].value) for name in needed),
         names=frozenset(str(entry.value) for entry in columns.values()),
         preference=int(plain.get("preference", 3)),
     )

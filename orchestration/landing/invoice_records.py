@@ -94,7 +94,7 @@ def _fits_name(kind: Kind, stem: str) -> bool:
 
 
 def _found(document: dict[str, Any], kinds: list[Kind]) -> str:
-    named = ", ".join(list(document)[:8])
+    named = ", ".join(list(document)[:8]) or "nothing"
     if any("credits" in name.lower() for name in document):
         named += ": it counts in credits, which are no money"
     known = ", ".join(kind.name for kind in kinds) or "none"
@@ -122,6 +122,8 @@ def _of_buckets(document: dict[str, Any], levels: tuple[str, ...], page: dict) -
     buckets = document.get(levels[0])
     if buckets is None and len(levels) > 1 and isinstance(document.get(levels[1]), list):
         buckets, page = [document], {}  # a bucket by itself, as connectors land them
+    if buckets is None and len(levels) == 1:
+        yield document | {"page": {}}, False  # a row by itself
     if buckets == []:
         yield {"page": page}, True
     for bucket in buckets if isinstance(buckets, list) else []:

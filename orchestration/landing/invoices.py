@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path, PurePosixPath
@@ -58,7 +58,22 @@ INSTANTS = (  # how vendors write instants, besides ISO 8601 and seconds since 1
     "%Y-%m-%d %H:%M:%S UTC",
     "%Y-%m-%d %H:%M:%S.%f UTC",
     "%m/%d/%Y",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d.%m.%Y",
 )
+# Numbers of a table that a program of another country wrote again, by the sign of their decimals, and the sign between thousands.
+SIGNS = {",": ".", ".": ","}
+NUMBERS = {
+    decimal: re.compile(rf"[+-]?(\d+|\d{{1,3}}(\{thousands}\d{{3}})+)?(\{decimal}\d+)?([eE][+-]?\d{{1,3}})?", re.ASCII)
+    for decimal, thousands in SIGNS.items()
+}
+IS_NO_THOUSAND = {
+    ",": re.compile(r".*,(\d{1,2}|\d{4,})", re.ASCII),  # 1,5 and 0,0001: 1,234 could be either
+    ".": re.compile(r".*\.\d+", re.ASCII),
+}
+OF_NUMBERS = (*AMOUNTS, "usd_amount", "usd_divisor", "list_price", "quantity", "unit_price")
 
 
 class Refused(ValueError):  # noqa: N818
@@ -80,7 +95,7 @@ class Taken:
         """Counts in the amount of an item: `outcome currency` -> sum."""
         if amount is not None:
             sums = self.found.amounts.setdefault(content_hash, {})
-            key = f"{outcome} {currency or '?'}"
+            key = f"{outcome} {(currency or '?').replace(' ', '_')}"
             sums[key] = sums.get(key, Decimal(0)) + amount
 
     def skip(self, content_hash: str, why: str) -> None:
@@ -175,8 +190,11 @@ def _judge(database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[
         if str(item.record.get("line_item_line_item_type") or "").endswith("Discount")
     }
     found = [each for each in found if not (each[1].record.get("also") and each[0]["content_hash"] in has_discounts)]
-    for (about, item), fields in zip(found, _mapped(database, kind, found), strict=True):
+    mapped = _mapped(database, kind, found)
+    kinds_of_files = _written_elsewhere(kind, found, mapped)
+    for (about, item), fields in zip(found, mapped, strict=True):
         content_hash = about["content_hash"]
+        kind = kinds_of_files.get(content_hash, found[0][1].kind)
         amount, currency = _amount_if_any(kind, fields), (fields.get("currency") or "").upper() or None
         try:
             if item.is_empty or fields["skip"]:
@@ -205,6 +223,23 @@ def _judge(database: duckdb.DuckDBPyConnection, taken: Taken, found: list[tuple[
         taken.rows[row["billing_month"]].append(row)
         day_rows = taken.found.dates.setdefault((content_hash, row["billing_month"]), DateRows())
         day_rows.include(DateRows(1, row["charge_period_start"], row["charge_period_start"]))
+
+
+def _written_elsewhere(kind: Kind, found: list[tuple[dict, Item]], mapped: list[dict]) -> dict[str, Kind]:
+    """By file: how a table is read of which all numbers have another dialect than its kind, and one of them can have no other."""
+    if kind.name == "generic" or () not in kind.items:
+        return {}
+    of_files: dict[str, list[str]] = {}
+    for (about, _), fields in zip(found, mapped, strict=True):
+        texts = of_files.setdefault(about["content_hash"], [])
+        texts += [fields[name].strip() for name in OF_NUMBERS if fields[name]]
+    return {
+        content_hash: replace(kind, decimal=decimal, thousands=thousands)
+        for content_hash, texts in of_files.items()
+        if any("," in text for text in texts)
+        for decimal, thousands in SIGNS.items()
+        if all(map(NUMBERS[decimal].fullmatch, texts)) and any(map(IS_NO_THOUSAND[decimal].fullmatch, texts))
+    }
 
 
 def _is_total(kind: Kind, item: Item, fields: dict) -> bool:
@@ -261,7 +296,7 @@ def _row(kind: Kind, about: dict, item: Item, fields: dict) -> dict:
         "counts": fields["counts"],
     }
     row |= _periods(kind, fields)
-    if kind.name == "generic":  # texts that models read as numbers are written plainly
+    if _is_of_a_dialect(kind):  # texts that models read as numbers are written plainly
         for name in ("quantity", "unit_price"):
             row[name] = format(_number(kind, name, row[name]), "f") if row[name] else None
     if kind.is_usage:
@@ -325,13 +360,17 @@ def _bounded(name: str, value: Decimal) -> Decimal:
 
 def _number(kind: Kind, name: str, text: str) -> Decimal:
     """A number as it is written, in the dialect of its kind. Raises Refused."""
-    plain = _as_written_here(kind, text) if kind.name == "generic" else text.strip()
+    plain = _as_written_here(kind, text) if _is_of_a_dialect(kind) else text.strip()
     try:
         if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", plain, re.ASCII) or len(plain) > 100:
             raise InvalidOperation
         return Decimal(plain)
     except InvalidOperation:
         raise Refused("bad_value", f"{name} is {text[:40]}, no number") from None
+
+
+def _is_of_a_dialect(kind: Kind) -> bool:
+    return kind.name == "generic" or bool(kind.thousands)
 
 
 def _as_written_here(kind: Kind, text: str) -> str:

@@ -119,7 +119,7 @@ WHEN = (
     ),
     ("the time of a plan's event", IT_HAPPENS.format(events="staging.stg_plan_events"), ("int_plans",)),
     ("a week", WEEK, ("int_weeks",)),
-    ("the day by which a vendor's export is late", EXPORT_IS_LATE, ("int_judged_periods",)),
+    ("the day by which a vendor's export is late", EXPORT_IS_LATE, ("int_judged_periods", "reconciled_months")),
 )
 NEXT = {model: sql for _, sql, models in WHEN for model in models}
 WORDS = {model: words for words, _, models in WHEN for model in models} | {
@@ -136,6 +136,7 @@ MODULES = {
     "expectations.run": EXPORTS,
     "orchestration.notifications.delivery": OUTBOX,
     "orchestration.notifications.outbox": OUTBOX,
+    "orchestration.notifications.differences": "NEXT: what is announced are differences of marts",
     "orchestration.notifications.silences": "NEXT: what is announced are differences of source_freshness",
     "orchestration.invoices.announcements": "NEXT: what is announced are differences of reconciliation and exports",
     "orchestration.alerts.announcements": "NEXT: what is announced are differences of alerts",

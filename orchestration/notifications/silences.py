@@ -9,20 +9,19 @@ What is silent is a rule of the warehouse (`source_freshness`); this ledger keep
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import duckdb
 
-from orchestration.ledger import one_writer, read_log, remember_instant, why_too_early
-from orchestration.notifications import Event, enqueue
+from orchestration.notifications.differences import announce_differences
+from orchestration.notifications.outbox import Event
 from orchestration.plain import for_chat, for_title
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
 from orchestration.wording import count, listed, many, minute
 
-NEWS_FOR = timedelta(days=2)  # as for budgets: what an earlier run could not hand on is handed on for so long
 CHANNELS = ("oncall",)
 Sender = tuple[str, str]  # source and environment, of real data
 
@@ -73,25 +72,16 @@ def sentence(row: Freshness) -> str:
 
 
 def announce_silences(settings: Settings) -> Counter:
-    """Writes to the ledger who fell silent and who came back, and puts the messages into the outbox; counts both.
-
-    A repetition says nothing, nor does a run that reports as of an earlier instant than another did.
-    """
-    folder = silences_folder(settings)
-    with one_writer(folder) as append:
-        lines: list[Line] = read_log(folder)[0]
-        if why_too_early(folder, lines, settings.as_of):
-            return Counter()
-        with warehouse(settings) as connection:
-            connection.execute("use marts")
-            senders = {_sender(row): row for row in real_senders(connection)}
-            new = list(_differences(lines, senders, settings.as_of))
-            since = settings.as_of - NEWS_FOR
-            recent = [line for line in [*lines, *new] if datetime.fromisoformat(line["known_at"]) >= since]
-            events = [_event(connection, line, senders.get(_sender(line))) for line in recent]
-        append(new)
-        remember_instant(folder, lines, settings.as_of)
-    return Counter(line["kind"] for line in new) + enqueue(settings, events)
+    """Writes to the ledger who fell silent and who came back, and puts the messages into the outbox; counts both."""
+    with warehouse(settings) as connection:
+        connection.execute("use marts")
+        senders = {_sender(row): row for row in real_senders(connection)}
+        return announce_differences(
+            settings,
+            silences_folder(settings),
+            lambda lines: _differences(lines, senders, settings.as_of),
+            lambda recent, _: (_event(connection, line, senders.get(_sender(line))) for line in recent),
+        )
 
 
 def what_became_of_senders(counts: Counter) -> str:

@@ -126,7 +126,7 @@ BUILT_SQL = """
 WHOLE = (
     *("alerts", "alert_plans", "unpriced_models", "budget_transitions", "incidents", "incident_events", "unseen_names"),
     *("invoice_lines", "provider_usage_lines", "invoice_exports", "unmapped_invoice_lines"),
-    *("reconciliation_daily", "reconciliation_monthly", "reconciliation_evidence", "allocated_cost"),
+    *("reconciliation_daily", "reconciliation_monthly"),
     *("weekly_summary", "weekly_recurrence", "weekly_incidents", "weekly_drivers", "weekly_findings"),
 )
 

@@ -100,3 +100,44 @@
         )
     }}
 {% endmacro %}
+
+{#- By what a bill is spread over who caused it. -#}
+{% macro allocation_dimensions() %}
+    {{ return(["environment", "tenant_id", "endpoint_tag", "prompt_version"]) }}
+{% endmacro %}
+
+{#- A hash of the values of columns, each of which may be NULL. -#}
+{% macro fingerprint_of(columns) -%}
+    md5(concat_ws('|' {%- for column in columns %}, coalesce(cast({{ column }} as string), '') {%- endfor %}))
+{%- endmacro %}
+
+{#- A condition: a date is in one of the months, which are named by their first days and ascend. -#}
+{% macro in_months(column, months) -%} {{ in_dates(column, days_of_months(months)) }} {%- endmacro %}
+
+{#- The days of what is kept by day, where the first day of a month has what is of no day of it too. -#}
+{% macro in_days_or_months(column, days) -%}
+    {%- set firsts = [] -%}
+    {%- for day in days if day.day == 1 -%} {%- do firsts.append(day) -%} {%- endfor -%}
+    {{ in_dates(column, (days + days_of_months(firsts)) | unique | sort) }}
+{%- endmacro %}
+
+{% macro days_of_months(months) %}
+    {%- set days = [] -%}
+    {%- for month in months -%}
+        {%- for ahead in range(31) -%}
+            {%- set day = month + modules.datetime.timedelta(days=ahead) -%}
+            {%- if day.month == month.month -%} {%- do days.append(day) -%} {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(days) }}
+{% endmacro %}
+
+{#- A condition: what we captured has a name in `names` (int_reconciled_names), whatever the kind of its tokens. -#}
+{% macro is_named(captured, month=none) -%}
+    {{ captured }}.vendor = names.vendor
+    and {{ captured }}.account = names.account
+    and {{ month or captured ~ ".billing_month" }} = names.billing_month
+    and {{ captured }}.model = names.model
+    and {{ captured }}.price_model_id is not distinct from names.price_model_id
+    and {{ captured }}.tier = names.tier
+{%- endmacro %}

@@ -5,11 +5,15 @@
 -- captured, and what is not for usage, is of nobody; a request on the bill is of
 -- whoever made it.
 {%- set cell = ["vendor", "account", "billing_month", "cell_date", "model", "leaf", "tier"] %}
-{%- set dimensions = ["environment", "tenant_id", "endpoint_tag", "prompt_version"] %}
+{%- do ref("reconciled_days") %}
+{%- set of_days = in_dates("coalesce(cell_date, billing_month)", dirty_dates("allocated_cost")) %}
+{%- set dimensions = allocation_dimensions() %}
 with
-    cells as (select * from {{ ref("int_reconciliation_cells") }}),
+    cells as (select * from {{ ref("int_reconciliation_cells") }} where {{ of_days }}),
 
-    requests as (select * from {{ ref("int_billed_requests") }} where bucket not in ('uncaptured', 'unbilled')),
+    requests as (
+        select * from {{ ref("int_billed_requests") }} where bucket not in ('uncaptured', 'unbilled') and {{ of_days }}
+    ),
 
     weights as (select * from {{ ref("int_captured_weights") }}),
 
@@ -91,6 +95,7 @@ with
     )
 
 select
+    coalesce(cells.cell_date, cells.billing_month) as event_date,
     everything.cell_key as reconciliation_key,
     {% for column in cell %} cells.{{ column }}, {% endfor %}
     {% for dimension in dimensions %} everything.{{ dimension }}, {% endfor %}

@@ -6,7 +6,7 @@
 {%- set dates = dirty_dates() %}
 {%- set fields = ["providers", "regions", "billing_account_ids", "sub_account_ids"] %}
 {%- set values = ["provider", "region", "billing_account_id", "sub_account_id"] %}
-{%- set dimensions = ["environment", "tenant_id", "endpoint_tag", "prompt_version"] %}
+{%- set dimensions = allocation_dimensions() %}
 with
     attempts as (
         select *, status = 'error' or pricing_status = 'no_usage' as is_failed

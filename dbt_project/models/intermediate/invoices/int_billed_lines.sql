@@ -31,36 +31,65 @@ with
             charge_grain = 'request' and request_id is not null and line_type = 'usage' as is_by_request,
             {{ tier_of("processing", "service_tier") }} as tier
         from lines
+    ),
+
+    named as (
+        select
+            invoice_line_key,
+            vendor,
+            account,
+            billing_month,
+            cell_date,
+            model,
+            our_model,
+            -- Anthropic names searches by the type of cost
+            case
+                when not is_by_request then coalesce(leaf, case when service = 'web_search' then 'web_searches' end)
+            end as leaf,
+            case when is_by_request then 'standard' else tier end as tier,
+            bucket,
+            is_by_request,
+            request_id,
+            quantity,
+            is_provisional,
+            billed_usd,
+            coalesce(billed_usd_at_seed_rate, billed_usd) as compared_usd,
+            coalesce(billed_usd_at_seed_rate, billed_usd) - billed_usd as currency_usd,
+            -- what was paid for before and is used up now counts at what it is worth
+            case when bucket = 'usage' and billed_usd = 0 then coalesce(effective_usd, 0) else 0 end as prepaid_usd,
+            case when bucket = 'usage' then billed_usd - list_usd end as off_list_usd,
+            currency,
+            landing_file,
+            line_number
+        from sorted
     )
 
 select
-    invoice_line_key,
-    vendor,
-    account,
-    billing_month,
-    cell_date,
-    model,
-    our_model,
-    -- Anthropic names searches by the type of cost
-    case
-        when not is_by_request then coalesce(leaf, case when service = 'web_search' then 'web_searches' end)
-    end as leaf,
-    case when is_by_request then 'standard' else tier end as tier,
-    bucket,
-    is_by_request,
-    request_id,
-    is_metered,
-    quantity,
-    is_provisional,
-    billed_usd,
-    coalesce(billed_usd_at_seed_rate, billed_usd) as compared_usd,
-    coalesce(billed_usd_at_seed_rate, billed_usd) - billed_usd as currency_usd,
-    -- what was paid for before and is used up now counts at what it is worth
-    case when bucket = 'usage' and billed_usd = 0 then coalesce(effective_usd, 0) else 0 end as prepaid_usd,
-    case when bucket = 'usage' then billed_usd - list_usd end as off_list_usd,
-    charge_grain,
-    currency,
-    description,
-    landing_file,
-    line_number
-from sorted
+    *,
+    {{
+        fingerprint_of(
+            [
+                "vendor",
+                "account",
+                "cell_date",
+                "model",
+                "our_model",
+                "leaf",
+                "tier",
+                "bucket",
+                "is_by_request",
+                "request_id",
+                "quantity",
+                "is_provisional",
+                "billed_usd",
+                "compared_usd",
+                "currency_usd",
+                "prepaid_usd",
+                "off_list_usd",
+                "currency",
+                "landing_file",
+                "line_number",
+            ]
+        )
+    }} as row_fingerprint
+from named

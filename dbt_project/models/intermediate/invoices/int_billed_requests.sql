@@ -93,7 +93,16 @@ with
             and attempts.place_of_id = 1
     )
 
-select paired.*, cast(null as string) as leaf, 'standard' as tier
+select
+    paired.*,
+    cast(null as string) as leaf,
+    'standard' as tier,
+    {{
+        fingerprint_of(
+            ["paired.request_id", "bucket", "model", "billed_usd", "attempt_key", "cost_usd"]
+            + allocation_dimensions()
+        )
+    }} as row_fingerprint
 from paired
 inner join
     months

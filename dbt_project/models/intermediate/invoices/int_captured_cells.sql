@@ -1,3 +1,4 @@
+{{ kept_by_date("reconciled_months") }}
 -- Our side of each cell, by our days and by the vendor's: tokens, what they cost, and
 -- the price of most of them. What no bill reaches yet is one row for each day.
 with
@@ -16,15 +17,7 @@ with
             names.cell_leaf,
             names.cell_tier
         from by_kind
-        left join
-            names
-            on by_kind.vendor = names.vendor
-            and by_kind.account = names.account
-            and by_kind.billing_month = names.billing_month
-            and by_kind.model = names.model
-            and by_kind.price_model_id is not distinct from names.price_model_id
-            and by_kind.tier = names.tier
-            and by_kind.leaf = names.leaf
+        left join names on {{ is_named("by_kind") }} and by_kind.leaf = names.leaf
         left join
             requests
             on by_kind.vendor = requests.vendor
@@ -85,6 +78,7 @@ with
     )
 
 select
+    billing_month as event_date,
     cell_key,
     vendor,
     account,

@@ -12,8 +12,14 @@
     "usage_kind",
 ] %}
 {%- set leaves = billed_leaves() %}
+{%- do ref("reconciled_months") %}
+{%- set months = dirty_dates("int_captured_cells") %}
 with
-    usage as (select * from {{ ref("int_billable_usage") }}),
+    usage as (
+        select *
+        from {{ ref("int_billable_usage") }}
+        where {{ in_months("event_date", months) }} or {{ in_months("charge_date", months) }}
+    ),
 
     days as (
         select event_date as day, true as is_ours, event_date = charge_date as is_clocked, *
@@ -38,6 +44,7 @@ with
             {% endfor %}
             sum(other_cost_usd) as other_cost_usd
         from days
+        where {{ in_months("day", months) }}
         group by all
     ),
 

@@ -1,6 +1,8 @@
 {{ config(materialized="view") }}
 -- Whose the captured cost of each cell is, in whole numbers of its last digit.
-{%- set dimensions = ["environment", "tenant_id", "endpoint_tag", "prompt_version"] %}
+{%- do ref("reconciled_days") %}
+{%- set days = dirty_dates("allocated_cost") %}
+{%- set dimensions = allocation_dimensions() %}
 {%- set leaves = billed_leaves() %}
 with
     costs as (
@@ -16,7 +18,7 @@ with
             {% for name in leaves %} sum({{ name }}_cost_usd) as {{ name }}_cost_usd, {% endfor %}
             sum(other_cost_usd) as other_cost_usd
         from {{ ref("int_billable_usage") }}
-        where pricing_status = 'priced'
+        where pricing_status = 'priced' and {{ in_days_or_months("charge_date", days) }}
         group by all
     ),
 
@@ -52,12 +54,7 @@ with
         from by_kind
         inner join
             {{ ref("int_reconciled_names") }} as names
-            on by_kind.vendor = names.vendor
-            and by_kind.account = names.account
-            and by_kind.billing_month = names.billing_month
-            and by_kind.model = names.model
-            and by_kind.price_model_id is not distinct from names.price_model_id
-            and by_kind.tier = names.tier
+            on {{ is_named("by_kind") }}
             and by_kind.leaf = names.leaf
             and by_kind.charge_date <= names.covered_through
     )
@@ -67,4 +64,5 @@ select
     {{ dimensions | join(", ") }},
     {{ in_last_digits("cast(sum(cost_usd) as decimal(38, 12))") }} as digits
 from placed
+where {{ in_dates("coalesce(cell_date, billing_month)", days) }}
 group by all

@@ -1,3 +1,4 @@
+{{ kept_by_date("reconciled_months") }}
 -- Each cell with what both sides say of it: our calls by two clocks, the lines of the
 -- bill, requests that were matched one by one, and the counts of a usage report.
 {%- set cell = ["cell_key", "vendor", "account", "billing_month", "cell_date", "model", "leaf", "tier"] %}
@@ -13,9 +14,10 @@
     "off_list_usd",
 ] %}
 {%- for bucket in buckets %} {%- do amounts.append(bucket ~ "_usd") %} {%- endfor %}
+{%- set of_months = in_dates("billing_month", dirty_dates()) %}
 {%- set is_usage = "bucket = 'usage' and not is_by_request" %}
 with
-    captured as (select * from {{ ref("int_captured_cells") }}),
+    captured as (select * from {{ ref("int_captured_cells") }} where {{ of_months }}),
 
     billed as (
         select
@@ -41,10 +43,11 @@ with
                 {{- "," if not loop.last }}
             {% endfor %}
         from {{ ref("int_billed_lines") }}
+        where {{ of_months }}
         group by all
     ),
 
-    matched as (select * from {{ ref("int_matched_cells") }}),
+    matched as (select * from {{ ref("int_matched_cells") }} where {{ of_months }}),
 
     named as (
         select
@@ -66,7 +69,7 @@ with
             and names.price_model_id is null
             and {{ tier_of("usage.processing", "usage.service_tier") }} = names.tier
             and usage.leaf = names.leaf
-        where usage.is_counted
+        where usage.is_counted and {{ in_dates("usage.billing_month", dirty_dates()) }}
     ),
 
     reported as (select {{ cell_key() }} as cell_key, sum(quantity) as reported_quantity from named group by cell_key),
@@ -83,6 +86,7 @@ with
     )
 
 select
+    cells.billing_month as event_date,
     cells.*,
     coalesce(captured.is_covered, true) as is_covered,
     coalesce(captured.ours_usd, 0) + coalesce(matched.ours_usd, 0) as ours_usd,

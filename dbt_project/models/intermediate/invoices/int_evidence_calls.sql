@@ -15,8 +15,14 @@
     "unpriced": "pricing_status = 'unpriced'",
     "unbilled": "pricing_status = 'priced'",
 } %}
+{%- do ref("reconciled_days") %}
+{%- set days = dirty_dates("reconciliation_evidence") %}
 with
-    cells as (select * from {{ ref("int_reconciliation_cells") }}),
+    cells as (
+        select *
+        from {{ ref("int_reconciliation_cells") }}
+        where {{ in_dates("coalesce(cell_date, billing_month)", days) }}
+    ),
 
     names as (
         select distinct
@@ -41,10 +47,13 @@ with
         select *
         from {{ ref("int_billable_usage") }}
         where
-            event_date <> charge_date
-            or usage_kind <> 'reported'
-            or pricing_status <> 'priced'
-            or (vendor, account, model) in (select (vendor, account, model) from not_billed)
+            ({{ in_days_or_months("event_date", days) }} or {{ in_days_or_months("charge_date", days) }})
+            and (
+                event_date <> charge_date
+                or usage_kind <> 'reported'
+                or pricing_status <> 'priced'
+                or (vendor, account, model) in (select (vendor, account, model) from not_billed)
+            )
     ),
 
     days as (
@@ -69,14 +78,7 @@ with
             days.tier as our_tier,
             days.* exclude (vendor, account, model, tier, day)
         from days
-        inner join
-            names
-            on days.vendor = names.vendor
-            and days.account = names.account
-            and cast(date_trunc('month', days.day) as date) = names.billing_month
-            and days.model = names.model
-            and days.price_model_id is not distinct from names.price_model_id
-            and days.tier = names.tier
+        inner join names on {{ is_named("days", "cast(date_trunc('month', days.day) as date)") }}
     ),
 
     keyed as (select *, {{ cell_key() }} as cell_key from named)

@@ -1,6 +1,7 @@
 {{ config(materialized="view") }}
 -- What a failed call asked: as its other tries did, else as its endpoint asks this
 -- model, else as others ask it.
+{%- do ref("billable_days") %}
 {%- set dates = dirty_dates("int_billable_usage") %}
 {%- set read_dates = with_neighbours(dates, 1, 1) %}
 with

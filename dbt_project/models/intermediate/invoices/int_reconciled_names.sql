@@ -1,24 +1,28 @@
+{{ kept_by_date("reconciled_months") }}
+{%- set months = dirty_dates() %}
+{%- set is_here = "names.model is not distinct from known.cell_model" %}
+{%- set is_of_none = "names.model is null and names.leaf = known.leaf" %}
 {%- set key = ["vendor", "account", "billing_month", "model", "price_model_id", "tier", "leaf"] %}
 -- By which names the bill of a month holds what we captured and what a usage report
 -- counts: the finest that both sides tell apart. Ours are looked for among those of the
 -- bill, first as they are, then as label maps and the price catalogue have them.
 with
     usage as (
-        select * from {{ ref("int_billed_lines") }} where bucket in ('usage', 'billed_twice') and not is_by_request
+        select *
+        from {{ ref("int_billed_lines") }}
+        where bucket in ('usage', 'billed_twice') and not is_by_request and {{ in_dates("billing_month", months) }}
     ),
-
-    bills as (select * from {{ ref("int_billed_months") }}),
 
     models as (select distinct vendor, account, billing_month, model, our_model from usage where model is not null),
 
     names as (select distinct vendor, account, billing_month, model, leaf, tier from usage),
 
     captured as (
-        select vendor, account, event_date as day, model, price_model_id, tier
-        from {{ ref("int_billable_usage") }}
-        union
-        select vendor, account, charge_date, model, price_model_id, tier
-        from {{ ref("int_billable_usage") }}
+        {%- for day in ["event_date", "charge_date"] %}
+            select vendor, account, {{ day }} as day, model, price_model_id, tier
+            from {{ ref("int_billable_usage") }}
+            where {{ in_months(day, months) }} {{ "union" if not loop.last }}
+        {%- endfor %}
     ),
 
     sought as (
@@ -43,7 +47,7 @@ with
             {{ tier_of("processing", "service_tier") }},
             leaf
         from {{ ref("int_provider_usage_lines") }}
-        where is_counted and leaf is not null and charge_date is not null
+        where is_counted and leaf is not null and {{ in_months("charge_date", months) }}
     ),
 
     found as (
@@ -62,7 +66,7 @@ with
                     models.model nulls last
             ) as place
         from sought
-        inner join bills using (vendor, account, billing_month)
+        inner join {{ ref("int_billed_months") }} as bills using (vendor, account, billing_month)
         left join
             models
             on sought.vendor = models.vendor
@@ -91,20 +95,15 @@ with
                 known.{{ column }},
             {% endfor %}
             {% for name, holds in {
-                "is_billed": "true",
-                "has_leaves_here": "names.leaf is not null",
-                "has_leaf": "names.leaf = known.leaf",
-                "has_wider_leaf": "names.leaf = known.wider_leaf",
-                "has_tier": "names.tier = known.tier",
+                "is_billed": is_here,
+                "has_leaves_here": is_here ~ " and names.leaf is not null",
+                "has_leaf": is_here ~ " and names.leaf = known.leaf",
+                "has_wider_leaf": is_here ~ " and names.leaf = known.wider_leaf",
+                "has_tier": is_here ~ " and names.tier = known.tier",
+                "has_leaf_without_model": is_of_none,
+                "has_tier_without_model": is_of_none ~ " and names.tier = known.tier",
             }.items() %}
-                coalesce(
-                    bool_or(names.model is not distinct from known.cell_model and {{ holds }}), false
-                ) as {{ name }},
-            {% endfor %}
-            {% for name, holds in {"has_leaf": "true", "has_tier": "names.tier = known.tier"}.items() %}
-                coalesce(
-                    bool_or(names.model is null and names.leaf = known.leaf and {{ holds }}), false
-                ) as {{ name }}_without_model {{- "," if not loop.last }}
+                coalesce(bool_or({{ holds }}), false) as {{ name }} {{- "," if not loop.last }}
             {% endfor %}
         from known
         left join
@@ -117,6 +116,7 @@ with
     )
 
 select
+    billing_month as event_date,
     {{ key | join(", ") }},
     case when has_leaf or not has_leaf_without_model then cell_model end as cell_model,
     case

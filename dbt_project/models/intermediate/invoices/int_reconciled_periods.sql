@@ -1,6 +1,8 @@
 {{ config(materialized="view") }}
 -- Days, and months as the sums of their days and of what a bill has for the whole
 -- month. What no bill has reached yet has no difference.
+{%- do ref("reconciled_months") %}
+{%- set of_months = in_dates("event_date", dirty_dates("int_reconciliation")) %}
 {%- set buckets = difference_buckets() %}
 {%- set amounts = ["ours_usd", "clocked_usd"] %}
 {%- set billed = ["billed_usd", "compared_usd", "billed_usage_usd"] %}
@@ -25,6 +27,7 @@ with
             billed_quantity,
             {% for amount in amounts + billed_amounts %} {{ amount }} {{- "," if not loop.last }} {% endfor %}
         from {{ ref("int_reconciliation_cells") }}
+        where {{ of_months }}
         union all
         select
             vendor,
@@ -45,7 +48,7 @@ with
             clocked_usd,
             {% for amount in billed_amounts %} null {{- "," if not loop.last }} {% endfor %}
         from {{ ref("int_compared_cells") }}
-        where not is_covered
+        where not is_covered and {{ of_months }}
     ),
 
     periods as (

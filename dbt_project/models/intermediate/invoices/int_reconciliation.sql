@@ -1,3 +1,4 @@
+{{ kept_by_date("reconciled_months") }}
 -- Days and months of each cell with what explains most of the difference, in words,
 -- and what to do next. One sentence for each bucket, so that equal causes read alike.
 {%- set leaves = [] %}
@@ -26,6 +27,7 @@ with
     )
 
 select
+    billing_month as event_date,
     *,
     case
         when status = 'not_billed_yet'

@@ -1,8 +1,9 @@
+{{ kept_by_date("reconciled_months") }}
 -- Each cell with the buckets that explain its difference, in their order, to the last
 -- digit: every bucket is a difference of decimals.
 {%- set zero = "cast(0 as decimal(38, 12))" %}
 with
-    valued as (select * from {{ ref("int_valued_cells") }}),
+    valued as (select * from {{ ref("int_valued_cells") }} where {{ in_dates("event_date", dirty_dates()) }}),
 
     -- what quantities explain, at our price: failed calls first, then estimates, and
     -- what is left is not captured or not billed
@@ -57,6 +58,7 @@ with
     )
 
 select
+    event_date,
     cell_key,
     vendor,
     account,

@@ -2,12 +2,14 @@
 -- What is behind a bucket of a cell: lines of the bill, file by file; calls of ours,
 -- endpoint by endpoint; or requests that were matched one by one. Each row has the
 -- query that lists what it counts.
+{%- do ref("reconciled_days") %}
+{%- set of_days = in_dates("coalesce(cell_date, billing_month)", dirty_dates("reconciliation_evidence")) %}
 {%- set payers = ["region", "billing_account_id", "sub_account_id"] %}
 {%- set of_usage = ["unpriced", "uncaptured", "unbilled", "rate", "unexplained"] %}
 with
-    cells as (select * from {{ ref("int_reconciliation_cells") }}),
+    cells as (select * from {{ ref("int_reconciliation_cells") }} where {{ of_days }}),
 
-    lines as (select *, {{ cell_key() }} as cell_key from {{ ref("int_billed_lines") }}),
+    lines as (select *, {{ cell_key() }} as cell_key from {{ ref("int_billed_lines") }} where {{ of_days }}),
 
     -- a line is what its bucket says, and a line for usage is behind what is left
     behind as (
@@ -108,10 +110,11 @@ with
             coalesce(billed_usd, 0) - coalesce(cost_usd, 0),
             'select * from fct_attempts where provider_request_id = ''' || replace(request_id, '''', '''''') || ''''
         from {{ ref("int_billed_requests") }}
-        where coalesce(billed_usd, 0) <> coalesce(cost_usd, 0)
+        where coalesce(billed_usd, 0) <> coalesce(cost_usd, 0) and {{ of_days }}
     )
 
 select
+    coalesce(cells.cell_date, cells.billing_month) as event_date,
     found.cell_key as reconciliation_key,
     cells.vendor,
     cells.account,

@@ -1,4 +1,6 @@
+{{ kept_by_date("reconciled_days") }}
 select
+    event_date,
     reconciliation_key,
     vendor,
     account,

@@ -113,11 +113,8 @@ COLUMNS = {  # of a statement -> field
     "amount": "amount",
     "currency": "currency",
 }
-NEEDED = (
-    "charge_period_start",
-    "amount",
-    "currency",
-)  # columns without which a statement is not read, if it says no currency
+# Columns without which a statement is not read; a currency may be said for all lines instead.
+NEEDED = ("charge_period_start", "amount", "currency")
 ALSO = ("leaf", "line_type", "model", "processing", "service_tier")  # what a kind of a statement's lines may say
 
 

@@ -95,7 +95,8 @@ def warehouse(settings: Settings, prices: str = "", unpriced: str = "", days: st
                 model varchar default 'gpt-5', pricing_status varchar default 'priced', missing_variant varchar,
                 approximate_reason varchar, is_approximate boolean default false, cost_usd decimal(38, 12) default 0.5,
                 source varchar default 'events', occurred_at timestamp default '2026-11-22 10:00', price_model_id varchar,
-                status varchar default 'success', input_tokens bigint, output_tokens bigint, provider_request_id varchar
+                status varchar default 'success', input_tokens bigint, output_tokens bigint, provider_request_id varchar,
+                emitter varchar, metadata varchar
             );
             {prices};
             {unpriced};
@@ -490,10 +491,40 @@ def test_sources_that_saw_the_same_calls_are_a_warning_with_what_to_do(settings)
     assert (outcome.passed, outcome.severity, outcome.rows) == (False, "warning", 2)
     (sentence,) = outcome.sentences
     assert sentence.startswith(
-        "2 pairs of sources may have counted calls of the last 7 days twice: "
+        "2 pairs of sources or instrumentations may have counted calls of the last 7 days twice: "
         "events and otel (1 call, 0.5 USD, 0 with one id of the provider): they share no id of the provider, "
     )
     assert "litellm and otel (1 call, 0.5 USD, 1 with one id of the provider): add the lines " in sentence
+
+
+def test_two_instrumentations_of_one_service_are_a_warning_that_names_the_setting(settings):
+    """Not two services that call alike, and not a few calls that are alike by chance."""
+    spans = [
+        (emitter, service, minute, tokens)
+        for emitter, service, calls in (
+            ("langchain", "shop", range(3)),
+            ("openai", "shop", range(9)),
+            ("anthropic", "shop", (8, 20, 21, 22)),
+            ("openai", "mail", range(20, 23)),
+        )
+        for minute in calls
+        for tokens in [1000 + minute]
+    ]
+    rows = ", ".join(
+        f"""('otel', '{emitter}', '{{"service_name":"{service}"}}', '2026-11-22 10:{minute:02}:00', {tokens}, 200)"""
+        for emitter, service, minute, tokens in spans
+    )
+    warehouse(
+        settings,
+        attempts="insert into marts.fct_attempts (source, emitter, metadata, occurred_at, input_tokens, output_tokens) "
+        f"values {rows}",
+    )
+    (sentence,) = validate(settings, "calls_seen_twice").sentences
+    assert sentence.startswith(
+        "1 pair of sources or instrumentations may have counted calls of the last 7 days twice: "
+        "otel (langchain) and otel (openai) (3 calls, 1.5 USD, 0 with one id of the provider): "
+        "list one of them under ignore_scopes in mappings/otel.yml of the team folder, if both instrument one process"
+    )
 
 
 # --- an unchanged profile is not judged again ---

@@ -1,9 +1,11 @@
 """Older conventions, missing parts and other forms of what gateways and tracers write: each gives the call that was billed."""
 
+import base64
 import csv
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,8 +74,16 @@ def logged(values: dict, body: str) -> dict:
     return {"resourceLogs": [{"resource": {"attributes": attributes({"team.id": "web"})}, "scopeLogs": [scoped]}]}
 
 
+OF_A_CALL = "gen_ai.client.inference.operation.details"
 COUNTED = {"gen_ai.usage.input_tokens": 1536, "gen_ai.usage.output_tokens": 120}
 LEGACY = {"gen_ai.usage.prompt_tokens": 1536, "gen_ai.usage.completion_tokens": 120}
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.response.id": "c1",
+    **COUNTED,
+}
 MESSAGES = {
     "ai.operationId": "ai.generateText.doGenerate",
     "ai.model.provider": "anthropic.messages",
@@ -230,6 +240,95 @@ SPANS = {
         ),
         GPT | {"cache_read_tokens": 1280},
     ),
+    "OpenLLMetry of 2023": (
+        traced(
+            "opentelemetry.instrumentation.openai",
+            {
+                "llm.vendor": "Azure",
+                "llm.request.type": "chat",
+                "llm.request.model": "gpt-4",
+                "llm.response.model": "gpt-4-0613",
+                "llm.usage.prompt_tokens": 1536,
+                "llm.usage.completion_tokens": 120,
+            },
+        ),
+        GPT | {"provider": "azure", "model": "gpt-4-0613"},
+    ),
+    "kinds of tokens of the conventions of 2026": (
+        traced(
+            "acme",
+            CHAT
+            | {
+                "gen_ai.usage.reasoning.output_tokens": 64,
+                "gen_ai.usage.cache_creation.input_tokens": 5,
+                "gen_ai.usage.image.input_tokens": 12,
+                "gen_ai.usage.audio.input_tokens": 9,
+                "gen_ai.response.time_to_first_chunk": 0.2,
+            },
+        ),
+        GPT | {"reasoning_tokens": 64, "cache_write_tokens": 5, "input_image_tokens": 12, "input_audio_tokens": 9},
+    ),
+    "memory of an agent": (traced("acme", CHAT | {"gen_ai.operation.name": "search_memory"}), None),
+    "the event of a call": (logged(CHAT | {"user.id": "u-77"}, OF_A_CALL), GPT | {"provider_request_id": "c1"}),
+    "the event of a failed call": (logged(CHAT | {"error.type": "timeout"}, OF_A_CALL), None),
+    "an event of a message": (logged({"gen_ai.system": "openai"}, "gen_ai.choice"), None),
+    "LiteLLM 1.81: the proxy's span is the call": (
+        traced("litellm", CHAT | {"gen_ai.operation.name": "acompletion"}, "Received Proxy Server Request", 2),
+        GPT | {"provider_request_id": "c1"},
+    ),
+    "Anthropic's own counts in Langfuse": (
+        traced(
+            "langfuse-sdk",
+            {
+                "langfuse.observation.type": "generation",
+                "langfuse.observation.model.name": "claude-sonnet-4-5",
+                "langfuse.observation.usage_details": json.dumps(
+                    {
+                        "input_tokens": 212,
+                        "cache_read_input_tokens": 18000,
+                        "cache_creation_input_tokens": 1800,
+                        "output_tokens": 450,
+                    }
+                ),
+                "langfuse.trace.metadata": json.dumps({"tenant": "acme"}),
+                "langfuse.environment": "default",
+            },
+        ),
+        CLAUDE | {"tenant_id": "acme", "environment": "prod"},
+    ),
+    "Anthropic's own counts in an early logfire": (
+        traced(
+            "logfire.anthropic",
+            {
+                "request_data": json.dumps({"model": "claude-sonnet-4-5"}),
+                "response_data": json.dumps(
+                    {
+                        "usage": {
+                            "input_tokens": 212,
+                            "cache_read_input_tokens": 18000,
+                            "cache_creation_input_tokens": 1800,
+                            "output_tokens": 450,
+                        }
+                    }
+                ),
+            },
+        ),
+        CLAUDE | {"input_tokens": 212, "token_convention": "exclusive", "provider": "anthropic"},
+    ),
+    "a stream of an early logfire, without counts": (
+        traced(
+            "logfire.openai",
+            {
+                "logfire.span_type": "log",
+                "gen_ai.request.model": "gpt-4o",
+                "response_data": json.dumps({"chunk_count": 3}),
+                "duration": 1.5,
+            },
+            "streaming response from 'gpt-4o' took 1.50s",
+            endTimeUnixNano="1795851459552683000",
+        ),
+        {"input_tokens": None, "latency_ms": 1500.0, "provider": "openai"},
+    ),
     "its look at Redis": (traced("litellm", {"gen_ai.request.model": "gpt-4o"}, "redis"), None),
     "its server": (
         traced(
@@ -279,6 +378,35 @@ def test_spans_of_other_versions(judged, case):
         assert (rows, sum(skips.values())) == ([], 1)
     else:
         assert [{name: rows[0][name] for name in wanted}] == [wanted]
+
+
+def with_proto_names(value):
+    """A batch as Protobuf's own JSON has it, with the names of the .proto file."""
+    if isinstance(value, dict):
+        names = {key: re.sub("(?<=[a-z])[A-Z]", lambda found: f"_{found[0].lower()}", key) for key in value}
+        return {names[key]: with_proto_names(inside) for key, inside in value.items()}
+    return [with_proto_names(inside) for inside in value] if isinstance(value, list) else value
+
+
+def test_names_and_ids_as_protobuf_writes_them(judged):
+    trace, span, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "b7ad6b7169203332"
+    ids = {"traceId": trace, "spanId": span, "parentSpanId": parent}
+    in_base_64 = {name: base64.b64encode(bytes.fromhex(value)).decode() for name, value in ids.items()}
+    plain = traced("acme", CHAT, **ids)
+    for written in (traced("acme", CHAT, **in_base_64), with_proto_names(plain), [with_proto_names(plain)]):
+        rows, _, refused = judged("otel", json.dumps(written, indent=1).encode(), "x.json")
+        assert refused == []
+        assert [(row["trace_id"], row["span_id"], row["parent_span_id"]) for row in rows] == [(trace, span, parent)]
+        assert [{name: row[name] for name in GPT} for row in rows] == [GPT]
+
+
+def test_the_span_of_a_proxy_above_that_of_its_call_restates_it(judged):
+    proxy = traced("litellm", CHAT, "Received Proxy Server Request", 2)
+    call = traced("litellm", CHAT, "litellm_request", 1, spanId="s2", parentSpanId="s1")
+    spans = call["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    proxy["resourceSpans"][0]["scopeSpans"][0]["spans"] += spans
+    rows, skips, _ = judged("otel", [proxy])
+    assert ([row["span_id"] for row in rows], sum(skips.values())) == (["s2"], 1)
 
 
 def test_parts_beyond_the_input_are_refused_without_evidence_of_the_convention(judged):
@@ -339,6 +467,35 @@ RECORDS = {
         GPT | {"processing": "batch", "model": "gpt-4o"},
     ),
     "SpendLogs before statuses": (SPENT, GPT | {"status": "success", "latency_ms": 560.325}),
+    "before it had a status": (
+        {name: value for name, value in CALL.items() if name != "status"} | {"response_cost": 0.004},
+        GPT | {"status": "success"},
+    ),
+    "the payload of 2024": (
+        {
+            "id": "chatcmpl-1",
+            "call_type": "completion",
+            "cache_hit": False,
+            "startTime": "2026-11-28 07:37:39.552683",
+            "endTime": "2026-11-28 07:37:40.113008",
+            "model": "gpt-4o",
+            "usage": {"prompt_tokens": 1536, "completion_tokens": 120, "total_tokens": 1656},
+            "metadata": json.dumps({"user_api_key_team_id": "acme"}),
+        },
+        GPT | {"status": "success", "model": "gpt-4o", "tenant_id": "acme", "latency_ms": 560.325},
+    ),
+    "counts of the responses API": (
+        CALL
+        | {
+            "metadata": {
+                "usage_object": {
+                    "input_tokens_details": {"cached_tokens": 1280},
+                    "output_tokens_details": {"reasoning_tokens": 64},
+                }
+            }
+        },
+        GPT | {"cache_read_tokens": 1280, "reasoning_tokens": 64},
+    ),
     "an id of the gateway's cache": (CALL | {"id": "chatcmpl-1_cache_hit1795851459"}, None),
 }
 
@@ -352,6 +509,30 @@ def test_records_of_other_versions_of_litellm(judged, case):
         assert (rows, sum(skips.values())) == ([], 1)
     else:
         assert [{name: rows[0][name] for name in wanted}] == [wanted]
+
+
+def test_a_failure_before_there_was_a_status_is_refused(judged):
+    record = {name: value for name, value in CALL.items() if name != "status"} | {"error_str": "timeout"}
+    rows, _, refused = judged("litellm", [record])
+    assert rows == []
+    assert refused == ["status is missing"]
+
+
+# Answers of the APIs, as a shell script saves them.
+PAGES = {
+    "litellm": lambda: {"total": 1, "page": 1, "total_pages": 1, "data": [SPENT]},
+    "langfuse": lambda: {"data": [OBSERVATION | {"model": "gpt-4o", "inputUsage": 1536, "outputUsage": 120}]},
+    "helicone": lambda: {"error": None, "data": [HELICONE]},
+    "openrouter": lambda: {"data": [GENERATION]},
+}
+
+
+@pytest.mark.parametrize("source", PAGES)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_records_in_a_page_of_an_api(judged, source, indent):
+    rows, skips, refused = judged(source, json.dumps(PAGES[source](), indent=indent).encode(), "page.json")
+    assert (skips, refused) == ({}, [])
+    assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(1536, 120)]
 
 
 def test_spend_logs_as_csv(judged):
@@ -378,6 +559,10 @@ OBSERVATION = {"id": "o1", "type": "GENERATION", "start_time": "2026-11-22 09:15
         ({"usage_details": {}, "usage": {"input": 10, "output": 5, "unit": "TOKENS"}}, (10, 5, None)),
         ({"promptTokens": 10, "completionTokens": 5}, (10, 5, None)),
         ({"usage_details": {"input": 0, "output": 0}}, (None, None, None)),
+        ({"usage_details": "{'input':212,'input_cache_read':18000,'output':450}"}, (18212, 450, 18000)),
+        ({"usageDetails": {"input": 1536, "output": 120, "input_tokens_details.cached_tokens": 9}}, (1536, 120, 9)),
+        ({"inputUsage": 10, "outputUsage": 5, "totalUsage": 15}, (10, 5, None)),
+        ({"inputUsage": 0, "outputUsage": 0, "usageDetails": {}}, (None, None, None)),
         ({"usage": {"input": 900, "output": 500, "unit": "CHARACTERS"}}, (None, None, None)),
         ({"promptTokens": 900, "completionTokens": 500, "unit": "IMAGES"}, (None, None, None)),
     ],
@@ -411,6 +596,17 @@ def test_other_files_of_an_export_of_langfuse_are_skipped(judged):
     rows, skips, refused = judged("langfuse", [{"observations": {"rows": 9}}, {"id": "t", "timestamp": "2026-11-22"}])
     assert (rows, refused) == ([], [])
     assert skips == {"no observation: a manifest, trace or score of the export": 2}
+
+
+HELICONE = {
+    "request_id": "r1",
+    "provider": "GROQ",
+    "request_model": "llama-3.1-8b",
+    "response_status": 200,
+    "request_created_at": "2026-11-22 09:15:04.120",
+    "prompt_tokens": 1536,
+    "completion_tokens": 120,
+}
 
 
 def test_a_dump_of_helicone_has_quoted_numbers_and_maps(judged):
@@ -474,6 +670,37 @@ def test_lines_of_claude_code_without_a_type_or_ids(judged):
     assert sum(skips.values()) == 1
 
 
+def test_writes_of_claude_code_by_time_to_live_alone(judged):
+    usage = {"output_tokens": 90, "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}}
+    message = {"id": "m", "model": "claude-sonnet-4-5", "usage": usage | {"input_tokens": 2}}
+    rows, _, refused = judged("claude_code", [{"timestamp": "2026-11-22T09:15:04Z", "message": message}])
+    assert refused == []
+    assert [(row["cache_write_tokens"], row["cache_write_1h_tokens"]) for row in rows] == [(7, 4)]
+
+
+def test_a_batch_in_the_form_of_openai_is_of_the_provider_of_its_model(judged):
+    body = {"id": "c", "created": 1795338900, "model": "mistral-small-latest"}
+    usage = {"prompt_tokens": 1536, "completion_tokens": 120, "total_tokens": 1656}
+    line = {
+        "id": "b",
+        "custom_id": "a",
+        "error": None,
+        "response": {"status_code": 200, "body": body | {"usage": usage}},
+    }
+    rows, _, refused = judged("provider_raw", [line])
+    assert refused == []
+    assert [(row["provider"], row["input_tokens"]) for row in rows] == [("mistral", 1536)]
+
+
+GENERATION = {
+    "id": "gen-1",
+    "created_at": "2026-11-22T09:15:04Z",
+    "model": "openai/gpt-4o",
+    "usage": 0.00344,
+    "native_tokens_prompt": 1536,
+    "native_tokens_completion": 120,
+    "tokens_prompt": 1382,
+}
 ENVELOPE = {"externalRequestId": "a", "occurredAt": "2026-11-22T09:15:00Z", "provider": "openai", "tenantId": "acme"}
 REPLY = {"id": "resp_1", "model": "gpt-5-mini", "usage": {"input_tokens": 1536, "output_tokens": 120}}
 
@@ -497,16 +724,7 @@ def test_a_response_in_an_envelope_or_a_batch(judged, record):
 
 @pytest.mark.parametrize("wrapped", [lambda one: one, lambda one: {"data": one}, lambda one: [one]])
 def test_a_generation_of_openrouter_alone_in_data_or_in_an_array(judged, wrapped):
-    one = {
-        "id": "gen-1",
-        "created_at": "2026-11-22T09:15:04Z",
-        "model": "openai/gpt-4o",
-        "usage": 0.00344,
-        "native_tokens_prompt": 1536,
-        "native_tokens_completion": 120,
-        "tokens_prompt": 1382,
-    }
-    rows, _, refused = judged("openrouter", json.dumps(wrapped(one), indent=2).encode(), "generation.json")
+    rows, _, refused = judged("openrouter", json.dumps(wrapped(GENERATION), indent=2).encode(), "generation.json")
     assert refused == []
     assert [(row["input_tokens"], str(row["reported_cost_usd"])) for row in rows] == [(1536, "0.003440000000")]
 

@@ -40,7 +40,7 @@ SUITES = {
     "calls_seen_twice": dg.AssetCheckSpec(
         "calls_that_two_sources_saw",
         asset=dg.AssetKey("fct_attempts"),
-        description="Calls that a gateway and a tracer may both have reported, and which are counted twice.",
+        description="Calls that a gateway and a tracer, or two instrumentations, may both have reported, and which are counted twice.",
     ),
 }
 # Suites whose expectations are checks of their own: the asset of all of them, and what else they read.

@@ -97,7 +97,10 @@ def checked(path: Path, settings: Settings, source: str = "events") -> Iterator[
         else:
             with reading(file):
                 has_batches = mapping is not None
-                blocks = read_blocks(path, file.extension, settings, database, not has_batches, has_batches)
+                pages = mapping.pages if mapping else ()
+                blocks = read_blocks(
+                    path, file.extension, settings, database, not has_batches, has_batches, pages=pages
+                )
                 for broken, rows in _gathered(blocks, mapping, file.stem):
                     if _is_given_up(found, broken, rows, settings, mapping):
                         break

@@ -31,6 +31,7 @@ BATCH_LINES = 16  # times the longest line: a document, or a line of an exporter
 ZSTD = b"\x28\xb5\x2f\xfd"
 BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
 PIECE_BYTES = 64 << 10
+PAGE_STARTS = 500  # characters within which the array of a page begins
 MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on deep JSON; an event is 3 levels deep
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
 MOST_DIGITS = 4_300
@@ -105,12 +106,14 @@ def read_blocks(
     takes_fields: bool = False,
     has_batches: bool = False,
     as_texts: bool = False,
+    pages: tuple[str, ...] = (),
 ) -> Iterator[Block]:
     """The blocks of a landing file, in order. A file that breaks off ends with a Broken of line_number 0.
 
     `database` is the DuckDB connection that reads Parquet (default: one of its own under the memory limit), and
     `takes_fields` leaves rows of Parquet as typed columns where the texts in them need no second look. A line that
-    `has_batches` may hold many records, bodies included: it may be longer, and an array is its items. With `as_texts`,
+    `has_batches` may hold many records, bodies included: it may be longer, and an array is its items, also one under a name
+    of `pages`. With `as_texts`,
     values stay as they are written, whoever reads them: an array is one line, a CSV may have another delimiter and its blank
     fields are there. Raises OSError when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
     """
@@ -134,7 +137,7 @@ def read_blocks(
         else:
             blocks = _json_blocks(chunks, expansion, longest)
     if has_batches and not as_texts:
-        blocks = _with_items(blocks, database)
+        blocks = _with_items(blocks, database, pages)
     try:
         for block in blocks:
             rows += len(block.numbers) + len(block.broken)
@@ -256,31 +259,46 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _with_items(blocks: Iterator[Block], database) -> Iterator[Block]:
-    """Lines that are arrays as their items, each with its place."""
+def _with_items(blocks: Iterator[Block], database, pages: tuple[str, ...] = ()) -> Iterator[Block]:
+    """Lines that are arrays as their items, each with its place; so is a page of an API, with its array under a name.
+
+    A page has few other names, so that its array is near its beginning.
+    """
+    of_pages = "".join(
+        f"""when json_type(line, '$.{name}') = 'ARRAY' then from_json(json_extract(line, '$.{name}'), '["JSON"]')::varchar[] """
+        for name in pages
+    )
     for block in blocks:
-        starts = (
-            pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(block.lines), 0, 1) if len(block.lines) else block.lines
-        )
-        if block.fields is not None or not pc.any(pc.equal(starts, "[")).as_py():
+        if block.fields is not None or not _may_have_items(block.lines, pages):
             yield block
             continue
         database.register("arrays", pa.table({"number": block.numbers, "line": block.lines}))
         found = database.execute(
-            """
+            f"""
             select number, coalesce(unnest(records), 'null') as line, generate_subscripts(records, 1) as item
             from (
-                select number, case when starts_with(ltrim(line), '[') and json_valid(line)
-                    then from_json(line, '["JSON"]')::varchar[] else [line] end as records
+                select number, case when not json_valid(line) then [line]
+                    when starts_with(ltrim(line), '[') then from_json(line, '["JSON"]')::varchar[]
+                    {of_pages} else [line] end as records
                 from arrays
             )
-            """
+            """  # noqa: S608
         ).to_arrow_table()
         database.unregister("arrays")
         lines = pa.concat_arrays(found["line"].cast(pa.string()).chunks or [pa.array([], pa.string())])
         yield replace(
             block, numbers=found["number"].to_numpy(), lines=lines, items=found["item"].to_numpy().astype(np.int64)
         )
+
+
+def _may_have_items(lines: pa.StringArray, pages: tuple[str, ...]) -> bool:
+    """Whether a line is an array, or begins as a page does."""
+    if pc.any(pc.match_substring_regex(lines, r"^\s*\[")).as_py():
+        return True
+    if not pages:
+        return False
+    starts = pc.utf8_slice_codeunits(lines, 0, PAGE_STARTS)
+    return bool(pc.any(pc.match_substring_regex(starts, rf'"({"|".join(pages)})"\s*:\s*\[')).as_py())
 
 
 def _whole_lines(chunks: Iterator[bytes], max_line_bytes: int) -> Iterator[tuple[bytes, bool]]:

@@ -385,7 +385,10 @@ class Loader:
                 takes_fields, has_batches = self.described.takes_fields, self.described.reads_documents
                 as_texts = self.described.identity is not None
                 extension = loading.file.extension
-                yield from read_blocks(path, extension, self.settings, database, takes_fields, has_batches, as_texts)
+                pages = self.described.mapping.pages if self.described.mapping else ()
+                yield from read_blocks(
+                    path, extension, self.settings, database, takes_fields, has_batches, as_texts, pages
+                )
         except (FileNotFoundError, UnreadableNow) as error:
             gone = isinstance(error, FileNotFoundError)
             raise Spoiled(loading.file, None if gone else str(error)) from error

@@ -44,8 +44,18 @@ FORMAT = 1  # raised when the same mapping gives other rows: then landed files a
 OWN_COLUMNS = {"emitter": "emitter", "sourceVersion": "source_version"}
 FIELD_NAMES = (*(name for name in FIELDS if name not in ("createdAt", "metadata", "withdrawn")), *OWN_COLUMNS)
 TRACE_FIELDS = ("traceId", "spanId", "parentSpanId")
-NAMED = ("let", "carry", "before", "fields", "keep", "hints", "attributes", "lists")  # sections of name: expression
-SECTIONS = ("source", "records", "any_name", "parse", "inherits", "skip", *NAMED)
+NAMED = (
+    "let",
+    "carry",
+    "before",
+    "fields",
+    "keep",
+    "hints",
+    "attributes",
+    "lists",
+    "renames",
+)  # sections of name: expression
+SECTIONS = ("source", "records", "any_name", "pages", "parse", "inherits", "skip", *NAMED)
 OF_A_STATEMENT = re.compile(r"^vendors?:", re.MULTILINE)  # invoice_kinds.py reads those
 LEVEL = re.compile(r"\[\*\]")
 RESERVED = ("events", "incidents", "invoices", "revenue", "outcomes", "marks")
@@ -73,6 +83,7 @@ class Mapping:
     hints: dict[str, str] = field(default_factory=dict)  # required field -> what to do where it is missing
     inherits: tuple[str, ...] = ()  # fields that a span takes from the spans above it
     takes_any_name: bool = False  # files without an ending are JSON
+    pages: tuple[str, ...] = ()  # names of a list that a page of an API holds its records in
     is_split: bool = True  # a file may be mapped in pieces
     depth: int = 0  # lists around a record
 
@@ -235,6 +246,7 @@ def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyCon
         hints={name: str(entry.value) for name, entry in sections.get("hints", {}).items()},
         inherits=tuple(_list(sections, "inherits")),
         takes_any_name=_text_of(sections, "any_name") == "true",
+        pages=tuple(_list(sections, "pages")),
         is_split=not (sections.get("carry") or sections.get("before")),
         depth=plan.depth,
     )
@@ -288,6 +300,7 @@ class _Plan:
             name: (entry, kind) for kind in ("carry", "before") for name, entry in sections.get(kind, {}).items()
         }
         self.lists: dict[str, Entry] = sections.get("lists", {})
+        self.renames = {name: str(entry.value) for name, entry in sections.get("renames", {}).items()}
         self.fields = {name: entry for name, entry in sections.get("fields", {}).items() if entry.value is not None}
         self.keep = {name: entry for name, entry in sections.get("keep", {}).items() if entry.value is not None}
         self.skips: list[tuple[Entry, str]] = sections.get("skip", [])
@@ -363,7 +376,7 @@ class _Plan:
         shape = json.dumps(self._shape()).replace("'", "''")
         return (
             "select content_hash, line_number, item, file, row_number() over () as line_row, "
-            f"try(from_json(line, '{shape}')) as level_0 from source_lines"
+            f"try(from_json({_renamed('line', self.renames)}, '{shape}')) as level_0 from source_lines"
         )
 
     def keys(self) -> str | None:
@@ -373,8 +386,11 @@ class _Plan:
             asked = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.paths.root(name).children))
             depth = int(root) if root else self.depth
             for levels in {tuple(map(tuple, levels[:depth])) for levels in self.records}:
-                lists = _in_lists(levels, _inside("", steps))
-                keys = f"select unnest({'flatten(' * depth}{lists}{')' * depth}) as key from parsed"
+                inner, column = "parsed", "level_0"
+                for at, path in enumerate(levels, 1):
+                    inner = f"(select unnest({_inside(column, path)}) as level_{at} from {inner})"
+                    column = f"level_{at}"
+                keys = f"select unnest({_inside(column, steps)}).key as key from {inner}"
                 found.append(f"select distinct '{name}' as list, key from ({keys}) where key in ({asked or 'null'})")
         return " union ".join(found) or None
 
@@ -548,14 +564,6 @@ def _inside(column: str, keys: Iterable[str]) -> str:
     return ".".join([column, *map(identifier, keys)])
 
 
-def _in_lists(levels: Iterable[Iterable[str]], path: str, at: int = 0) -> str:
-    """Nested lists: the keys of the attributes that are at a path of each record in nested lists."""
-    if not (levels := [*levels]):
-        return f"list_transform(level_{at}{path}, lambda a: a.key)"
-    inner = _in_lists(levels[1:], path, at + 1)
-    return f"list_transform({_inside(f'level_{at}', levels[0])}, lambda level_{at + 1}: {inner})"
-
-
 def _count(levels: list[list[str]], at: int = 0) -> str:
     """How many records are in nested lists."""
     column = _inside(f"level_{at}", levels[0])
@@ -579,6 +587,17 @@ def _root_and_steps(entry: Entry) -> tuple[str, tuple[str, ...]]:
     if not found:
         raise MappingError(f"{entry.place}: {entry.value} is not a path: write one such as $.attributes.")
     return found[1], tuple(steps_of(found[2]))
+
+
+def _renamed(line: str, names: dict[str, str]) -> str:
+    """A line with the names that the mapping reads, where its first name is one that stands for another."""
+    if not names:
+        return line
+    first = "|".join(names)
+    renamed = line
+    for name, known in names.items():
+        renamed = f"""regexp_replace({renamed}, '"{name}"(\\s*:)', '"{known}"\\1', 'g')"""
+    return f"""case when regexp_matches({line}[:99], '^\\s*\\{{\\s*"({first})"\\s*:') then {renamed} else {line} end"""
 
 
 def _json(text: str, shape: Any) -> str:

@@ -32,6 +32,9 @@ create macro sum_like_but(counts, pattern, but) as list_sum(list_transform(
     list_filter(map_entries(try(from_json(counts, '"MAP(VARCHAR, VARCHAR)"'))),
         lambda e: regexp_matches(e.key, pattern) and not regexp_matches(e.key, but)),
     lambda e: try_cast(e.value as bigint)))::bigint;
+create macro sum_of(counts) as sum_like(counts, '.')::varchar;
+-- A map as ClickHouse writes it, {'input':10}, as JSON.
+create macro plain_map(x) as case when starts_with(x, '{''') then replace(x, '''', '"') else x end;
 -- What a running total grew by since it was last seen.
 create macro grown(total, before) as (try_cast(total as bigint) - coalesce(try_cast(before as bigint), 0))::varchar;
 create macro millis_of_times(started, ended) as
@@ -60,6 +63,8 @@ create macro provider_of_system(x) as case
         or regexp_matches(lower(x), '^(semantic[_-]?kernel|openai[_-]agents|pydantic[_-]ai)$') then null
     -- SDKs add the endpoint: openai.chat, anthropic.messages
     else nullif(split_part(lower(x), '.', 1), '') end;
+-- The id of a trace or span in hexadecimal, which Protobuf's own JSON writes in base 64.
+create macro hex_id(x) as case when ends_with(x, '=') then coalesce(lower(hex(try(from_base64(x)))), x) else x end;
 -- A value that was written as JSON text: "acme" with its quotes.
 create macro unquoted(x) as nullif(trim(x, '"'), '');
 -- `x` of a tag `name:x` in the text of an OTLP list.

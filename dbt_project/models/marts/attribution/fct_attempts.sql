@@ -16,6 +16,7 @@ select
     attempt,
     provider_request_id,
     source,
+    emitter,
     -- times
     occurred_at,
     event_date,

@@ -13,6 +13,7 @@ from orchestration.settings import from_environment
 
 def main() -> int:
     """Serves until it is stopped; 2 with a sentence where it cannot begin."""
+    keep_pandas_out()
     try:
         settings = checked(from_environment())
         host, port = listening(settings)
@@ -34,6 +35,11 @@ def main() -> int:
     )
     uvicorn.Server(config).run(sockets=[bound])
     return 0
+
+
+def keep_pandas_out() -> None:
+    """DuckDB would import it with the first parameter, to see whether that is one of its values: 90 MB with numpy and pyarrow."""
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from anyio.to_thread import current_default_thread_limiter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inbox import published, words
 from inbox.filters import BadAddressError, Filters, parsed
 from inbox.login import LOOPBACK, Gate, Person, checked
-from inbox.marts import Marts, Reader, UnreadableError
+from inbox.marts import AT_ONCE, Marts, Reader, UnreadableError
 from inbox.page import File, NotFoundError, Page, Show, Visit
 from inbox.pages import (
     alert,
@@ -98,7 +100,15 @@ def application(settings: Settings, now: Callable[[], Settings] | None = None) -
         ],
         middleware=[Middleware(Guard, settings=settings), Middleware(GZipMiddleware, minimum_size=1024), *gates],
         exception_handlers={HTTPException: site.not_routed},
+        lifespan=_few_threads,
     )
+
+
+@asynccontextmanager
+async def _few_threads(_app: Starlette) -> AsyncIterator[None]:
+    """As many threads as may read at once, and one for what does not read: each keeps memory once it has read."""
+    current_default_thread_limiter().total_tokens = AT_ONCE + 1
+    yield
 
 
 def _to_inbox(_request: Request) -> Response:

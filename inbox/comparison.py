@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import lcm
 
 from inbox import words
-from inbox.filters import EARLIEST, LATEST, Filters, days_between, literals
+from inbox.filters import EARLIEST, LATEST, Filters, among, days_between
 from inbox.marts import Marts
 
 WEEKS = 4
@@ -39,24 +39,21 @@ class Comparison:
     @property
     def in_window(self) -> str:
         """A condition: the days of the window."""
-        return f"event_date in ({literals(self.window)})"
+        return among(self.window)
 
     @property
     def in_either(self) -> str:
         """A condition: the days that have to be read."""
-        return f"event_date in ({literals([*self.window, *self.weights])})"
+        return among([*self.window, *self.weights])
 
-    def usual_sum(self, expression: str) -> str:
-        """An expression: the weighted sum of another one; days of one weight are summed before they are multiplied."""
+    @property
+    def weight(self) -> str:
+        """An expression: how often a day counts in what is usual."""
         by_weight: dict[int, list[date]] = {}
         for day, weight in self.weights.items():
             by_weight.setdefault(weight, []).append(day)
-        sums = (
-            f"coalesce(sum({expression}) filter (where event_date in ({literals(days)})), 0)"
-            + (f" * {weight}" if weight > 1 else "")
-            for weight, days in by_weight.items()
-        )
-        return " + ".join(sums) or f"coalesce(sum({expression}) filter (where false), 0)"
+        cases = (f"when {among(days)} then {weight}" for weight, days in sorted(by_weight.items()))
+        return f"case {' '.join(cases)} else 0 end" if by_weight else "0"
 
 
 def windowed(marts: Marts, filters: Filters) -> Filters:

@@ -181,6 +181,14 @@ def days_between(start: date | None, end: date | None) -> list[date]:
     return [start + timedelta(days=number) for number in range((end - start).days)]
 
 
+def among(days: Iterable[date]) -> str:
+    """A condition: these days. They are a range or literals, so that a scan reads only their blocks, and a range costs least."""
+    listed = sorted(set(days))
+    if listed and (listed[-1] - listed[0]).days == len(listed) - 1:
+        return f"event_date between date '{listed[0]:%Y-%m-%d}' and date '{listed[-1]:%Y-%m-%d}'"
+    return f"event_date in ({literals(listed)})"
+
+
 def literals(days: Iterable[date]) -> str:
     """Dates as a list of literals: a scan then reads only the blocks of these days. They are dates, so nothing else can be in them."""
     return ", ".join(f"date '{day:%Y-%m-%d}'" for day in sorted(set(days))) or "null"

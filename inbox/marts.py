@@ -20,8 +20,8 @@ import duckdb
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
-MEMORY, THREADS = "96MB", "2"  # a page reads a few days of a few columns; the rest of this is a cache of blocks
-AT_ONCE = 4  # requests that read: more would share the same cores, and each would need its memory
+MEMORY, THREADS = "72MB", "2"  # a page reads a few days of a few columns; the rest of this is a cache of blocks
+AT_ONCE = 2  # requests that read: more would share the same cores, and each would need its memory
 SECONDS = 10  # that a request may read, and may wait for its turn
 BATCH = 2_000  # rows that are fetched together
 TRIES = 3  # to find the link still naming what was attached
@@ -30,7 +30,6 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": THREADS,
     "allocator_flush_threshold": "16MB",
     "allocator_background_threads": "true",
-    "late_materialization_max_rows": "1000",  # the first 100 calls of a million: their other columns are read for these alone
     "temp_directory": "",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",

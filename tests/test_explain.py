@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchestration.commands.explain import UnknownRequestError, attempts_of, explain, lines_of, main
+from orchestration.commands.explain import UnknownRequestError, attempts_of, explain, lines_of, main, reading
 from orchestration.warehouse import open_marts
 from tests.pipeline import Pipeline, event
 
@@ -37,7 +37,7 @@ def explained(pipeline: Pipeline, request: str) -> str:
 def test_the_lines_of_every_priced_attempt_sum_to_its_cost(published_calls):
     requests = {request for (request,) in published_calls.ask("select request_id from fct_attempts")}
     with open_marts(published_calls.settings) as marts:
-        priced = [a for request in requests for a in attempts_of(marts, request) if a["cost_usd"] is not None]
+        priced = [a for request in requests for a in attempts_of(reading(marts), request) if a["cost_usd"] is not None]
     assert len(priced) >= 5
     for attempt in priced:
         assert sum(line.cost_usd for line in lines_of(attempt)) == attempt["cost_usd"], attempt["request_id"]

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -443,6 +445,31 @@ def test_a_form_of_another_site_is_refused(root, headers):
 def client_rows(settings, sql):
     with duckdb.connect(str(settings.published_marts.resolve()), read_only=True) as connection:
         return connection.execute(sql).fetchall()
+
+
+LEAN = """
+import sys
+from starlette.testclient import TestClient
+from inbox.__main__ import keep_pandas_out
+keep_pandas_out()
+from inbox.app import application
+from orchestration.settings import from_environment
+with TestClient(application(from_environment()), base_url="http://localhost") as client:
+    assert [client.get(page).status_code for page in sys.argv[1:]] == [200] * len(sys.argv[1:])
+heavy = {"numpy", "pandas", "pyarrow", "great_expectations", "dagster", "dbt"}
+sys.exit(", ".join(sorted(name for name in heavy if sys.modules.get(name))) or 0)
+"""
+
+
+def test_pages_that_only_read_bring_no_large_library(published_calls):
+    settings = published_calls.settings
+    [(request,)] = client_rows(settings, "select request_id from marts.fct_attempts where cost_usd > 0 limit 1")
+    pages = ["/inbox", "/explore?by=user", "/requests", f"/request?id={request}", "/search?q=a", "/finance", "/health"]
+    named = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_TEAM": str(settings.team)}
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN, *pages], env=os.environ | named, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_query_that_runs_away_is_stopped_with_a_sentence(root, monkeypatch):

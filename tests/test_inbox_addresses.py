@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inbox.charts import bars, round_up, waterfall
 from inbox.comparison import ends
-from inbox.filters import DIMENSIONS, BadAddressError, Filters, literals, parsed
+from inbox.filters import DIMENSIONS, BadAddressError, Filters, among, literals, parsed
 from inbox.tables import csv_file, pasted
 from tests.pages import query
 
@@ -88,6 +88,13 @@ def test_conditions_hold_values_as_parameters_only():
     assert filters.of_members("calls.") == ("calls.tenant_id = $tenant", {"tenant": "x' or 1=1 --"})
     assert filters.of_members(without="tenant") == ("true", {})
     assert literals([date(2026, 11, 2), date(2026, 11, 1)]) == "date '2026-11-01', date '2026-11-02'"
+
+
+def test_days_that_follow_each_other_are_a_range_and_others_a_list():
+    days = [date(2026, 11, number) for number in (3, 1, 2)]
+    assert among(days) == "event_date between date '2026-11-01' and date '2026-11-03'"
+    assert among([days[0], days[1]]) == "event_date in (date '2026-11-01', date '2026-11-03')"
+    assert among([]) == "event_date in (null)"
 
 
 def test_a_query_to_paste_has_its_values_quoted():

@@ -87,7 +87,8 @@ def _measure(settings: Settings, views: int) -> None:
         waits = _together(server, list(addresses.values()))
         rate = len(waits) / (time.perf_counter() - began)
         _say(
-            f"{READERS} people at once, up to {THINKING} s between two pages: {rate:.1f} pages/s, they wait "
+            f"{READERS} people at once, up to {THINKING} s between two pages: {len(waits)} of {READERS * EACH} pages "
+            f"answered, {rate:.1f} a second; they wait "
             f"p50 {_share(waits, 0.5):,.0f} ms, p95 {_share(waits, 0.95):,.0f} ms; memory at most {server.memory('VmHWM'):,.0f} MB"
         )
 

@@ -71,7 +71,7 @@ class Server:
             size = len(answer.read())
         finally:
             connection.close()
-        if answer.status not in (200, 503):
+        if answer.status != 200:
             raise SystemExit(f"{address} answered {answer.status}")
         took = float(answer.headers.get("server-timing", "dur=nan").rpartition("dur=")[2])
         return Answer((time.perf_counter() - began) * 1000, took, size)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from inbox import words
-from inbox.filters import DIMENSIONS, EVERYTHING, Filters, days_between, literals
+from inbox.filters import DIMENSIONS, EVERYTHING, Filters, among, days_between
 from inbox.marts import Marts, Row
 from inbox.page import File, NotFoundError, Page, Visit
 from inbox.series import CALLS, ZERO, mart_of
@@ -23,14 +23,14 @@ CHANGES = "select * from budget_transitions where budget_id = $id and period_sta
 SPEND_BY_DAY = """
     select cast(event_date - cast($starts_at as date) as integer) as step, sum(coalesce(cost_usd, 0)) as usd
     from {mart}
-    where event_date in ({days}) and event_date >= $starts_at and event_date < $ends_at and {scope} and {members}
+    where {days} and event_date >= $starts_at and event_date < $ends_at and {scope} and {members}
     group by 1
 """
 SPEND = """
     select cast(floor(date_diff('minute', $starts_at, occurred_at) / (60.0 * $hours)) as integer) as step,
         sum(coalesce(cost_usd, 0)) as usd
     from fct_attempts
-    where event_date in ({days}) and occurred_at >= $starts_at and occurred_at < $ends_at and {scope} and {members}
+    where {days} and occurred_at >= $starts_at and occurred_at < $ends_at and {scope} and {members}
     group by 1
 """
 
@@ -132,7 +132,7 @@ def _line(marts: Marts, row: Row, filters: Filters) -> Row:
     mart = mart_of(filters.members)
     is_daily = hours == 24 and starts.time() == ends.time() == time.min and mart != CALLS
     template, of_step = (SPEND_BY_DAY, {}) if is_daily else (SPEND, {"hours": hours})
-    sql = template.format(mart=mart, days=literals(days), scope=scope, members=members)
+    sql = template.format(mart=mart, days=among(days), scope=scope, members=members)
     found = {
         each["step"]: each["usd"]
         for each in marts.rows(sql, starts_at=starts, ends_at=ends, **of_step, **of_scope, **of_members)

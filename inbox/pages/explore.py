@@ -7,7 +7,7 @@ from typing import Any
 
 from inbox import charts, names, words
 from inbox.comparison import PERIOD, USUAL, Comparison, compared, ends, windowed
-from inbox.filters import DIMENSIONS, EARLIEST, LATEST, Filters, literals
+from inbox.filters import DIMENSIONS, EARLIEST, LATEST, Filters, among
 from inbox.marts import Marts, Row
 from inbox.page import File, Page, Visit
 from inbox.pages.alert import bar
@@ -42,11 +42,12 @@ FIGURES = {
     "unpriced": "unpriced_attempts",
     "tokens": "total_tokens",
 }
-NOTHING = "0"
-OF_USERS = FIGURES | {"exposure_usd": NOTHING, "tokens": "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"}
+DRAWN = ("cost_usd", "exposure_usd")  # the sum of which charts show
+ABSENT: Row = {"exposure_usd": ZERO}  # a figure that only the wide mart has
+OF_USERS = {name: expression for name, expression in FIGURES.items() if name not in ABSENT}
+OF_USERS |= {"tokens": "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)"}
 OF_CALLS = {
     "cost_usd": "coalesce(cost_usd, 0)",
-    "exposure_usd": NOTHING,
     "requests": "cast(is_first_try as integer)",
     "attempts": "1",
     "successes": "cast(status = 'success' as integer)",
@@ -54,25 +55,37 @@ OF_CALLS = {
     "tokens": "coalesce(total_tokens, 0)",
 }
 EXPRESSIONS = {WIDE: FIGURES, USERS: OF_USERS, CALLS: OF_CALLS}
-MEMBERS = """
+# Days are summed before both sides are: a mart is read once, and the arithmetic is that of few rows.
+SIDES = """
     with
-        sides as (
-            select {columns}{figures}
+        days as materialized (
+            select {by_day}{columns}{in_window} as is_in_window, {weight} as weight, {sums}
             from marts.{mart}
             where {days} and {scope} and {members}
-            group by {columns_of_group}
+            group by all
+        ),
+        sides as (
+            select {columns}{figures}
+            from days
+            group by {names}
         ),
         ranked as (
             select *, cost_usd + exposure_usd as usd, usual_cost_usd + usual_exposure_usd as usual_usd
             from sides where attempts > 0 or usual_attempts > 0
-        )
+        )"""
+SHOWN_MEMBERS = """
     select *, count(*) over () as members, sum(usd) over () as all_usd
     from ranked
     order by {selected}{order}, {names} limit $most
 """
+WITH_DAYS = """,
+        shown as ({shown}),
+        by_day as (select event_date, {of_days} from days group by event_date)
+    select (select list(shown) from shown) as members, (select list(by_day) from by_day) as by_day
+"""
 BY_DAY = """
     select event_date, {sums}
-    from marts.{mart} where event_date in ({days}) and {scope} and {members}
+    from marts.{mart} where {days} and {scope} and {members}
     group by event_date
 """
 HOURS = """
@@ -98,7 +111,7 @@ VERSIONS = """
 CURVE_POINTS = """
     with
         members as (
-            select {columns}sum({cost}) + sum({exposure}) as usd
+            select {columns}{cost} as usd
             from marts.{mart} where {window} and {scope} and {members} group by {columns_of_group}
         ),
         ranked as (
@@ -124,9 +137,10 @@ def show(visit: Visit) -> Page | File:
     if visit.words.get("format") == "csv":
         return _as_csv(visit, filters, by, against, sort)
     sql, parameters = _members_sql(filters, by, against, sort)
-    rows = [_member(row, filters, by, against) for row in marts.rows(sql, **parameters, most=SHOWN)]
+    members, compared_days = _members_and_days(marts, filters, by, against, sort)
+    rows = [_member(row, filters, by, against) for row in members]
     around = _around(visit, filters)
-    by_day = _by_day(marts, filters, against, around)
+    by_day = _by_day(marts, filters, against, around, compared_days)
     total = _both(_sides(by_day, list(FIGURES), against), against)
     most_moved = max((abs(row["delta"]) for row in rows), default=ZERO)
     page_words = {"by": by, "compare": visit.words.get("compare"), "sort": visit.words.get("sort")}
@@ -185,36 +199,72 @@ def _condition(filters: Filters, without: str = "") -> tuple[dict[str, str], dic
     return {"scope": scope, "members": members}, of_scope | of_members
 
 
-def _figures(mart: str, against: Comparison) -> str:
+def _sums(mart: str) -> dict[str, str]:
+    """Figure -> its sum over a mart, of those that it has."""
+    return {name: f"sum({expression})" for name, expression in EXPRESSIONS[mart].items()}
+
+
+def _figures(mart: str) -> str:
     """Each figure on both sides, the usual one as a weighted sum."""
-    sums = []
-    for name, expression in EXPRESSIONS[mart].items():
-        if expression == NOTHING:  # not worth a sum of every row
-            sums.append(f"0 as {name}, 0 as usual_{name}")
-            continue
-        sums.append(f"coalesce(sum({expression}) filter (where {against.in_window}), 0) as {name}")
-        sums.append(f"{against.usual_sum(expression)} as usual_{name}")
-    return ",\n                ".join(sums)
+    sides = [f"0 as {name}, 0 as usual_{name}" for name in FIGURES if name not in EXPRESSIONS[mart]]
+    for name in EXPRESSIONS[mart]:
+        sides.append(f"coalesce(sum({name}) filter (where is_in_window), 0) as {name}")
+        sides.append(f"coalesce(sum({name} * weight), 0) as usual_{name}")
+    return ",\n                ".join(sides)
 
 
-def _members_sql(filters: Filters, by: str, against: Comparison, sort: str) -> tuple[str, dict[str, object]]:
-    """Members of a dimension within the other filters: one that is chosen itself comes first, among the others."""
+def _members_sql(
+    filters: Filters, by: str, against: Comparison, sort: str, by_day: dict[str, str] | None = None
+) -> tuple[str, dict[str, object]]:
+    """Members of a dimension within the other filters: one that is chosen itself comes first, among the others.
+
+    With `by_day`, more sums by their names, the days are there too, from the same scan.
+    """
     columns = columns_of(by)
     mart = mart_of([*columns, *filters.members])
     conditions, parameters = _condition(filters, without=by)
     chosen = getattr(filters, by)
-    sql = MEMBERS.format(
-        columns="".join(f"{column}, " for column in columns.values()),
-        columns_of_group=", ".join(columns.values()),
+    sums = _sums(mart) | (by_day or {})
+    shown = SHOWN_MEMBERS.format(
         names=", ".join(columns.values()),
-        figures=_figures(mart, against),
-        mart=mart,
-        days=against.in_either,
         selected=f"{DIMENSIONS[by]} = $chosen desc, " if chosen else "",
         order=ORDERS[sort].format(divisor=against.divisor),
+    )
+    sql = SIDES.format(
+        by_day="event_date, " if by_day else "",
+        columns="".join(f"{column}, " for column in columns.values()),
+        in_window=against.in_window,
+        weight=against.weight,
+        sums=_named(sums),
+        figures=_figures(mart),
+        names=", ".join(columns.values()),
+        mart=mart,
+        days=against.in_either,
         **conditions,
     )
+    of_days = _named({name: f"sum({name})" for name in sums})
+    sql += WITH_DAYS.format(shown=shown, of_days=of_days) if by_day else shown
     return sql, parameters | ({"chosen": chosen} if chosen else {})
+
+
+def _named(expressions: dict[str, str]) -> str:
+    return ", ".join(f"{expression} as {name}" for name, expression in expressions.items())
+
+
+def _members_and_days(
+    marts: Marts, filters: Filters, by: str, against: Comparison, sort: str
+) -> tuple[list[Row], list[Row] | None]:
+    """The members that are shown, and the days that are compared, where one scan gives both.
+
+    It does not where there are about as many users as calls, or where the member that is chosen is shown among others.
+    """
+    mart = mart_of([*columns_of(by), *filters.members])
+    if by == "user" or mart == USERS or getattr(filters, by):
+        sql, parameters = _members_sql(filters, by, against, sort)
+        return marts.rows(sql, **parameters, most=SHOWN), None
+    sql, parameters = _members_sql(filters, by, against, sort, by_day=_kind_sums(marts, mart))
+    [found] = marts.rows(sql, **parameters, most=SHOWN)
+    return found["members"] or [], found["by_day"] or []
 
 
 def _both(row: Row, against: Comparison) -> Row:
@@ -280,29 +330,42 @@ def _kind_columns(marts: Marts) -> dict[str, str]:
     return kept["token kinds"]
 
 
+def _kind_sums(marts: Marts, mart: str) -> dict[str, str]:
+    """The sums of token kinds and savings that a mart has."""
+    savings = [name for name in SAVINGS if mart == WIDE or name in OF_A_CALL]
+    return {column: f"sum({column})" for column in (*_kind_columns(marts).values(), *savings)}
+
+
 def _by_day(
-    marts: Marts, filters: Filters, against: Comparison, around: list[date], whole: bool = False
+    marts: Marts,
+    filters: Filters,
+    against: Comparison,
+    around: list[date],
+    found_days: list[Row] | None = None,
+    whole: bool = False,
 ) -> dict[date, Row]:
     """Every figure, token kind and saving of the days that are compared, by day, and what the others around them cost, or with `whole`
-    their figures too: one scan for both sides, and no arithmetic in it.
+    their figures too. `found_days` are the days that are compared, where they were found together with the members.
     """
     conditions, parameters = _condition(filters)
     mart = mart_of(filters.members)
     # what one user's tokens cost is in the calls alone
     wide = WIDE if mart == WIDE else CALLS
-    columns = [*_kind_columns(marts).values(), *(name for name in SAVINGS if wide == WIDE or name in OF_A_CALL)]
-    kinds = {column: f"sum({column}) as {column}" for column in columns}
-    figures = {name: f"sum({expression}) as {name}" for name, expression in EXPRESSIONS[mart].items()}
-    drawn = figures if whole else {name: figures[name] for name in ("cost_usd", "exposure_usd")}
+    figures, kinds = _sums(mart), _kind_sums(marts, wide)
+    drawn = figures if whole else {name: figures[name] for name in DRAWN if name in figures}
     compared_days = {*against.window, *against.weights}
-    scans = [(mart, figures | (kinds if mart == wide else {}), compared_days), (mart, drawn, {*around} - compared_days)]
-    if mart != wide:
-        scans.append((wide, kinds, compared_days))
+    scans = [(mart, drawn, {*around} - compared_days)]
+    if found_days is None:
+        scans.append((mart, figures | (kinds if mart == wide else {}), compared_days))
+        if mart != wide:
+            scans.append((wide, kinds, compared_days))
     found: dict[date, Row] = {}
+    for row in found_days or []:
+        found[row["event_date"]] = ABSENT | row
     for source, sums, days in scans:
-        sql = BY_DAY.format(sums=", ".join(sums.values()), mart=source, days=literals(days), **conditions)
+        sql = BY_DAY.format(sums=_named(sums), mart=source, days=among(days), **conditions)
         for row in marts.rows(sql, **parameters) if days else []:
-            found.setdefault(row["event_date"], {}).update(row)
+            found.setdefault(row["event_date"], dict(ABSENT)).update(row)
     return found
 
 
@@ -388,14 +451,13 @@ def _curve_points(marts: Marts, filters: Filters, by: str, against: Comparison) 
     if not against.window:
         return []
     mart = mart_of([by, *filters.members])
-    figures, columns = EXPRESSIONS[mart], columns_of(by)
+    sums, columns = _sums(mart), columns_of(by)
     conditions, parameters = _condition(filters, without=by)
     sql = CURVE_POINTS.format(
         columns="".join(f"{column}, " for column in columns.values()),
         columns_of_group=", ".join(columns.values()),
         names=", ".join(columns.values()),
-        cost=figures["cost_usd"],
-        exposure=figures["exposure_usd"],
+        cost=" + ".join(sums[name] for name in DRAWN if name in sums),
         mart=mart,
         window=against.in_window,
         points=POINTS,

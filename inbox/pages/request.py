@@ -20,7 +20,7 @@ def show(visit: Visit) -> Page:
         raise BadAddressError(f"id is missing: write the id of a request, of at most {LONGEST:,} characters.")
     day = day_of("day", visit.words["day"]) if "day" in visit.words else None
     try:
-        attempts = explain.attempts_of(visit.marts.connection, wanted, day)
+        attempts = explain.attempts_of(visit.marts.rows, wanted, day)
     except explain.UnknownRequestError:
         near = visit.marts.rows(NEAREST, id=wanted)
         links = [

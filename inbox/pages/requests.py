@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from inbox import words
 from inbox.comparison import USUAL, compared, ends, windowed
-from inbox.filters import Filters, literals
+from inbox.filters import Filters, among
 from inbox.marts import Row
 from inbox.page import File, Page, Visit
 from inbox.tables import csv_file, pasted
@@ -41,13 +41,13 @@ COLUMNS = (
 CALLS = """
     select {columns}
     from marts.fct_attempts
-    where event_date in ({days}) and {scope} and {members}
+    where {days} and {scope} and {members}
     order by {order}, request_id, try_number limit $most
 """
 ALL = """
     select count(*) as attempts, sum(cost_usd) as cost_usd, count(*) filter (where status <> 'success') as failed,
         count(*) filter (where pricing_status = 'unpriced') as unpriced
-    from marts.fct_attempts where event_date in ({days}) and {scope} and {members}
+    from marts.fct_attempts where {days} and {scope} and {members}
 """
 
 
@@ -60,7 +60,7 @@ def show(visit: Visit) -> Page | File:
     scope, of_scope = filters.of_scope()
     members, of_members = filters.of_members()
     failed = " and error_code = $error" if error else ""
-    conditions = {"days": literals(days), "scope": scope, "members": members + failed}
+    conditions = {"days": among(days), "scope": scope, "members": members + failed}
     parameters = of_scope | of_members | ({"error": error} if error else {})
     sql = CALLS.format(columns=", ".join(COLUMNS), order=ORDERS[sort], **conditions)
     if visit.words.get("format") == "csv":

@@ -18,8 +18,11 @@ ALERTS = """
     order by alerts.onset_date desc limit $most
 """
 BUDGETS = "select distinct budget_id from budget_status where contains(lower(budget_id), lower($text)) limit $most"
+LAST = "\U0010ffff"  # of all characters
+# A range besides: blocks whose ids begin otherwise are then not read.
 REQUESTS = """
-    select request_id, event_date from fct_requests where starts_with(request_id, $text)
+    select request_id, event_date from fct_requests
+    where request_id >= $text and request_id <= $text_to and starts_with(request_id, $text)
     order by length(request_id), request_id limit $most
 """
 NEXT = {"endpoint": "prompt_version", "prompt_version": "tenant", "feature": "endpoint", "tenant": "endpoint"}
@@ -51,7 +54,7 @@ def _found(visit: Visit, text: str) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Budgets", [(name, filters.address("budget", budget=name, **{"from": None, "to": None})) for name in budgets])
     )
     if len(text) >= SHORTEST:
-        rows = marts.rows(REQUESTS, **about)
+        rows = marts.rows(REQUESTS, **about, text_to=text + LAST)
         links = [
             (row["request_id"], filters.address("request", id=row["request_id"], day=row["event_date"])) for row in rows
         ]

@@ -6,9 +6,9 @@ Reads the published marts and nothing else; what it prints is what was booked, l
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -16,7 +16,6 @@ import duckdb
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible, wrapped
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
@@ -28,29 +27,26 @@ from pricing.units import LEAVES
 MILLION = 1_000_000
 CENT_OF_MONEY = Decimal(1).scaleb(-12)  # costs are DECIMAL(38, 12)
 WIDTH = 120
+DAY = timedelta(days=1)
 
-# The same price row may be in the book more than once, for different dates.
-ATTEMPTS = f"""
-    select attempts.*, prices.source as price_source, prices.adjustments, prices.approved_by, prices.other_prices,
-        {", ".join(f"prices.{leaf.price_column}" for leaf in LEAVES)},
-        prices.valid_from, prices.valid_to
-    from fct_attempts as attempts
-    left join price_book as prices
-        on attempts.price_row_key = prices.price_row_key
-        and attempts.occurred_at >= coalesce(prices.valid_from, timestamp '0001-01-01')
-        and attempts.occurred_at < coalesce(prices.valid_to, timestamp '9999-01-01')
-    where attempts.request_id = $request_id{{around}}
-    qualify row_number() over (
-        partition by attempts.source, attempts.environment, attempts.data_mode, attempts.attempt_key
-        order by prices.valid_from
-    ) = 1
-    order by attempts.environment, attempts.data_mode, attempts.source, attempts.try_number, attempts.occurred_at
-"""  # noqa: S608 (names of our columns; the id is a parameter)
+# Attempts and prices apart, and the days before: joined and sorted, 140 columns cost each page of the inbox 60 MB.
+DAYS = "select min(event_date) as first, max(event_date) as last from fct_attempts where request_id = $request_id"
+ATTEMPTS = "select * from fct_attempts where request_id = $request_id and event_date between $first and $last"
+IN_ORDER = ("environment", "data_mode", "source", "try_number", "occurred_at")
+PRICES = f"""
+    select price_row_key, valid_from, valid_to, source as price_source, adjustments, approved_by, other_prices,
+        {", ".join(leaf.price_column for leaf in LEAVES)}
+    from price_book where list_contains($keys, price_row_key) order by valid_from nulls last
+"""  # noqa: S608 (names of our columns)
 NEAREST = """
     select request_id from fct_attempts
     where starts_with(request_id, $request_id) or starts_with($request_id, request_id)
     order by abs(length(request_id) - length($request_id)), request_id limit 1
 """
+PRICE_COLUMNS = ("price_source", "adjustments", "approved_by", "other_prices", "valid_from", "valid_to")
+NO_PRICE = dict.fromkeys((*PRICE_COLUMNS, *(leaf.price_column for leaf in LEAVES)))
+Rows = list[dict[str, Any]]
+Read = Callable[..., Rows]  # a query and its parameters by name
 
 
 class UnknownRequestError(LookupError):
@@ -78,7 +74,7 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
 
     Raises UnknownRequestError with a sentence, and the nearest id when one begins alike.
     """
-    attempts = attempts_of(marts, request_id)
+    attempts = attempts_of(reading(marts), request_id)
     text = io.StringIO()
     console = plain_console(WIDTH, text)
     for part in _parts(attempts):
@@ -86,21 +82,45 @@ def explain(marts: duckdb.DuckDBPyConnection, request_id: str) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def attempts_of(marts: duckdb.DuckDBPyConnection, request_id: str, day: date | None = None) -> list[dict[str, Any]]:
+def reading(marts: duckdb.DuckDBPyConnection) -> Read:
+    """What reads rows of the marts by a connection."""
+
+    def rows(sql: str, **parameters: object) -> Rows:
+        found = marts.execute(sql, parameters)
+        columns = [column for column, *_ in found.description]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+    return rows
+
+
+def attempts_of(read: Read, request_id: str, day: date | None = None) -> Rows:
     """The attempts of a request with the price row that each was priced by; a day spares the search through all others.
 
     Raises UnknownRequestError.
     """
-    around = " and attempts.event_date between cast($day as date) - 1 and cast($day as date) + 1" if day else ""
-    about = {"request_id": request_id} | ({"day": day} if day else {})
-    found = marts.execute(ATTEMPTS.format(around=around), about)
-    columns = [column for column, *_ in found.description]
-    attempts = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    days = {"first": day - DAY, "last": day + DAY} if day else read(DAYS, request_id=request_id)[0]
+    attempts = read(ATTEMPTS, request_id=request_id, **days)
     if not attempts:
-        nearest = marts.execute(NEAREST, {"request_id": request_id}).fetchone()
-        hint = f" Did you mean {nearest[0]}?" if nearest else " Look for it in fct_requests, or in rejected_events."
+        nearest = read(NEAREST, request_id=request_id)
+        hint = (
+            f" Did you mean {nearest[0]['request_id']}?"
+            if nearest
+            else " Look for it in fct_requests, or in rejected_events."
+        )
         raise UnknownRequestError(f"No published attempt has the request id {request_id}.{hint}")
-    return attempts
+    prices = read(PRICES, keys=[attempt["price_row_key"] for attempt in attempts])
+    attempts.sort(key=lambda attempt: tuple(attempt[column] for column in IN_ORDER))
+    return [attempt | _price_of(attempt, prices) for attempt in attempts]
+
+
+def _price_of(attempt: dict[str, Any], prices: Rows) -> dict[str, Any]:
+    """The price row of an attempt: the same row may be in the book more than once, for different dates."""
+    for row in prices:
+        is_its_own = row["price_row_key"] == attempt["price_row_key"]
+        has_begun = row["valid_from"] is None or row["valid_from"] <= attempt["occurred_at"]
+        if is_its_own and has_begun and (row["valid_to"] is None or attempt["occurred_at"] < row["valid_to"]):
+            return row
+    return NO_PRICE
 
 
 def lines_of(attempt: dict[str, Any]) -> list[Line]:
@@ -255,6 +275,8 @@ def remarks_of(attempt: dict[str, Any], lines: Sequence[Line]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 with a sentence when the id is unknown or nothing is published."""
+    from orchestration.landing.text import tidy  # here: the loader comes with it, and the inbox needs neither
+
     parser = Arguments(prog="python -m orchestration.commands.explain", description="The arithmetic of one request.")
     parser.add_argument(
         "request_id", nargs="?", help="externalRequestId, as in fct_attempts.request_id (default: $REQUEST)"

@@ -6,6 +6,7 @@ replaces a piece of dbt by one with the same result; tests/test_warm_dbt.py buil
 
 import functools
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any
 
 import jinja2
@@ -46,13 +47,13 @@ def take() -> None:
     PluginManager.get_prefixed_modules = functools.cache(PluginManager.get_prefixed_modules)
 
 
-def without_events_nobody_reads() -> None:
+def without_events_nobody_reads(levels: UnionType | type[BaseEvent] = DebugLevel | InfoLevel) -> None:
     """dbt writes each of its thousands of events into a protobuf message; those of these levels go to a log."""
     of_any_level, manager = BaseEvent.__init__, type(get_event_manager())
     fire = manager.fire_event
 
     def is_read(event: BaseEvent) -> bool:
-        return not isinstance(event, DebugLevel | InfoLevel) or type(event).__name__ in SHOWN
+        return not isinstance(event, levels) or type(event).__name__ in SHOWN
 
     def begin(event: BaseEvent, *arguments: Any, **fields: Any) -> None:
         if is_read(event):

@@ -24,7 +24,7 @@ from orchestration.landing import files_with_missing_rows, load_new_files
 from orchestration.notifications import deliver
 from orchestration.quality.suites import validate
 from orchestration.settings import PROJECT
-from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.receiver import listening
 
 SAMPLES = PROJECT.parent / "shared" / "data" / "invoices"
@@ -524,7 +524,7 @@ def again(world, tmp_path_factory) -> Pipeline:
         land(pipeline, expected, renamed="once_more_")
     land_odd_ones(pipeline)
     pipeline.land("calls.jsonl", [event("r-1", at="2026-10-01T10:00:00Z")])
-    pipeline.build(*WITHOUT_TESTS)
+    pipeline.build(*WITHOUT_TESTS, *BUILD, *COSTS[1:])
     return pipeline
 
 

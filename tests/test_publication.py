@@ -81,6 +81,7 @@ while not stopping:
         errors.append(repr(error))
     if reads == 1:
         print("reading", flush=True)
+    stop.wait(0.03)  # or it would have a processor to itself
 print(json.dumps({"seen": sorted(seen), "errors": errors[:5], "reads": reads}))
 """
 

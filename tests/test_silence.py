@@ -5,9 +5,7 @@ Another sender, whose office is closed on weekends, is merely quiet in the same 
 
 # ruff: noqa: DTZ001 - the warehouse has UTC without a zone
 
-import os
-import subprocess
-import sys
+import io
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -15,12 +13,16 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from orchestration.commands.home import make_ready
 from orchestration.commands.report import print_report
+from orchestration.commands.screen import SCREEN_WIDTH, print_screen
 from orchestration.defs.checks import no_sender_is_silent
+from orchestration.defs.notify import source_silences_ledger
+from orchestration.launching import Outcome
 from orchestration.notifications import read_outbox
 from orchestration.notifications.silences import announce_silences
-from orchestration.settings import PROJECT, Settings
+from orchestration.plain import plain_console
+from orchestration.publishing.publication import publish
+from orchestration.settings import Settings
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 FIRST, LAST = date(2026, 10, 12), date(2026, 11, 16)  # a Monday, and a Monday five weeks later
@@ -90,8 +92,11 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
     if step == "before":
         pipeline.build(*WITHOUT_TESTS, "--select", "+budget_status", "+alerts", "+source_silences")
     elif step == "silent":
-        seen.screen = run_under_dagster(pipeline.settings)
-        seen.report = printed(pipeline.settings)
+        pipeline.build(*WITHOUT_TESTS)
+        seen.checks[step] = under_dagster(pipeline.settings)
+        publish(pipeline.settings)
+        seen.screen = screen(pipeline.settings)
+        seen.report = report(pipeline.settings)
         seen.budgets = dict(
             pipeline.ask("select budget_id, (projection_as_of, silent_senders) from budget_status where is_open")
         )
@@ -112,61 +117,39 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
     [seen.alert[step]] = pipeline.inside(
         "select status, close_reason, last_date from marts.alerts where environment = 'prod' and data_mode = 'real'"
     )
-    if step != "again":
-        check = recorded_check if step == "silent" else check_alone
-        seen.checks[step] = check(pipeline.settings)
+    if step in ("before", "returned"):
+        seen.checks[step] = under_dagster(pipeline.settings, announced=False)
     seen.queued[step] = announce_silences(pipeline.settings)
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """What who starts Dagster exports."""
-    return {
-        "TOKENTRAIL_DATA": str(settings.data),
-        "TOKENTRAIL_AS_OF": settings.as_of.isoformat(),
-        "DAGSTER_HOME": str(make_ready(settings)),
-        "PYTHONPATH": str(PROJECT),
-    }
-
-
-def run_under_dagster(settings: Settings) -> str:
-    """`make run`; returns its screen."""
-    run = subprocess.run(
-        [sys.executable, "-m", "orchestration.commands.launch", "run"],
-        cwd=PROJECT,
-        env=os.environ | environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return run.stdout
-
-
-def recorded_check(settings: Settings) -> dg.AssetCheckEvaluation:
-    """What the run found, from Dagster's event log."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", environment(settings)["DAGSTER_HOME"])
-        with dg.DagsterInstance.get() as instance:
-            log = instance.event_log_storage
-            [record] = log.get_asset_check_execution_history(no_sender_is_silent.check_key, limit=1)
-    return record.event.dagster_event.asset_check_evaluation_data
-
-
-def check_alone(settings: Settings) -> dg.AssetCheckEvaluation:
-    """The check as Dagster runs it, without the run around it."""
+def under_dagster(settings: Settings, announced: bool = True) -> dg.AssetCheckEvaluation:
+    """The check as Dagster runs it and, with it, the asset that announces; test_dagster.py has the run around them."""
+    assets = [source_silences_ledger] if announced else []
     definitions = dg.Definitions(
+        assets=assets,
         asset_checks=[no_sender_is_silent],
-        jobs=[dg.define_asset_job("alone", dg.AssetSelection.checks(no_sender_is_silent))],
+        jobs=[
+            dg.define_asset_job(
+                "alone", dg.AssetSelection.assets(*assets) | dg.AssetSelection.checks(no_sender_is_silent)
+            )
+        ],
         resources={"settings": settings},
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        [found] = (
-            definitions.resolve_job_def("alone").execute_in_process(instance=instance).get_asset_check_evaluations()
-        )
+        run = definitions.resolve_job_def("alone").execute_in_process(instance=instance)
+    [found] = run.get_asset_check_evaluations()
     return found
 
 
-def printed(settings: Settings) -> str:
+def screen(settings: Settings) -> str:
+    """What `make run` ends with."""
+    shown = io.StringIO()
+    outcome = Outcome("daily_attribution", "run", settings.as_of, seconds=1, log=settings.state / "log")
+    print_screen(settings, plain_console(SCREEN_WIDTH, shown), outcome)
+    return shown.getvalue()
+
+
+def report(settings: Settings) -> str:
     console = Console(width=200, force_terminal=False, record=True)
     with console.capture() as capture:
         print_report(settings, console)
@@ -213,7 +196,7 @@ def test_one_message_for_a_silence_and_one_for_its_end(story):
     pipeline, seen = story
     assert [seen.queued[step] for step in STEPS] == [
         {},
-        {"known": 1},  # the run queued it
+        {"known": 1},  # the asset queued it
         {"known": 1},
         {"returned": 1, "known": 1, "waiting": 1},
     ]

@@ -18,6 +18,7 @@ import dbt_shortcuts
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli, dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.events.base_types import DebugLevel
 
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it
 
@@ -48,8 +49,8 @@ def become(connection: socket.socket, parsed: Manifest) -> NoReturn:
     code = 1
     try:
         command, *options = asked["arguments"]
-        if command in PARSED and "--quiet" in options and asked["folder"] == home:
-            code = run_parsed(asked["arguments"], parsed)
+        if command in PARSED and asked["folder"] == home:
+            code = run_parsed(asked["arguments"], parsed, quiet="--quiet" in options)
         else:
             cli(asked["arguments"])
     except SystemExit as end:
@@ -61,17 +62,21 @@ def become(connection: socket.socket, parsed: Manifest) -> NoReturn:
         os._exit(code)  # libraries end the threads of the process they were loaded in, which is not this one
 
 
-def run_parsed(arguments: list[str], parsed: Manifest) -> int:
-    """A quiet command of the project that is parsed already: prints what dbt would, and returns its exit code."""
+def run_parsed(arguments: list[str], parsed: Manifest, quiet: bool) -> int:
+    """A command of the project that is parsed already: prints what dbt would, and returns its exit code."""
 
     def shown(message) -> None:
         if message.info.level == "error" or message.info.name in dbt_shortcuts.SHOWN:
             print(message.info.msg)
 
-    dbt_shortcuts.without_events_nobody_reads()
-    # at level `none` dbt formats no line, which it otherwise does for each of thousands
-    done = dbtRunner(parsed, callbacks=[shown]).invoke(["--log-level", "none", *arguments])
-    if done.exception:
+    if quiet:
+        dbt_shortcuts.without_events_nobody_reads()
+        # at level `none` dbt formats no line, which it otherwise does for each of thousands
+        done = dbtRunner(parsed, callbacks=[shown]).invoke(["--log-level", "none", *arguments])
+    else:
+        dbt_shortcuts.without_events_nobody_reads(DebugLevel)  # Dagster reads results, which have a level of their own
+        done = dbtRunner(parsed).invoke(arguments)
+    if done.exception and quiet:
         print(done.exception)
     return 0 if done.success else 2 if done.exception else 1
 

@@ -40,7 +40,7 @@ def compact_held(settings: Settings, source: str) -> dict[str, int]:
     """`compact` for the owner of the lock."""
     of_source = manifests_of(settings, source)
     folded = sorted(set(of_source) & set(manifest_files(settings)))
-    if not folded:
+    if not folded or (len(folded) <= MANIFESTS and not _has_a_day_of_many_files(settings, source)):
         return {"dates": 0, "files": 0, "manifests": 0}
     spool(settings).mkdir(parents=True, exist_ok=True)
     with open_database(settings.memory_limit, spool(settings), "") as database:
@@ -53,6 +53,12 @@ def compact_held(settings: Settings, source: str) -> dict[str, int]:
         # All manifests on disk, those superseded before too: whichever is deleted first, none comes back to life.
         fold_manifests(settings, database, renamed, [path.stem for path in of_source], load_id)
     return {"dates": len(merges), "files": len(renamed), "manifests": len(folded)}
+
+
+def _has_a_day_of_many_files(settings: Settings, source: str) -> bool:
+    """Whether merging can be worth it, by what is on disk: most loads need not ask the manifests."""
+    days = (settings.raw / source).glob("event_date=*")
+    return any(len(list(day.glob("*.parquet"))) > FILES_PER_DAY for day in days)
 
 
 def _worth_merging(settings: Settings, database) -> dict[date, list[str]]:

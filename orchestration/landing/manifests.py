@@ -10,8 +10,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -142,12 +144,17 @@ def _write_schemas(settings: Settings) -> None:
     for schema, path in ((MANIFEST, manifest_path(settings, SCHEMA_ID)), (REJECTS, folder / "rejects.parquet")):
         if not _is_parquet(path) or pq.read_schema(path).names != schema.names:
             write_table(pa.Table.from_pylist([], schema), path)
-    for name, source in OWN_SOURCES.items():
+    for name in OWN_SOURCES:
         if not _is_parquet(folder / f"{name}.parquet"):
-            columns = ", ".join(f"null::{kind} as {column}" for column, kind in source.raw_columns.items())
-            with open_memory(settings) as database:
-                empty = database.execute(f"select {columns} limit 0").to_arrow_table()
-            write_table(empty, folder / f"{name}.parquet")
+            write_table(_no_rows(name), folder / f"{name}.parquet")
+
+
+@cache
+def _no_rows(source: str) -> pa.Table:
+    """An empty table with the raw columns of a source."""
+    columns = ", ".join(f"null::{kind} as {column}" for column, kind in OWN_SOURCES[source].raw_columns.items())
+    with duckdb.connect() as database:
+        return database.execute(f"select {columns} limit 0").to_arrow_table()
 
 
 def _is_parquet(path: Path) -> bool:

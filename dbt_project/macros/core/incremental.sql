@@ -83,15 +83,9 @@
 {% endmacro %}
 
 {#- Dates are inlined as literals so that partitions prune; a run of days is one range, which prunes where a long list does not.
-    `dates` ascend. -#}
+    `dates` ascend, and may be runs of days already, as `with_neighbours` gives them. -#}
 {% macro in_dates(column, dates) -%}
-    {%- set runs = [] -%}
-    {%- for date in dates -%}
-        {%- if runs and date == runs[-1][1] + modules.datetime.timedelta(days=1) -%}
-            {%- do runs.append([runs.pop()[0], date]) -%}
-        {%- else -%} {%- do runs.append([date, date]) -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- set runs = dates if dates and dates[0] is sequence else with_neighbours(dates, 0, 0) -%}
     {%- if runs -%}
         (
             {%- for first, last in runs -%}
@@ -102,15 +96,16 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- `dates` and their neighbours: what a model reads that depends on nearby dates. -#}
+{#- `dates` and their neighbours, as runs of days: what a model reads that depends on nearby dates. -#}
 {% macro with_neighbours(dates, back, ahead) %}
-    {%- set reached = {} -%}
+    {%- set runs, day = [], modules.datetime.timedelta(days=1) -%}
     {%- for date in dates -%}
-        {%- for offset in range(-back, ahead + 1) -%}
-            {%- do reached.update({(date + modules.datetime.timedelta(days=offset)): true}) -%}
-        {%- endfor -%}
+        {%- set first, last = date - back * day, date + ahead * day -%}
+        {%- if runs and first <= runs[-1][1] + day -%} {%- do runs.append([runs.pop()[0], last]) -%}
+        {%- else -%} {%- do runs.append([first, last]) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {{ return(reached.keys() | sort) }}
+    {{ return(runs) }}
 {% endmacro %}
 
 {% macro remembering() -%}

@@ -60,7 +60,7 @@ SECONDS = {
     "dialects": 13,
     "recurrence": 13,
     "dbt_house": 13,
-    "reconciliation": 12,
+    "reconciliation": 18,
     "alert_pauses": 12,
     "budget_states": 11,
     "alert_decomposition": 10,

@@ -1,5 +1,6 @@
 """Which tests build a world, in what order files run, and fixtures that several files share. tests/README.md has the rules."""
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -118,6 +119,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if seconds(item):
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """No file loads all definitions while it is imported: they parse the project into the default data root, both workers at once."""
+    if "orchestration.defs.transform" in sys.modules:
+        raise pytest.UsageError(
+            "A test file imports all of orchestration.defs: import it in a fixture, as test_dagster.py does."
+        )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -16,7 +16,6 @@ from rich.console import Console
 from orchestration.commands.report import print_report
 from orchestration.commands.screen import SCREEN_WIDTH, print_screen
 from orchestration.defs.checks import no_sender_is_silent
-from orchestration.defs.notify import source_silences_ledger
 from orchestration.launching import Outcome
 from orchestration.notifications import read_outbox
 from orchestration.notifications.silences import announce_silences
@@ -124,7 +123,7 @@ def take(pipeline: Pipeline, step: str, seen: Seen) -> None:
 
 def under_dagster(settings: Settings, announced: bool = True) -> dg.AssetCheckEvaluation:
     """The check as Dagster runs it and, with it, the asset that announces; test_dagster.py has the run around them."""
-    assets = [source_silences_ledger] if announced else []
+    assets = [ledger_asset(settings)] if announced else []
     definitions = dg.Definitions(
         assets=assets,
         asset_checks=[no_sender_is_silent],
@@ -139,6 +138,15 @@ def under_dagster(settings: Settings, announced: bool = True) -> dg.AssetCheckEv
         run = definitions.resolve_job_def("alone").execute_in_process(instance=instance)
     [found] = run.get_asset_check_evaluations()
     return found
+
+
+def ledger_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Loaded for this root: its module reads dbt's manifest, which two workers of a test run must not write to one place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKENTRAIL_DATA", str(settings.data))
+        patch.setenv("TOKENTRAIL_TEAM", str(settings.team))
+        from orchestration.defs.notify import source_silences_ledger
+    return source_silences_ledger
 
 
 def screen(settings: Settings) -> str:

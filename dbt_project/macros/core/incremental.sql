@@ -83,7 +83,7 @@
 {% endmacro %}
 
 {#- Dates are inlined as literals so that partitions prune; a run of days is one range, which prunes where a long list does not.
-    `dates` ascend, and may be runs of days already, as `with_neighbours` gives them. -#}
+    `dates` may be runs of days already, as `with_neighbours` gives them. -#}
 {% macro in_dates(column, dates) -%}
     {%- set runs = dates if dates and dates[0] is sequence else with_neighbours(dates, 0, 0) -%}
     {%- if runs -%}
@@ -99,7 +99,7 @@
 {#- `dates` and their neighbours, as runs of days: what a model reads that depends on nearby dates. -#}
 {% macro with_neighbours(dates, back, ahead) %}
     {%- set runs, day = [], modules.datetime.timedelta(days=1) -%}
-    {%- for date in dates -%}
+    {%- for date in dates | sort -%}
         {%- set first, last = date - back * day, date + ahead * day -%}
         {%- if runs and first <= runs[-1][1] + day -%} {%- do runs.append([runs.pop()[0], last]) -%}
         {%- else -%} {%- do runs.append([first, last]) -%}

@@ -11,6 +11,7 @@ from shlex import quote
 
 import duckdb
 
+from orchestration.sentences import advice_about_the_machine
 from orchestration.settings import Settings
 from orchestration.warehouse import WarehouseBusyError, warehouse
 from orchestration.wording import first_line
@@ -24,6 +25,8 @@ ADVICE = (
     "`make set-aside FILE={file} LINE={line}` lets the next run publish without a line, `make take-back` counts it again "
     "(docs/operate.md, When a run fails)."
 )
+OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")  # what values can cause in a statement
+NOT_OF_VALUES = "No line that landed causes such an error: please report it with state/dbt/build.log."
 # What a row of a test may hold -> the columns of the fact that it finds its lines by, surest first.
 EXACT = (
     {"landing_content_hash": "landing_content_hash", "landing_line_number": "landing_line_number"},
@@ -40,7 +43,7 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
     results = [result for result in _results(settings, since) if result["status"] in ("fail", "error")]
     try:
         with warehouse(settings) as connection:
-            return " ".join(_sentences(connection, results))
+            return " ".join(_sentences(connection, results, settings))
     except (duckdb.Error, WarehouseBusyError) as error:
         named = ", ".join(_name(result) for result in results)
         return f"{named} failed; the lines that caused it cannot be determined: {first_line(error)}" if named else ""
@@ -59,11 +62,14 @@ def _name(result: dict) -> str:
     return result["unique_id"].split(".")[2]
 
 
-def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict]) -> Iterator[str]:
+def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict], settings: Settings) -> Iterator[str]:
     example = None
     for result in results[:TESTS]:
         ask = _lines_of_test if result["status"] == "fail" else _largest_new
         yield _what_failed(result)
+        if result["status"] == "error" and not any(words in result["message"] for words in OF_VALUES):
+            yield advice_about_the_machine(result["message"], settings.data) or NOT_OF_VALUES
+            continue
         try:
             words, lines = ask(connection, result)
         except duckdb.Error as error:
@@ -125,7 +131,7 @@ _SINCE = "coalesce((select strftime(max(built_at), '%Y%m%dT%H%M%S') from tokentr
 
 
 def _largest_new(connection: duckdb.DuckDBPyConnection, _: dict) -> tuple[str, list[Line]]:
-    """The lines with the largest counts among those that arrived since the last publication: a model seldom fails for any other reason."""
+    """The lines with the largest counts among those that arrived since the last publication: what a sum or a cast fails at."""
     dates = connection.execute(
         f"select distinct event_date from staging.stg_loads where event_date is not null and load_id > {_SINCE}"  # noqa: S608
     ).fetchall()

@@ -14,16 +14,15 @@ PROJECT = Path(__file__).resolve().parents[1]
 # What a machine or another process does to a command, by words of the error -> what to do.
 MACHINE = (
     (
-        ("No space left", "disk is full", "quota exceeded", "File too large"),
+        ("No space left", "disk is full", "quota exceeded", "File too large", "max_temp_directory_size"),
         "Free space below {data}, and run it again.",
     ),
     (("disk I/O error", "Input/output error"), "Look at the disk of {data}: it may be full, or broken."),
     (("Could not set lock", "database is locked"), "Wait for the other process, or end it, and run it again."),
     (("Permission denied", "not permitted", "Read-only file system"), "Let this user read and write {data}."),
-    (
-        ("MemoryError", "Out of Memory", "Cannot allocate memory"),
-        "Lower TOKENTRAIL_MEMORY_LIMIT or TOKENTRAIL_THREADS.",
-    ),
+    # DuckDB reached its limit, or the machine its own
+    (("Out of Memory",), "Raise TOKENTRAIL_MEMORY_LIMIT if there is more memory, or lower TOKENTRAIL_THREADS."),
+    (("MemoryError", "Cannot allocate memory"), "Lower TOKENTRAIL_MEMORY_LIMIT or TOKENTRAIL_THREADS."),
 )
 MISSING_PACKAGE = re.compile(r"No module named '?([\w]+)")
 # Of what libraries raise, hardly anything reads like this; of what Tokentrail raises, everything does.
@@ -53,14 +52,19 @@ def in_words(kind: str, text: str, place: str = "", data: Path | None = None) ->
         return text
     said = innermost(text).rstrip(".")
     said = f"{kind}: {said}" if said else kind
-    advice = next((advice for words, advice in MACHINE if any(word in f"{kind} {text}" for word in words)), None)
-    advice = advice and advice.format(data=data or "the data root")
+    advice = advice_about_the_machine(f"{kind} {text}", data)
     where = f" ({place})" if place else ""
     return (
         f"{said}. {advice}"
         if advice
         else f"{said}{where}. Tokentrail did not expect this: please report it with its log."
     )
+
+
+def advice_about_the_machine(text: str, data: Path | None = None) -> str:
+    """What to do where an error is about space, memory, a lock or permissions; '' where it is not."""
+    advice = next((advice for words, advice in MACHINE if any(word in text for word in words)), "")
+    return advice.format(data=data or "the data root")
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from orchestration import dbt
 from orchestration.commands.set_aside import main
 from orchestration.dbt import run_dbt
-from orchestration.failures import why_the_build_failed
+from orchestration.failures import _sentences, why_the_build_failed
 from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -232,15 +234,49 @@ def test_the_message_says_what_to_do(broken):
     assert f"`make set-aside FILE={FILE} LINE=" in broken
 
 
-def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, broken, tmp_path, monkeypatch):
-    project = shutil.copytree(dbt.DBT_PROJECT, tmp_path / "dbt_project")
+def why_it_cannot_be_built(settings, project: Path, expression: str, monkeypatch) -> str:
+    """What on-call reads after `expression` came into int_exposure."""
+    shutil.copytree(dbt.DBT_PROJECT, project)
     monkeypatch.setattr(dbt, "DBT_PROJECT", project)
     [model] = project.rglob("int_exposure.sql")
-    model.write_text(model.read_text().replace("sum(unpriced_", "cast('1795165204123' as integer) + sum(unpriced_", 1))
+    model.write_text(model.read_text().replace("sum(unpriced_", f"{expression} + sum(unpriced_", 1))
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with pytest.raises(RuntimeError):
-        run_dbt(taken_back.settings, "run", "--select", "int_exposure")
-    why = why_the_build_failed(taken_back.settings, before)
+        run_dbt(settings, "run", "--select", "int_exposure")
+    return why_the_build_failed(settings, before)
+
+
+def test_a_model_that_cannot_be_built_names_the_largest_new_lines(taken_back, broken, tmp_path, monkeypatch):
+    too_large = "cast('1795165204123' as integer)"
+    why = why_it_cannot_be_built(taken_back.settings, tmp_path / "dbt_project", too_large, monkeypatch)
     assert why.startswith("int_exposure could not be built: ")
     assert "Could not convert string '1795165204123' to INT32" in why
     assert f"arrived since the last publication are in landing/{FILE} line 3, request big;" in why
+
+
+def test_an_error_that_no_value_can_cause_is_not_blamed_on_lines(taken_back, broken, tmp_path, monkeypatch):
+    project = tmp_path / "dbt_project"
+    why = why_it_cannot_be_built(taken_back.settings, project, "misspelt_column", monkeypatch)
+    assert 'Referenced column "misspelt_column" not found' in why
+    assert why.endswith("No line that landed causes such an error: please report it with state/dbt/build.log.")
+    assert "set-aside" not in why
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (
+            "Out of Memory Error: could not allocate block of size 256.0 KiB (2.7 GiB/2.7 GiB used)",
+            "Raise TOKENTRAIL_MEMORY_LIMIT if there is more memory, or lower TOKENTRAIL_THREADS.",
+        ),
+        ("IO Error: Could not write file: No space left on device", "Free space below /data, and run it again."),
+    ],
+)
+def test_the_trouble_of_a_machine_is_not_blamed_on_lines(error, advice):
+    result = {
+        "status": "error",
+        "unique_id": "model.tokentrail.int_exposure",
+        "message": f"Runtime Error in\n  {error}",
+    }
+    settings = SimpleNamespace(data="/data")
+    assert " ".join(_sentences(duckdb.connect(), [result], settings)).endswith(advice)

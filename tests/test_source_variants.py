@@ -437,6 +437,13 @@ def test_documents_that_were_put_into_one_file(judged, indent, between):
     assert {row["external_request_id"] for row in rows} <= {"s0", "s1", "s2"}
 
 
+@pytest.mark.parametrize("ended", ["1795851459000000000", "0"])
+def test_a_duration_below_zero_is_unknown(judged, ended):
+    rows, _, refused = judged("otel", [traced("acme", CHAT, endTimeUnixNano=ended)])
+    assert refused == []
+    assert [(row["input_tokens"], row["latency_ms"]) for row in rows] == [(1536, None)]
+
+
 def test_the_span_of_a_proxy_above_that_of_its_call_restates_it(judged):
     proxy = traced("litellm", CHAT, "Received Proxy Server Request", 2)
     call = traced("litellm", CHAT, "litellm_request", 1, spanId="s2", parentSpanId="s1")

@@ -53,6 +53,10 @@ create macro provider_of_model(model) as case
     when regexp_matches(model, '^(command|embed-(english|multilingual)|rerank|c4ai-)', 'i') then 'cohere'
     when regexp_matches(model, '^deepseek', 'i') then 'deepseek'
     when regexp_matches(model, '^grok', 'i') then 'x-ai' end;
+-- What a tracer calls a provider's system, unless it is a framework around the call, which bills nothing.
+create macro named_system(x) as case
+    when not regexp_matches(x, '^([.].*|lang(chain|graph)|llama_?index|crewai|haystack|autogen)?$', 'i')
+        and not regexp_matches(x, '^(semantic[_-]?kernel|openai[_-]agents|pydantic[_-]ai)$', 'i') then x end;
 -- Names of providers in OpenTelemetry and in SDKs, as the price catalogue has them.
 create macro provider_of_system(x) as case
     when lower(x) in ('openai', 'anthropic', 'google', 'azure', 'mistral', 'cohere', 'deepseek', 'groq') then lower(x)

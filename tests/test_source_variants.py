@@ -400,6 +400,50 @@ def test_names_and_ids_as_protobuf_writes_them(judged):
         assert [{name: row[name] for name in GPT} for row in rows] == [GPT]
 
 
+@pytest.mark.parametrize("cut", ["cut \ud83d", "\ude00 cut", "\ud83d\ud83d\ude00", "\U0001f600 \ud83d\\", "\\ud83d"])
+def test_a_prompt_that_was_cut_within_a_character_costs_no_span(judged, cut):
+    """The escape of half a surrogate pair, also in JSON that is a text: DuckDB reads no line that has one."""
+    usage = {"prompt_tokens": 1536, "completion_tokens": 120}
+    said = json.dumps({"message": {"content": cut}, "usage": usage})
+    spans = [
+        traced("acme", {"input.value": cut} | CHAT),
+        traced("logfire.openai", {"request_data": json.dumps({"model": "gpt-4o"}), "response_data": said}),
+    ]
+    for content, name in ((None, "x.jsonl"), (json.dumps(spans).encode(), "x.json")):
+        rows, _, refused = judged("otel", content or spans, name)
+        assert refused == []
+        assert [{name: row[name] for name in GPT} for row in rows] == [GPT, GPT]
+
+
+def test_whole_characters_in_escapes_stay(judged):
+    said = {"id": "c-\U0001f600", "usage": {"prompt_tokens": 1536, "completion_tokens": 120}}
+    texts = {"request_data": json.dumps({"model": "gpt-4o"}), "response_data": json.dumps(said)}
+    rows, _, refused = judged("otel", [traced("logfire.openai", texts | {"user.id": "u-\U0001f600"})])
+    assert refused == []
+    assert [(row["user_id"], row["provider_request_id"]) for row in rows] == [("u-\U0001f600", "c-\U0001f600")]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("between", ["", " ", "\r\n\r\n"])
+def test_documents_that_were_put_into_one_file(judged, indent, between):
+    spans = [traced("acme", {"input.value": "} {"} | CHAT, spanId=f"s{number}") for number in range(3)]
+    text = between.join(json.dumps(one, indent=indent) for one in spans)
+    rows, skips, refused = judged("otel", text.encode(), "x.json")
+    assert (skips, refused) == ({}, [])
+    assert [row["external_request_id"] for row in rows] == ["s0", "s1", "s2"]
+    rows, skips, refused = judged("otel", f"{text} {text[:-9]}".encode(), "cut.json")
+    assert skips == {}
+    assert refused != []
+    assert {row["external_request_id"] for row in rows} <= {"s0", "s1", "s2"}
+
+
+@pytest.mark.parametrize("ended", ["1795851459000000000", "0"])
+def test_a_duration_below_zero_is_unknown(judged, ended):
+    rows, _, refused = judged("otel", [traced("acme", CHAT, endTimeUnixNano=ended)])
+    assert refused == []
+    assert [(row["input_tokens"], row["latency_ms"]) for row in rows] == [(1536, None)]
+
+
 def test_the_span_of_a_proxy_above_that_of_its_call_restates_it(judged):
     proxy = traced("litellm", CHAT, "Received Proxy Server Request", 2)
     call = traced("litellm", CHAT, "litellm_request", 1, spanId="s2", parentSpanId="s1")

@@ -36,6 +36,9 @@ MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
 MOST_DIGITS = 4_300
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+# Escapes of surrogates: a pair, also in JSON inside of a text, where a backslash is written as two or more, or a half.
+SURROGATES = re.compile(rb"\\u[dD](?:[89abAB][\da-fA-F]{2}(\\+u[dD][c-fC-F][\da-fA-F]{2})?|[c-fC-F][\da-fA-F]{2})")
+BETWEEN_OBJECTS = re.compile(rb"\}\s*\{")  # of one document never, but in its texts
 MOST_TITLES = 30  # lines above the header of an export
 DELIMITERS = ",;\t|"
 NEWLINE, QUOTE = 10, 34
@@ -118,6 +121,7 @@ def read_blocks(
     fields are there. Raises OSError when the file cannot be read, and MemoryError or duckdb.Error when this machine is in trouble.
     """
     rows, expansion = 0, Expansion(path.stat().st_size, settings.max_expansion)
+    has_texts_to_mend = has_batches and not as_texts
     longest = settings.max_line_bytes * (BATCH_LINES if has_batches else 1)
     if extension == ".parquet":
         from orchestration.landing.parquet import parquet_blocks
@@ -136,6 +140,8 @@ def read_blocks(
             blocks = _csv_blocks(chunks, expansion, longest, is_native=not has_batches, as_texts=as_texts)
         else:
             blocks = _json_blocks(chunks, expansion, longest)
+    if has_texts_to_mend:
+        blocks = map(_mended, blocks)
     if has_batches and not as_texts:
         blocks = _with_items(blocks, database, pages)
     try:
@@ -227,7 +233,7 @@ def _zstd_frames(stream) -> Iterator[bytes]:
 
 
 def _documents(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    """The chunks of a file of JSON lines as they are; of one document over several lines, the document as one line."""
+    """The chunks of a file of JSON lines as they are; of documents over several lines, or without a line break, each as a line."""
     head, size = [], 0
     for chunk in chunks:
         head.append(chunk)
@@ -237,6 +243,10 @@ def _documents(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
     whole = b"".join(head)
     start = whole.removeprefix(b"\xef\xbb\xbf").lstrip()
     first, _, rest = start.partition(b"\n")
+    values = [*_values(start)] if size <= most and not rest.strip() else []
+    if len(values) > 1:
+        yield b"\n".join(values)
+        return
     if not rest.strip() or _is_json(first) or (first[:1] == b"{" and first.rstrip()[-1:] == b"}"):
         yield whole
         yield from chunks
@@ -248,7 +258,24 @@ def _documents(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
             raise BrokenFile("line_too_long", f"it is one document of more than {most:,} bytes")
         pieces.append(chunk)
     # a line break inside of a text is written \\n, so those that are left stand between the values
-    yield b"".join(pieces).replace(b"\r", b" ").replace(b"\n", b" ")
+    yield b"\n".join(_values(b"".join(pieces).replace(b"\r", b" ").replace(b"\n", b" ")))
+
+
+def _values(text: bytes) -> Iterator[bytes]:
+    """JSON objects that are written one after the other, as deliveries that are put into one file are; else the text as it is."""
+    if not BETWEEN_OBJECTS.search(text):
+        yield text
+        return
+    read, whole, start = json.JSONDecoder().raw_decode, text.decode(errors="surrogateescape").strip(), 0
+    while start < len(whole):
+        try:
+            _, end = read(whole, start)
+        except (ValueError, RecursionError):
+            end = len(whole)
+        yield whole[start:end].encode(errors="surrogateescape")
+        while whole[end : end + 1].isspace():
+            end += 1
+        start = end
 
 
 def _is_json(line: bytes) -> bool:
@@ -257,6 +284,21 @@ def _is_json(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _mended(block: Block) -> Block:
+    """A block with U+FFFD for each half of a surrogate pair, where a prompt was cut: DuckDB reads no line that has one.
+
+    Its escape has the same length, so that lines stay where they are.
+    """
+    text = block.lines.buffers()[2] if block.fields is None and len(block.lines) else None
+    if text is None or not SURROGATES.search(text):
+        return block
+    whole = SURROGATES.sub(lambda found: found[0] if found[1] else b"\\ufffd", text)
+    buffers = [*block.lines.buffers()[:2], pa.py_buffer(whole)]
+    return replace(
+        block, lines=pa.Array.from_buffers(pa.string(), len(block.lines), buffers, offset=block.lines.offset)
+    )
 
 
 def _with_items(blocks: Iterator[Block], database, pages: tuple[str, ...] = ()) -> Iterator[Block]:

@@ -597,7 +597,7 @@ def _renamed(line: str, names: dict[str, str]) -> str:
     renamed = line
     for name, known in names.items():
         renamed = f"""regexp_replace({renamed}, '"{name}"(\\s*:)', '"{known}"\\1', 'g')"""
-    return f"""case when regexp_matches({line}[:99], '^\\s*\\{{\\s*"({first})"\\s*:') then {renamed} else {line} end"""
+    return f"""case when regexp_matches(left({line}, 99), '^\\s*\\{{\\s*"({first})"\\s*:') then {renamed} else {line} end"""
 
 
 def _json(text: str, shape: Any) -> str:

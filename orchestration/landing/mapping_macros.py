@@ -4,10 +4,12 @@ MACROS_OF_MAPPINGS = r"""
 -- Seconds and nanoseconds since 1970, as texts of instants: floats keep what was written, and are never doubles.
 create macro epoch_text(x) as make_timestamp(cast(try_cast(x as decimal(20, 6)) * 1000000 as bigint))::varchar;
 create macro nanos(x) as make_timestamp(try_cast(x as bigint) // 1000)::varchar;
+-- A duration below zero is of a clock that was set back, or of an end that was never set: it is unknown.
+create macro known_duration(x) as case when x >= 0 then x end;
 create macro nanos_between(started, ended) as
-    round((try_cast(ended as bigint) - try_cast(started as bigint)) / 1000000, 3);
+    round(known_duration(try_cast(ended as bigint) - try_cast(started as bigint)) / 1000000, 3);
 create macro millis_between(started, ended) as
-    cast((try_cast(ended as decimal(20, 6)) - try_cast(started as decimal(20, 6))) * 1000 as decimal(18, 3));
+    cast(known_duration(try_cast(ended as decimal(20, 6)) - try_cast(started as decimal(20, 6))) * 1000 as decimal(18, 3));
 -- Longer ones would be refused, and one hash of them is as good a name.
 create macro long_id(x) as case when length(x) > 256 then 'sha256:' || sha256(x) else x end;
 create macro not_zero(x) as case when try_cast(x as double) <> 0 then x end;
@@ -38,7 +40,8 @@ create macro plain_map(x) as case when starts_with(x, '{''') then replace(x, '''
 -- What a running total grew by since it was last seen.
 create macro grown(total, before) as (try_cast(total as bigint) - coalesce(try_cast(before as bigint), 0))::varchar;
 create macro millis_of_times(started, ended) as
-    cast(epoch_us(try_cast(ended as timestamptz)) - epoch_us(try_cast(started as timestamptz)) as decimal(18, 3)) / 1000;
+    cast(known_duration(epoch_us(try_cast(ended as timestamptz)) - epoch_us(try_cast(started as timestamptz)))
+        as decimal(18, 3)) / 1000;
 create macro provider_of_model(model) as case
     when regexp_matches(model, '^(openai|anthropic|google|mistral|cohere|deepseek|groq)/', 'i')
         then lower(split_part(model, '/', 1))
@@ -50,6 +53,10 @@ create macro provider_of_model(model) as case
     when regexp_matches(model, '^(command|embed-(english|multilingual)|rerank|c4ai-)', 'i') then 'cohere'
     when regexp_matches(model, '^deepseek', 'i') then 'deepseek'
     when regexp_matches(model, '^grok', 'i') then 'x-ai' end;
+-- What a tracer calls a provider's system, unless it is a framework around the call, which bills nothing.
+create macro named_system(x) as case
+    when not regexp_matches(x, '^([.].*|lang(chain|graph)|llama_?index|crewai|haystack|autogen)?$', 'i')
+        and not regexp_matches(x, '^(semantic[_-]?kernel|openai[_-]agents|pydantic[_-]ai)$', 'i') then x end;
 -- Names of providers in OpenTelemetry and in SDKs, as the price catalogue has them.
 create macro provider_of_system(x) as case
     when lower(x) in ('openai', 'anthropic', 'google', 'azure', 'mistral', 'cohere', 'deepseek', 'groq') then lower(x)

@@ -227,7 +227,7 @@ def test_a_first_week_has_no_change_and_a_running_week_none_yet(built):
     assert "there is no week before it" in first[4]
     running = built.ask(sql, "2027-W02")[0]
     assert running[:4] == (None, 20 * CALL, None, False)
-    assert running[4].startswith("So far $0.01 were spent; the week is not over.")
+    assert running[4].startswith("So far $0.01 has been spent; the week is not over.")
 
 
 def test_unknown_is_not_zero(built):

@@ -12,7 +12,7 @@ from typing import Any
 
 EXAMPLES = 5  # a sentence is read on a phone: the table and the marts have the rest
 TABLE_ROWS = 20
-LONGEST_TEXT = 120
+LONGEST_TEXT = 400  # characters of a value: a name, or why a bill differs in a sentence
 
 
 class Count(int):

@@ -62,7 +62,7 @@ def cell(column: str, value: object) -> str:
     if column == "share":
         return f"{value:.1%}"
     if isinstance(value, Decimal) and value.as_tuple().exponent:
-        return cents(value) if abs(value) >= LARGE else millionths(value)
+        return cents(value) if not value or abs(value) >= LARGE else millionths(value)
     return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
 
 

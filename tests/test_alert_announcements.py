@@ -354,10 +354,9 @@ def test_another_message_needs_another_figure(marts, columns, kind):
         ({"delta_usd": Decimal(40)}, "confirmed"),  # the rest of the day adds to it
         ({"delta_usd": Decimal("2.37")}, "changed"),
         ({"severity": "warning"}, "changed"),
-        ({"status": "withdrawn"}, "withdrawn"),
     ],
 )
-def test_the_complete_day_confirms_changes_or_withdraws(marts, columns, kind):
+def test_the_complete_day_confirms_or_changes(marts, columns, kind):
     marts.put(is_provisional=True, severity="critical")
     marts.run(MORNING - timedelta(hours=10))
     assert "so far" in marts.to("oncall")[0]
@@ -366,7 +365,7 @@ def test_the_complete_day_confirms_changes_or_withdraws(marts, columns, kind):
         marts.run()
     assert kinds(marts) == ["new", kind]
     assert len(marts.to("oncall")) == 2
-    assert marts.messages()[-1]["ends"] is (kind == "withdrawn")
+    assert not marts.messages()[-1]["ends"]
 
 
 @pytest.mark.parametrize(
@@ -500,8 +499,77 @@ def test_what_is_gone_is_withdrawn_with_the_reason(marts, calls, is_provisional,
     assert kinds(marts) == ["new", "withdrawn"]
     assert marts.to("oncall")[1].startswith("Withdrawn: retries at agent.act on 12 Nov, $8.76")
     assert marts.messages()[-1]["body"].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("alert_id", "columns"),
+    [("a1", {}), ("a2", {"problem_id": "p1"}), ("a3", {"spike_type": "token"})],
+    ids=["same id", "same problem", "same place"],
+)
+def test_what_is_back_says_so_in_the_topic_that_it_had(marts, alert_id, columns):
+    marts.put(is_provisional=True)
+    marts.run()
+    marts.alerts.clear()
+    marts.run(MORNING + timedelta(minutes=20))
+    marts.put(alert_id, is_provisional=True, **columns)
+    for minutes in (40, 50):
+        marts.run(MORNING + timedelta(minutes=minutes))
+    assert kinds(marts) == ["new", "withdrawn", "back"]
+    oncall = [row for row in marts.messages() if row["channel"] == "oncall"]
+    # its row says one message an hour: the pager has resolved the first one
+    assert [row["status"] for row in oncall] == ["waiting"] * 3
+    assert [row["ends"] for row in oncall] == [False, True, False]
+    assert {row["topic"] for row in oncall} == {"alert/a1"}
+    title, *_ = marts.to("oncall")[2].partition(" at ")
+    assert title == ("Back, critical: more tokens per call" if alert_id == "a3" else "Back, critical: retries")
+    body = oncall[2]["body"].splitlines()
+    assert body[0] == "Withdrawn 13 Nov 06:35 UTC, and stands out again."
+    assert body[-1] == f'Incident: make incident DO="open --alert {alert_id}"'
+
+
+def test_what_flickers_within_an_open_day_is_withdrawn_once(marts):
+    """What came back may go and return: its second end waits until its day is complete."""
+    evening = datetime(2026, 11, 12, 20, 5, tzinfo=UTC)
+    complete = datetime(2026, 11, 13, 6, tzinfo=UTC)
+    for hour in range(5):
+        marts.put(is_provisional=True)
+        if hour % 2:
+            marts.alerts.clear()
+        marts.run(evening + timedelta(hours=hour))
+    marts.alerts.clear()
+    marts.run(complete - timedelta(minutes=1))
+    assert kinds(marts) == ["new", "withdrawn", "back"]
+    marts.run(complete)
+    assert kinds(marts) == ["new", "withdrawn", "back", "withdrawn"]
+
+
+def test_what_was_over_and_goes_on_is_back_and_another_day_is_another_alert(marts):
     marts.put()
-    assert marts.run(MORNING + timedelta(hours=2))["new"] == 1
+    marts.put("a2")
+    marts.run()
+    del marts.alerts["a2"]
+    marts.put(status="closed", close_reason="quiet")
+    marts.run(MORNING + days(4))
+    marts.put(status="extended", last_date=date(2026, 11, 16), days=2)
+    marts.put("a3", problem_id="p2", alert_date=date(2026, 11, 16), last_date=date(2026, 11, 16))
+    marts.run(MORNING + days(4.5))
+    assert kinds(marts) == ["new", "new", "closed", "withdrawn", "back", "new"]
+    [body] = [row["body"] for row in marts.messages() if row["title"].startswith("Back") and row["channel"] == "oncall"]
+    assert body.startswith("Announced as over 17 Nov 06:15 UTC, and stands out again.")
+
+
+def test_what_is_back_in_a_storm_that_goes_on_is_not_announced(marts):
+    for number in range(STORM):
+        marts.put(f"a{number}")
+    marts.run()
+    for hour in (1, 2):
+        if hour == 1:
+            del marts.alerts["a1"]
+        else:
+            marts.put("a1")
+        marts.run(MORNING + timedelta(hours=hour))
+    assert kinds(marts) == ["new"] * STORM + ["withdrawn", "back"]
+    assert len(marts.to("oncall")) == 1
 
 
 # Many at once

@@ -124,7 +124,7 @@ def test_what_is_usually_too_much_is_said_before_anything_is_spent(story):
 def test_a_message_says_what_is_not_in_the_amount(story):
     _, seen = story
     (message,) = (each for each in seen[next(iter(STEPS))][2] if each["title"].startswith("Budget refunded"))
-    assert "Not in it: 1 calls without a price; what 1 of them cost cannot even be guessed." in message["body"]
+    assert "Not in it: 1 call without a price, 1 of them without even an estimate." in message["body"]
 
 
 def test_a_correction_says_what_was_announced_and_why_it_is_wrong(story):

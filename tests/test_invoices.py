@@ -21,7 +21,7 @@ import pytest
 from orchestration.defs.checks import expectations
 from orchestration.invoices.announcements import announce_findings
 from orchestration.landing import files_with_missing_rows, load_new_files
-from orchestration.notifications import deliver
+from orchestration.notifications import deliver, read_outbox
 from orchestration.quality.suites import validate
 from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -685,6 +685,7 @@ def test_a_finding_is_said_once_and_settled_once(again, tmp_path, monkeypatch):
         before = receiver.titles("finance")
         assert "openai yen: amounts without an exchange rate" in before
         assert len(before) == len(set(before))
+        assert max(len(row["body"]) for row in read_outbox(settings)) > 300, "a list of findings is not cut"
         assert run(1)["found"] == run(1)["settled"] == 0
         assert receiver.titles("finance") == before
         with duckdb.connect(str(settings.warehouse)) as warehouse:

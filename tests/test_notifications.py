@@ -410,6 +410,17 @@ def test_within_a_cooldown_only_worse_news_of_an_incident_goes(outbox, receiver,
     assert [(row["status"] == "sent", row["cooldown_applied"]) for row in rows[1:]] == [(goes, not goes), (True, False)]
 
 
+def test_a_cooldown_ends_with_what_it_is_about(outbox, receiver):
+    """A pager has resolved it: what is back within the hour opens it again."""
+    channels = channel(cooldown_minutes=60)
+    over = event(2, title="Over", severity="info", follows=True, ends=True)
+    for minutes, each in ((0, event(1)), (20, over), (40, event(3)), (50, event(4))):
+        enqueue(later(outbox, minutes=minutes), [each], channels)
+        deliver(later(outbox, minutes=minutes), channels=channels)
+    assert statuses(outbox) == ["sent", "sent", "sent", "suppressed"]
+    assert [row["cooldown_applied"] for row in read_outbox(outbox)] == [False, False, False, True]
+
+
 def test_one_run_sends_the_worst_and_is_quiet_about_the_rest(outbox, receiver):
     channels = channel(cooldown_minutes=60)
     enqueue(outbox, [event(1, severity="warning"), event(2, severity="critical"), event(3, severity="info")], channels)

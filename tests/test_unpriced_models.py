@@ -7,6 +7,7 @@ import duckdb
 import pytest
 import yaml
 
+from orchestration.settings import PROJECT
 from pricing.overrides import load_overrides
 from pricing.suggestions import suggest
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -108,6 +109,8 @@ def test_the_exposure_is_the_quantiles_of_its_own_leaves_at_the_prices_of_each_n
 
     exposure = (new["exposure_usd_low"], new["exposure_usd"], new["exposure_usd_high"])
     assert exposure == (at("k1"), at("k3"), at("k5"))
+    page = (PROJECT / "docs" / "pricing.md").read_text()
+    assert all(f"**{amount.normalize()}**" in page for amount in (*exposure, at("k3") / 2))
     assert "the prices of 5 models of acme used here (prices of 2026-11-20)" in new["exposure_basis"]
 
 

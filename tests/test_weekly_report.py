@@ -373,7 +373,7 @@ def test_a_first_week_has_no_week_before_and_says_so(settings, marts):
     page = reported(settings, alone)
     assert "prod spent $12.35 on LLM calls; there is no week before to compare it with." in page
     assert "no week before to compare with, so there is no bridge" in page
-    assert "No problem began an alert in this week, nor in the seven before it." in page
+    assert "No alert began in this week, nor in the seven before it." in page
     assert "No incident was open in this week." in page
     assert "No budget left the state ok." in page
     assert page.tags["svg"] == 2  # the weeks; no day is known
@@ -399,7 +399,7 @@ def test_a_week_without_alerts_shows_what_the_weeks_before_had(settings, marts):
         row for row in quiet["weekly_recurrence"] if row["iso_week"] != WEEK or row["status"] in {"quiet", "resolved"}
     ]
     page = reported(settings, quiet | {"weekly_recurrence": rows})
-    assert "No problem began an alert." in page
+    assert "No alert began." in page
     assert "deploy at search.rewrite" in page
     assert "retry at agent.act" not in "".join(page.text).split("What came back")[1].split("Incidents")[0]
 

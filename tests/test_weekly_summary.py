@@ -2,14 +2,18 @@
 
 import csv
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
-from tests.reference_weeks import WEEK, Call, by_week, effects, members, weeks
+from tests.reference_exposure import FEES, QUANTILES, Model, Price, Used, exposure, prices_of
+from tests.reference_exposure import KINDS as ALL_KINDS
+from tests.reference_weeks import WEEK, Call, by_week, effects, members, monday, spend, weeks
 
 CALL = Decimal("0.006")  # 1,000 input tokens at 3 and 200 output tokens at 15 USD a million
 # Monday 28 December opens 2026-W53, which ends on Sunday 3 January
@@ -34,6 +38,68 @@ BUDGETS = [  # budget, environments, endpoint, period, zone, limit, valid from a
     ("refunded-week", "staging", "", "week", "UTC", "0.03", *AUTUMN),
     ("spring-day", "seed-4", "", "day", "America/New_York", "0.006", *SPRING),
     ("spring-week", "*", "", "week", "Europe/Berlin", "0.01", *SPRING),
+]
+# Models with prices and without, in an environment of their own: USD per million of input and output, from a date and until one
+QUEUE = "queue"
+PRICES = [
+    *(("acme", f"k{number}", number, 2 * number, "2026-01-01", None) for number in range(1, 6)),
+    ("acme", "not-used", "0.5", 1, "2026-01-01", None),
+    ("other", "of-the-endpoint", 7, 8, "2026-01-01", None),
+    ("other", "four-weeks-before", 8, 9, "2026-01-01", None),
+    ("other", "ended", 1, 1, "2026-01-01", "2026-11-11"),
+    # its own price of other dates: the last one before, and where there is none, the first one after
+    ("selfhosted", "between", 20, 30, "2026-01-01", "2026-02-01"),
+    ("selfhosted", "between", 40, 50, "2026-02-01", "2026-03-01"),
+    ("selfhosted", "between", 60, 70, "2026-12-01", None),
+    ("selfhosted", "later", 80, 90, "2026-12-01", "2026-12-15"),
+    ("selfhosted", "later", 10, 20, "2026-12-15", None),
+    # its own price of other units: that of the day
+    ("selfhosted", "searching", 1, 2, "2026-01-01", "2026-10-01"),
+    ("selfhosted", "searching", 3, 6, "2026-10-01", None),
+]
+OVERRIDE = """
+  - provider: {}
+    model: {}
+    per_million_tokens: {{uncached_input: {}, text_output: {}, cached_input: 0.1}}
+    from: {}
+    {}
+    tiers: [{{above_input_tokens: 200000, per_million_tokens: {{uncached_input: 9, text_output: 90}}}}]
+    source: "a contract"
+    approved_by: finance@example.com
+    recorded_at: 2026-01-01
+"""
+
+
+def in_queue(request: str, at: str = "2026-11-11T10:00:00Z", **fields: object) -> dict:
+    return event(request, at, environment=QUEUE, **{"endpointTag": f"of.{request}"} | fields)
+
+
+QUEUED = [
+    *(in_queue(f"k{number}", provider="acme", model=f"k{number}") for number in range(1, 6)),
+    *(
+        in_queue(
+            f"new-{number}", provider="acme", model="new", inputTokens=tokens, cacheReadTokens=400, reasoningTokens=50
+        )
+        for number, tokens in enumerate((1000, 250_000, 2000))
+    ),
+    # 28 days, the last day of use among them
+    in_queue("inside", "2026-10-15T10:00:00Z", provider="other", model="of-the-endpoint", endpointTag="search"),
+    in_queue("outside", "2026-10-14T10:00:00Z", provider="other", model="four-weeks-before", endpointTag="search"),
+    in_queue("ended", "2026-11-10T10:00:00Z", provider="other", model="ended", endpointTag="search"),
+    *(
+        in_queue(f"search-{number}", provider="acme", model=f"k{number}", endpointTag="search")
+        for number in range(1, 5)
+    ),
+    in_queue("searched", provider="gateway", model="new", endpointTag="search", cacheWriteTokens=100),
+    in_queue("nowhere", provider="nobody", model="new"),
+    *(in_queue(model, provider="selfhosted", model=model) for model in ("between", "later")),
+    in_queue("priced-again", "2026-12-20T10:00:00Z", provider="selfhosted", model="later"),
+    in_queue("searching", provider="selfhosted", model="searching", webSearches=3),
+    # more than can be priced
+    *(
+        in_queue(f"huge-{number}", "2026-11-18T10:00:00Z", provider="acme", model="huge", inputTokens=9_999_999_999_999)
+        for number in range(101)
+    ),
 ]
 
 
@@ -119,8 +185,12 @@ def built(tmp_path_factory) -> Pipeline:
             # in New York it is Sunday, of W52
             event("far", "2026-12-28T03:00:00Z", environment="far", endpointTag="chat.far"),
             *(call for environment, first in SEEDS.items() for call in drawn_calls(environment, first)),
+            *QUEUED,
         ],
     )
+    (pipeline.settings.overrides).mkdir()
+    entries = (OVERRIDE.format(*row[:5], f"to: {row[5]}" if row[5] else "") for row in PRICES)
+    (pipeline.settings.overrides / "contracts.yml").write_text(f"prices:{''.join(entries)}")
     pipeline.run()
     return pipeline
 
@@ -157,7 +227,7 @@ def test_a_first_week_has_no_change_and_a_running_week_none_yet(built):
     assert "there is no week before it" in first[4]
     running = built.ask(sql, "2027-W02")[0]
     assert running[:4] == (None, 20 * CALL, None, False)
-    assert running[4].startswith("So far $0.01 were spent; the week is not over.")
+    assert running[4].startswith("So far $0.01 has been spent; the week is not over.")
 
 
 def test_unknown_is_not_zero(built):
@@ -228,7 +298,113 @@ def calls(built) -> dict[tuple[str, str, date], list[Call]]:
     def by_kind(values: tuple) -> dict:
         return {kind: value for kind, value in zip(KINDS, values, strict=True) if value is not None}
 
-    return by_week(Call(*row[:14], by_kind(row[14:17]), by_kind(row[17:])) for row in built.ask(CALLS))
+    # of a call without a price, the cost of some kinds may be known: it is in no sum
+    return by_week(
+        Call(*row[:14], by_kind(row[14:17]), by_kind(row[17:]) if row[9] is not None else {})
+        for row in built.ask(CALLS)
+    )
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Every call, and by model without a price the prices at which it is estimated."""
+
+    calls: list[Used]
+    prices: dict[Model, dict[str, Price] | None]
+
+
+@pytest.fixture(scope="module")
+def exposed(built) -> Exposed:
+    counts = ", ".join(kind if kind in FEES else f"{kind}_tokens" for kind in ALL_KINDS)
+    calls = [
+        Used(
+            Model(*row[:4]), *row[4:11], {kind: units for kind, units in zip(ALL_KINDS, row[11:], strict=True) if units}
+        )
+        for row in built.ask(
+            "select environment, data_mode, provider, model, occurred_at, is_future, endpoint_tag, pricing_status, usage_source, "
+            f"cost_usd, input_tokens, {counts} from fct_attempts"
+        )
+    ]
+    rates = ", ".join(f"{kind}_price_usd" for kind in ALL_KINDS)
+    book = [
+        Price(*row[:10], dict(zip(ALL_KINDS, row[10:], strict=True)))
+        for row in built.ask(
+            "select provider, model, tenant_id, variant, missing_variant, day_second_from, coalesce(input_tokens_from, 0), "
+            "coalesce(valid_from, timestamp '0001-01-01'), coalesce(valid_to, timestamp '9999-01-01'), price_row_key, "
+            f"{rates} from price_book"
+        )
+    ]
+    return Exposed(calls, prices_of(calls, book))
+
+
+def test_what_has_no_price_may_cost_what_the_definitions_give(built, exposed):
+    """By model, and by day in the wide mart: low, likely and high."""
+    columns = ("exposure_usd_low", "exposure_usd", "exposure_usd_high")
+
+    def amounts(calls: list[Used]) -> tuple:
+        return tuple(exposure(calls, exposed.prices, name) for name in QUANTILES)
+
+    of_model, of_day = defaultdict(list), defaultdict(list)
+    for call in exposed.calls:
+        of_day[call.day, call.model].append(call)
+        if call.pricing == "unpriced":
+            of_model[call.model].append(call)
+    rows = built.ask(
+        f"select environment, data_mode, provider, model, {', '.join(columns)} from unpriced_models where status = 'open'"
+    )
+    found = {Model(*row[:4]): row[4:] for row in rows}
+    assert found == {model: amounts(calls) for model, calls in of_model.items()}
+    sums = ", ".join(f"case when bool_and({column} is not null) then sum({column}) end" for column in columns)
+    rows = built.ask(f"select event_date, environment, data_mode, provider, model, {sums} from cost_daily group by all")
+    assert {(row[0], Model(*row[1:5])): row[5:] for row in rows} == {
+        key: amounts(calls) for key, calls in of_day.items()
+    }
+
+
+# USD per million of input at which it is estimated: low, likely, high
+NEAREST = {
+    ("selfhosted", "between"): [40, 40, 40],
+    ("selfhosted", "later"): [80, 80, 80],
+    ("selfhosted", "searching"): [3, 3, 3],
+    # five models, and the tier of each that its longest call reaches: of ten the 1st, 5th and 9th
+    ("acme", "new"): [1, 5, 9],
+    # k1 to k4, and one that its endpoint used 27 days before; not the one of 28 days before, nor what has ended
+    ("gateway", "new"): [1, 3, 7],
+}
+
+
+@pytest.mark.parametrize("model", NEAREST)
+def test_the_nearest_prices_are_those_that_the_page_names(exposed, model):
+    found = exposed.prices[Model(QUEUE, "real", *model)]
+    assert [found[name].rate("uncached_input") * 1_000_000 for name in QUANTILES] == NEAREST[model]
+
+
+def test_the_exposure_of_a_week_is_what_the_definitions_give(built, exposed):
+    """The likely cost, in its column, in the finding and in the narrative; and the share of the calls that it is of."""
+    of_week, with_usage = defaultdict(list), Counter()
+    for call in exposed.calls:
+        week = (call.model.environment, call.model.mode, monday(call.day))
+        if call.pricing == "unpriced" and not call.is_future:
+            of_week[week].append(call)
+        with_usage[week] += call.pricing != "no_usage" and not call.is_future
+    expected = {week: (len(calls), exposure(calls, exposed.prices, "likely")) for week, calls in of_week.items()}
+    rows = built.ask(
+        "select environment, data_mode, week_start, unpriced_attempts, exposure_usd, narrative from weekly_summary"
+    )
+    assert {row[:3]: row[3:5] for row in rows} == dict.fromkeys((row[:3] for row in rows), (0, 0)) | expected
+    findings = built.ask(
+        "select environment, data_mode, week_start, amount_usd, sentence from weekly_findings where kind = 'unpriced'"
+    )
+    assert {row[:3]: row[3] for row in findings} == {week: usd for week, (_, usd) in expected.items()}
+    narratives = {row[:3]: row[5] for row in rows}
+    for *week, usd, sentence in findings:
+        count, place = len(of_week[tuple(week)]), tuple(week)
+        share = (Decimal(100 * count) / with_usage[place]).quantize(Decimal("0.1"), ROUND_HALF_UP)
+        amount = "less than $0.01" if usd and usd < Decimal("0.005") else f"${usd or 0:,.2f}"
+        says = "What they cost is unknown" if usd is None else f"They likely cost {amount}"
+        assert sentence == f"Calls without a price, in no total: {count} ({share} %). {says}; see unpriced_models."
+        assert sentence in narratives[place].splitlines()
+    assert None in {usd for _, usd in expected.values()}
 
 
 def test_every_week_is_what_the_definitions_give(built, calls):
@@ -304,20 +480,20 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
     worst = defaultdict(list)  # (budget, monday): (severity, period)
     for (budget, start, end), turns in changes.items():
         ends = [at for at, _ in turns[1:]] + [datetime.combine(end, datetime.min.time())]
-        monday = start - timedelta(days=start.weekday())
-        while monday < end and monday <= RUNNING:
-            first, last = (datetime.combine(day, datetime.min.time()) for day in (monday, monday + WEEK))
+        week = monday(start)
+        while week < end and week <= RUNNING:
+            first, last = (datetime.combine(day, datetime.min.time()) for day in (week, week + WEEK))
             held = [
                 SEVERITY.index(state)
                 for (at, state), until in zip(turns, ends, strict=True)
                 if at < last and until > first and at < until
             ]
             if max(held, default=0):
-                worst[budget, monday].append((max(held), start))
-            monday += WEEK
+                worst[budget, week].append((max(held), start))
+            week += WEEK
     periods = {name: (period, environments) for name, environments, _, period, *_ in BUDGETS}
     expected = defaultdict(list)
-    for (budget, monday), states in sorted(worst.items()):
+    for (budget, week), states in sorted(worst.items()):
         severity = max(states)[0]
         days = [start for each, start in states if each == severity]
         text = f"{budget} {SEVERITY[severity].replace('_', ' ')}"
@@ -326,7 +502,7 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
             text += f" on {len(days)} day{'s' if len(days) > 1 else ''}, worst {largest}"
         environments = periods[budget][1]
         for environment in ["(all)"] if environments == "*" else environments.split():
-            expected[environment, f"{monday:%G-W%V}"].append(text)
+            expected[environment, f"{week:%G-W%V}"].append(text)
     rows = built.ask("select environment, iso_week, budget_states from weekly_summary where budget_states is not null")
     assert {(environment, week): states.split("; ") for environment, week, states in rows} == expected
     named = dict(
@@ -340,6 +516,46 @@ def test_the_budgets_of_a_week_are_what_the_changes_of_their_states_give(built):
     assert "company-day exceeded on 2 days, worst 2026-12-30" in named["2026-W53"]
     assert "far-week exceeded" in named["2026-W52"]
     assert "far-week" not in named["2026-W53"]
+
+
+def test_what_is_next_to_the_spend_of_a_budget_is_what_the_definitions_give(built, exposed):
+    """Of the calls between local midnights: their cost, what is estimated of it, and what others of them may cost."""
+    environments = {name: (names, endpoint) for name, names, endpoint, *_ in BUDGETS}
+    compared, understated = 0, set()
+    for budget, starts_at, ends_at, zone, start, end, state, limit, warning, *found in built.ask(
+        "select budget_id, starts_at, ends_at, time_zone, period_start, period_end, state, limit_usd, warning_usd, spent_usd, "
+        "attempts, unpriced_attempts, unvalued_attempts, estimated_cost_usd, exposure_usd, is_understated from budget_status"
+    ):
+        midnights = [datetime.combine(day, datetime.min.time(), ZoneInfo(zone)) for day in (start, end)]
+        assert [at.astimezone(UTC).replace(tzinfo=None) for at in midnights] == [starts_at, ends_at]
+        names, endpoint = environments[budget]
+        calls = [
+            call
+            for call in exposed.calls
+            if starts_at <= call.at < ends_at
+            and not call.is_future
+            and call.model.mode == "real"
+            and (names == "*" or call.model.environment in names.split())
+            and endpoint in ("", call.endpoint)
+        ]
+        unpriced = [call for call in calls if call.pricing == "unpriced"]
+        unvalued = [call for call in unpriced if exposed.prices[call.model] is None]
+        spent = spend(calls) or Decimal(0)
+        refund = datetime(2027, 1, 8)  # noqa: DTZ001 -- local, which is UTC
+        spent -= Decimal("0.02") if budget == "refunded-week" and start <= refund.date() < end else 0
+        likely = exposure([call for call in unpriced if call not in unvalued], exposed.prices, "likely")
+        at_most = spent + likely
+        worse = "exceeded" if at_most > limit else "warning" if at_most >= warning else "ok"
+        is_understated = state != "exceeded" and (bool(unvalued) or SEVERITY.index(worse) > SEVERITY.index(state))
+        estimated = spend([call for call in calls if call.usage == "estimate"]) or Decimal(0)
+        assert found == [
+            *(spent, len(calls), len(unpriced), len(unvalued), estimated),
+            *(None if unvalued else likely, is_understated),
+        ], (budget, start)
+        compared += bool(unpriced)
+        understated |= {budget} if is_understated else set()
+    assert compared > 10
+    assert understated
 
 
 def test_what_no_environment_has_alone_counts_nothing_twice(built):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import get_args
 
 from orchestration.alerts.facts import Alert, Facts
-from orchestration.alerts.ledger import ENDS, Announced, Kind, Line, announcements_folder, read_announcements
+from orchestration.alerts.ledger import ENDS, OVER, Announced, Kind, Line, announcements_folder, read_announcements
 from orchestration.alerts.messages import event
 from orchestration.ledger import one_writer, remember_instant, why_too_early
 from orchestration.notifications import enqueue
@@ -29,7 +29,6 @@ MOVED = Decimal("0.5")  # of the dollars that were announced: from here on anoth
 PACE = 2  # times the dollars a day: worse
 STORM = 3  # alerts of one cause that begin in one run
 MOST_AT_ONCE = 5  # topics that begin in one run: more are one message, whatever their causes
-OVER = {"closed", "muted", "planned"}  # statuses
 
 
 def announce(settings: Settings) -> Counter:
@@ -45,7 +44,7 @@ def announce(settings: Settings) -> Counter:
             return Counter()
         with warehouse(settings) as connection:
             facts = Facts(connection)
-            new = _in_messages(list(_differences(announced, facts, settings.as_of)), announced)
+            new = _in_messages(list(_differences(announced, facts, settings)), announced)
         append(new)
         remember_instant(folder, announced.lines, settings.as_of)
     for line in new:
@@ -78,9 +77,9 @@ def _hand_on(settings: Settings, announced: Announced) -> Counter:
     return enqueue(settings, events, channels)
 
 
-def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterator[Line]:
+def _differences(announced: Announced, facts: Facts, settings: Settings) -> Iterator[Line]:
     """The lines that bring the ledger up to date with the facts."""
-    superseded = _superseded(announced, facts)
+    superseded, as_of = _superseded(announced, facts), settings.as_of
     for alert in facts.alerts.values():
         before = announced.alerts.get(alert["alert_id"]) or superseded.get(alert["alert_id"])
         kind = _kind(alert, before, as_of)
@@ -88,7 +87,7 @@ def _differences(announced: Announced, facts: Facts, as_of: datetime) -> Iterato
             yield _line(kind, alert, before, facts, as_of)
     taken = {line["alert_id"] for line in superseded.values()}
     for before in _gone(announced, facts):
-        if before["alert_id"] not in taken:
+        if before["alert_id"] not in taken and not _may_come_back(before, announced, settings):
             yield _line("withdrawn", before["alert"], before, facts, as_of)
 
 
@@ -100,29 +99,33 @@ def _gone(announced: Announced, facts: Facts) -> list[Line]:
 
 
 def _superseded(announced: Announced, facts: Facts) -> dict[str, Line]:
-    """By alert that was not announced, what takes its place: the same problem, or else a rise at the same place, at the same time.
+    """By alert that was not announced, what it takes the place of, which is gone now or was withdrawn before: the same problem, or else a
+    rise at the same place, at the same time.
 
     The complete day, late data and new prices may give an alert another spike type, driver or first day, and with it another id.
     """
-    gone, found = _gone(announced, facts), dict[str, Line]()
+    withdrawn = [line for line in announced.alerts.values() if line["kind"] == "withdrawn"]
+    gone = _gone(announced, facts) + [line for line in withdrawn if line["alert_id"] not in facts.alerts]
+    found = dict[str, Line]()
     new = [alert for alert in facts.alerts.values() if alert["alert_id"] not in announced.alerts]
     for is_same in (_is_same_problem, _is_same_place):
         for alert in sorted(new, key=lambda alert: -Decimal(alert["delta_usd"])):
-            matching = [line for line in gone if alert["alert_id"] not in found and is_same(alert, line["alert"])]
+            matching = [line for line in gone if alert["alert_id"] not in found and is_same(alert, line)]
             if matching:
                 found[alert["alert_id"]] = matching[0]
                 gone.remove(matching[0])
     return found
 
 
-def _is_same_problem(alert: Alert, was: Alert) -> bool:
-    return alert["problem_id"] == was["problem_id"]
+def _is_same_problem(alert: Alert, line: Line) -> bool:
+    was = line["alert"]
+    return alert["problem_id"] == was["problem_id"] and (line["kind"] != "withdrawn" or _shares_a_day(alert, was))
 
 
-def _is_same_place(alert: Alert, was: Alert) -> bool:
+def _is_same_place(alert: Alert, line: Line) -> bool:
     """Whether both are of one environment and share a day, and an endpoint or a part of the driver."""
-    shares_a_day = alert["alert_date"] <= was["last_date"] and was["alert_date"] <= alert["last_date"]
-    if not shares_a_day or any(alert[name] != was[name] for name in ("environment", "data_mode")):  # type: ignore[literal-required]
+    was = line["alert"]
+    if not _shares_a_day(alert, was) or any(alert[name] != was[name] for name in ("environment", "data_mode")):  # type: ignore[literal-required]
         return False
     places, places_before = (
         {each["endpoint_tag"], *each["top_driver_value"].split(" | ")} - {None} for each in (alert, was)
@@ -130,17 +133,21 @@ def _is_same_place(alert: Alert, was: Alert) -> bool:
     return not places.isdisjoint(places_before)
 
 
+def _shares_a_day(alert: Alert, was: Alert) -> bool:
+    return alert["alert_date"] <= was["last_date"] and was["alert_date"] <= alert["last_date"]
+
+
 def _kind(alert: Alert, before: Line | None, as_of: datetime) -> Kind | None:
     """What there is to announce of an alert, after what was announced before; None where it is the same."""
-    is_withdrawn, is_over = alert["status"] == "withdrawn", alert["status"] in OVER
+    is_over = alert["status"] in OVER
     if before is None or before["kind"] in ENDS:
-        if _rank(alert) == 0 or alert["status"] in {"withdrawn", "muted", "planned"}:
+        if _rank(alert) == 0 or alert["status"] in {"muted", "planned"}:
             return None
         if is_over or _instant(alert["last_date"]) + timedelta(days=1) + PAST_AFTER < as_of:
             return "past" if before is None else None
-        return "new"
-    if is_withdrawn or is_over:
-        return "withdrawn" if is_withdrawn else "closed"
+        return "new" if before is None or before["kind"] == "past" else "back"
+    if is_over:
+        return "closed"
     was = before["alert"]
     if _rank(alert) > _rank(was) or _is_faster(alert, was):
         return "worsened"
@@ -185,6 +192,13 @@ def _is_unsettled(alert: Alert, before: Line, announced: Announced) -> bool:
         return alert["spike_type"] in {line["alert"]["spike_type"] for line in earlier}
     parts, parts_before = ({*each["top_driver_value"].split(" | ")} for each in (alert, before["alert"]))
     return not parts.isdisjoint(parts_before) or any(line["kind"] == "changed" for line in earlier)
+
+
+def _may_come_back(gone: Line, announced: Announced, settings: Settings) -> bool:
+    """Whether the end of what is gone waits for the complete day, because it was withdrawn on the open day once and came back."""
+    complete_at = _instant(gone["alert"]["alert_date"]) + timedelta(days=1, hours=settings.lateness_hours)
+    is_back = any(line["kind"] == "back" for line in _announced_of(gone, announced))
+    return gone["alert"]["is_provisional"] and is_back and settings.as_of < complete_at
 
 
 def _announced_of(last: Line, announced: Announced) -> list[Line]:
@@ -266,6 +280,9 @@ def _in_topics(lines: list[Line], announced: Announced) -> list[Line]:
     for line in lines:
         if line["kind"] == "past":
             line["topic"] = "alert/past"
+        if line["kind"] == "back":  # who was not notified that it was over need not know that it is back
+            was = announced.alerts[line["supersedes"] or line["alert_id"]]
+            line["is_silent"] = was["is_silent"] and bool(announced.open_in(line["topic"]))
     after = Announced(list(announced.lines), dict(announced.alerts))
     for line in lines:
         after.apply(line)

@@ -2,7 +2,8 @@
 
 A run compares the two, and the difference is news. Lines are only ever appended. Their `kind`:
 
-  new         an alert that nobody was notified of, or one that was over and is open again
+  new         an alert that nobody was notified of
+  back        one that was announced as withdrawn or over, and stands out again: in the topic that it had
   worsened    its severity rose, or a day of it costs at least PACE times as much as when it was last announced
   confirmed   the day on which it was announced is over, and says the same
   changed     the complete day, late data or new prices say something else: its severity fell, its driver or its dollars moved
@@ -22,8 +23,10 @@ from orchestration.ledger import read_log
 from orchestration.settings import Settings
 
 ENDS = {"closed", "withdrawn", "past"}
+OVER = {"closed", "muted", "planned"}  # statuses of alerts
+BEGINS = {"new", "back", "worsened"}  # somebody has to act, notified before or not
 
-Kind = Literal["new", "worsened", "confirmed", "changed", "closed", "withdrawn", "past"]
+Kind = Literal["new", "back", "worsened", "confirmed", "changed", "closed", "withdrawn", "past"]
 
 
 class Line(TypedDict):
@@ -36,7 +39,9 @@ class Line(TypedDict):
     topic: str
     cause: str  # what alerts of one cause have in common
     ends: bool  # with it all alerts of its topic are over
-    is_silent: bool  # others of its topic are open: the last one says that all are over
+    is_silent: (
+        bool  # an end while others of its topic are open: the last one says that all are over; and a return after it
+    )
     reason: str | None  # why it was withdrawn: later_hours, late_data or rules
     known_at: str
     alert: Alert
@@ -44,7 +49,7 @@ class Line(TypedDict):
     driver: Driver | None
     attempts: str | None  # of its series on its day
     before: Alert | None  # as it was last announced
-    before_at: str | None
+    before_at: str | None  # or when its end was announced
 
 
 @dataclass

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.alerts.facts import Alert
-from orchestration.alerts.ledger import Line
+from orchestration.alerts.ledger import BEGINS, OVER, Line
 from orchestration.notifications import Event
 from orchestration.plain import for_chat, for_title
 from orchestration.team.notifications import SEVERITIES, NotificationChannel
@@ -35,7 +35,14 @@ WORDS = {
     "price_mix": "expensive model {model} at {where}",
     "unknown_model": "no price for model {model}",
 }
-FIRST_WORD = {"confirmed": "Confirmed", "changed": "Changed", "closed": "Over", "withdrawn": "Withdrawn"}
+FIRST_WORD = {
+    "back": "Back",
+    "worsened": "Worse",
+    "confirmed": "Confirmed",
+    "changed": "Changed",
+    "closed": "Over",
+    "withdrawn": "Withdrawn",
+}
 WHY_CLOSED = {
     "quiet": "No sign of it on 3 complete days.",
     "level_shift": "It has lasted for 7 days in a row: this is the new level, and later days are compared with it.",
@@ -67,7 +74,7 @@ def event(lines: list[Line], of_topic: list[Line], channels: Mapping[str, Notifi
         drill_url=first["alert"]["drill_url"] if is_one else "",
         occurred_at=min(_begins(line["alert"]) for line in lines),
         channels=tuple(dict.fromkeys(name for line in lines for name in _channels(line, channels))),
-        follows=all(line["kind"] not in {"new", "worsened", "past"} for line in lines),
+        follows=all(line["kind"] not in {*BEGINS, "past"} for line in lines),
         ends=ends,
         alerts=tuple(for_machines(line) for line in lines),
     )
@@ -80,7 +87,7 @@ def _channels(line: Line, channels: Mapping[str, NotificationChannel]) -> Iterat
     if line["kind"] != "past":
         if owners:
             yield owners
-        elif alert["severity"] == "critical" or line["kind"] not in {"new", "worsened"}:
+        elif alert["severity"] == "critical" or line["kind"] not in BEGINS:
             yield ONCALL
     yield DIGEST
 
@@ -91,14 +98,14 @@ def _about_one(line: Line) -> tuple[str, str]:
     parts = [
         *_what_changed(line),
         *(() if is_over else (_dollars(alert), _error(alert))),
-        *(_what_to_do(line) if kind in {"new", "worsened", "changed"} else ()),
+        *(_what_to_do(line) if kind in {*BEGINS, "changed"} else ()),
     ]
     return f"{_opening(line)}: {headline(line)}", "\n".join(filter(None, parts))
 
 
 def _opening(line: Line) -> str:
-    if line["kind"] == "worsened":
-        return f"Worse, {line['alert']['severity']}"
+    if line["kind"] in {"worsened", "back"}:
+        return f"{FIRST_WORD[line['kind']]}, {line['alert']['severity']}"
     return FIRST_WORD.get(line["kind"], line["alert"]["severity"].capitalize())
 
 
@@ -219,10 +226,15 @@ def _what_changed(line: Line) -> Iterator[str]:
         yield WHY_WITHDRAWN[line["reason"] or "rules"]
     if line["kind"] == "confirmed":
         yield "The day is complete."
-    if before and line["before_at"] and line["kind"] in {"worsened", "changed"}:
-        at = datetime.fromisoformat(line["before_at"])
+    if not before or not line["before_at"]:
+        return
+    at = _hour(line["before_at"])
+    if line["kind"] == "back":
+        was = "Announced as over" if before["status"] in OVER else "Withdrawn"
+        yield f"{was} {at}, and stands out again."
+    if line["kind"] in {"worsened", "changed"}:
         yield (
-            f"Announced {at.day} {at:%b %H:%M} UTC as {before['severity']} {before['spike_type']}, "
+            f"Announced {at} as {before['severity']} {before['spike_type']}, "
             f"{for_chat(_driver(before))}, {change(before['delta_usd'])}."
         )
 
@@ -236,7 +248,7 @@ def _about_many(lines: list[Line], of_topic: list[Line]) -> tuple[str, str]:
         return f"Over: all {len(everything)} alerts, {_spikes(of_topic)}", _list(largest)
     worst = max((line["alert"]["severity"] for line in lines), key=SEVERITIES.index).capitalize()
     total = sum((Decimal(line["alert"]["delta_usd"]) for line in lines), Decimal(0))
-    news = {"new", "worsened"} & counts.keys()
+    news = BEGINS & counts.keys()
     opening = worst if news else listed([f"{count} {kind}" for kind, count in counts.items()]).capitalize()
     parts = [
         _error(largest[0]["alert"]) if len({line["cause"] for line in lines}) == 1 else None,

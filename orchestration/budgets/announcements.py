@@ -510,7 +510,7 @@ def _event(line: Announcement, facts: _Facts) -> Event:
         f"Spent {spent} of {limit} USD in the {period} from {line['period_start']}.",
         f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
         f"Nothing is spent yet: a usual {period} costs more than the limit." if _is_usual_too_much(line) else None,
-        *(_why_so_much(status) if status else ()),
+        *(_why_so_much(status) if status and line["to_state"] != "ok" else ()),
     ]
     channels = [status["channel"], status["escalation_channel"] if severity == "critical" else None] if status else []
     return Event(
@@ -545,9 +545,9 @@ def _why_so_much(status: Status) -> Iterator[str]:
 
 
 def _unpriced(status: Status) -> str:
-    left_out = f"Not in it: {status['unpriced_attempts']} calls without a price"
+    left_out = f"Not in it: {many(status['unpriced_attempts'], 'call')} without a price"
     if status["unvalued_attempts"]:
-        return f"{left_out}; what {status['unvalued_attempts']} of them cost cannot even be guessed."
+        return f"{left_out}, {status['unvalued_attempts']} of them without even an estimate."
     return f"{left_out}, likely {cents(status['exposure_usd'])} USD."
 
 

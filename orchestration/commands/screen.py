@@ -299,7 +299,7 @@ def _budgets(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
     if not budgets:
         yield "No budget is open: budgets.csv is where they are written (docs/budgets.md)."
     elif fine := len(budgets) - len(trouble):
-        yield f"{many(fine, 'budget')} of {len(budgets)} ok."
+        yield f"{fine} of {many(len(budgets), 'budget')} {'is' if fine == 1 else 'are'} ok."
     waiting = [budget for budget in budgets if budget["silent_senders"]]
     for budget in waiting[:BUDGETS]:
         stopped = f"its projection is that of {stamp(budget['projection_as_of'].isoformat())}"

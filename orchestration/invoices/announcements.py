@@ -28,6 +28,7 @@ from orchestration.wording import listed, many
 
 SUITES = ("invoices", "reconciliation")
 CHANNEL = "finance"  # where the owner's name is not that of a channel
+LONGEST_BODY = 2500  # characters: a template and five examples, each of which is bounded
 Key = tuple[str, str, str, str]  # finding, vendor, account, subject
 
 
@@ -130,7 +131,7 @@ def _events(
             kind="invoice",
             severity=expectation["severity"],
             title=for_title(f"{about}: {'settled: ' if is_over else ''}{meta['short']}"),
-            body=for_chat(meta["says"] if is_over else failure_sentence(meta, rows, {})),
+            body=for_chat(meta["says"] if is_over else failure_sentence(meta, rows, {}), LONGEST_BODY),
             drill_url=f"{settings.base_url.rstrip('/')}/finance?{urlencode(words)}",
             occurred_at=datetime.fromisoformat(known_at),
             channels=(channels.get((vendor, account), CHANNEL),),

@@ -443,9 +443,7 @@ def _repetition(message: Message, related: list[Message]) -> Silence | None:
     return None
 
 
-def why_silent(
-    message: Message, channel: NotificationChannel, related: Iterable[Message], at: datetime
-) -> Silence | None:
+def why_silent(message: Message, channel: NotificationChannel, related: list[Message], at: datetime) -> Silence | None:
     """What suppresses a message at an instant, with the reason; None when it may go."""
     if message.is_muted:
         return {"is_muted": True, "reason": "Muted by its own rule."}
@@ -458,7 +456,10 @@ def why_silent(
         )
     if severity_rank(message) < SEVERITIES.index(channel.min_severity):
         return {"reason": f"{channel.channel} takes messages from {channel.min_severity} on."}
+    ended_at = max((other.sent_at for other in related if other.ends and other.sent_at), default=None)
     for other in related:
+        if ended_at and other.sent_at and other.sent_at <= ended_at:
+            continue  # it was over since then: a pager has resolved it
         is_recent = other.sent_at and at - other.sent_at < timedelta(minutes=channel.cooldown_minutes)
         if is_recent and severity_rank(other) >= severity_rank(message):
             return {

@@ -352,7 +352,7 @@ def _came_back(active: list[Recurrence]) -> str:
     on = sum(is_continued(row) for row in active)
     new = len(active) - len(back) - on
     if not active:
-        return "No problem began an alert."
+        return "No alert began."
     sentence = f"{wording.many(len(back), 'problem')} came back" if back else "No problem came back"
     if regressed := sum(row["status"] == "regressed" for row in back):
         sentence += f", {regressed} of them although an incident on it was closed with a guardrail"

@@ -80,7 +80,10 @@ with
                     prices.variant nulls first,
                     prices.missing_variant nulls first,
                     prices.day_second_from,
-                    prices.valid_from,
+                    -- of its own prices the last that had begun, or else the next
+                    prices.valid_from > unpriced.last_used_date,
+                    case when prices.valid_from > unpriced.last_used_date then prices.valid_from end,
+                    prices.valid_from desc,
                     prices.price_row_key
             )
             = 1

@@ -69,7 +69,7 @@ select
     'estimate' as kind,
     'info' as severity,
     estimated_cost_usd as amount_usd,
-    {{ percent_text("estimated_share") }} || ' of the spend rests on token counts that are estimates.' as sentence,
+    'Estimated token counts are behind ' || {{ percent_text("estimated_share") }} || ' of the spend.' as sentence,
     cast(null as string) as drill_url
 from {{ ref("int_weekly_usage") }}
 where estimated_share > 0
@@ -93,8 +93,9 @@ select
         case
             when conflicting_deliveries > 0
             then
-                cast(conflicting_deliveries as string)
-                || ' of them differ from the one that was kept: see delivery_conflicts.'
+                'Of these, different from the one that was kept: '
+                || cast(conflicting_deliveries as string)
+                || ' (delivery_conflicts).'
         end,
         case
             when missing_usage_attempts > 0

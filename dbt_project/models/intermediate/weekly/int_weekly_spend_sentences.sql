@@ -20,7 +20,7 @@ with
     largest_effects as (
         select *
         from effects
-        where effect_usd <> 0
+        where abs(effect_usd) >= 0.005  -- what rounds to a cent
         qualify
             row_number() over (partition by {{ week_scope }} order by abs(effect_usd) desc, words)
             <= {{ weekly_named_effects() }}
@@ -38,7 +38,7 @@ select
         when spend_usd is null
         then 'Nothing that was used has a price: the spend is unknown.'
         when not is_complete
-        then 'So far ' || {{ usd_text("spend_usd") }} || ' were spent; the week is not over.'
+        then 'So far ' || {{ usd_text("spend_usd") }} || ' has been spent; the week is not over.'
         when attempts = 0
         then
             case when silent_days > 0 then 'No call arrived' else 'No call was made' end || case
@@ -89,7 +89,7 @@ select
     'info' as severity,
     change_usd as amount_usd,
     'What moved it: ' || string_agg(
-        words || case when effect_usd < 0 then ' -' else ' +' end || {{ usd_text("effect_usd") }},
+        words || case when effect_usd < 0 then ' −' else ' +' end || {{ usd_text("effect_usd") }},
         ', '
         order by abs(effect_usd) desc, words
     )

@@ -18,6 +18,7 @@ from inbox import marts
 from inbox.app import PAGES, POLICY, application
 from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
+from inbox.pages import explore, requests
 from inbox.pages.explore import TABLES
 from tests import test_docs, test_explain
 from tests.pages import HERE, crawled, inside, links, opened, query, text_of
@@ -169,6 +170,29 @@ def test_calls_with_one_error_code_are_one_click_from_the_list(client, published
     assert len(client.get(f"{address}&format=csv").text.splitlines()) == 3
 
 
+def test_a_file_of_calls_has_each_once_in_the_order_of_its_page(client, published_calls, monkeypatch):
+    monkeypatch.setattr(requests, "TOGETHER", 2)  # so that it is read in several steps
+    calls = published_calls.ask(
+        "select request_id, try_number, cost_usd from fct_attempts where event_date between '2026-11-19' and '2026-11-20'"
+    )
+    attempts, priced = len(calls), sum(cost is not None for *_, cost in calls)
+    assert 2 < priced < attempts
+    files = {}
+    for sort in requests.SORTS:
+        address = f"/requests?from=2026-11-19&to=2026-11-21&environment=%2A&data_mode=%2A&sort={sort}&format=csv"
+        files[sort] = list(csv.DictReader(client.get(address).text.splitlines()[1:]))
+        found = sorted((row["request_id"], int(row["try_number"])) for row in files[sort])
+        assert found == sorted((request, number) for request, number, _ in calls)
+    costs = [row["cost_usd"] for row in files["cost"]]
+    assert costs[priced:] == [""] * (attempts - priced)
+    assert costs[:priced] == sorted(costs[:priced], key=Decimal, reverse=True)
+    times = [row["occurred_at"] for row in files["latest"]]
+    assert times == sorted(times, reverse=True)
+    failed = [row["status"] != "success" for row in files["failed"]]
+    assert any(failed)
+    assert failed == sorted(failed, reverse=True)
+
+
 def test_what_the_checks_found_is_served_under_a_policy_of_its_own(root):
     folder = root.publications / "20261123T120000000000Z" / "docs" / "data_docs"
     folder.mkdir(parents=True)
@@ -222,6 +246,23 @@ def test_every_table_of_explore_is_a_file_whose_figures_are_those_of_the_marts(c
         "hours",
         "kinds",
     }
+
+
+def test_what_the_tokens_of_a_user_cost_on_many_days_is_one_click_further(client, published_calls, monkeypatch):
+    [(user, day)] = published_calls.ask(
+        "select user_id, event_date from fct_attempts where cost_usd > 0 and environment = 'prod' and data_mode = 'real' "
+        "and user_id <> '(unattributed)' order by cost_usd desc limit 1"
+    )
+    words = {"user": user, "from": day, "to": day + timedelta(days=1), "by": "endpoint"}
+    whole = text_of(client.get("/explore", params=words).text)
+    monkeypatch.setattr(explore, "KINDS_OF_CALLS", 0)
+    page = client.get("/explore", params=words).text
+    shown = text_of(page)
+    assert "What each kind of token cost" in shown
+    assert whole.split("By token kind")[0] == shown.split("By token kind")[0]
+    [asked] = [link for link in links(page) if link.endswith("#kinds")]
+    assert text_of(client.get(asked).text) == whole
+    assert "What each kind" not in client.get("/explore?by=endpoint").text
 
 
 def test_every_table_of_a_page_is_a_file_that_names_its_filters(client, published_calls):

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.charts import bars, round_up, waterfall
@@ -20,6 +20,7 @@ DAY = st.dates(date(2024, 1, 1), date(2030, 1, 1))
 SPAN = st.none() | st.tuples(DAY, st.integers(1, 400))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine may be slow
 @given(
     window=SPAN,
     baseline=SPAN,

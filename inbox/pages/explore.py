@@ -19,6 +19,7 @@ BY = ("endpoint", "prompt_version", "feature", "tenant", "user", "provider", "mo
 SORTS = {"rise": "largest rise", "cost": "highest cost", "fall": "largest fall", "requests": "most requests"}
 SHOWN, IN_A_FILE = 50, 100_000  # members
 BEFORE, AFTER, LONGEST = 28, 7, 120  # days of the series around the window, and in all
+KINDS_OF_CALLS = 10  # days of calls whose token kinds are shown unasked: they take as long as all the rest
 CURVE = ("tenant", "user")  # whose concentration is worth a curve
 POINTS = 40
 TABLES = ("members", "days", "hours", "kinds", "savings", "curve")  # that can be had as a file
@@ -137,10 +138,11 @@ def show(visit: Visit) -> Page | File:
     if visit.words.get("format") == "csv":
         return _as_csv(visit, filters, by, against, sort)
     sql, parameters = _members_sql(filters, by, against, sort)
-    members, compared_days = _members_and_days(marts, filters, by, against, sort)
+    with_kinds = _has_kinds(visit, filters, against)
+    members, compared_days = _members_and_days(marts, filters, by, against, sort, with_kinds)
     rows = [_member(row, filters, by, against) for row in members]
     around = _around(visit, filters)
-    by_day = _by_day(marts, filters, against, around, compared_days)
+    by_day = _by_day(marts, filters, against, around, compared_days, with_kinds)
     total = _both(_sides(by_day, list(FIGURES), against), against)
     most_moved = max((abs(row["delta"]) for row in rows), default=ZERO)
     page_words = {"by": by, "compare": visit.words.get("compare"), "sort": visit.words.get("sort")}
@@ -168,7 +170,8 @@ def show(visit: Visit) -> Page | File:
             "with_unpriced": any(row["unpriced"] for row in rows) or bool(total["unpriced"]),
             "days": _days(marts, filters, by, around, by_day),
             "hours": _hours(marts, filters),
-            "kinds": _kinds(marts, against, by_day),
+            "kinds": _kinds(marts, against, by_day) if with_kinds else None,
+            "kinds_address": filters.address("explore", **page_words, table="kinds") + "#kinds",
             "curve": _curve(marts, filters, by, against),
             "unknown": _unknown(marts, filters) if not total["attempts"] else [],
             "sql": pasted(sql, parameters | {"most": SHOWN}),
@@ -231,7 +234,7 @@ def _members_sql(
         order=ORDERS[sort].format(divisor=against.divisor),
     )
     sql = SIDES.format(
-        by_day="event_date, " if by_day else "",
+        by_day="event_date, " if by_day is not None else "",
         columns="".join(f"{column}, " for column in columns.values()),
         in_window=against.in_window,
         weight=against.weight,
@@ -243,7 +246,7 @@ def _members_sql(
         **conditions,
     )
     of_days = _named({name: f"sum({name})" for name in sums})
-    sql += WITH_DAYS.format(shown=shown, of_days=of_days) if by_day else shown
+    sql += shown if by_day is None else WITH_DAYS.format(shown=shown, of_days=of_days)
     return sql, parameters | ({"chosen": chosen} if chosen else {})
 
 
@@ -252,7 +255,7 @@ def _named(expressions: dict[str, str]) -> str:
 
 
 def _members_and_days(
-    marts: Marts, filters: Filters, by: str, against: Comparison, sort: str
+    marts: Marts, filters: Filters, by: str, against: Comparison, sort: str, with_kinds: bool
 ) -> tuple[list[Row], list[Row] | None]:
     """The members that are shown, and the days that are compared, where one scan gives both.
 
@@ -262,7 +265,8 @@ def _members_and_days(
     if by == "user" or mart == USERS or getattr(filters, by):
         sql, parameters = _members_sql(filters, by, against, sort)
         return marts.rows(sql, **parameters, most=SHOWN), None
-    sql, parameters = _members_sql(filters, by, against, sort, by_day=_kind_sums(marts, mart))
+    kinds = _kind_sums(marts, mart) if with_kinds else {}
+    sql, parameters = _members_sql(filters, by, against, sort, by_day=kinds)
     [found] = marts.rows(sql, **parameters, most=SHOWN)
     return found["members"] or [], found["by_day"] or []
 
@@ -330,6 +334,12 @@ def _kind_columns(marts: Marts) -> dict[str, str]:
     return kept["token kinds"]
 
 
+def _has_kinds(visit: Visit, filters: Filters, against: Comparison) -> bool:
+    """Whether the page says what token kinds cost: one user's are in the calls alone, and those of many days are read when asked for."""
+    days = len({*against.window, *against.weights})
+    return mart_of(filters.members) == WIDE or days <= KINDS_OF_CALLS or visit.words.get("table") == "kinds"
+
+
 def _kind_sums(marts: Marts, mart: str) -> dict[str, str]:
     """The sums of token kinds and savings that a mart has."""
     savings = [name for name in SAVINGS if mart == WIDE or name in OF_A_CALL]
@@ -342,6 +352,7 @@ def _by_day(
     against: Comparison,
     around: list[date],
     found_days: list[Row] | None = None,
+    with_kinds: bool = True,
     whole: bool = False,
 ) -> dict[date, Row]:
     """Every figure, token kind and saving of the days that are compared, by day, and what the others around them cost, or with `whole`
@@ -351,13 +362,13 @@ def _by_day(
     mart = mart_of(filters.members)
     # what one user's tokens cost is in the calls alone
     wide = WIDE if mart == WIDE else CALLS
-    figures, kinds = _sums(mart), _kind_sums(marts, wide)
+    figures, kinds = _sums(mart), _kind_sums(marts, wide) if with_kinds else {}
     drawn = figures if whole else {name: figures[name] for name in DRAWN if name in figures}
     compared_days = {*against.window, *against.weights}
     scans = [(mart, drawn, {*around} - compared_days)]
     if found_days is None:
         scans.append((mart, figures | (kinds if mart == wide else {}), compared_days))
-        if mart != wide:
+        if mart != wide and kinds:
             scans.append((wide, kinds, compared_days))
     found: dict[date, Row] = {}
     for row in found_days or []:

@@ -39,7 +39,7 @@ def usd(value: str | Decimal) -> str:
 
 
 def cents(value: str | Decimal) -> str:
-    """1234.567 is 1,234.57, where the sentence names the currency."""
+    """1234.567 is 1,234.57, where a heading names the currency."""
     return f"{Decimal(value).quantize(CENT, ROUND_HALF_UP):,}"
 
 

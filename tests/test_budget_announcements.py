@@ -108,17 +108,17 @@ def test_what_was_long_over_at_the_first_run_wakes_nobody(story):
     assert {line["budget_id"] for line in seen[first][1] if line.get("is_silent")} == {"old"}
     titles = [message["title"] for message in seen[first][2]]
     assert sorted(titles) == [
-        "Budget late: warning, 9.00 of 10.00 USD",
-        "Budget nightly: exceeded, 3.00 of 2.00 USD",
-        "Budget nightly: spend_alert, 0.00 of 2.00 USD",
-        "Budget refunded: exceeded, 11.00 of 10.00 USD",
+        "Budget late: warning, $9.00 of $10.00",
+        "Budget nightly: exceeded, $3.00 of $2.00",
+        "Budget nightly: spend_alert, $0.00 of $2.00",
+        "Budget refunded: exceeded, $11.00 of $10.00",
     ]
 
 
 def test_what_is_usually_too_much_is_said_before_anything_is_spent(story):
     _, seen = story
     (message,) = (each for each in seen[next(iter(STEPS))][2] if "nightly: spend_alert" in each["title"])
-    assert "On course for 3.00 USD.\nNothing is spent yet: a usual day costs more than the limit." in message["body"]
+    assert "On course for $3.00.\nNothing is spent yet: a usual day costs more than the limit." in message["body"]
 
 
 def test_a_message_says_what_is_not_in_the_amount(story):

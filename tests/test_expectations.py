@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from expectations.run import SUITES
-from expectations.wording import Count, markdown_table, plain
+from expectations.wording import LONGEST_TEXT, Count, markdown_table, plain
 from orchestration.landing import load_new_files
 from orchestration.quality.data_docs import site_of
 from orchestration.quality.suites import build_data_docs, profile, validate
@@ -677,7 +677,7 @@ def test_a_table_shows_twenty_rows_and_says_how_many_more():
 
 def test_text_is_one_bounded_line():
     assert plain("a\nb\x1b[31m") == "a b [31m"
-    assert len(plain("x" * 500)) == 120
+    assert len(plain("x" * (LONGEST_TEXT + 1))) == LONGEST_TEXT
 
 
 # --- reconciliation ---

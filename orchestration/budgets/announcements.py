@@ -26,7 +26,7 @@ from orchestration.notifications import Event, enqueue
 from orchestration.plain import for_chat
 from orchestration.settings import Settings
 from orchestration.warehouse import warehouse
-from orchestration.wording import cents, listed, many, minute
+from orchestration.wording import listed, many, minute, usd
 
 NEWS_FOR = timedelta(days=2)  # a budget that is new, or a first run over a long past, announces the last two days only
 SEVERITY = {"ok": "info", "warning": "warning", "spend_alert": "warning", "exceeded": "critical"}
@@ -498,17 +498,17 @@ def _event(line: Announcement, facts: _Facts) -> Event:
     status = facts.status.get(_period(line))
     is_news = line["kind"] == "news"
     severity = SEVERITY[line["to_state"]] if is_news else "warning"
-    spent, limit = cents(line["spent_usd"]), cents(line["limit_usd"])
+    spent, limit = usd(line["spent_usd"]), usd(line["limit_usd"])
     states = f"{line['from_state']} -> {line['to_state']}"
-    title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit} USD"
+    title = f"Budget {line['budget_id']}: {line['to_state']}, {spent} of {limit}"
     if not is_news:
         title = f"Budget {line['budget_id']}, correction: {states} {line['kind']}"
     period = status["period"] if status else "period"
     lines = [
         f"{states} at {minute(datetime.fromisoformat(line['changed_at_local']))} ({line['time_zone']}), by {line['cause']}.",
         None if is_news else _what_is_corrected(line),
-        f"Spent {spent} of {limit} USD in the {period} from {line['period_start']}.",
-        f"On course for {cents(line['projection_usd'])} USD." if line["projection_usd"] else None,
+        f"Spent {spent} of {limit} in the {period} from {line['period_start']}.",
+        f"On course for {usd(line['projection_usd'])}." if line["projection_usd"] else None,
         f"Nothing is spent yet: a usual {period} costs more than the limit." if _is_usual_too_much(line) else None,
         *(_why_so_much(status) if status and line["to_state"] != "ok" else ()),
     ]
@@ -548,7 +548,7 @@ def _unpriced(status: Status) -> str:
     left_out = f"Not in it: {many(status['unpriced_attempts'], 'call')} without a price"
     if status["unvalued_attempts"]:
         return f"{left_out}, {status['unvalued_attempts']} of them without even an estimate."
-    return f"{left_out}, likely {cents(status['exposure_usd'])} USD."
+    return f"{left_out}, likely {usd(status['exposure_usd'])}."
 
 
 def _what_is_corrected(line: Announcement) -> str:

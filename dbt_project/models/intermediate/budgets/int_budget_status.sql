@@ -27,9 +27,9 @@ with
                             || ' '
                             || member
                             || ': '
-                            || cast(cast(spent_usd as decimal(38, 2)) as string)
-                            || ' USD, usually '
-                            || cast(cast(usual_usd as decimal(38, 2)) as string)
+                            || {{ usd_text("spent_usd") }}
+                            || ', usually '
+                            || {{ usd_text("usual_usd") }}
                     end
                 ) as driver_{{ rank }}
                 {{- "," if not loop.last }}

@@ -81,8 +81,8 @@ with
                     prices.missing_variant nulls first,
                     prices.day_second_from,
                     -- of its own prices the last that had begun, or else the next
-                    prices.valid_from > unpriced.last_used_date,
-                    case when prices.valid_from > unpriced.last_used_date then prices.valid_from end,
+                    prices.valid_from > unpriced.last_used_date nulls last,
+                    case when prices.valid_from > unpriced.last_used_date then prices.valid_from end nulls last,
                     prices.valid_from desc,
                     prices.price_row_key
             )

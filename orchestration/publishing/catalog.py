@@ -56,6 +56,7 @@ def documentation_hash() -> str:
 
 def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, signature: str) -> None:
     """Complete a file that has the marts: `publication`, `catalog` and all comments. People mail files: this one says what it is."""
+    connection.execute("begin")
     connection.execute(
         "create or replace table marts.publication as select ?::varchar as signature, ?::timestamp as as_of",
         [signature, settings.as_of.replace(tzinfo=None)],
@@ -69,7 +70,7 @@ def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, sig
     [own] = [row for row in rows if row[0] == "catalog"]
     own[5] = len(rows)
     connection.executemany("insert into marts.catalog values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.execute(f"begin; {'; '.join(_comments(present))}; commit")
+    connection.execute(f"{'; '.join(_comments(present))}; commit")
 
 
 def documented_marts() -> list[Mart]:

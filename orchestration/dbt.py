@@ -34,6 +34,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_LOG_PATH": str(settings.state / "dbt"),
         # what was built and what failed; every statement of a run would be 12 MB, and a tenth of dbt's own time
         "DBT_LOG_LEVEL_FILE": "info",
+        "DBT_LOG_FORMAT_FILE": "debug",  # lines for people; Dagster reads JSON from dbt, which would be the log's form too
     }
 
 

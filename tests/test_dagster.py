@@ -470,9 +470,7 @@ def test_the_hourly_job_judges_announces_and_publishes(root, location, backfill)
     announced = {
         message["channel"]: message["title"] for message in read_outbox(root.settings) if message["kind"] == "budget"
     }
-    assert announced == dict.fromkeys(
-        ("finance", "oncall"), "Budget workspace-month: exceeded, $4,800.03 of $1,300.00"
-    )
+    assert announced == dict.fromkeys(("finance", "oncall"), "Budget workspace-month: exceeded, $4,800.03 of $1,300.00")
     assert root.ask("select count(*) from notification_outbox where kind = 'budget'") == [(len(announced),)]
     # what was published without its tests stays under test until the day
     with warehouse(root.settings) as connection:

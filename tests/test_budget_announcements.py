@@ -4,12 +4,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks.budgets.world import Spend, World, budget, world_at
 from orchestration.budgets.announcements import (
     Announced,
+    _event,
     announce,
     announcements_folder,
     read_announcements,
@@ -119,6 +121,18 @@ def test_what_is_usually_too_much_is_said_before_anything_is_spent(story):
     _, seen = story
     (message,) = (each for each in seen[next(iter(STEPS))][2] if "nightly: spend_alert" in each["title"])
     assert "On course for $3.00.\nNothing is spent yet: a usual day costs more than the limit." in message["body"]
+
+
+@pytest.mark.parametrize(("state", "names_drivers"), [("warning", True), ("ok", False)])
+def test_what_the_money_went_to_is_said_while_there_is_something_to_do(story, state, names_drivers):
+    _, seen = story
+    line = next(each for each in seen[next(iter(STEPS))][1] if each.get("to_state") == "warning")
+    of_period = {
+        **dict.fromkeys(("driver_2", "driver_3", "runbook_url", "drill_url", "channel", "escalation_channel")),
+        "period": "month", "driver_1": "endpoint chat: $9.00, usually $1.00", "unpriced_attempts": 0,
+    }
+    facts = SimpleNamespace(status={(line["budget_id"], line["period_start"]): of_period})
+    assert ("- endpoint chat: $9.00, usually $1.00" in _event(line | {"to_state": state}, facts).body) == names_drivers
 
 
 def test_a_message_says_what_is_not_in_the_amount(story):

@@ -129,7 +129,9 @@ def test_what_the_money_went_to_is_said_while_there_is_something_to_do(story, st
     line = next(each for each in seen[next(iter(STEPS))][1] if each.get("to_state") == "warning")
     of_period = {
         **dict.fromkeys(("driver_2", "driver_3", "runbook_url", "drill_url", "channel", "escalation_channel")),
-        "period": "month", "driver_1": "endpoint chat: $9.00, usually $1.00", "unpriced_attempts": 0,
+        "period": "month",
+        "driver_1": "endpoint chat: $9.00, usually $1.00",
+        "unpriced_attempts": 0,
     }
     facts = SimpleNamespace(status={(line["budget_id"], line["period_start"]): of_period})
     assert ("- endpoint chat: $9.00, usually $1.00" in _event(line | {"to_state": state}, facts).body) == names_drivers

@@ -25,7 +25,9 @@ ADVICE = (
     "`make set-aside FILE={file} LINE={line}` lets the next run publish without a line, `make take-back` counts it again "
     "(docs/operate.md, When a run fails)."
 )
-OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")  # what values can cause in a statement
+# How an error of DuckDB or dbt begins that values cannot cause, and one that only values cause. Any other may be of either.
+OF_CODE = ("Catalog Error", "Binder Error", "Parser Error", "Compilation Error")
+OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")
 NOT_OF_VALUES = "No line that landed causes such an error: please report it with state/dbt/build.log."
 # What a row of a test may hold -> the columns of the fact that it finds its lines by, surest first.
 EXACT = (
@@ -67,8 +69,8 @@ def _sentences(connection: duckdb.DuckDBPyConnection, results: list[dict], setti
     for result in results[:TESTS]:
         ask = _lines_of_test if result["status"] == "fail" else _largest_new
         yield _what_failed(result)
-        if result["status"] == "error" and not any(words in result["message"] for words in OF_VALUES):
-            yield advice_about_the_machine(result["message"], settings.data) or NOT_OF_VALUES
+        if result["status"] == "error" and (advice := _advice_without_lines(str(result["message"]), settings)):
+            yield advice
             continue
         try:
             words, lines = ask(connection, result)
@@ -90,6 +92,15 @@ def _what_failed(result: dict) -> str:
         return f"{_name(result)}: {rows}."
     verb = "asked" if result["unique_id"].startswith("test.") else "built"
     return f"{_name(result)} could not be {verb}: {first_line(result['message'])}."
+
+
+def _advice_without_lines(message: str, settings: Settings) -> str:
+    """What to do about an error of the machine or of the code; '' where a line may be the cause. A value that is quoted decides nothing."""
+    said = first_line(message)
+    if said.startswith(OF_VALUES):
+        return ""
+    is_of_code = said.startswith(OF_CODE) or message.startswith(OF_CODE)
+    return advice_about_the_machine(said, settings.data) or (NOT_OF_VALUES if is_of_code else "")
 
 
 def _listed(lines: list[Line]) -> str:

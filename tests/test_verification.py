@@ -17,7 +17,7 @@ import pytest
 from orchestration import dbt
 from orchestration.commands.set_aside import main
 from orchestration.dbt import run_dbt
-from orchestration.failures import _sentences, why_the_build_failed
+from orchestration.failures import _advice_without_lines, why_the_build_failed
 from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -273,10 +273,14 @@ def test_an_error_that_no_value_can_cause_is_not_blamed_on_lines(taken_back, bro
     ],
 )
 def test_the_trouble_of_a_machine_is_not_blamed_on_lines(error, advice):
-    result = {
-        "status": "error",
-        "unique_id": "model.tokentrail.int_exposure",
-        "message": f"Runtime Error in\n  {error}",
-    }
-    settings = SimpleNamespace(data="/data")
-    assert " ".join(_sentences(duckdb.connect(), [result], settings)).endswith(advice)
+    assert (
+        _advice_without_lines(f"Runtime Error in model int_exposure\n  {error}", SimpleNamespace(data="/data"))
+        == advice
+    )
+
+
+@pytest.mark.parametrize(
+    "error", ["Conversion Error: Could not convert string 'No space left' to INT32", "INTERNAL Error: Assertion failed"]
+)
+def test_what_values_may_cause_names_lines(error):
+    assert not _advice_without_lines(f"Runtime Error in model int_exposure\n  {error}", SimpleNamespace(data="/data"))

@@ -86,7 +86,7 @@ ALERTS = """
     select alert_date as date, severity, status, spike_type,
         case when environment = 'prod' then '' else environment || ': ' end
             || case when scope_dimension = 'total' then 'total' else scope_dimension || ' ' || scope_value end as scope,
-        top_driver_dimension || ' ' || top_driver_value as driver, printf('%.2f', cast(delta_usd as double)) as delta_usd,
+        top_driver_dimension || ' ' || top_driver_value as driver, cast(cast(delta_usd as decimal(38, 2)) as varchar) as delta_usd,
         round(z, 1) as z, owner, containment_action
     from alerts where data_mode = 'real'
     order by status not in ('open', 'extended'), alert_date desc, alerts.delta_usd desc, alert_id limit ?

@@ -108,7 +108,7 @@ def warehouse_models(
         check_not_busy(settings)
     except WarehouseBusyError as busy:
         raise dg.Failure(str(busy)) from None
-    started_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    started_at = datetime.now(UTC).replace(tzinfo=None)
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
     make_logs(settings.ledger)

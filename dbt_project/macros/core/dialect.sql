@@ -221,12 +221,13 @@
 {% macro default__url_text(column) %} {{ missing_leaf("url_text") }} {% endmacro %}
 {% macro duckdb__url_text(column) %} {{ return("url_encode(" ~ column ~ ")") }} {% endmacro %}
 
-{#- When a row was built: provenance only, left out of every comparison. -#}
+{#- When a row was built, to the microsecond: a date that is built twice within a second was built twice. Provenance only, left
+    out of every comparison of rows. -#}
 {% macro now_utc() %}
     {{
         return(
             "cast("
-            ~ text(modules.datetime.datetime.now(modules.pytz.utc).strftime("%Y-%m-%d %H:%M:%S"))
+            ~ text(modules.datetime.datetime.now(modules.pytz.utc).strftime("%Y-%m-%d %H:%M:%S.%f"))
             ~ " as timestamp)"
         )
     }}

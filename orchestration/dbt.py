@@ -44,12 +44,21 @@ def dbt_project(settings: Settings) -> "DbtProject":
 
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     project = DbtProject(DBT_PROJECT, target_path=settings.state / "dbt", profiles_dir=DBT_PROJECT)
-    manifest, parsed = Path(project.manifest_path), settings.state / "dbt" / "manifest.code"
-    code = code_hash()
-    if not (manifest.exists() and parsed.exists() and parsed.read_text() == code):
+    if not is_parsed(settings):
+        code = code_hash()  # before: what is edited while dbt parses is parsed again
         run_dbt(settings, "parse", "--quiet")
-        write_whole(parsed, code)
+        write_whole(_parsed_code(settings), code)
     return project
+
+
+def is_parsed(settings: Settings) -> bool:
+    """Whether the manifest under the data root is that of the code."""
+    manifest, parsed = settings.state / "dbt" / "manifest.json", _parsed_code(settings)
+    return manifest.exists() and parsed.exists() and parsed.read_text() == code_hash()
+
+
+def _parsed_code(settings: Settings) -> Path:
+    return settings.state / "dbt" / "manifest.code"
 
 
 def code_hash() -> str:

@@ -25,6 +25,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None):
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._there: set[str] = set()  # tables and columns: what is there stays
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -59,6 +60,17 @@ class EventLog(SqliteEventLogStorage):
             connection.exec_driver_sql("pragma synchronous = normal")
         self._engines[shard] = engine
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table, which Dagster asks for each event that it stores."""
+        if table_name not in self._there and super().has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        if column_name not in self._there and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._there.add(column_name)
+        return column_name in self._there
 
     def dispose(self) -> None:
         """Closes the files."""

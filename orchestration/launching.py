@@ -16,11 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from orchestration.dbt import is_parsed
 from orchestration.ending import log_file
 from orchestration.notifications.failed_runs import FailedRun, record
 from orchestration.plain import visible
 from orchestration.sentences import sentence_of
 from orchestration.settings import Settings
+from orchestration.warm_dbt.start import warm_dbt
 from orchestration.wording import first_line, many
 
 STEP_WIDTH = 28
@@ -63,18 +65,23 @@ def _run(
     settings: Settings, job: str, config: Mapping[str, Any] | None, run_id: str, terminal: TextIO
 ) -> FailedRun | None:
     """Runs the job; why it failed, where it did."""
-    import dagster as dg
+    with warm_dbt(settings) as get_ready:
+        if is_parsed(settings):
+            get_ready()
 
-    from orchestration.definitions import defs
-    from orchestration.run_failures import why_it_failed
+        import dagster as dg
 
-    with dg.DagsterInstance.get() as instance:
-        instance.add_event_listener(run_id, Progress(terminal).tell)
-        definition = defs().resolve_job_def(job)
-        result = definition.execute_in_process(
-            run_config=config, instance=instance, raise_on_error=False, run_id=run_id
-        )
-        return None if result.success else why_it_failed(settings, instance, run_id, job)
+        from orchestration.definitions import defs
+        from orchestration.run_failures import why_it_failed
+
+        with dg.DagsterInstance.get() as instance:
+            instance.add_event_listener(run_id, Progress(terminal).tell)
+            definition = defs().resolve_job_def(job)
+            get_ready()  # the definitions are made of what is parsed
+            result = definition.execute_in_process(
+                run_config=config, instance=instance, raise_on_error=False, run_id=run_id
+            )
+            return None if result.success else why_it_failed(settings, instance, run_id, job)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import dagster as dg
 import pytest
 from dagster._core.errors import DagsterConfigMappingFunctionError
 
-from orchestration import dbt
 from orchestration.news import news
 from orchestration.notifications import Event, enqueue, read_outbox
 from orchestration.settings import PROJECT, Settings
@@ -35,15 +34,6 @@ IN_ORDER = (
 WAITING_SQL = "select distinct model from (table tokentrail.built except table tokentrail.verified)"
 MARK = "the text of a prompt 9f2c"
 LATER = AS_OF + timedelta(minutes=20)
-WITH_OUR_DBT = """
-import sys
-from pathlib import Path
-from orchestration import dbt
-path, command = sys.argv[1:]
-dbt.DBT = Path(path)
-from orchestration.commands.launch import main
-sys.exit(main([command]))
-"""
 DAILY_AT, WEEKLY_AT, TIME_ZONE = "07:30", "08:45", "Europe/Berlin"
 
 
@@ -104,7 +94,7 @@ def ticks(root, location) -> dict[str, list]:
 
 @pytest.fixture(scope="module")
 def daily(root, ticks) -> subprocess.CompletedProcess:
-    return make_run(root, with_our_dbt=True)
+    return make_run(root)
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +123,10 @@ def backfill(root, location, before_backfill) -> dg.ExecuteInProcessResult:
     return launch(root, location, "backfill", {"from": DAYS[1], "to": DAYS[2]})
 
 
-def make_run(root: Pipeline, as_of: datetime = AS_OF, with_our_dbt: bool = False) -> subprocess.CompletedProcess:
-    """As `make run` starts it; the largest run has the dbt of the suite, which has started already."""
-    command = ["-c", WITH_OUR_DBT, str(dbt.DBT)] if with_our_dbt else ["-m", "orchestration.commands.launch"]
+def make_run(root: Pipeline, as_of: datetime = AS_OF) -> subprocess.CompletedProcess:
+    """As `make run` starts it."""
     return subprocess.run(
-        [sys.executable, *command, "run"],
+        [sys.executable, "-m", "orchestration.commands.launch", "run"],
         cwd=PROJECT,
         env=os.environ | environment(root, as_of),
         capture_output=True,

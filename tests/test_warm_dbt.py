@@ -1,10 +1,17 @@
-"""The suite's dbt makes what dbt makes, and says what dbt says."""
+"""A dbt that has started already makes what dbt makes, says what dbt says, and ends with whoever asked for it."""
+
+import os
+import subprocess
+import time
+from importlib.metadata import version
 
 import duckdb
 import pytest
 
 from orchestration import dbt
-from orchestration.dbt import BUILD, run_dbt
+from orchestration.dbt import BUILD, DBT_PROJECT, dbt_environment, run_dbt
+from orchestration.settings import PROJECT
+from orchestration.warm_dbt.start import WarmDbt, warm_dbt
 from tests.conftest import COLD_DBT
 from tests.pipeline import Pipeline, event
 
@@ -14,6 +21,12 @@ SOME = (
     "cautious",
     "--select",
     *(f"+path:models/marts/{subject}" for subject in ("attribution", "prices")),
+)
+A_LONG_QUERY = (
+    "show",
+    "--quiet",
+    "--inline",
+    "select sum(a.range * b.range) from range(10000000) a, range(10000000) b",
 )
 A_TEST = ("build", "--quiet", "--no-write-json", "--select", "cost_is_the_sum_of_its_parts")
 
@@ -60,3 +73,63 @@ def what_a_broken_promise_says(pipeline: Pipeline) -> str:
 def ended(text: str) -> list[str]:
     """What failed, without the time of day, which only the start of a process puts there."""
     return [line[line.index("Got") :] for line in text.splitlines() if "configured to fail" in line]
+
+
+@pytest.fixture
+def one(pipeline, monkeypatch):
+    """As a run has it: for one command."""
+    monkeypatch.setattr(dbt, "DBT", COLD_DBT)
+    with WarmDbt(pipeline.settings) as warm:
+        yield warm
+
+
+def asked(warm: WarmDbt, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [warm.command, *arguments],
+        cwd=DBT_PROJECT,
+        env=os.environ | dbt_environment(warm.settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_it_is_dbt_for_one_command_and_then_dbt_is(one):
+    for start in (False, True, True):
+        if start:
+            one.start()
+        with asked(one, "--help") as client:
+            assert "An ELT tool for managing your SQL" in client.stdout.read()
+        assert client.returncode == 0
+    one.server.wait(10)
+
+
+def test_what_dbt_refuses_ends_with_the_code_of_dbt(one):
+    one.start()
+    with asked(one, "no-such-command") as client:
+        assert "No such command" in client.stdout.read()
+    assert client.returncode == 2
+
+
+def test_it_ends_with_its_client(one):
+    one.start()
+    with asked(one, *A_LONG_QUERY) as client:
+        log = one.settings.state / "dbt" / "dbt.log"
+        while not log.exists() or log.read_text().count("Running with dbt") < 2:  # what it read ahead, and this
+            time.sleep(0.1)
+        client.kill()
+        assert one.server.wait(10) != 0
+
+
+def test_it_ends_with_the_run_that_started_it(pipeline):
+    with warm_dbt(pipeline.settings) as start:
+        start()
+        command = dbt.DBT
+    assert not command.parent.exists()
+    assert command != dbt.DBT
+
+
+def test_the_shortcuts_are_those_of_the_dbt_in_the_lock():
+    """They replace pieces of one release; with another, dbt is slower and the suite too. Read what changed before you raise it."""
+    code = (PROJECT / "orchestration" / "warm_dbt" / "shortcuts.py").read_text()
+    assert f'RELEASE = "{version("dbt-core")}"' in code

@@ -1,11 +1,12 @@
 """What dbt does anew for each of hundreds of nodes although it comes out the same, done once: half of dbt's own CPU time.
 
-`tests/warm_dbt_server.py` takes these for the suite's 150 builds; a run of a user is one build, and has dbt as it is. Each function
-replaces a piece of dbt by one with the same result; tests/test_warm_dbt.py builds a world with both and compares all that they make.
+`server.py` takes these. Each function replaces a piece of one release of dbt by one with the same result; tests/test_warm_dbt.py builds
+a world with both and compares all that they make, and so does every test that builds a world, without comparing.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Set
 from types import UnionType
 from typing import Any
 
@@ -18,6 +19,7 @@ from dbt.context.macros import MacroNamespace
 from dbt.context.manifest import ManifestContext
 from dbt.contracts.graph.manifest import Manifest
 from dbt.graph import Graph
+from dbt.graph.selector_methods import QualifiedNameSelectorMethod
 from dbt.plugins.manager import PluginManager
 from dbt_common.clients import agate_helper
 from dbt_common.clients.jinja import (
@@ -27,9 +29,10 @@ from dbt_common.clients.jinja import (
     get_template,
     template_cache,
 )
-from dbt_common.events.base_types import BaseEvent, DebugLevel, InfoLevel
+from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager_client import get_event_manager
 
+RELEASE = "1.11.16"  # of dbt-core, whose pieces these replace
 # What dbt prints although it is to be quiet.
 SHOWN = {"PrintEvent", "ShowNode", "CompiledNode"}
 Packages = Mapping[str, Mapping[str, Any]]  # macros by package and name
@@ -37,17 +40,25 @@ Packages = Mapping[str, Mapping[str, Any]]  # macros by package and name
 
 def take() -> None:
     """Take every shortcut that nobody can see, for the rest of this process and its forks."""
-    ManifestContext._build_namespace = _build_namespace
-    ManifestContext.to_dict = _to_dict
-    NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context  # it would copy what a template sees
-    MacroFuzzEnvironment.compile = _each_source_once(MacroFuzzEnvironment.compile)
-    agate_helper.build_type_tester = _each_tester_once(agate_helper.build_type_tester)
-    agate_helper.empty_table = functools.cache(agate_helper.empty_table)  # the result of a statement without rows
-    providers.args_to_dict = _of_the_last(providers.args_to_dict)
-    PluginManager.get_prefixed_modules = functools.cache(PluginManager.get_prefixed_modules)
+    for owner, name, ours in (
+        (ManifestContext, "_build_namespace", _build_namespace),
+        (ManifestContext, "to_dict", _to_dict),
+        (NativeSandboxTemplate, "new_context", MacroFuzzTemplate.new_context),  # it would copy what a template sees
+        (MacroFuzzEnvironment, "compile", _each_source_once(MacroFuzzEnvironment.compile)),
+        (agate_helper, "build_type_tester", _each_tester_once(agate_helper.build_type_tester)),
+        (
+            agate_helper,
+            "empty_table",
+            functools.cache(agate_helper.empty_table),
+        ),  # the result of a statement without rows
+        (providers, "args_to_dict", _of_the_last(providers.args_to_dict)),
+        (PluginManager, "get_prefixed_modules", functools.cache(PluginManager.get_prefixed_modules)),
+        (QualifiedNameSelectorMethod, "search", _among_those_named_so(QualifiedNameSelectorMethod.search)),
+    ):
+        setattr(owner, name, ours)
 
 
-def without_events_nobody_reads(levels: UnionType | type[BaseEvent] = DebugLevel | InfoLevel) -> None:
+def without_events_nobody_reads(levels: UnionType | type[BaseEvent]) -> None:
     """dbt writes each of its thousands of events into a protobuf message; those of these levels go to a log."""
     of_any_level, manager = BaseEvent.__init__, type(get_event_manager())
     fire = manager.fire_event
@@ -63,7 +74,8 @@ def without_events_nobody_reads(levels: UnionType | type[BaseEvent] = DebugLevel
         if is_read(event):
             fire(self, event, *arguments, **options)
 
-    BaseEvent.__init__, manager.fire_event = begin, fire_others
+    for owner, name, ours in ((BaseEvent, "__init__", begin), (manager, "fire_event", fire_others)):
+        setattr(owner, name, ours)
 
 
 def compile_templates(parsed: Manifest) -> None:
@@ -90,7 +102,7 @@ def link_nodes(parsed: Manifest) -> None:
             return graphs[add_test_edges]
         return compile_(self, manifest, write, add_test_edges)
 
-    Compiler.compile = linked
+    setattr(Compiler, "compile", linked)  # noqa: B010 - a method
 
 
 class Late(dict):
@@ -119,6 +131,7 @@ class Late(dict):
         return False
 
     def get(self, name: str, default: Any = None) -> Any:
+        """As of any dictionary."""
         try:
             return self[name]
         except KeyError:
@@ -217,3 +230,29 @@ def _of_the_last(asked: Callable[[Any], dict]) -> Callable[[Any], dict]:
         return dict(last[0][1])
 
     return once
+
+
+def _among_those_named_so(searched: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+    """A name without dots and wildcards can only mean what has it in its path; dbt tries each name with each node, twice."""
+    last: list[tuple[Manifest, dict[str, list[str]]]] = []
+
+    @functools.wraps(searched)
+    def search(self: QualifiedNameSelectorMethod, included_nodes: Set[str], selector: str) -> Iterator[str]:
+        if not selector.isidentifier():
+            return searched(self, included_nodes, selector)
+        if not last or last[0][0] is not self.manifest:
+            last[:] = [(self.manifest, _by_part_of_path(self))]
+        named = last[0][1].get(selector, [])
+        return searched(self, {unique_id for unique_id in named if unique_id in included_nodes}, selector)
+
+    return search
+
+
+def _by_part_of_path(selectors: QualifiedNameSelectorMethod) -> dict[str, list[str]]:
+    manifest, found = selectors.manifest, defaultdict[str, list[str]](list)
+    kinds = ("nodes", "exposures", "metrics", "unit_tests", "semantic_models", "saved_queries", "functions")
+    everything = {unique_id for kind in kinds for unique_id in getattr(manifest, kind)}
+    for unique_id, node in selectors.non_source_nodes(everything):
+        for part in {part for segment in node.fqn for part in segment.split(".")}:
+            found[part].append(unique_id)
+    return found

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from importlib.metadata import version
 
@@ -127,6 +128,14 @@ def test_it_ends_with_the_run_that_started_it(pipeline):
         command = dbt.DBT
     assert not command.parent.exists()
     assert command != dbt.DBT
+
+
+def test_without_a_place_for_temporary_files_it_is_dbt(pipeline, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    before = dbt.DBT
+    with warm_dbt(pipeline.settings) as start:
+        start()
+        assert before == dbt.DBT
 
 
 def test_the_shortcuts_are_those_of_the_dbt_in_the_lock():

@@ -4,10 +4,10 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -21,60 +21,62 @@ CLIENT = Path(__file__).with_name("client.py")
 class WarmDbt:
     """A context in which `command` is the path of a dbt; from `start()` on it has started already, for one command line.
 
-    With `forks` it stays for any number of them, one after the other, which the tests use.
+    With `forks` it stays for any number of them, one after the other, which the tests use. Where temporary files cannot be written or
+    may not be programs, it is dbt as it is.
     """
 
     def __init__(self, settings: Settings, forks: bool = False) -> None:
         self.settings, self.forks = settings, forks
-        self.folder = tempfile.TemporaryDirectory(prefix="tokentrail-dbt-")  # a socket's path is short
-        self.command = Path(self.folder.name) / "dbt"
-        self.address = Path(self.folder.name) / "socket"
+        self.command = self.cold = dbt.DBT
+        self.folder: TemporaryDirectory[str] | None = None
         self.server: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        call = f'"{sys.executable}" -I -S "{CLIENT}" "{self.address}" "{dbt.DBT}" "$@"'
-        self.command.write_text(f"#!/bin/sh\nexec {call}\n")
-        self.command.chmod(0o755)
+        with suppress(OSError):
+            self.folder = TemporaryDirectory(
+                prefix="tokentrail-dbt-"
+            )  # not under the data root: a socket's path is short
+            command = Path(self.folder.name) / "dbt"
+            call = f'"{sys.executable}" -I -S "{CLIENT}" "{self._address}" "{dbt.DBT}" "$@"'
+            command.write_text(f"#!/bin/sh\nexec {call}\n")
+            command.chmod(0o755)
+            if os.access(command, os.X_OK):
+                self.command = command
         return self
+
+    @property
+    def _address(self) -> str:
+        return f"{self.folder.name}/socket" if self.folder else ""
 
     def start(self) -> None:
         """Begin to get ready, once. The project has to be parsed: a whole parse is dbt's own."""
-        if self.server:
+        if self.server or self.command == self.cold:
             return
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(str(self.address))
+        modules = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        paths = {"DBT_PROFILES_DIR": str(DBT_PROJECT), "PYTHONPATH": modules}
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self._address)
             listening.listen()
-            forks = ["forks"] if self.forks else []
-            modules = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-            paths = {"DBT_PROFILES_DIR": str(DBT_PROJECT), "PYTHONPATH": modules}
-            # a session of its own: what a terminal interrupts, it interrupts through the client, as dbt is interrupted
+            arguments = [str(listening.fileno()), *(["forks"] if self.forks else [])]
             self.server = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-W",
-                    "ignore",
-                    "-m",
-                    "orchestration.warm_dbt.server",
-                    str(listening.fileno()),
-                    *forks,
-                ],
+                [sys.executable, "-P", "-W", "ignore", "-m", "orchestration.warm_dbt.server", *arguments],
                 cwd=DBT_PROJECT,
                 env=os.environ | dbt_environment(self.settings) | paths,
                 pass_fds=[listening.fileno()],
                 stdin=subprocess.PIPE,
-                start_new_session=True,
+                start_new_session=True,  # what a terminal interrupts, it interrupts through the client, as dbt is interrupted
             )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The server ends with its standard input, so it also ends when we are killed; whoever it served has had its answer."""
+        """Whoever was served has had the answer. (The server also ends with its standard input, and so when we are killed.)"""
         if self.server and self.server.stdin:
             self.server.stdin.close()
-            self.server.terminate()
+            self.server.kill()
             self.server.wait()
-        self.folder.cleanup()
+        if self.folder:
+            self.folder.cleanup()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from orchestration.dbt import BUILD, dbt_project, run_dbt
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
 from orchestration.settings import Settings, from_environment

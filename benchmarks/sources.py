@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.settings import Settings, from_environment
 
 BODY = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. " * 40

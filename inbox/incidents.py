@@ -1,7 +1,4 @@
-"""What people write down in a form, through orchestration.incidents: neither a path nor a new id comes from a form.
-
-Imported when somebody looks at an incident, because the loader's rules come with it.
-"""
+"""What people write down in a form, through orchestration.incidents: neither a path nor a new id comes from a form."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +12,7 @@ from orchestration.incidents.events import CannotError, event, known, suggested,
 from orchestration.incidents.questions import LABELS, QUESTIONS
 from orchestration.incidents.states import EXECUTION, HARDENING, Incident, incidents, plans
 from orchestration.incidents.view import missing_steps
-from orchestration.landing.incidents import Refused
+from orchestration.landing.incident_events import Refused
 from orchestration.notifications.outbox import acknowledge, read_outbox
 from orchestration.plain import visible
 from orchestration.settings import Settings

@@ -10,7 +10,8 @@ import duckdb
 
 from demo import TEAM as DEMO_TEAM
 from orchestration.dbt import BUILD, run_dbt
-from orchestration.landing import load_new_files, sources_of
+from orchestration.landing.load import load_new_files
+from orchestration.landing.sources import sources_of
 from orchestration.ledger import make_logs
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish

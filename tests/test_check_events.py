@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.commands.check_events import main
-from orchestration.landing import load_new_files
 from orchestration.landing.checking import checked
+from orchestration.landing.load import load_new_files
 from orchestration.settings import PROJECT
 from tests.pipeline import AS_OF, Pipeline, event, pipeline_at
 from tests.test_plain import HOSTILE, OBEYED

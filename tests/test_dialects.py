@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from demo.dialects import translated
-from orchestration.landing import manifest_rows_sql
+from orchestration.landing.manifests import manifest_rows_sql
 from orchestration.quality.suites import profile
 from tests.dialects import DOCS, NAMES, TABLE, Landed, comparable_days, landed, table
 from tests.pipeline import WITHOUT_TESTS, event, pipeline_at

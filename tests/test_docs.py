@@ -13,7 +13,7 @@ from rich.console import Console
 from demo.incidents import SPIKE_TYPES
 from docs.cookbook.render import MARKERS, question_and_sql, questions
 from orchestration.commands.report import print_report
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.publishing.catalog import documented_marts
 from orchestration.settings import PROJECT, Settings
 from orchestration.team.alerts import ALERT_RULES

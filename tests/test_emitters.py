@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.settings import PROJECT
 from tests.pipeline import pipeline_at
 from tests.test_sources import rows_of

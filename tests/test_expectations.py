@@ -13,7 +13,7 @@ import pytest
 
 from expectations.run import SUITES
 from expectations.wording import LONGEST_TEXT, Count, markdown_table, plain
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.quality.data_docs import site_of
 from orchestration.quality.suites import build_data_docs, profile, validate
 from orchestration.settings import PROJECT, Settings, from_environment

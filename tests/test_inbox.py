@@ -20,6 +20,8 @@ from inbox.filters import DIMENSIONS
 from inbox.marts import Reader, UnreadableError
 from inbox.pages import explore, requests
 from inbox.pages.explore import TABLES
+from orchestration.landing.load import load_new_files
+from orchestration.landing.waiting import new_files
 from tests import test_docs, test_explain
 from tests.pages import HERE, crawled, inside, links, opened, query, text_of
 from tests.pipeline import Pipeline, event
@@ -496,21 +498,42 @@ keep_pandas_out()
 from inbox.app import application
 from orchestration.settings import from_environment
 with TestClient(application(from_environment()), base_url="http://localhost") as client:
-    assert [client.get(page).status_code for page in sys.argv[1:]] == [200] * len(sys.argv[1:])
+    for page in sys.argv[1:]:
+        address, _, said = page.partition(" ")
+        form = {"content": said, "headers": {"origin": "http://localhost"}} if said else {}
+        answer = client.request("POST" if said else "GET", address, **form)  # a form leads to the page that shows it
+        assert answer.status_code == 200, answer.text
 heavy = {"numpy", "pandas", "pyarrow", "great_expectations", "dagster", "dbt"}
 sys.exit(", ".join(sorted(name for name in heavy if sys.modules.get(name))) or 0)
 """
+
+
+def in_a_fresh_process(settings, *pages: str):
+    """Reads the pages, each an address, or one and a form to send there; says which large libraries were imported."""
+    named = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_TEAM": str(settings.team)}
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN, *pages], env=os.environ | named, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
 
 
 def test_pages_that_only_read_bring_no_large_library(published_calls):
     settings = published_calls.settings
     [(request,)] = client_rows(settings, "select request_id from marts.fct_attempts where cost_usd > 0 limit 1")
     pages = ["/inbox", "/explore?by=user", "/requests", f"/request?id={request}", "/search?q=a", "/finance", "/health"]
-    named = {"TOKENTRAIL_DATA": str(settings.data), "TOKENTRAIL_TEAM": str(settings.team)}
-    done = subprocess.run(
-        [sys.executable, "-c", LEAN, *pages], env=os.environ | named, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert in_a_fresh_process(settings, *pages) == (0, "")
+
+
+def test_an_incident_is_opened_shown_and_written_on_without_what_loading_needs(root):
+    [(alert,)] = client_rows(root, "select alert_id from marts.alerts limit 1")
+    assert in_a_fresh_process(root, f"/incident by=kim&alert={alert}&step=open") == (0, "")
+    [landed] = (root.data / "landing" / "incidents").rglob("*.jsonl")
+    assert load_new_files(root, "incidents").rows_loaded == 1
+    incident = json.loads(landed.read_text())["incidentId"]
+    forms = (f"incident={incident}&step=note&note=seen", f"alert={alert}&step=plan&reason=launch&until=2026-12-01")
+    pages = (f"/alert?alert={alert}", f"/incident?incident={incident}", f"/incident?incident={incident}&format=md")
+    assert in_a_fresh_process(root, *(f"/incident by=kim&{form}" for form in forms), *pages) == (0, "")
+    assert len(new_files(root, "incidents")) == 2
 
 
 def test_a_query_that_runs_away_is_stopped_with_a_sentence(root, monkeypatch):

@@ -12,8 +12,8 @@ import pytest
 from orchestration.commands.incident import COMMANDS, PLANS, main
 from orchestration.incidents.events import event as incident_event
 from orchestration.incidents.events import known_events, write
-from orchestration.landing import load_new_files
-from orchestration.landing.incidents import EVENT_TYPES, PLAN_TYPES
+from orchestration.landing.incident_events import EVENT_TYPES, PLAN_TYPES
+from orchestration.landing.load import load_new_files
 from orchestration.team.incidents import CONTAINMENT_MAP
 from orchestration.team.rows import read_rows
 from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline

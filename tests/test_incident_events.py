@@ -9,8 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql, new_files
-from orchestration.landing.incidents import EVENT_TYPES, LONGEST_TEXT, PLAN_TYPES, RAW_COLUMNS, Refused, judged
+from orchestration.incidents.events import known_events
+from orchestration.landing.incident_events import EVENT_TYPES, LONGEST_TEXT, PLAN_TYPES, RAW_COLUMNS, Refused, judged
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows, manifest_rows_sql
+from orchestration.landing.waiting import new_files
 from orchestration.prices.book import seen_price_keys
 from orchestration.settings import PROJECT
 from orchestration.team.incidents import SPIKE_TYPES
@@ -220,6 +223,47 @@ def test_what_was_loaded_is_not_loaded_again_and_a_lost_line_is_found(pipeline):
         database.execute(f"copy kept to '{path}' (format parquet)")
     assert len(files_with_missing_rows(settings, "incidents")) == 1
     assert files_with_missing_rows(settings) == []
+
+
+NOTE = json.dumps(incident("note_added"))
+ODD_LINES = {
+    "half of a pair": rb'"\ud83d is half"',
+    "a pair": rb'"\ud83d\ude00"',
+    "no UTF-8": b'"caf\xe9"',
+    "half of a pair, written": b'"\xed\xa0\xbd"',
+    "a number": b"1" * 5_000,
+    "a number in a field of no type": b'"x", "count": ' + b"1" * 5_000,
+    "a fraction in a field of no type": b'"x", "count": 0.' + b"1" * 5_000,
+    "deep": b'"x", "cause": ' + b"[" * 101 + b"]" * 101,
+    "not too deep": b'"x", "cause": ' + b"[" * 99 + b"]" * 99,
+    "deep in a text": b'"x", "cause": "' + b"[" * 150 + b"]" * 150 + b'"',
+    "endless": b'"x", "cause": ' + b"[" * 100_000,
+    "too long": b'"x", "cause": "' + b"y" * 100_000 + b'"',
+    "control characters": b'"a\tb\x00c"',
+    "a break between fields": b'"x",\r "cause": 1',
+    "two objects": b'"x"} {"note": "y"',
+}
+AROUND = {
+    "windows.jsonl": (b"", b"\r\n", b"\r\n"),
+    "byte_order_mark.ndjson": (b"\xef\xbb\xbf", b"\n", b""),
+    "blank_lines.JSONL": (b"\n \t\n\xef\xbb\xbf\n", b"\n\n\v\f\r\n", b"\n\n"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_LINES)
+def test_an_event_that_waits_is_what_will_be_loaded(pipeline, odd):
+    settings = replace(pipeline.settings, max_line_bytes=90_000)
+    for name, (first, between, last) in AROUND.items():
+        notes = (b'"before"', ODD_LINES[odd], b'"after"', b'"last"')
+        lines = [NOTE.replace('"the note"', "%").encode().replace(b"%", note) for note in notes]
+        land(pipeline, name, "").write_bytes(first + between.join(lines) + last)
+    waiting = known_events(settings)["inc-1"]
+    assert [row["note"] for row in waiting].count("after") == len(AROUND)
+    load_new_files(settings, "incidents")
+    assert new_files(settings, "incidents") == []
+    loaded = [{name: row[name] for name in RAW_COLUMNS} for row in known_events(settings)["inc-1"]]
+    of_load = dict.fromkeys(("content_hash", "line_number", "load_id"))
+    assert sorted(map(str, waiting)) == sorted(str(row | of_load) for row in loaded)
 
 
 def test_ids_are_those_of_the_marts_and_not_hashed_again(pipeline):

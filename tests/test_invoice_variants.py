@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.settings import PROJECT
 from tests.pipeline import pipeline_at
 

@@ -20,7 +20,8 @@ import pytest
 
 from orchestration.defs.checks import expectations
 from orchestration.invoices.announcements import announce_findings
-from orchestration.landing import files_with_missing_rows, load_new_files
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows
 from orchestration.notifications import deliver, read_outbox
 from orchestration.quality.suites import validate
 from orchestration.settings import PROJECT

@@ -20,9 +20,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from orchestration.landing import files_with_missing_rows, load_new_files, manifest_files, manifest_rows_sql, new_files
 from orchestration.landing.fields import RAW_COLUMNS, TOKENS, snake_case
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows, manifest_files, manifest_rows_sql
 from orchestration.landing.usage import TEXT_COUNTS, reread, usage_json
+from orchestration.landing.waiting import new_files
 from orchestration.settings import Settings
 from tests.pipeline import event, pipeline_at
 
@@ -698,7 +700,7 @@ def test_a_file_that_is_still_written_waits_for_the_next_load(settings, monkeypa
     land(settings, "b.jsonl", [event("2")])
     stale = [replace(file, size_bytes=1) if "b.jsonl" in file.path else file for file in new_files(settings)]
     with monkeypatch.context() as growing:
-        growing.setattr("orchestration.landing.load.find_files", lambda *_: (stale, []))
+        growing.setattr("orchestration.landing.waiting.find_files", lambda *_: (stale, []))
         load = load_new_files(settings)
     assert (load.files, load.rows_loaded) == (1, 1)
     assert "landing/events/dt=2026-11-21/b.jsonl changed while it was read" in load.unread[0]

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.landing import files_with_missing_rows, load_new_files, reload
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows
+from orchestration.landing.reloading import reload
 from orchestration.settings import PROJECT
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import jsonl, land, manifest, rejects, rows
@@ -20,7 +22,7 @@ from tests.test_landing import jsonl, land, manifest, rejects, rows
 SCRIPT = """
 import json, os, shutil, sys
 from pathlib import Path
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.settings import from_environment
 base = None
 for root, path in [(sys.argv[1], ""), *((sys.argv[1], path) for path in sys.argv[2:])]:

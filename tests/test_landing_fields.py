@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.landing import load, load_new_files, manifest_rows_sql
+from orchestration.landing import load
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import manifest_rows_sql
 from orchestration.landing.sources import OWN_SOURCES
 from orchestration.settings import Settings
 from tests.pipeline import pipeline_at

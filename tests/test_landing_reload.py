@@ -8,8 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.commands.reload import main
-from orchestration.landing import compact, files_with_missing_rows, load_new_files, new_files, reload
-from orchestration.landing.reloading import NotReloaded
+from orchestration.landing.compaction import compact
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows
+from orchestration.landing.reloading import NotReloaded, reload
+from orchestration.landing.waiting import new_files
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import land, manifest, rejects, rows
 from tests.test_landing_safety import without_load

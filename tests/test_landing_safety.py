@@ -17,19 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.landing import (
-    LoadInProgress,
-    LoadStopped,
-    compact,
-    files_with_missing_rows,
-    load_new_files,
-    manifest_files,
-    new_files,
-)
+from orchestration.landing.compaction import compact
 from orchestration.landing.convert import merge
 from orchestration.landing.database import open_memory
 from orchestration.landing.fields import snake_case
-from orchestration.landing.manifests import one_loader, utc_now
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows, manifest_files, utc_now
+from orchestration.landing.raw_zone import LoadInProgress, one_loader
+from orchestration.landing.trouble import LoadStopped
+from orchestration.landing.waiting import new_files
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import csv_text, land, manifest, rejects, rows
 
@@ -217,10 +213,10 @@ def test_a_killed_load_leaves_nothing_and_the_next_is_whole(settings, tmp_path):
     load_new_files(undisturbed)
     script = "\n".join(
         (
-            "import sys; from pathlib import Path; from orchestration.landing import load, load_new_files",
+            "import sys; from pathlib import Path; from orchestration.landing import load",
             "from tests.pipeline import pipeline_at",
             "load.BATCH_BYTES = 200_000  # many small batches: the kill falls among them",
-            "load_new_files(pipeline_at(Path(sys.argv[1]), threads=2).settings)",
+            "load.load_new_files(pipeline_at(Path(sys.argv[1]), threads=2).settings)",
         )
     )
     child = subprocess.Popen([sys.executable, "-c", script, str(settings.data)], cwd=Path(__file__).parents[1])
@@ -277,7 +273,7 @@ def test_compaction_changes_no_row(settings, monkeypatch):
     assert len(list(settings.raw.rglob("event_date=2026-11-18/*"))) == 11  # readers that listed them may be at work
     assert compact(settings) == {"dates": 0, "files": 0, "manifests": 0}
     tomorrow = utc_now() + timedelta(days=1, minutes=1)
-    monkeypatch.setattr("orchestration.landing.manifests.utc_now", lambda: tomorrow)
+    monkeypatch.setattr("orchestration.landing.raw_zone.utc_now", lambda: tomorrow)
     land(settings, "late.jsonl", [event("late", "2026-11-18T10:00:00Z")])
     assert load_new_files(settings).rows_loaded == 1
     assert len(list(settings.raw.rglob("event_date=2026-11-18/*"))) == 2

@@ -1,6 +1,7 @@
 """Trouble of the machine stops a load with a sentence and refuses nothing; one odd file or folder stops nobody else's."""
 
 import gzip
+import io
 import os
 import re
 import shutil
@@ -13,11 +14,16 @@ from uuid import uuid4
 
 import dagster as dg
 import fsspec
+import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from orchestration.defs.raw import raw_events
-from orchestration.landing import LoadStopped, compact, files_with_missing_rows, load_new_files, new_files
+from orchestration.landing.compaction import compact
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows
+from orchestration.landing.trouble import LoadStopped
+from orchestration.landing.waiting import new_files
 from orchestration.settings import PROJECT
 from tests.pipeline import event, pipeline_at
 from tests.test_landing import jsonl, land, manifest, rejects, rows
@@ -26,7 +32,8 @@ from tests.test_landing_safety import without_load
 # Loads data roots, each under its limit on the size of any file: what a full disk does, without needing one.
 SCRIPT = """
 import os, resource, signal, sys
-from orchestration.landing import LoadStopped, load_new_files
+from orchestration.landing.load import load_new_files
+from orchestration.landing.trouble import LoadStopped
 from orchestration.settings import from_environment
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 for root, limit in zip(sys.argv[1::2], sys.argv[2::2]):
@@ -296,6 +303,18 @@ def test_a_folder_that_cannot_be_listed_is_named(settings):
     assert load_new_files(settings).rows_loaded == 2
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="The superuser may read every file: run this test as another user.")
+def test_a_manifest_that_cannot_be_read_is_named(settings):
+    land(settings, "a.jsonl", [event("1")])
+    path = settings.raw / "_loads" / f"{load_new_files(settings).load_id}.parquet"
+    path.chmod(0)
+    for attempt in (load_new_files, compact, files_with_missing_rows):
+        with pytest.raises(LoadStopped, match=rf"{path} cannot be read \(Permission denied\): let this user read it"):
+            attempt(settings)
+    path.chmod(0o600)
+    assert files_with_missing_rows(settings) == []
+
+
 def test_no_landing_folder_is_a_sentence(settings):
     load = load_new_files(settings)
     assert load.unread == [
@@ -336,11 +355,20 @@ def test_the_raw_zone_is_for_this_user_alone(settings):
     assert settings.raw.stat().st_mode & 0o077 == 0
 
 
+def without_a_column(content: bytes) -> bytes:
+    """A manifest that does not say how many rows there were."""
+    written = io.BytesIO()
+    pq.write_table(pq.read_table(io.BytesIO(content)).drop_columns("rows_in"), written)
+    return written.getvalue()
+
+
 TORN = {
     "empty": lambda content: b"",
     "cut": lambda content: content[: len(content) // 2],
     "zeroed": lambda content: content[:8] + bytes(len(content) - 16) + content[-8:],
     "not parquet": lambda content: b"hello",
+    "a page zeroed": lambda content: content[:4] + bytes(100) + content[104:],
+    "without a column": without_a_column,
 }
 
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from orchestration.dbt import BUILD, dbt_project, run_dbt
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from orchestration.ledger import one_writer
 from orchestration.news import (
     EVERYTHING,

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from orchestration.landing import files_with_missing_rows, manifest_rows_sql
+from orchestration.landing.manifests import files_with_missing_rows, manifest_rows_sql
 from tests.odd_events import odd_events, odd_lines
 from tests.pipeline import Pipeline, event
 from tests.test_landing import csv_text

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration import dbt
-from orchestration.landing import load_new_files
+from orchestration.landing.load import load_new_files
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
 from tests.test_incident_events import OPENED, incident
 from tests.test_incident_events import land as land_incidents

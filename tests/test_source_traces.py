@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestration import dbt
-from orchestration.landing import files_with_missing_rows, load_new_files
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows
 from tests.pipeline import WITHOUT_TESTS, Pipeline, pipeline_at
 from tests.test_sources import SAMPLES, expected_of, sample_file, samples
 

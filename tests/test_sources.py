@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 
 from orchestration.commands.check_events import main as check_events
-from orchestration.landing import files_with_missing_rows, load_new_files, manifest_rows_sql
 from orchestration.landing.expressions import MappingError
 from orchestration.landing.fields import RAW_COLUMNS, snake_case
+from orchestration.landing.load import load_new_files
+from orchestration.landing.manifests import files_with_missing_rows, manifest_rows_sql
 from orchestration.landing.mapping import read_mappings
 from orchestration.settings import PROJECT, Settings
 from tests.pipeline import pipeline_at

@@ -13,7 +13,8 @@ import duckdb
 from benchmarks.faults.inject import armed, limit_file_size
 from orchestration.budgets.announcements import announce, read_announcements
 from orchestration.dbt import BUILD, run_dbt
-from orchestration.landing import load_new_files, sources_of
+from orchestration.landing.load import load_new_files
+from orchestration.landing.sources import sources_of
 from orchestration.notifications import deliver, read_outbox
 from orchestration.prices.book import read_price_book, update_price_book
 from orchestration.publishing.publication import publish, read_marts_json

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
-from inbox import charts, words
+from inbox import charts, incidents, words
 from inbox.alerts import alert_of, neighbours
 from inbox.filters import DIMENSIONS, NO_MEMBER, Filters
 from inbox.marts import Row
@@ -140,8 +140,6 @@ def _alert(visit: Visit) -> Row:
 
 def _landed(visit: Visit, alert: Row) -> str | None:
     """The incident that a colleague has opened since the last run."""
-    from inbox import incidents
-
     return incidents.incident_of(visit.settings, alert["alert_id"])
 
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 
-from inbox import words
+from inbox import incidents, words
 from inbox.alerts import alert_of
 from inbox.filters import Filters
 from inbox.marts import Row
@@ -20,8 +20,6 @@ def show(visit: Visit) -> Page | File:
 
 def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = None) -> Page | File:
     """The page; with what could not be written, and why, after a form that was refused."""
-    from inbox import incidents
-
     wanted, alert_id = visit.words.get("incident", ""), visit.filters.alert
     if not wanted and alert_id:
         wanted = incidents.incident_of(visit.settings, alert_id) or ""
@@ -58,8 +56,6 @@ def page_of(visit: Visit, problem: str = "", said: Mapping[str, str] | None = No
 
 def save(visit: Visit, said: Mapping[str, str]) -> str:
     """Lands what a form says; returns the address that shows it. Raises ValueError with a sentence."""
-    from inbox import incidents
-
     words_of = incidents.written(visit.settings, visit.marts, said, _author(visit, said))
     alert = words_of.get("alert")
     return visit.filters.address("incident", **({"alert": alert} if alert else {}), incident=words_of.get("incident"))

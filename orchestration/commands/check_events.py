@@ -22,7 +22,7 @@ from orchestration.landing.invoice_checking import check_invoice
 from orchestration.landing.privacy import is_body
 from orchestration.landing.reasons import ADVICE, AGAIN
 from orchestration.landing.sources import NOT_USAGE, sources_of
-from orchestration.landing.trouble import TROUBLE, UnreadableNow
+from orchestration.landing.trouble import UnreadableNow, is_trouble
 from orchestration.landing.usage import reported_usage
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible
 from orchestration.prices.estimate import Call, ModelCost, costs_by_model
@@ -89,7 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 0 if found.is_good else 1
     except (ArgumentError, OverrideError, UnreadableNow, ValueError) as problem:  # ValueError: a setting
         print(visible(problem, keep="\n"), file=sys.stderr)
-    except TROUBLE as error:
+    except Exception as error:
+        if not is_trouble(error):
+            raise
         print(f"{visible(given)} could not be checked: {visible(first_line(error))}.", file=sys.stderr)
     return 2
 

@@ -16,6 +16,7 @@ import duckdb
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, Arguments, argument, plain_console, readable, visible, wrapped
 from orchestration.settings import from_environment
 from orchestration.warehouse import open_marts
@@ -275,8 +276,6 @@ def remarks_of(attempt: dict[str, Any], lines: Sequence[Line]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 with a sentence when the id is unknown or nothing is published."""
-    from orchestration.landing.text import tidy  # here: the loader comes with it, and the inbox needs neither
-
     parser = Arguments(prog="python -m orchestration.commands.explain", description="The arithmetic of one request.")
     parser.add_argument(
         "request_id", nargs="?", help="externalRequestId, as in fct_attempts.request_id (default: $REQUEST)"

@@ -25,7 +25,7 @@ from orchestration.incidents.finding import (
 from orchestration.incidents.questions import ask_about
 from orchestration.incidents.states import incidents, plans
 from orchestration.incidents.view import list_all, next_step, show
-from orchestration.landing.incidents import Refused
+from orchestration.landing.incident_events import Refused
 from orchestration.landing.trouble import LoadStopped
 from orchestration.plain import Arguments, visible
 from orchestration.settings import Settings, from_environment

@@ -2,8 +2,9 @@
 
 import sys
 
-from orchestration.landing import LoadInProgress, LoadStopped, reload
-from orchestration.landing.reloading import NotReloaded
+from orchestration.landing.raw_zone import LoadInProgress
+from orchestration.landing.reloading import NotReloaded, reload
+from orchestration.landing.trouble import LoadStopped
 from orchestration.plain import ArgumentError, argument, visible
 from orchestration.settings import from_environment
 from orchestration.wording import count

@@ -4,8 +4,8 @@ import getpass
 import os
 import sys
 
-from orchestration.landing import LoadStopped
 from orchestration.landing.set_aside import NoSuchLineError, decide
+from orchestration.landing.trouble import LoadStopped
 from orchestration.plain import ArgumentError, Arguments, argument, visible
 from orchestration.settings import from_environment
 from orchestration.storage import LockHeldError

@@ -5,10 +5,12 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.metadata import preview
-from orchestration.landing import LoadInProgress, LoadStopped, files_with_missing_rows, load_new_files, sources_of
 from orchestration.landing.expressions import MappingError
-from orchestration.landing.load import sum_of
-from orchestration.landing.sources import NOT_USAGE
+from orchestration.landing.load import load_new_files, sum_of
+from orchestration.landing.manifests import files_with_missing_rows
+from orchestration.landing.raw_zone import LoadInProgress
+from orchestration.landing.sources import NOT_USAGE, sources_of
+from orchestration.landing.trouble import LoadStopped
 from orchestration.news import note
 from orchestration.settings import Settings
 

@@ -43,7 +43,9 @@ def alerts(settings: Settings) -> dict[str, dict]:
     if not published.exists():
         raise CannotError(f"{published} does not exist, so no alert is known: run the pipeline first (make run).")
     with open_marts(settings) as marts:
-        rows = marts.execute(ALERTS).to_arrow_table().to_pylist()
+        found = marts.execute(ALERTS)
+        names = [column[0] for column in found.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     return {row["alert_id"]: row for row in rows}
 
 

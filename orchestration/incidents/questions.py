@@ -6,7 +6,7 @@ from orchestration.incidents.events import CannotError, event, known_events, kno
 from orchestration.incidents.finding import alerts, described, needing_an_incident, word_meant
 from orchestration.incidents.states import Incident, incidents, plans
 from orchestration.incidents.view import list_all, missing_steps, show
-from orchestration.landing.incidents import Refused
+from orchestration.landing.incident_events import Refused
 from orchestration.plain import visible
 from orchestration.settings import Settings
 from orchestration.team.incidents import SPIKE_TYPES

@@ -22,7 +22,7 @@ from orchestration.landing.load import MAPPED_BYTES, WHOLE_BYTES, is_hopeless, t
 from orchestration.landing.mapped import mapped
 from orchestration.landing.mapping import Mapping
 from orchestration.landing.reasons import FILE_PROBLEMS
-from orchestration.landing.sources import sources_of
+from orchestration.landing.sources import source_of
 from orchestration.settings import Settings
 
 KEPT_LINES = 10_000  # refused lines that are named; of more, only the reasons are counted
@@ -81,7 +81,7 @@ def checked(path: Path, settings: Settings, source: str = "events") -> Iterator[
 
     Raises OSError or duckdb.Error for trouble of the machine, and MappingError.
     """
-    mapping = sources_of(settings)[source].mapping
+    mapping = source_of(settings, source).mapping
     with (
         TemporaryDirectory(prefix="tokentrail-check-") as spill,
         open_database(settings.memory_limit, Path(spill), settings.id_secret) as database,

@@ -3,18 +3,10 @@
 from datetime import date
 from pathlib import Path
 
-from orchestration.landing.convert import merge, open_database, quoted
-from orchestration.landing.manifests import (
-    manifest_files,
-    manifest_path,
-    manifests_on_disk,
-    new_load_id,
-    one_loader,
-    read_columns,
-    remove_leftovers,
-    rows_of,
-    spool,
-)
+from orchestration.landing.convert import merge, open_database
+from orchestration.landing.database import open_memory, quoted
+from orchestration.landing.manifests import manifest_files, manifest_path, manifests_on_disk, rows_of
+from orchestration.landing.raw_zone import new_load_id, one_loader, remove_leftovers, spool
 from orchestration.landing.trouble import trouble_in_a_sentence
 from orchestration.settings import Settings
 from orchestration.storage import sync, written_whole
@@ -38,16 +30,20 @@ def compact(settings: Settings, source: str = "events") -> dict[str, int]:
 
 def compact_held(settings: Settings, source: str) -> dict[str, int]:
     """`compact` for the owner of the lock."""
+    nothing = {"dates": 0, "files": 0, "manifests": 0}
+    has_many_files = _has_a_day_of_many_files(settings, source)
+    if len(manifests_on_disk(settings)) <= MANIFESTS and not has_many_files:
+        return nothing  # so it is after most loads: the manifests need not be read
     of_source = manifests_of(settings, source)
     folded = sorted(set(of_source) & set(manifest_files(settings)))
-    if not folded or (len(folded) <= MANIFESTS and not _has_a_day_of_many_files(settings, source)):
-        return {"dates": 0, "files": 0, "manifests": 0}
+    if not folded or (len(folded) <= MANIFESTS and not has_many_files):
+        return nothing
     spool(settings).mkdir(parents=True, exist_ok=True)
     with open_database(settings.memory_limit, spool(settings), "") as database:
         database.execute(f"create view manifest as from {rows_of(settings, folded)}")
         merges = _worth_merging(settings, database)
         if not merges and len(folded) <= MANIFESTS:
-            return {"dates": 0, "files": 0, "manifests": 0}
+            return nothing
         load_id = new_load_id()
         renamed = _merge_days(settings, database, merges, source, load_id)
         # All manifests on disk, those superseded before too: whichever is deleted first, none comes back to life.
@@ -85,8 +81,10 @@ def _merge_days(settings, database, merges, source, load_id) -> list[tuple[str, 
 
 def manifests_of(settings: Settings, source: str) -> list[Path]:
     """Every manifest of a source on disk, superseded ones included."""
-    listed = manifests_on_disk(settings)
-    return [path for path in listed if read_columns(path, "source")["source"].unique().to_pylist() == [source]]
+    with open_memory(settings) as database:
+        rows = rows_of(settings, manifests_on_disk(settings))
+        of_source = f"select distinct load_id from {rows} where source = '{quoted(source)}' order by load_id"  # noqa: S608
+        return [manifest_path(settings, load_id) for (load_id,) in database.execute(of_source).fetchall()]
 
 
 def fold_manifests(

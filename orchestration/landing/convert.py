@@ -21,10 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.landing.database import NO_EXTENSIONS, is_of_data
+from orchestration.landing.database import NO_EXTENSIONS, is_of_data, quoted
+from orchestration.landing.event_macros import MACROS
 from orchestration.landing.fields import (
+    CHOICES,
     FIELD,
     FIELDS,
+    LONGEST_ID,
     OF_ROW,
     PRICE_KEY,
     RAW_COLUMNS,
@@ -45,7 +48,6 @@ from orchestration.landing.privacy import (
     json_text,
     needs_cleaning,
 )
-from orchestration.landing.text import BLANKS, INSTANT, NUMBER
 from orchestration.landing.usage import (
     APART,
     LARGEST_COUNT,
@@ -57,59 +59,14 @@ from orchestration.landing.usage import (
 )
 from pricing.units import LEAF_OF_COUNT
 
-LONGEST_ID = 256
 LONGEST_TEXT = 1_024  # characters of a label: what is longer is not a name
 LARGEST_COST = 10**12  # USD: 10^14 such lines still add up within DECIMAL(38,12)
 LONGEST_LATENCY = 10 * 366 * 86_400_000  # ms: ten years
 MOST_EXTRAS = 100  # more unknown field names than this in one batch are generated names: handled row by row
-CHOICES = {
-    "dataMode": ("real", "test", "demo"),
-    "usageSource": ("provider", "provider_partial", "estimate"),
-    "tokenConvention": ("inclusive", "exclusive"),
-    "processing": ("realtime", "batch"),
-}
 DEFAULTS = {"environment": "prod", "dataMode": "real", "tokenConvention": "inclusive"}
 WHOLE = {**dict.fromkeys(TOKENS, (0, LARGEST_COUNT)), "attempt": (1, 2**31 - 1), "httpStatus": (0, 999)}
 # Words of closed lists, and words that select a price: one tier has many spellings.
 WITHOUT_CASE = ("status", "environment", "serviceTier", "requestedServiceTier", "region", *CHOICES)
-
-MACROS = rf"""
-create macro tidy(x) as case
-    when x < '!' or strlen(x) <> length(x) or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10))
-        or ends_with(x, chr(11)) or ends_with(x, chr(12)) or ends_with(x, chr(13)) or ends_with(x, chr(0))
-    then nullif(trim(x, chr(0) || '{BLANKS[1:]}'), '') else x end;
--- JSON without a backslash has no control character, and so no other ASCII blank than a space.
-create macro tidy_plain(x) as case
-    when x < '!' or ends_with(x, ' ') or strlen(x) <> length(x) then tidy(x) else x end;
-create macro is_number(x) as regexp_full_match(x, '{NUMBER}');
--- An empty text has no value, and NaN is what Python and pandas write for a missing one.
-create macro is_absent(x) as coalesce(lower(tidy(x)), 'nan') = 'nan';
--- DuckDB's own cast rounds 12.5 to 13 and reads 0x1f and 1_000: only what prints as it was read goes the short way.
-create macro tidy_whole(x) as case
-    when is_number(x) and try_cast(x as decimal(38, 12)) = trunc(try_cast(x as decimal(38, 12)))
-    then try_cast(try_cast(x as decimal(38, 12)) as bigint) end;
-create macro whole(x) as case
-    when try_cast(x as bigint)::varchar = x then try_cast(x as bigint) else tidy_whole(tidy(x)) end;
-create macro tidy_number(x) as case when is_number(x) then try_cast(x as double) end;
-create macro number(x) as coalesce(tidy_number(x), tidy_number(tidy(x)));
--- Amounts below a million dollars fit into 64 bits, where the cast is ten times faster.
-create macro tidy_money(x) as case when is_number(x)
-    then coalesce(try_cast(x as decimal(18, 12))::decimal(38, 12), try_cast(x as decimal(38, 12))) end;
-create macro money(x) as coalesce(tidy_money(x), tidy_money(tidy(x)));
-create macro instant(x) as case when regexp_full_match(x, '{INSTANT}')
-    then coalesce(try_cast(x as timestamptz), try_cast(upper(x) as timestamptz))::timestamp end;
-create macro found(name, x) as name || ' is ' || left(x, 40);
-create macro out_of_range(name, x, least, most) as found(name, x) || ', not between ' || least || ' and ' || most;
-create macro whole_problem(name, x, v, least, most) as case
-    when v is null and is_number(tidy(x))
-        and try_cast(tidy(x) as decimal(38, 12)) <> trunc(try_cast(tidy(x) as decimal(38, 12)))
-    then 'not_an_integer' || chr(9) || found(name, x)
-    when v is null then 'bad_value' || chr(9) || found(name, x) || ', not a whole number'
-    when v < least and least = 0 then 'negative_tokens' || chr(9) || found(name, x)
-    when v not between least and most then 'bad_value' || chr(9) || out_of_range(name, x, least, most) end;
-create macro keyed_hash(x, inner_pad, outer_pad) as
-    sha256(outer_pad || unhex(sha256(inner_pad || encode(x))));
-"""
 
 # Lines that SQL reads otherwise than their sender meant: key lists of a batch say whether it has any such line.
 IS_TWICE = "coalesce(len(list_distinct(try(json_keys(line)))) < len(try(json_keys(line))), false)"
@@ -211,7 +168,7 @@ def convert(
     load_id: str,
     secret: str,
     give_up: tuple[int, float] = (10_000, 0.9),
-):
+) -> Converted:
     """Types, judges and writes a batch with columns content_hash, line_number and line, or a column for each field.
 
     A batch with a value that DuckDB cannot digest is halved until the one line that is to blame stands alone and is
@@ -438,11 +395,6 @@ def merge(database, parts: list[Path], target: Path) -> None:
     )
     if there != arrived:
         raise RuntimeError(f"{target}: {arrived} rows of {there} arrived in the merged file. Nothing was replaced.")
-
-
-def quoted(path: Path | str) -> str:
-    """A path or a name inside of a SQL string."""
-    return str(path).replace("'", "''")
 
 
 def rows_sql(

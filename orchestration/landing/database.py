@@ -1,5 +1,7 @@
 """DuckDB connections of the loader: in memory, each under the memory limit, and none of them downloads anything."""
 
+from pathlib import Path
+
 import duckdb
 
 from orchestration.settings import Settings
@@ -33,3 +35,8 @@ def open_memory(settings: Settings) -> duckdb.DuckDBPyConnection:
 def is_of_data(error: Exception) -> bool:
     """Whether a value can have caused an error. (DuckDB reports a Python function that finds no memory as bad input.)"""
     return isinstance(error, OF_DATA) and "MemoryError" not in str(error)
+
+
+def quoted(path: Path | str) -> str:
+    """A path or a name inside of a SQL string."""
+    return str(path).replace("'", "''")

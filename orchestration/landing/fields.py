@@ -58,6 +58,13 @@ OTHERS = [
 ]
 FIELDS = (*STRINGS, *TOKENS, *OTHERS)
 FIELD = "f."  # begins the name of a column of a batch that holds a field: other columns may be named as a field is
+CHOICES = {
+    "dataMode": ("real", "test", "demo"),
+    "usageSource": ("provider", "provider_partial", "estimate"),
+    "tokenConvention": ("inclusive", "exclusive"),
+    "processing": ("realtime", "batch"),
+}
+LONGEST_ID = 256  # characters
 REQUIRED = ("externalRequestId", "occurredAt", "provider", "model", "status")
 
 # Column -> type, in the order of the raw files. event_date is the hive column: in the path, not in the file.

@@ -11,7 +11,8 @@ import pyarrow as pa
 from orchestration.landing.convert import open_database
 from orchestration.landing.files import LandingFile, judged, reading
 from orchestration.landing.invoice_kinds import read_kinds
-from orchestration.landing.invoices import FOLDER, taken_from
+from orchestration.landing.invoice_records import FOLDER
+from orchestration.landing.invoices import taken_from
 from orchestration.landing.lines import read_blocks
 from orchestration.landing.load import table_of
 from orchestration.landing.reasons import FILE_PROBLEMS

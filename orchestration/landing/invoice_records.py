@@ -1,18 +1,42 @@
-"""A landed line of an invoice as its items: each record with the page and the bucket around it, every number as it was written.
+"""A landed invoice as its items: whose it is, and each record with the page and the bucket around it, every number as written.
 
 Amounts never pass through a float: numbers are read as their texts, from JSON too.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import PurePosixPath
 from typing import Any
 
-from orchestration.landing.invoice_kinds import Kind, plain_name
+from orchestration.landing.invoice_kinds import AMOUNTS, TEXTS, TIMES, Kind, plain_name
 
+FOLDER = "invoices"
+# Column -> type, in the order of the raw files. event_date, the first day of the billing month, is the hive column.
+RAW_COLUMNS = {
+    **dict.fromkeys(("vendor", "account", "source_kind", "grouping"), "VARCHAR"),
+    "preference": "INTEGER",
+    **dict.fromkeys(("is_usage", "is_overlapping", "names_models"), "BOOLEAN"),
+    "finality": "VARCHAR",
+    **dict.fromkeys(("period_start", "period_end"), "TIMESTAMP"),
+    "billing_month": "DATE",
+    **dict.fromkeys(TIMES, "TIMESTAMP"),
+    "is_month_only": "BOOLEAN",
+    **dict.fromkeys(TEXTS, "VARCHAR"),
+    "currency": "VARCHAR",
+    **dict.fromkeys(AMOUNTS, "DECIMAL(38, 12)"),
+    **{f"{name}_at_vendor_rate_usd": "DECIMAL(38, 12)" for name in AMOUNTS},
+    "vendor_fx_rate": "DECIMAL(18, 12)",
+    "counts": "VARCHAR",
+    "content_hash": "VARCHAR",
+    "line_number": "BIGINT",
+    "item": "BIGINT",
+    "load_id": "VARCHAR",
+}
 PLACES = ("page", "bucket", "part", "also", "also_amount")  # what a record's expressions find besides its own names
 ABSENT = ("", "NULL", "null")  # as tables write that there is nothing
 
@@ -30,6 +54,27 @@ class Item:
 
 class NotRecognised(ValueError):  # noqa: N818
     """A line that no kind of its vendor reads, with what was found in it."""
+
+
+def account_of(path: str) -> tuple[str, str] | None:
+    """(vendor, account) of a landing file: invoices/<vendor>/<account>/dt=.../<name>."""
+    parts = PurePosixPath(path).parts
+    if len(parts) < 4 or parts[0] != FOLDER or any(part.startswith("dt=") for part in parts[1:3]):
+        return None
+    return parts[1].lower(), parts[2]
+
+
+def problem_of_path(path: str) -> str | None:
+    """The sentence on a file of invoices that is not in the folder of an account; None for one that is."""
+    if account_of(path):
+        return None
+    return "its folder names no vendor and account: invoices are landed as invoices/<vendor>/<account>/dt=YYYY-MM-DD/<name>"
+
+
+def content_of(path: str, content_hash: str) -> str:
+    """The hash of a content in its account: two accounts may have the same page."""
+    account = account_of(path)
+    return hashlib.sha256("\n".join([*(account or ()), content_hash]).encode()).hexdigest()
 
 
 def parsed(line: str) -> Any:

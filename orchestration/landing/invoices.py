@@ -4,7 +4,6 @@ An item becomes a row, or it is skipped, out of scope (skipped too, its amount k
 written, and amounts as decimals; what a label means, which export counts and what a currency is worth is decided in models.
 """
 
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -18,35 +17,15 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from orchestration.landing.convert import LONGEST_ID, Converted, DateRows, quoted
-from orchestration.landing.database import is_of_data
-from orchestration.landing.fields import FIELD
+from orchestration.landing.convert import Converted, DateRows
+from orchestration.landing.database import is_of_data, quoted
+from orchestration.landing.fields import FIELD, LONGEST_ID
 from orchestration.landing.invoice_kinds import AMOUNTS, FIELDS, TEXTS, TIMES, Kind, Kinds, read_kinds
-from orchestration.landing.invoice_records import Item, NotRecognised, items_of
+from orchestration.landing.invoice_records import RAW_COLUMNS, Item, NotRecognised, account_of, items_of
+from orchestration.landing.raw_zone import schema_of
 from orchestration.team.invoices import LINE_TYPES, is_in_scope
 
-FOLDER = "invoices"
-# Column -> type, in the order of the raw files. event_date, the first day of the billing month, is the hive column.
-RAW_COLUMNS = {
-    **dict.fromkeys(("vendor", "account", "source_kind", "grouping"), "VARCHAR"),
-    "preference": "INTEGER",
-    **dict.fromkeys(("is_usage", "is_overlapping", "names_models"), "BOOLEAN"),
-    "finality": "VARCHAR",
-    **dict.fromkeys(("period_start", "period_end"), "TIMESTAMP"),
-    "billing_month": "DATE",
-    **dict.fromkeys(TIMES, "TIMESTAMP"),
-    "is_month_only": "BOOLEAN",
-    **dict.fromkeys(TEXTS, "VARCHAR"),
-    "currency": "VARCHAR",
-    **dict.fromkeys(AMOUNTS, "DECIMAL(38, 12)"),
-    **{f"{name}_at_vendor_rate_usd": "DECIMAL(38, 12)" for name in AMOUNTS},
-    "vendor_fx_rate": "DECIMAL(18, 12)",
-    "counts": "VARCHAR",
-    "content_hash": "VARCHAR",
-    "line_number": "BIGINT",
-    "item": "BIGINT",
-    "load_id": "VARCHAR",
-}
+SCHEMA = schema_of(RAW_COLUMNS)
 OUT_OF_SCOPE, NO_CHARGE, TOTAL = "out_of_scope", "no_charge", "total"
 CENT, PLACES, MOST = Decimal("0.01"), Decimal("1e-12"), Decimal("1e12")  # USD: products with a rate fit DECIMAL(38, 24)
 LONGEST_TEXT = 4_000
@@ -101,27 +80,6 @@ class Taken:
     def skip(self, content_hash: str, why: str) -> None:
         """Counts in a skipped item."""
         self.found.skips.setdefault(content_hash, Counter())[why] += 1
-
-
-def account_of(path: str) -> tuple[str, str] | None:
-    """(vendor, account) of a landing file: invoices/<vendor>/<account>/dt=.../<name>."""
-    parts = PurePosixPath(path).parts
-    if len(parts) < 4 or parts[0] != FOLDER or any(part.startswith("dt=") for part in parts[1:3]):
-        return None
-    return parts[1].lower(), parts[2]
-
-
-def problem_of_path(path: str) -> str | None:
-    """The sentence on a file of invoices that is not in the folder of an account; None for one that is."""
-    if account_of(path):
-        return None
-    return "its folder names no vendor and account: invoices are landed as invoices/<vendor>/<account>/dt=YYYY-MM-DD/<name>"
-
-
-def content_of(path: str, content_hash: str) -> str:
-    """The hash of a content in its account: two accounts may have the same page."""
-    account = account_of(path)
-    return hashlib.sha256("\n".join([*(account or ()), content_hash]).encode()).hexdigest()
 
 
 def convert_invoices(team: Path) -> Callable[..., Converted]:
@@ -536,20 +494,8 @@ def _overlaps(kind: Kind, item: Item) -> bool:
 def _write(database: duckdb.DuckDBPyConnection, rows: list[dict], load_id: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = ", ".join(f"cast({column} as {kind}) as {column}" for column, kind in RAW_COLUMNS.items())
-    schema = pa.schema({column: ARROW.get(kind, pa.string()) for column, kind in RAW_COLUMNS.items()})
-    database.register("invoice_rows", pa.Table.from_pylist([row | {"load_id": load_id} for row in rows], schema))
+    database.register("invoice_rows", pa.Table.from_pylist([row | {"load_id": load_id} for row in rows], SCHEMA))
     database.execute(
         f"copy (select {columns} from invoice_rows) to '{quoted(path)}' (format parquet, compression zstd)"  # noqa: S608
     )
     database.unregister("invoice_rows")
-
-
-ARROW = {
-    "TIMESTAMP": pa.timestamp("us"),
-    "DATE": pa.date32(),
-    "BOOLEAN": pa.bool_(),
-    "INTEGER": pa.int32(),
-    "BIGINT": pa.int64(),
-    "DECIMAL(38, 12)": pa.decimal128(38, 12),
-    "DECIMAL(18, 12)": pa.decimal128(18, 12),
-}

@@ -18,31 +18,28 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.landing.compaction import compact_held
+from orchestration.landing.conversions import conversion_of
 from orchestration.landing.convert import Converted, DateRows, merge, open_database
 from orchestration.landing.fields import PRICE_KEY
-from orchestration.landing.files import LandingFile, fetch, find_files, local_folder, raise_if_changed, reading
+from orchestration.landing.files import LandingFile, fetch, local_folder, raise_if_changed, reading
 from orchestration.landing.lines import Block, count_lines, read_blocks
-from orchestration.landing.manifests import (
+from orchestration.landing.manifests import judged_otherwise, loaded_contents, manifest_path
+from orchestration.landing.privacy import WITHHELD_UNREAD
+from orchestration.landing.raw_zone import (
     MANIFEST,
-    first_arrivals,
-    judged_otherwise,
-    known_files,
     loaded_at,
-    loaded_contents,
-    manifest_path,
     new_load_id,
     one_loader,
     remove_leftovers,
     spool,
-    utc_now,
     write_table,
 )
-from orchestration.landing.privacy import WITHHELD_UNREAD
 from orchestration.landing.reasons import FILE_PROBLEMS
 from orchestration.landing.rejects import RejectsFile
-from orchestration.landing.sources import sources_of
+from orchestration.landing.sources import source_of
 from orchestration.landing.superseding import replace_rows
-from orchestration.landing.trouble import TROUBLE, LoadStopped, UnreadableNow, trouble_in_a_sentence
+from orchestration.landing.trouble import UnreadableNow, is_trouble, trouble_in_a_sentence
+from orchestration.landing.waiting import new_and_unread
 from orchestration.settings import Settings
 from orchestration.storage import sync
 from orchestration.wording import first_line
@@ -181,10 +178,10 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
     """
     began, report = time.monotonic(), report or _to_stderr
     with one_loader(settings), trouble_in_a_sentence(settings, f"Loading {source}"):
-        new, unread = _look(settings, source)
+        new, unread = new_and_unread(settings, source)
         if not new:
             return Load(unread=unread)
-        known, load = loaded_contents(settings, source, sources_of(settings)[source].mapping_hash), None
+        known, load = loaded_contents(settings, source, source_of(settings, source).mapping_hash), None
         try:
             while load is None:
                 remove_leftovers(settings)
@@ -204,40 +201,10 @@ def _compact_if_possible(settings: Settings, source: str, report: Callable[[str]
     """The load is complete, and stays so whatever becomes of tidying up after it."""
     try:
         compact_held(settings, source)
-    except (*TROUBLE, LoadStopped, RuntimeError) as error:
+    except Exception as error:
+        if not (is_trouble(error) or isinstance(error, RuntimeError)):
+            raise
         report(f"{source}: everything is loaded, but small files were left as they are ({first_line(error)}).")
-
-
-def new_files(settings: Settings, source: str = "events") -> list[LandingFile]:
-    """Landing files that no manifest knows by path, size and time, in order of path. Reads only; takes no lock."""
-    return _look(settings, source)[0]
-
-
-def _look(settings: Settings, source: str) -> tuple[list[LandingFile], list[str]]:
-    found, unread = find_source_files(settings, source)
-    if not found:
-        return [], unread
-    known = known_files(settings, source, sources_of(settings)[source].mapping_hash)
-    return [file for file in found if (file.path, file.size_bytes, file.modified_at) not in known], unread
-
-
-def find_source_files(settings: Settings, source: str) -> tuple[list[LandingFile], list[str]]:
-    """`find_files` as the mapping of a source has it: names without an ending, and paths without a day."""
-    described = sources_of(settings)[source]
-    today = utc_now().date() if described.mapping else None
-    found, unread = find_files(settings.landing, source, described.takes_any_name, today)
-    if described.problem_of_path:
-        found = [_with_problem(file, described.problem_of_path(file.path)) for file in found]
-    if today and any(file.arrival_date == today for file in found):
-        first = first_arrivals(settings, source)
-        found = [replace(file, first_seen=first.get(file.path) or today) for file in found]
-    return found, unread
-
-
-def _with_problem(file: LandingFile, problem: str | None) -> LandingFile:
-    if file.problem or not problem:
-        return file
-    return replace(file, problem="bad_file_name", detail=problem)
 
 
 def _to_stderr(text: str) -> None:
@@ -249,7 +216,8 @@ class Loader:
 
     def __init__(self, settings: Settings, source: str, report: Callable[[str], None], began: float):
         self.settings, self.source, self.report = settings, source, report
-        self.described = sources_of(settings)[source]
+        self.described = source_of(settings, source)
+        self.convert = conversion_of(source, self.described, settings.team)
         self.began = self.reported_at = began
         self.load_id = new_load_id()
         self.workers = settings.threads or os.cpu_count() or 1
@@ -446,7 +414,7 @@ class Loader:
 
         give_up = (self.settings.give_up_rejects, self.settings.give_up_share)
         with closing(database.cursor()) as worker:
-            return chain, self.described.convert(worker, lines, part, self.load_id, self.settings.id_secret, give_up)
+            return chain, self.convert(worker, lines, part, self.load_id, self.settings.id_secret, give_up)
 
     def _collect(self, result: tuple[int, Converted], files: int) -> None:
         chain, converted = result

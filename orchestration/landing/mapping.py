@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration.landing.convert import MACROS
+from orchestration.landing.event_macros import MACROS
 from orchestration.landing.expressions import (
     PATH,
     Keys,

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.landing.files import LandingFile
-from orchestration.landing.manifests import REJECTS
 from orchestration.landing.privacy import kept_line
+from orchestration.landing.raw_zone import REJECTS
 from orchestration.landing.reasons import ADVICE
 from orchestration.storage import sync
 

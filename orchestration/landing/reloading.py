@@ -8,18 +8,13 @@ from pathlib import Path
 import duckdb
 
 from orchestration.landing.files import LandingFile, fetch, local_folder
-from orchestration.landing.load import Load, Loader, Spoiled, find_source_files
-from orchestration.landing.manifests import (
-    is_judged,
-    manifest_files,
-    manifest_rows_sql,
-    one_loader,
-    remove_leftovers,
-    spool,
-)
-from orchestration.landing.sources import sources_of
+from orchestration.landing.load import Load, Loader, Spoiled
+from orchestration.landing.manifests import is_judged, manifest_files, manifest_rows_sql
+from orchestration.landing.raw_zone import one_loader, remove_leftovers, spool
+from orchestration.landing.sources import source_of, sources_of
 from orchestration.landing.superseding import replace_rows
 from orchestration.landing.trouble import UnreadableNow, trouble_in_a_sentence
+from orchestration.landing.waiting import find_source_files
 from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config
 
@@ -99,7 +94,7 @@ def _reload(settings: Settings, source: str, file: LandingFile, report: Callable
         _, content_hash = fetch(settings.landing, file, spool(settings))
     except FileNotFoundError:
         raise NotReloaded(_gone(file.path)) from None
-    described = sources_of(settings)[source]
+    described = source_of(settings, source)
     if described.identity:
         content_hash = described.identity(file.path, content_hash)
     if not is_judged(settings, source, content_hash):

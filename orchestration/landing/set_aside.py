@@ -13,8 +13,8 @@ from shlex import quote
 
 import duckdb
 
-from orchestration.landing import manifest_files, manifest_rows_sql
-from orchestration.landing.convert import quoted
+from orchestration.landing.database import quoted
+from orchestration.landing.manifests import manifest_files, manifest_rows_sql
 from orchestration.ledger import one_writer, read_log
 from orchestration.settings import Settings
 from orchestration.warehouse import duckdb_config

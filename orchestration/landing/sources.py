@@ -1,23 +1,20 @@
-"""The sources of the landing zone: how the lines of each become rows, and which columns its raw files have."""
+"""The sources of the landing zone: how the files of each are read, and which columns its raw files have."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from orchestration.landing import convert, fields, incidents, invoices
+from orchestration.landing import fields, incident_events, invoice_records
 from orchestration.landing.invoice_kinds import hash_of_kinds
-from orchestration.landing.mapped import convert_mapped
 from orchestration.landing.mapping import Mapping, read_mappings
 from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
 class Source:
-    """One folder of landing. `convert` types, judges and writes a batch of its lines."""
+    """One folder of landing; conversions.py says what becomes of its lines."""
 
-    convert: Callable[..., convert.Converted]
     raw_columns: dict[str, str]  # name -> DuckDB type, in order
-    takes_fields: bool = False  # whether `convert` takes typed columns too
+    takes_fields: bool = False  # whether its conversion takes typed columns too
     mapping: Mapping | None = None  # onto the native event
     mapping_hash: str | None = None  # what a file was read with: with another mapping it is read again
     identity: Callable[[str, str], str] | None = None  # of a content, by its path, where folders tell contents apart
@@ -34,16 +31,14 @@ class Source:
         return self.mapping is not None and self.mapping.takes_any_name
 
 
-NO_TEAM = Path("/nonexistent")  # the shipped kinds alone
 # Sources whose lines are read as they are; those of sources_of besides have a mapping onto `events`.
 OWN_SOURCES = {
-    "events": Source(convert.convert, fields.RAW_COLUMNS, takes_fields=True),
-    "incidents": Source(incidents.convert, incidents.RAW_COLUMNS),
+    "events": Source(fields.RAW_COLUMNS, takes_fields=True),
+    "incidents": Source(incident_events.RAW_COLUMNS),
     "invoices": Source(
-        invoices.convert_invoices(NO_TEAM),
-        invoices.RAW_COLUMNS,
-        identity=invoices.content_of,
-        problem_of_path=invoices.problem_of_path,
+        invoice_records.RAW_COLUMNS,
+        identity=invoice_records.content_of,
+        problem_of_path=invoice_records.problem_of_path,
     ),
 }
 NOT_USAGE = ("incidents", "invoices")  # sources that hold other things than calls (dbt: macro `is_usage`)
@@ -51,13 +46,16 @@ NOT_USAGE = ("incidents", "invoices")  # sources that hold other things than cal
 
 def sources_of(settings: Settings) -> dict[str, Source]:
     """Every source by name, the team's own included. Raises MappingError with a sentence for each mistake in a mapping."""
-    mapped = {
-        name: Source(convert_mapped(mapping), fields.RAW_COLUMNS, mapping=mapping, mapping_hash=mapping.hash)
-        for name, mapping in read_mappings(settings.team).items()
-    }
-    of_team = replace(
-        OWN_SOURCES["invoices"],
-        convert=invoices.convert_invoices(settings.team),
-        mapping_hash=hash_of_kinds(settings.team),
-    )
-    return OWN_SOURCES | {"invoices": of_team} | mapped
+    own = {name: source_of(settings, name) for name in OWN_SOURCES}
+    return own | {name: _onto_events(mapping) for name, mapping in read_mappings(settings.team).items()}
+
+
+def source_of(settings: Settings, name: str) -> Source:
+    """One source. Only for those that have a mapping all of them are read, which takes 0.4 s. Raises MappingError."""
+    if name == "invoices":
+        return replace(OWN_SOURCES[name], mapping_hash=hash_of_kinds(settings.team))
+    return OWN_SOURCES.get(name) or _onto_events(read_mappings(settings.team)[name])
+
+
+def _onto_events(mapping: Mapping) -> Source:
+    return Source(fields.RAW_COLUMNS, mapping=mapping, mapping_hash=mapping.hash)

@@ -8,8 +8,10 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.landing.compaction import fold_manifests, manifests_of
-from orchestration.landing.convert import open_database, quoted
-from orchestration.landing.manifests import MANIFEST, manifest_files, rows_of, spool
+from orchestration.landing.convert import open_database
+from orchestration.landing.database import quoted
+from orchestration.landing.manifests import manifest_files, rows_of
+from orchestration.landing.raw_zone import MANIFEST, spool
 from orchestration.settings import Settings
 from orchestration.storage import sync
 

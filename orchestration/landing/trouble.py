@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
-import pyarrow as pa
 
 from orchestration.settings import Settings
 from orchestration.wording import first_line
@@ -21,8 +20,15 @@ class UnreadableNow(OSError):  # noqa: N818
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-# Errors that are the machine's. Those of a value are caught where the value is, and cost its line.
-TROUBLE = (OSError, MemoryError, duckdb.Error, pa.ArrowException)
+
+
+def is_trouble(error: Exception) -> bool:
+    """Whether an error is the machine's. Those of a value are caught where the value is, and cost its line.
+
+    Those of Arrow are known by where they are defined: who only reads what is loaded does without its 60 MB.
+    """
+    is_of_arrow = any(kind.__module__ == "pyarrow.lib" for kind in type(error).__mro__)
+    return is_of_arrow or isinstance(error, OSError | MemoryError | duckdb.Error)
 
 
 @contextmanager
@@ -30,7 +36,9 @@ def trouble_in_a_sentence(settings: Settings, doing: str) -> Iterator[None]:
     """Raises LoadStopped in place of an error of this machine: what was found, where, and what to do."""
     try:
         yield
-    except TROUBLE as error:
+    except Exception as error:
+        if not is_trouble(error):
+            raise
         raise LoadStopped(_trouble(settings, doing, error)) from error
 
 

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-from orchestration.landing import sources_of
 from orchestration.landing.expressions import MappingError
-from orchestration.landing.load import find_source_files
+from orchestration.landing.sources import sources_of
 from orchestration.landing.trouble import LoadStopped
+from orchestration.landing.waiting import find_source_files
 from orchestration.settings import PROJECT, Settings
 from orchestration.team.folder import TEAM_FILES
 from orchestration.team.tables import tables_folder

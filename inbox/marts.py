@@ -20,7 +20,7 @@ import duckdb
 from orchestration.settings import Settings
 
 Row = dict[str, Any]
-MEMORY, THREADS = "72MB", "2"  # a page reads a few days of a few columns; the rest of this is a cache of blocks
+MEMORY, THREADS = "88MB", "2"  # a page reads a few days of a few columns; the rest of this is a cache of blocks
 AT_ONCE = 2  # requests that read: more would share the same cores, and each would need its memory
 SECONDS = 10  # that a request may read, and may wait for its turn
 BATCH = 2_000  # rows that are fetched together

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
+_PARSING = threading.Lock()
 BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
 
 
@@ -44,21 +46,18 @@ def dbt_project(settings: Settings) -> "DbtProject":
 
     (settings.state / "spill").mkdir(parents=True, exist_ok=True)
     project = DbtProject(DBT_PROJECT, target_path=settings.state / "dbt", profiles_dir=DBT_PROJECT)
-    if not is_parsed(settings):
-        code = code_hash()  # before: what is edited while dbt parses is parsed again
-        run_dbt(settings, "parse", "--quiet")
-        write_whole(_parsed_code(settings), code)
+    parse(settings)
     return project
 
 
-def is_parsed(settings: Settings) -> bool:
-    """Whether the manifest under the data root is that of the code."""
-    manifest, parsed = settings.state / "dbt" / "manifest.json", _parsed_code(settings)
-    return manifest.exists() and parsed.exists() and parsed.read_text() == code_hash()
-
-
-def _parsed_code(settings: Settings) -> Path:
-    return settings.state / "dbt" / "manifest.code"
+def parse(settings: Settings) -> None:
+    """Make the manifest under the data root that of the code, by one thread at a time. Raises RuntimeError with dbt's last words."""
+    manifest, parsed = settings.state / "dbt" / "manifest.json", settings.state / "dbt" / "manifest.code"
+    with _PARSING:
+        code = code_hash()  # before: what is edited while dbt parses is parsed again
+        if not (manifest.exists() and parsed.exists() and parsed.read_text() == code):
+            run_dbt(settings, "parse", "--quiet")
+            write_whole(parsed, code)
 
 
 def code_hash() -> str:

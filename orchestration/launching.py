@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from orchestration.dbt import is_parsed
 from orchestration.ending import log_file
 from orchestration.notifications.failed_runs import FailedRun, record
 from orchestration.plain import visible
@@ -65,10 +64,7 @@ def _run(
     settings: Settings, job: str, config: Mapping[str, Any] | None, run_id: str, terminal: TextIO
 ) -> FailedRun | None:
     """Runs the job; why it failed, where it did."""
-    with warm_dbt(settings) as get_ready:
-        if is_parsed(settings):
-            get_ready()
-
+    with warm_dbt(settings):
         import dagster as dg
 
         from orchestration.definitions import defs
@@ -77,7 +73,6 @@ def _run(
         with dg.DagsterInstance.get() as instance:
             instance.add_event_listener(run_id, Progress(terminal).tell)
             definition = defs().resolve_job_def(job)
-            get_ready()  # the definitions are made of what is parsed
             result = definition.execute_in_process(
                 run_config=config, instance=instance, raise_on_error=False, run_id=run_id
             )

@@ -122,20 +122,20 @@ def test_it_ends_with_its_client(one):
         assert one.server.wait(10) != 0
 
 
-def test_it_ends_with_the_run_that_started_it(pipeline):
-    with warm_dbt(pipeline.settings) as start:
-        start()
+def test_it_ends_with_the_run_that_started_it(pipeline, monkeypatch):
+    monkeypatch.setattr(dbt, "DBT", COLD_DBT)
+    with warm_dbt(pipeline.settings):
         command = dbt.DBT
+    assert command != COLD_DBT
     assert not command.parent.exists()
-    assert command != dbt.DBT
+    assert dbt.DBT == COLD_DBT
 
 
 def test_without_a_place_for_temporary_files_it_is_dbt(pipeline, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    before = dbt.DBT
-    with warm_dbt(pipeline.settings) as start:
-        start()
-        assert before == dbt.DBT
+    with WarmDbt(pipeline.settings) as warm:
+        warm.start()
+        assert (warm.command, warm.server) == (dbt.DBT, None)
 
 
 def test_the_shortcuts_are_those_of_the_dbt_in_the_lock():

@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from orchestration import dbt
-from orchestration.dbt import DBT_PROJECT, dbt_environment
+from orchestration.dbt import DBT_PROJECT, dbt_environment, parse
 from orchestration.settings import PROJECT, Settings
 
 CLIENT = Path(__file__).with_name("client.py")
@@ -80,12 +81,21 @@ class WarmDbt:
 
 
 @contextmanager
-def warm_dbt(settings: Settings) -> Iterator[Callable[[], None]]:
-    """A context in which whoever runs dbt runs a warm one, once what this yields was called."""
+def warm_dbt(settings: Settings) -> Iterator[None]:
+    """A context in which whoever runs dbt runs a warm one. Until it is ready, others can go on: a project that changed is parsed first."""
     cold = dbt.DBT
     with WarmDbt(settings) as warm:
         dbt.DBT = warm.command
+        ahead = threading.Thread(target=_get_ready, args=[warm], name="start dbt")
+        ahead.start()
         try:
-            yield warm.start
+            yield
         finally:
+            ahead.join()
             dbt.DBT = cold
+
+
+def _get_ready(warm: WarmDbt) -> None:
+    with suppress(RuntimeError, OSError):  # whoever needs the project parses it again, and says why it cannot be
+        parse(warm.settings)
+        warm.start()

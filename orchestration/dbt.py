@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from dagster_dbt import DbtProject
 
 DBT_PROJECT = PROJECT / "dbt_project"
-DBT = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
+INSTALLED = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
+DBT = INSTALLED  # in a run, one that has started already (orchestration/warm_dbt)
 _PARSING = threading.Lock()
 BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
 

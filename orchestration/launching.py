@@ -21,7 +21,6 @@ from orchestration.notifications.failed_runs import FailedRun, record
 from orchestration.plain import visible
 from orchestration.sentences import sentence_of
 from orchestration.settings import Settings
-from orchestration.warm_dbt.start import warm_dbt
 from orchestration.wording import first_line, many
 
 STEP_WIDTH = 28
@@ -64,19 +63,18 @@ def _run(
     settings: Settings, job: str, config: Mapping[str, Any] | None, run_id: str, terminal: TextIO
 ) -> FailedRun | None:
     """Runs the job; why it failed, where it did."""
-    with warm_dbt(settings):
-        import dagster as dg
+    import dagster as dg
 
-        from orchestration.definitions import defs
-        from orchestration.run_failures import why_it_failed
+    from orchestration.definitions import defs
+    from orchestration.run_failures import why_it_failed
 
-        with dg.DagsterInstance.get() as instance:
-            instance.add_event_listener(run_id, Progress(terminal).tell)
-            definition = defs().resolve_job_def(job)
-            result = definition.execute_in_process(
-                run_config=config, instance=instance, raise_on_error=False, run_id=run_id
-            )
-            return None if result.success else why_it_failed(settings, instance, run_id, job)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, Progress(terminal).tell)
+        definition = defs().resolve_job_def(job)
+        result = definition.execute_in_process(
+            run_config=config, instance=instance, raise_on_error=False, run_id=run_id
+        )
+        return None if result.success else why_it_failed(settings, instance, run_id, job)
 
 
 @contextmanager

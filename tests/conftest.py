@@ -87,7 +87,6 @@ WORLDS = {
     "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
     "published_calls": ("docs", "explain", "inbox", "inbox_browser", "incident_command"),
 }
-COLD_DBT = dbt.DBT
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")
 WARM_DBT = pytest.StashKey[Path]()
 
@@ -137,7 +136,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _warm_dbt(config: pytest.Config) -> Path:
     if WARM_DBT not in config.stash:
-        dbt.DBT = COLD_DBT
+        dbt.DBT = dbt.INSTALLED
         stack = ExitStack()
         config.add_cleanup(stack.close)
         config.stash[WARM_DBT] = stack.enter_context(warm_dbt())

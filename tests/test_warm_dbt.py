@@ -10,10 +10,9 @@ import duckdb
 import pytest
 
 from orchestration import dbt
-from orchestration.dbt import BUILD, DBT_PROJECT, dbt_environment, run_dbt
+from orchestration.dbt import BUILD, DBT_PROJECT, INSTALLED, dbt_environment, run_dbt
 from orchestration.settings import PROJECT
-from orchestration.warm_dbt.start import WarmDbt, warm_dbt
-from tests.conftest import COLD_DBT
+from orchestration.warm_dbt.start import WarmDbt
 from tests.pipeline import Pipeline, event
 
 # Views, tables, tables kept by date, contracts, tests of every kind.
@@ -38,7 +37,7 @@ def test_the_same_dbt_in_less_time(pipeline, monkeypatch):
     warm, warm_says = what_is_in(pipeline), what_a_broken_promise_says(pipeline)
     for path in pipeline.settings.data.glob("warehouse.duckdb*"):
         path.unlink()
-    monkeypatch.setattr(dbt, "DBT", COLD_DBT)
+    monkeypatch.setattr(dbt, "DBT", INSTALLED)
     run_dbt(pipeline.settings, *BUILD, "--quiet", "--no-write-json", *SOME)
     assert len(warm) > 30
     assert what_is_in(pipeline) == warm
@@ -79,7 +78,7 @@ def ended(text: str) -> list[str]:
 @pytest.fixture
 def one(pipeline, monkeypatch):
     """As a run has it: for one command."""
-    monkeypatch.setattr(dbt, "DBT", COLD_DBT)
+    monkeypatch.setattr(dbt, "DBT", INSTALLED)
     with WarmDbt(pipeline.settings) as warm:
         yield warm
 
@@ -120,15 +119,6 @@ def test_it_ends_with_its_client(one):
             time.sleep(0.1)
         client.kill()
         assert one.server.wait(10) != 0
-
-
-def test_it_ends_with_the_run_that_started_it(pipeline, monkeypatch):
-    monkeypatch.setattr(dbt, "DBT", COLD_DBT)
-    with warm_dbt(pipeline.settings):
-        command = dbt.DBT
-    assert command != COLD_DBT
-    assert not command.parent.exists()
-    assert dbt.DBT == COLD_DBT
 
 
 def test_without_a_place_for_temporary_files_it_is_dbt(pipeline, monkeypatch, tmp_path):

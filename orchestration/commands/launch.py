@@ -15,6 +15,7 @@ from orchestration.launching import run_job
 from orchestration.news import news
 from orchestration.plain import ArgumentError, plain_console, visible
 from orchestration.settings import Settings, from_environment
+from orchestration.warm_dbt.start import start_ahead
 from orchestration.weekly import WeekError, week_start
 from orchestration.wording import minute
 
@@ -75,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not found:
             print_screen(settings, plain_console(SCREEN_WIDTH))
             return 0
+    start_ahead(settings)
     for sentence in dead_runs(settings, home):
         print(sentence, file=sys.stderr)
     outcome = run_job(settings, job, config)

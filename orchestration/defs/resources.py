@@ -6,11 +6,13 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
-from orchestration.dbt import DBT, dbt_project
+from orchestration import dbt
+from orchestration.dbt import dbt_project
 from orchestration.news import begin
 from orchestration.runs import live
 from orchestration.settings import Settings, from_environment
 from orchestration.storage import make_private
+from orchestration.warm_dbt.start import start_ahead
 
 
 def _settings(context: dg.InitResourceContext) -> Settings:
@@ -36,16 +38,23 @@ class InstalledDbt(DbtCliResource):
         return None
 
 
+def _dbt(context: dg.InitResourceContext) -> InstalledDbt:
+    """dbt, which gets ready while a run loads what landed."""
+    settings = context.resources.settings
+    start_ahead(settings)
+    return InstalledDbt(
+        project_dir=dbt_project(settings),  # type: ignore[arg-type]  # it takes a project, by its own __init__
+        dbt_executable=str(dbt.DBT),
+    )
+
+
 @dg.definitions
 def resources() -> dg.Definitions:
     """Resources by the names that assets ask for. A step that is started by hand in the UI runs in its run's process, as all do."""
     return dg.Definitions(
         resources={
             "settings": dg.ResourceDefinition(_settings),
-            "dbt": InstalledDbt(
-                project_dir=dbt_project(from_environment()),  # type: ignore[arg-type]  # it takes a project, by its own __init__
-                dbt_executable=str(DBT),
-            ),
+            "dbt": dg.ResourceDefinition(_dbt, required_resource_keys={"settings"}),
         },
         executor=dg.in_process_executor,
     )

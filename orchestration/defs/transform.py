@@ -101,7 +101,10 @@ DAILY_SUBJECTS = ("weekly", "invoices")  # a week is over once, and a bill comes
     name="warehouse_models",
 )
 def warehouse_models(
-    context: dg.AssetExecutionContext, config: Rebuild, dbt: DbtCliResource, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    config: Rebuild,
+    dbt: dg.ResourceParam[DbtCliResource],
+    settings: dg.ResourceParam[Settings],
 ) -> Iterator[Any]:
     """Models that what is new reaches, and their tests, in dependency order; of these, dates whose input fingerprint differs."""
     try:

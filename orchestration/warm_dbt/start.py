@@ -1,12 +1,12 @@
 """Starts a dbt ahead of the command that it will be asked for."""
 
+import atexit
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -55,7 +55,10 @@ class WarmDbt:
             return
         modules = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         paths = {"DBT_PROFILES_DIR": str(DBT_PROJECT), "PYTHONPATH": modules}
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as listening:
+        log = (
+            self.settings.state / "dbt" / "warm.log"
+        )  # says why it cannot start, where it cannot: dbt then does itself
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as listening, log.open("w") as said:
             listening.bind(self._address)
             listening.listen()
             arguments = [str(listening.fileno()), *(["forks"] if self.forks else [])]
@@ -65,6 +68,8 @@ class WarmDbt:
                 env=os.environ | dbt_environment(self.settings) | paths,
                 pass_fds=[listening.fileno()],
                 stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
                 start_new_session=True,  # what a terminal interrupts, it interrupts through the client, as dbt is interrupted
             )
 
@@ -80,19 +85,15 @@ class WarmDbt:
             self.folder.cleanup()
 
 
-@contextmanager
-def warm_dbt(settings: Settings) -> Iterator[None]:
-    """A context in which whoever runs dbt runs a warm one. Until it is ready, others can go on: a project that changed is parsed first."""
-    cold = dbt.DBT
-    with WarmDbt(settings) as warm:
-        dbt.DBT = warm.command
-        ahead = threading.Thread(target=_get_ready, args=[warm], name="start dbt")
-        ahead.start()
-        try:
-            yield
-        finally:
-            ahead.join()
-            dbt.DBT = cold
+def start_ahead(settings: Settings) -> None:
+    """From here to the end of this process, whoever runs dbt runs a warm one, which gets ready meanwhile. Parses a changed project."""
+    if dbt.DBT != dbt.INSTALLED:  # this was called before, or a test has a dbt of its own
+        return
+    stack = ExitStack()
+    warm = stack.enter_context(WarmDbt(settings))
+    atexit.register(stack.close)
+    dbt.DBT = warm.command
+    threading.Thread(target=_get_ready, args=[warm], name="start dbt", daemon=True).start()
 
 
 def _get_ready(warm: WarmDbt) -> None:

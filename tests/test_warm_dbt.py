@@ -131,4 +131,5 @@ def test_without_a_place_for_temporary_files_it_is_dbt(pipeline, monkeypatch, tm
 def test_the_shortcuts_are_those_of_the_dbt_in_the_lock():
     """They replace pieces of one release; with another, dbt is slower and the suite too. Read what changed before you raise it."""
     code = (PROJECT / "orchestration" / "warm_dbt" / "shortcuts.py").read_text()
-    assert f'RELEASE = "{version("dbt-core")}"' in code
+    releases = ", ".join(f'"{name}": "{version(name)}"' for name in ("dbt-core", "dbt-common"))
+    assert f"RELEASES = {{{releases}}}" in code

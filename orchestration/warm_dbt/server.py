@@ -26,7 +26,8 @@ from dbt_common.events.base_types import DebugLevel, InfoLevel
 from orchestration.warm_dbt import shortcuts
 from orchestration.warm_dbt.client import PID_BYTES
 
-KNOWN = version("dbt-core") == shortcuts.RELEASE  # whether the shortcuts hold for the dbt that is installed
+# whether the shortcuts hold for the dbt that is installed
+KNOWN = all(version(name) == release for name, release in shortcuts.RELEASES.items())
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it
 
 

@@ -32,7 +32,7 @@ from dbt_common.clients.jinja import (
 from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager_client import get_event_manager
 
-RELEASE = "1.11.16"  # of dbt-core, whose pieces these replace
+RELEASES = {"dbt-core": "1.11.16", "dbt-common": "1.39.0"}  # whose pieces these replace
 # What dbt prints although it is to be quiet.
 SHOWN = {"PrintEvent", "ShowNode", "CompiledNode"}
 Packages = Mapping[str, Mapping[str, Any]]  # macros by package and name

@@ -100,15 +100,18 @@ def application(settings: Settings, now: Callable[[], Settings] | None = None) -
         ],
         middleware=[Middleware(Guard, settings=settings), Middleware(GZipMiddleware, minimum_size=1024), *gates],
         exception_handlers={HTTPException: site.not_routed},
-        lifespan=_few_threads,
+        lifespan=partial(_open, site.reader),
     )
 
 
 @asynccontextmanager
-async def _few_threads(_app: Starlette) -> AsyncIterator[None]:
+async def _open(reader: Reader, _app: Starlette) -> AsyncIterator[None]:
     """As many threads as may read at once, and one for what does not read: each keeps memory once it has read."""
     current_default_thread_limiter().total_tokens = AT_ONCE + 1
-    yield
+    try:
+        yield
+    finally:
+        reader.close()  # or DuckDB's threads may abort the process as it ends
 
 
 def _to_inbox(_request: Request) -> Response:

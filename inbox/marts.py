@@ -136,6 +136,10 @@ class Reader:
         self._database.execute(f"set allowed_directories = ['{folder}']")
         self._database.execute("set enable_external_access = false")
 
+    def close(self) -> None:
+        """Lets every publication go; nothing can be read from here on."""
+        self._database.close()
+
     @contextmanager
     def reading(self) -> Iterator[Marts]:
         """The current publication, for one request. Raises UnreadableError with a sentence."""

@@ -51,6 +51,7 @@ class Week(NamedTuple):
     missing_usage: int
     duplicates: int
     estimated: Decimal | None
+    estimated_share: float | None
     is_understated: bool
 
 
@@ -125,6 +126,7 @@ def weeks(calls: dict[tuple[str, str, date], list[Call]], budgeted: set, running
             missing_usage=missing,
             duplicates=sum(call.duplicates for call in own),
             estimated=None if spent is None else sum(estimates, NOTHING),
+            estimated_share=float(sum(estimates, NOTHING)) / float(spent) if spent else None,
             is_understated=bool(unpriced or missing),
         )
 

@@ -200,6 +200,17 @@ def test_days_without_calls_are_rows(story):
     assert {row[3:] for row in quiet} == {(None, False, None)}
 
 
+def test_a_week_says_how_many_days_and_calls_it_lacks(story):
+    """From Tuesday the 17th to Sunday the 22nd, two calls in each of twelve hours a day, as it stood when the silence was published."""
+    pipeline, _ = story
+    days = pipeline.ask(
+        "select environment, count(*), sum(missing_calls) from data_quality_daily "
+        "where is_silent and event_date between '2026-11-16' and '2026-11-22' group by 1"
+    )
+    weeks = "select environment, silent_days, missing_calls from weekly_summary where iso_week = '2026-W47' and silent_days > 0"
+    assert pipeline.ask(weeks) == days == [("prod", 6, 6 * 24.0)]
+
+
 def test_one_message_for_a_silence_and_one_for_its_end(story):
     pipeline, seen = story
     assert [seen.queued[step] for step in STEPS] == [

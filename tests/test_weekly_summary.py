@@ -414,7 +414,7 @@ def test_every_week_is_what_the_definitions_give(built, calls):
     )
     rows = built.ask(
         "select environment, data_mode, iso_week, days_with_usage, requests, attempts, spend_usd, previous_spend_usd, change_usd, "
-        "unpriced_attempts, missing_usage_attempts, duplicate_deliveries, estimated_cost_usd, is_understated "
+        "unpriced_attempts, missing_usage_attempts, duplicate_deliveries, estimated_cost_usd, estimated_share, is_understated "
         "from weekly_summary where environment <> '(all)' order by environment, data_mode, week_start"
     )
     assert rows == [tuple(row) for row in weeks(calls, budgeted, RUNNING)]

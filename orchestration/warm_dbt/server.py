@@ -1,4 +1,4 @@
-"""A process that has imported dbt and taken up the project as it was parsed, and then is dbt for a command line.
+"""A process that imports dbt, reads the project as it was parsed, and then is dbt for a command line.
 
 It holds the parsed project and the compiled macros in memory, and hands them to dbt as its programmatic interface takes
 them. Another project, such as a copy that a test has changed, is parsed as usual.
@@ -26,7 +26,7 @@ from dbt_common.events.base_types import DebugLevel, InfoLevel
 from orchestration.warm_dbt import shortcuts
 from orchestration.warm_dbt.client import PID_BYTES
 
-# whether the shortcuts hold for the dbt that is installed
+# Whether the shortcuts hold for the dbt that is installed.
 KNOWN = all(version(name) == release for name, release in shortcuts.RELEASES.items())
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it
 

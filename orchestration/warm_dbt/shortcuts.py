@@ -46,11 +46,8 @@ def take() -> None:
         (NativeSandboxTemplate, "new_context", MacroFuzzTemplate.new_context),  # it would copy what a template sees
         (MacroFuzzEnvironment, "compile", _each_source_once(MacroFuzzEnvironment.compile)),
         (agate_helper, "build_type_tester", _each_tester_once(agate_helper.build_type_tester)),
-        (
-            agate_helper,
-            "empty_table",
-            functools.cache(agate_helper.empty_table),
-        ),  # the result of a statement without rows
+        # the result of a statement without rows
+        (agate_helper, "empty_table", functools.cache(agate_helper.empty_table)),
         (providers, "args_to_dict", _of_the_last(providers.args_to_dict)),
         (PluginManager, "get_prefixed_modules", functools.cache(PluginManager.get_prefixed_modules)),
         (QualifiedNameSelectorMethod, "search", _among_those_named_so(QualifiedNameSelectorMethod.search)),

@@ -83,9 +83,9 @@ def one(pipeline, monkeypatch):
         yield warm
 
 
-def asked(warm: WarmDbt, *arguments: str) -> subprocess.Popen:
+def asked(warm: WarmDbt, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.Popen:
     return subprocess.Popen(
-        [warm.command, *arguments],
+        [*through, warm.command, *arguments],
         cwd=DBT_PROJECT,
         env=os.environ | dbt_environment(warm.settings) | {"DBT_PROFILES_DIR": str(DBT_PROJECT)},
         stdout=subprocess.PIPE,
@@ -111,13 +111,14 @@ def test_what_dbt_refuses_ends_with_the_code_of_dbt(one):
     assert client.returncode == 2
 
 
-def test_it_ends_with_its_client(one):
+@pytest.mark.parametrize("through", [(), ("sh", "-c", '"$@"; exit', "sh")], ids=["its client", "whoever asked"])
+def test_it_ends_with(one, through):
     one.start()
-    with asked(one, *A_LONG_QUERY) as client:
+    with asked(one, *A_LONG_QUERY, through=through) as killed:
         log = one.settings.state / "dbt" / "dbt.log"
         while not log.exists() or log.read_text().count("Running with dbt") < 2:  # what it read ahead, and this
             time.sleep(0.1)
-        client.kill()
+        killed.kill()
         assert one.server.wait(10) != 0
 
 

@@ -55,6 +55,8 @@ REPEATED = f"""
     select filename, flatten(list(supersedes)), max(hash({", ".join(name for name in COLUMNS if name not in LATER)}))
     from read_parquet([{{files}}], hive_partitioning = false, filename = true) group by filename
 """  # noqa: S608
+File = tuple[str, int, int, int]  # path, inode, bytes, instant of the last change
+_READ: dict[File, list[str]] = {}
 
 
 def utc_now() -> datetime:
@@ -114,19 +116,27 @@ def superseded(settings: Settings, manifests: list[Path]) -> dict[str, str]:
 
 
 def _repeated(settings: Settings, manifests: list[Path]) -> tuple[dict[Path, list[str]], dict[Path, str]]:
-    """Manifest -> the load ids that it repeats; and of each that is damaged, what was found. Raises LoadStopped."""
-    if not manifests:
-        return {}, {}
-    try:
-        return _read_whole(settings, manifests), {}
-    except duckdb.Error:
-        pass  # one of them at least cannot be read: each is read alone
-    repeated: dict[Path, list[str]] = {}
+    """Manifest -> the load ids that it repeats; and of each that is damaged, what was found. Raises LoadStopped.
+
+    A manifest is written once: what this process has read of one holds until the file is another.
+    """
+    files = {path: _file(path) for path in manifests}
+    unread = [path for path, file in files.items() if file not in _READ]
     torn: dict[Path, str] = {}
-    for path in manifests:
+    try:
+        _read_whole(settings, {path: files[path] for path in unread})
+    except duckdb.Error:  # one of them at least cannot be read: each is read alone
+        torn = _damaged(settings, {path: files[path] for path in unread})
+    return {path: _READ[file] for path, file in files.items() if file in _READ}, torn
+
+
+def _damaged(settings: Settings, files: dict[Path, File]) -> dict[Path, str]:
+    """Reads manifests one by one; of each that is damaged, what was found. Raises LoadStopped."""
+    torn: dict[Path, str] = {}
+    for path, file in files.items():
         try:
             path.open("rb").close()
-            repeated |= _read_whole(settings, [path])
+            _read_whole(settings, {path: file})
         except PermissionError as error:
             raise LoadStopped(
                 f"{path} cannot be read ({error.strerror}): let this user read it and run again."
@@ -135,14 +145,25 @@ def _repeated(settings: Settings, manifests: list[Path]) -> tuple[dict[Path, lis
             raise
         except (duckdb.Error, OSError) as error:
             torn[path] = first_line(error)
-    return repeated, torn
+    return torn
 
 
-def _read_whole(settings: Settings, manifests: list[Path]) -> dict[Path, list[str]]:
+def _read_whole(settings: Settings, files: dict[Path, File]) -> None:
+    if not files:
+        return
     with open_memory(settings) as database:
-        files = ", ".join(f"'{quoted(path)}'" for path in manifests)
-        rows = database.execute(REPEATED.format(files=files)).fetchall()
-        return {Path(file): load_ids or [] for file, load_ids, _ in rows}
+        listed = ", ".join(f"'{quoted(path)}'" for path in files)
+        repeated = {path: load_ids for path, load_ids, _ in database.execute(REPEATED.format(files=listed)).fetchall()}
+    _READ.update({file: repeated.get(str(path)) or [] for path, file in files.items()})  # one without rows is read too
+
+
+def _file(path: Path) -> File:
+    """What changes with a file's content and with who may read it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), found.st_ino, found.st_size, found.st_ctime_ns
 
 
 def manifest_rows_sql(settings: Settings) -> str:

@@ -56,7 +56,7 @@ SECONDS = {
     "source_traces": 15,
     "expectations": 15,
     "second_company": 14,
-    "warm_dbt": 14,
+    "warm_dbt": 40,
     "spill": 13,
     "dbt_house": 13,
     "budget_states": 13,

@@ -23,7 +23,7 @@ from orchestration.landing.convert import Converted, DateRows, merge, open_datab
 from orchestration.landing.fields import PRICE_KEY
 from orchestration.landing.files import LandingFile, fetch, local_folder, raise_if_changed, reading
 from orchestration.landing.lines import Block, count_lines, read_blocks
-from orchestration.landing.manifests import judged_otherwise, loaded_contents, manifest_path
+from orchestration.landing.manifests import judged_contents, manifest_path
 from orchestration.landing.privacy import WITHHELD_UNREAD
 from orchestration.landing.raw_zone import (
     MANIFEST,
@@ -181,13 +181,13 @@ def load_new_files(settings: Settings, source: str = "events", report: Callable[
         new, unread = new_and_unread(settings, source)
         if not new:
             return Load(unread=unread)
-        known, load = loaded_contents(settings, source, source_of(settings, source).mapping_hash), None
+        (known, otherwise), load = judged_contents(settings, source, source_of(settings, source).mapping_hash), None
         try:
             while load is None:
                 remove_leftovers(settings)
                 spool(settings).mkdir(parents=True, exist_ok=True)
                 try:
-                    load = Loader(settings, source, report, began).run(new, set(known))
+                    load = Loader(settings, source, report, began).run(new, set(known), otherwise)
                 except Spoiled as spoiled:
                     unread += [spoiled.sentence] if spoiled.sentence else []
                     new = [file for file in new if file != spoiled.file]
@@ -230,21 +230,18 @@ class Loader:
         path = settings.raw / "_rejects" / f"load={self.load_id}.parquet"
         self.rejects = RejectsFile(path, source, self.load_id, settings.id_secret)
 
-    def run(self, new: list[LandingFile], hashes: set[str]) -> Load:
-        """Loads the files; `hashes` are the contents that are loaded already. Raises Spoiled, and errors of the machine."""
+    def run(self, new: list[LandingFile], hashes: set[str], otherwise: set[str]) -> Load:
+        """Loads the files; `hashes` are the contents that are loaded already, `otherwise` those judged with another mapping.
+
+        What these become now is all that counts of them. Raises Spoiled, and errors of the machine.
+        """
         rows = self.judge(new, hashes)
-        again = {row["content_hash"] for row in rows} & self._judged_otherwise()
+        again = {row["content_hash"] for row in rows} & otherwise
         if again:
             replace_rows(self.settings, self.source, rows, self.load_id, again)
         elif rows:
             write_table(pa.Table.from_pylist(rows, MANIFEST), manifest_path(self.settings, self.load_id))
         return self.summary()
-
-    def _judged_otherwise(self) -> set[str]:
-        """Contents that were judged with another mapping: what they become now is all that counts of them."""
-        if not self.described.mapping_hash:
-            return set()
-        return judged_otherwise(self.settings, self.source, self.described.mapping_hash)
 
     def judge(self, new: list[LandingFile], hashes: set[str]) -> list[dict]:
         """Writes what becomes of the files, and returns the rows of a manifest that makes it exist."""

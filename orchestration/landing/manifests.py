@@ -186,25 +186,23 @@ def known_files(settings: Settings, source: str, mapping_hash: str | None = None
     return set(_manifest_rows(settings, source, select, f"and mapping_hash is not distinct from {_text(mapping_hash)}"))
 
 
-def loaded_contents(settings: Settings, source: str, mapping_hash: str | None = None) -> set[str]:
-    """Content hashes of the files whose lines have been judged: the same bytes under another name are not new lines."""
-    condition = f"and file_status = 'loaded' and mapping_hash is not distinct from {_text(mapping_hash)}"
-    rows = _manifest_rows(settings, source, "select distinct content_hash", condition)
-    return {content_hash for (content_hash,) in rows}
+def judged_contents(settings: Settings, source: str, mapping_hash: str | None = None) -> tuple[set[str], set[str]]:
+    """Content hashes of files whose lines have been judged: loaded with the mapping of now, and judged with another.
+
+    The same bytes under another name are not new lines; what became of them with another mapping no longer counts.
+    """
+    is_same = f"mapping_hash is not distinct from {_text(mapping_hash)}"
+    condition = (
+        f"and content_hash is not null and (file_status = 'loaded' or (file_status = 'rejected' and not {is_same}))"
+    )
+    rows = _manifest_rows(settings, source, f"select distinct content_hash, {is_same}", condition)
+    return {each for each, is_same in rows if is_same}, {each for each, is_same in rows if not is_same}
 
 
 def is_judged(settings: Settings, source: str, content_hash: str) -> bool:
     """Whether the lines of a content were judged, with whatever mapping."""
     condition = f"and content_hash = {_text(content_hash)} and file_status in ('loaded', 'rejected') limit 1"
     return bool(_manifest_rows(settings, source, "select 1", condition))
-
-
-def judged_otherwise(settings: Settings, source: str, mapping_hash: str | None) -> set[str]:
-    """Content hashes of what was judged with another mapping than that of now."""
-    otherwise = f"mapping_hash is distinct from {_text(mapping_hash)}"
-    condition = f"and file_status in ('loaded', 'rejected') and {otherwise} and content_hash is not null"
-    rows = _manifest_rows(settings, source, "select distinct content_hash", condition)
-    return {content_hash for (content_hash,) in rows}
 
 
 def first_arrivals(settings: Settings, source: str) -> dict[str, date]:

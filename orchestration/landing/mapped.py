@@ -20,6 +20,8 @@ from orchestration.landing.fields import FIELD, RAW_COLUMNS, snake_case
 from orchestration.landing.mapping import TRACE_FIELDS, Mapping
 from orchestration.landing.privacy import ID_FIELDS, WITHHELD_UNREAD, hmac_pads
 
+PIECE_BYTES = 1_500_000  # of lines that are read at once
+OF_LINE = ("content_hash", "line_number", "item")
 DEEPEST = 64  # spans above a span that are looked at: deeper ones are of a loop
 RESTATES = "parent span of a provider call, which restates its usage"
 
@@ -65,15 +67,15 @@ def mapped(
     `keep` takes the spans that are not calls but may say something of a call: it gets the fields that they say.
     """
     try:
-        database.register("source_lines", lines)
-        database.execute(f"create or replace temp table parsed as {mapping.parse}")
+        database.register("source_lines", _in_pieces(lines))
+        database.execute(f"create or replace temp table records as {mapping.parse}")
         keys = frozenset(database.execute(mapping.keys).fetchall()) if mapping.keys else frozenset()
-        database.execute(f"create or replace temp table mapped as {mapping.over_parsed(keys)}")
-        database.execute("drop table parsed")
-        filled = _filled(database)
-        inherited = [name for name in mapping.inherits if f"{FIELD}{name}" in filled]
+        database.execute(f"create or replace temp table mapped as {mapping.apart(keys)}")
+        inherited = _filled(database, mapping.inherits)
         if mapping.inherits:
             _inherit(database, inherited)
+        calls = _calls(database, mapping.calls(keys), inherited)
+        database.execute("drop table records")
     except duckdb.Error as error:
         alone = lines.num_rows == 1
         if not (is_of_data(error) or (isinstance(error, duckdb.OutOfMemoryException) and not alone)):
@@ -90,9 +92,14 @@ def mapped(
     left = _left_out(database)
     if mapping.inherits and keep:
         keep(inherited)
-    calls = _calls(database, filled, inherited)
     database.execute("drop table mapped")
     return joined(left, _with_hints(judged(calls), mapping))
+
+
+def _in_pieces(lines: pa.Table) -> pa.Table:
+    """The lines in pieces that DuckDB reads one after the other: what is made of one stays in the processor's cache."""
+    rows = max(1, PIECE_BYTES * lines.num_rows // max(1, lines.nbytes))
+    return pa.Table.from_batches(lines.to_batches(max_chunksize=rows), lines.schema)
 
 
 def _left_out(database: duckdb.DuckDBPyConnection) -> Converted:
@@ -109,35 +116,27 @@ def _left_out(database: duckdb.DuckDBPyConnection) -> Converted:
     return found
 
 
-def _filled(database: duckdb.DuckDBPyConnection) -> set[str]:
-    """The columns of `mapped` that any row has a value in: of a hundred fields, a batch has a dozen."""
-    names = [column[0] for column in database.execute("from mapped limit 0").description]
-    counts = ", ".join(f'count("{name}")' for name in names)
-    found = database.execute(f"select {counts} from mapped").fetchone() or ()  # noqa: S608
-    return {name for name, count in zip(names, found, strict=True) if count}
+def _filled(database: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> list[str]:
+    """Those of some fields that any record has."""
+    counts = ", ".join(f'count("{FIELD}{name}")' for name in names)
+    found = database.execute(f"select {counts} from mapped").fetchone() or () if names else ()  # noqa: S608
+    return [name for name, count in zip(names, found, strict=True) if count]
 
 
-def _calls(database: duckdb.DuckDBPyConnection, filled: set[str], inherited: list[str]) -> pa.Table | None:
-    """The calls of a batch as a table of native fields, without those that none of them has."""
-    names = [name for name in sorted(filled) if name.startswith(FIELD) or name in ("emitter", "source_version")]
-    columns = {name: f'mapped."{name}"' for name in ("content_hash", "line_number", "item", *names)}
-    trace, span, _ = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
-    nearest = ""
+def _calls(database: duckdb.DuckDBPyConnection, statement: str, inherited: list[str]) -> pa.Table | None:
+    """The calls of a batch as a table of native fields: of a hundred fields, it has the dozen that any of them has."""
     if inherited:
-        columns |= {
-            f"{FIELD}{name}": f'coalesce(mapped."{FIELD}{name}", nearest."{FIELD}{name}")' for name in inherited
-        }
-        nearest = (
-            "left join nearest on mapped.content_hash = nearest.content_hash "
-            f"and mapped.{trace} = nearest.trace and mapped.{span} = nearest.span"
+        trace, span, _ = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
+        values = ", ".join(f'coalesce("{FIELD}{name}", nearest.{name}) as "{FIELD}{name}"' for name in inherited)
+        statement = (
+            f"select calls.* replace ({values}) from ({statement}) as calls left join nearest "  # noqa: S608
+            f"on calls.content_hash = nearest.content_hash and {trace} = nearest.trace and {span} = nearest.span"
         )
-    selected = ", ".join(f'{value} as "{name}"' for name, value in columns.items())
-    rows = database.execute(
-        f"select {selected} from mapped {nearest} where skip is null and not is_broken"  # noqa: S608
-    ).to_arrow_table()
+    rows = database.execute(statement).to_arrow_table()
     if not rows.num_rows:
         return None
-    rows = rows.drop_columns([name for name in names if rows[name].null_count == rows.num_rows])
+    filled = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
+    rows = rows.select(sorted(filled, key=lambda name: (name not in OF_LINE, name)))
     there = [name.removeprefix(FIELD) for name in rows.column_names if name.startswith(FIELD)]
     return _as_lines(database, rows, there) if "usage" in there else convert.with_names(rows, there)
 
@@ -172,13 +171,12 @@ def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
     Only spans of one file are looked at, so that rows do not depend on what else was loaded with it; models do the rest.
     """
     trace, span, parent = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
-    columns = [f'"{FIELD}{name}"' for name in names]
     database.execute(
         f"""
         create or replace temp table spans as
         select *, row_number() over () as number from (
             select content_hash, {trace} as trace, {span} as span, any_value({parent}) as parent,
-                any_value(skip is null) as is_call{"".join(f", any_value({c}) as {c}" for c in columns)}
+                any_value(skip is null) as is_call{"".join(f', any_value("{FIELD}{name}") as {name}' for name in names)}
             from mapped
             where {span} is not null and not is_broken
                 and {trace} in (select {trace} from mapped where skip is null and {parent} is not null)
@@ -203,9 +201,11 @@ def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
         select * from walk
         """  # noqa: S608
     )
-    if columns:
-        said = " or ".join(f"spans.{c} is not null" for c in columns)
-        nearest = ", ".join(f"arg_min(spans.{c}, depth) filter (spans.{c} is not null) as {c}" for c in columns)
+    if names:
+        said = " or ".join(f"spans.{name} is not null" for name in names)
+        nearest = ", ".join(
+            f"arg_min(spans.{name}, depth) filter (spans.{name} is not null) as {name}" for name in names
+        )
         database.execute(
             f"""
             create or replace temp table nearest as

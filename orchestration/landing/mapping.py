@@ -22,9 +22,11 @@ import yaml
 
 from orchestration.landing.event_macros import MACROS
 from orchestration.landing.expressions import (
+    ATTRIBUTE,
     PATH,
     Keys,
     MappingError,
+    Node,
     Paths,
     column_of_root,
     identifier,
@@ -58,6 +60,7 @@ NAMED = (
 SECTIONS = ("source", "records", "any_name", "pages", "parse", "inherits", "skip", *NAMED)
 OF_A_STATEMENT = re.compile(r"^vendors?:", re.MULTILINE)  # invoice_kinds.py reads those
 LEVEL = re.compile(r"\[\*\]")
+OF_RECORD = "content_hash, line_number, item, is_broken"
 RESERVED = ("events", "incidents", "invoices", "revenue", "outcomes", "marks")
 
 
@@ -74,10 +77,12 @@ class Mapping:
     """A source as the loader reads it."""
 
     source: str
-    statement: str  # from `source_lines` to (content_hash, line_number, item, skip, is_broken, texts of fields)
-    parse: str  # the first half of it, from `source_lines` to `parsed`
-    over_parsed: Callable[[Keys], str] = field(compare=False)  # the second half, for a batch with these attributes
-    keys: str | None  # from `parsed` to the attributes that a batch has
+    statement: str  # from `source_lines` to (content_hash, line_number, item, is_broken, skip, texts of fields)
+    parse: str  # the same in steps: from `source_lines` to `records`
+    keys: str | None  # from `records` to the attributes that a batch has
+    # for a batch with these attributes: from `records` to `mapped`, which are calls and what others say of them
+    apart: Callable[[Keys], str] = field(compare=False)
+    calls: Callable[[Keys], str] = field(compare=False)  # from both to the texts of fields of the calls
     fields: tuple[str, ...]  # native fields that it fills
     hash: str
     hints: dict[str, str] = field(default_factory=dict)  # required field -> what to do where it is missing
@@ -228,8 +233,9 @@ def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyCon
     try:
         database.execute(f"create or replace temp table source_lines as {EMPTY_LINES}")
         database.execute(f"create or replace temp table mapped as {statement}")
-        database.execute(f"create or replace temp table parsed as {plan.parse()}")
-        database.execute(f"create or replace temp table mapped as {plan.over_parsed(frozenset())}")
+        database.execute(f"create or replace temp table records as {plan.parse()}")
+        database.execute(f"create or replace temp table mapped as {plan.apart(frozenset())}")
+        database.execute(plan.calls(frozenset()))
         if keys:
             database.execute(keys)
     except duckdb.Error as error:
@@ -239,8 +245,9 @@ def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyCon
         source=source,
         statement=statement,
         parse=plan.parse(),
-        over_parsed=lru_cache(64)(plan.over_parsed),
         keys=keys,
+        apart=lru_cache(64)(plan.apart),
+        calls=lru_cache(64)(plan.calls),
         fields=tuple(name for name in plan.fields if name not in OWN_COLUMNS),
         hash=hashlib.sha256(said.encode()).hexdigest()[:16],
         hints={name: str(entry.value) for name, entry in sections.get("hints", {}).items()},
@@ -365,63 +372,76 @@ class _Plan:
 
     def statement(self, only: str | None = None) -> str:
         """The whole statement, or that of one expression, to find the one that does not bind."""
-        return self._statement([f"parsed as materialized ({self.parse()})"], None, only)
+        steps = [f"records as ({self.parse()})"]
+        if only:
+            return self._statement(steps, None, [only], [f"{self.sql(self.expressions[only].value)} as found"])
+        columns = [OF_RECORD, self._skip(None), *self._fields(self.fields, None), *self._kept(None)]
+        return self._statement(steps, None, self.expressions, columns)
 
-    def over_parsed(self, there: Keys) -> str:
-        """The statement over a table `parsed`, for a batch that has these attributes and no others."""
-        return self._statement([], there)
+    def apart(self, there: Keys) -> str:
+        """From `records` to what is skipped and why, for a batch that has these attributes and no others.
+
+        Where calls inherit, records that are none have what they may say of a call.
+        """
+        said = [*TRACE_FIELDS, *self.inherits, "occurredAt", "emitter"] if self.inherits else []
+        said = [name for name in said if name in self.fields]
+        names = [name for name in self.expressions if name in said or name.startswith("skip ")]
+        return self._statement([], there, names, [OF_RECORD, "number", self._skip(there), *self._fields(said, there)])
+
+    def calls(self, there: Keys) -> str:
+        """From `records` to the fields of those that `mapped` does not skip."""
+        names = [name for name in self.expressions if name in self.fields or name.startswith("keep ")]
+        columns = ["content_hash, line_number, item", *self._fields(self.fields, there), *self._kept(there)]
+        are_calls = "where number in (select number from mapped where skip is null and not is_broken)"
+        if self.windows:  # look at all records
+            return f"{self._statement([], there, names, columns)} {are_calls}"
+        return self._statement([f"calls as (select * from records {are_calls})"], there, names, columns, "calls")
 
     def parse(self) -> str:
-        """From lines to values of the shape that is read, in their order."""
+        """From lines to records in their order, with what is read of each."""
         shape = json.dumps(self._shape()).replace("'", "''")
-        return (
-            "select content_hash, line_number, item, file, row_number() over () as line_row, "
+        parsed = (
+            "select content_hash, line_number, item, file, "
             f"try(from_json({_renamed('line', self.renames)}, '{shape}')) as level_0 from source_lines"
         )
+        steps = ", ".join([f"parsed as ({parsed})", *self._record_steps()])
+        item = "case when records = 0 then item else number - before end as item" if self.depth else "item"
+        broken = (
+            "case when records = 0 then is_unread else level_record is null end" if self.depth else "level_0 is null"
+        )
+        empty = "records = 0" if self.depth else "false"
+        around = [each.rpartition(" as ")[2] for at in range(1, self.depth) for each in self._read_of(at)]
+        columns = [item, f"{broken} as is_broken", f"{empty} as is_empty", *around, *self._read_of(self.depth)]
+        return f"with {steps} select number, content_hash, line_number, file, {', '.join(columns)} from numbered"
 
     def keys(self) -> str | None:
-        """From `parsed` to the (list, key) of each attribute that occurs; None for a mapping without attributes."""
+        """From `records` to the (list, key) of each attribute that occurs; None for a mapping without attributes."""
         found = []
-        for name, (root, steps) in self.paths.attributes.items():
+        for name in self.paths.attributes:
             asked = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.paths.root(name).children))
-            depth = int(root) if root else self.depth
-            for levels in {tuple(map(tuple, levels[:depth])) for levels in self.records}:
-                inner, column = "parsed", "level_0"
-                for at, path in enumerate(levels, 1):
-                    inner = f"(select unnest({_inside(column, path)}) as level_{at} from {inner})"
-                    column = f"level_{at}"
-                keys = f"select unnest({_inside(column, steps)}).key as key from {inner}"
-                found.append(f"select distinct '{name}' as list, key from ({keys}) where key in ({asked or 'null'})")
+            keys = f"select unnest({name}_keys) as key from records"
+            found.append(f"select distinct '{name}' as list, key from ({keys}) where key in ({asked or 'null'})")
         return " union ".join(found) or None
 
-    def _statement(self, steps: list[str], there: Keys | None, only: str | None = None) -> str:
-        steps += self._record_steps()
-        last = "records"
-        if self.paths.attributes:
-            steps.append(f"listed as (select *, {', '.join(self._attribute_lists())} from {last})")
-            last = "listed"
+    def _statement(
+        self, steps: list[str], there: Keys | None, names: Iterable[str], columns: Iterable[str], last: str = "records"
+    ) -> str:
+        """From `last` to these columns, which are of the expressions of these names."""
         for at, layer in enumerate(self.layers):
-            columns = "".join(
-                f", {_json(each.text, each.shape)} as {each.column}" for each in layer if each.is_in(there)
-            )
-            steps.append(f"parsed_{at} as (select *{columns} from {last})")
+            texts = "".join(f", {_json(each.text, each.shape)} as {each.column}" for each in layer if each.is_in(there))
+            steps.append(f"parsed_{at} as (select *{texts} from {last})")
             last = f"parsed_{at}"
-        needed = None
-        if only:
-            needed = self._needed(only)
-        for at, names in enumerate(self.ordered()):
-            chosen = [name for name in names if needed is None or name in needed]
-            if not chosen:
-                continue
-            columns = ", ".join(f'{self._definition(name, there)} as "let:{name}"' for name in chosen)
-            steps.append(f"let_{at} as (select *, {columns} from {last})")
-            last = f"let_{at}"
-        if only:
-            return f"with {', '.join(steps)} select {self.sql(self.expressions[only].value)} as found from {last}"
-        return f"with {', '.join(steps)} select {', '.join(self._columns(there))} from {last}"
+        needed = self._needed(names)
+        for at, defined in enumerate(self.ordered()):
+            chosen = [f'{self._definition(name, there)} as "let:{name}"' for name in defined if name in needed]
+            if chosen:
+                steps.append(f"let_{at} as (select *, {', '.join(chosen)} from {last})")
+                last = f"let_{at}"
+        return f"{'with ' if steps else ''}{', '.join(steps)} select {', '.join(columns)} from {last}"
 
-    def _needed(self, name: str) -> set[str]:
-        waiting, needed = list(names_in(self.expressions[name].value)), set[str]()
+    def _needed(self, names: Iterable[str]) -> set[str]:
+        """The names under `let`, `carry` and `before` that these expressions are made of."""
+        waiting, needed = [used for name in names for used in names_in(self.expressions[name].value)], set[str]()
         while waiting:
             used = waiting.pop()
             if used not in needed and used in self._defined():
@@ -451,29 +471,21 @@ class _Plan:
             f"order by line_number, item rows between unbounded preceding and {until})"
         )
 
-    def _attribute_lists(self) -> Iterator[str]:
-        for name, (root, steps) in self.paths.attributes.items():
-            column = ".".join([column_of_root(root), *map(identifier, steps)])
-            texts = ", ".join(
-                f"a.value.{kind}" for kind in ("stringValue", "intValue", "doubleValue", "boolValue", "arrayValue")
-            )
-            yield f"list_transform({column}, lambda a: a.key) as {name}_keys"
-            yield f"list_transform({column}, lambda a: coalesce({texts})) as {name}_values"
-
-    def _columns(self, there: Keys | None) -> Iterator[str]:
-        yield "content_hash, line_number, item, is_broken"
+    def _skip(self, there: Keys | None) -> str:
         cases = [
             f"when {self.sql(entry.value, there)} then '{why.replace(chr(39), chr(39) * 2)}'"
             for entry, why in self.skips
         ]
-        yield (
-            f"case when is_broken then null when is_empty then 'no record in the line' {' '.join(cases)} end as skip"
-        )
-        for name, entry in self.fields.items():
-            text = f"({self.sql(entry.value, there)})::varchar"
+        return f"case when is_broken then null when is_empty then 'no record in the line' {' '.join(cases)} end as skip"
+
+    def _fields(self, names: Iterable[str], there: Keys | None) -> Iterator[str]:
+        for name in names:
+            text = f"({self.sql(self.fields[name].value, there)})::varchar"
             if name in ("externalRequestId", "providerRequestId"):
                 text = f"long_id({text})"
             yield f'{text} as "{OWN_COLUMNS.get(name, FIELD + name)}"'
+
+    def _kept(self, there: Keys | None) -> Iterator[str]:
         if self.keep:
             pairs = ", ".join(
                 f"""'"{name}":' || to_json(({self.sql(entry.value, there)})::varchar)::varchar"""
@@ -482,63 +494,55 @@ class _Plan:
             yield f"""nullif('{{' || concat_ws(',', {pairs}) || '}}', '{{}}') as "{FIELD}metadata" """
 
     def _record_steps(self) -> Iterator[str]:
-        """From `parsed` to `records`: a row for each, numbered within its line in the order in which they are written.
+        """From `parsed` to a row for each record, with its number in the batch: they leave their lists as they are written.
 
-        Spans are wide, so that sorting them to number them would cost as much as reading them. They leave their lists in the
-        order of the lines; what comes before each line is counted in lists.
+        Records are wide, so that lines are read once: none is stored before its records are, nothing is sorted, and a line
+        without records goes along as a row.
         """
-        same = "content_hash, line_number, item, file"
         if not self.depth:
-            yield f"records as (select {same}, level_0 as level_record, level_0 is null as is_broken, false as is_empty from parsed)"
+            yield "numbered as (select *, level_0 as level_record, row_number() over () as number from parsed)"
             return
-        counts = [f"coalesce({_count(levels)}, 0)::bigint as records_{at}" for at, levels in enumerate(self.records)]
-        numbers = [f"records_{at}" for at in range(len(self.records))]
-        before = [
-            f"coalesce(sum({each}) over (order by line_row rows between unbounded preceding and 1 preceding), 0)::bigint as before_{each}"
-            for each in numbers
-        ]
-        yield f"counted as (select {same}, line_row, level_0 is null as is_broken, {', '.join(counts)} from parsed)"
+        counts = " + ".join(f"coalesce({_count(path)}, 0)" for path in self.records)
+        so_far = "over (rows between unbounded preceding and current row)"
+        yield f"counted as (select *, level_0 is null as is_unread, ({counts})::bigint as records from parsed)"
         yield (
-            f"""placed as materialized (
-                select *, {", ".join(before)}, coalesce(sum({" + ".join(numbers)}) over (
-                    partition by content_hash, line_number order by item, line_row
-                    rows between unbounded preceding and 1 preceding), 0)::bigint as before_line
-                from counted
-            )"""
+            f"summed as (select *, sum(records) {so_far} - records as records_before, "
+            f"sum(greatest(records, 1)) {so_far} - greatest(records, 1) as rows_before from counted)"
         )
-        found = []
-        for at, levels in enumerate(self.records):
-            place = " + ".join([f"place - before_records_{at} + before_line", *numbers[:at]])
-            found.append(
-                f"select content_hash, line_number, {place} as item, file, {', '.join(self._levels_kept())}, "
-                "level_record is null as is_broken, false as is_empty "
-                f"from (select *, row_number() over () as place from ({self._unnested(levels)})) inner join placed using (line_row)"
-            )
-        found.append(f"select {same}, is_broken, true as is_empty from placed where {' + '.join(numbers)} = 0")
-        yield f"records as ({' union all by name '.join(found)})"
+        # the items of an array are one line, whose records are numbered through
+        of_line = f"coalesce(max(case when item = 1 then records_before end) {so_far}, 0)"
+        yield f"placed as (select *, (rows_before - records_before + {of_line})::bigint as before from summed)"
+        kept, last = ["content_hash", "line_number", "item", "file", "is_unread", "records", "before"], "placed"
+        for at, lists in enumerate(zip(*self.records, strict=True), 1):
+            listed = [_inside(above, keys) for above, keys in zip(self._levels(at - 1), lists, strict=True)]
+            names = self._levels(at)
+            listed = [_joined(listed)] if at == self.depth else _staggered(listed) if at == 1 else listed
+            listed[0] = f"case when records = 0 then [null] else {listed[0]} end"
+            read = self._read_of(at - 1) if at > 1 else []
+            found = [f"unnest({each}) as {name}" for each, name in zip(listed, names, strict=True)]
+            yield f"level_{at} as (select {', '.join([*kept, *read, *found])} from {last})"
+            kept, last = [*kept, *(each.rpartition(" as ")[2] for each in read)], f"level_{at}"
+        yield f"numbered as (select *, row_number() over () as number from {last})"
 
-    def _levels_kept(self) -> list[str]:
-        """The columns of a record, and of the lists around it that something is read of."""
-        around = [f"level_{at}" for at in range(1, self.depth) if self._read_around(at)]
-        return [*around, "level_record"]
+    def _levels(self, at: int) -> list[str]:
+        """The columns of what is at a level: of lists around records one for each path, of which a row has one."""
+        if at == self.depth:
+            return ["level_record"]
+        return [f"level_{at}_{path}" if at else "level_0" for path in range(len(self.records))]
 
-    def _read_around(self, at: int) -> list[str]:
-        root = self.paths.roots.get(str(at))
-        return sorted(root.children) if root else []
-
-    def _unnested(self, levels: list[list[str]]) -> str:
-        """Records as rows, with the row of their line and what is read of the lists around them."""
-        inner, around = "parsed", list[str]()
-        for at, keys in enumerate(levels, 1):
-            above = f"level_{at - 1}"
-            kept = [*around]
-            if at > 1 and (needed := self._read_around(at - 1)):
-                parts = ", ".join(f"{identifier(key)} := {above}.{identifier(key)}" for key in needed)
-                kept.append(f"struct_pack({parts}) as {above}")
-                around.append(above)
-            name = "level_record" if at == self.depth else f"level_{at}"
-            inner = f"(select {', '.join(['line_row', *kept])}, unnest({_inside(above, keys)}) as {name} from {inner})"
-        return f"from {inner}"
+    def _read_of(self, level: int) -> list[str]:
+        """What is read of records or of a list around them: attributes as lists of their keys and of their values."""
+        root = "" if level == self.depth else str(level)
+        node, columns = self.paths.roots.get(root), self._levels(level)
+        read = _without_attributes(node, columns) if node else ""
+        found = [f"{read} as {column_of_root(root)}"] if read else []
+        for name, (of, steps) in self.paths.attributes.items():
+            if of == root:
+                listed = _either(_inside(column, steps) for column in columns)
+                texts = ", ".join(f"a.value.{kind}" for kind in ATTRIBUTE)
+                found.append(f"list_transform({listed}, lambda a: a.key) as {name}_keys")
+                found.append(f"list_transform({listed}, lambda a: coalesce({texts})) as {name}_values")
+        return found
 
     def _shape(self) -> Any:
         if not self.depth:
@@ -564,12 +568,55 @@ def _inside(column: str, keys: Iterable[str]) -> str:
     return ".".join([column, *map(identifier, keys)])
 
 
+def _either(columns: Iterable[str]) -> str:
+    """What the one column of them says that has anything."""
+    first, *others = columns
+    return f"coalesce({first}, {', '.join(others)})" if others else first
+
+
+def _without_attributes(node: Node, columns: list[str]) -> str:
+    """What is in one of these columns, but for lists of attributes; empty where there is nothing else."""
+    if node.is_attributes:
+        return ""
+    if not node.children or node.is_read or node.is_text or node.is_map:
+        return _either(columns)
+    parts = {
+        name: _without_attributes(child, [node.part(column, name) for column in columns])
+        for name, child in sorted(node.children.items())
+    }
+    kept = [f"{identifier(name)} := {part}" for name, part in parts.items() if part]
+    return f"struct_pack({', '.join(kept)})" if kept else ""
+
+
 def _count(levels: list[list[str]], at: int = 0) -> str:
     """How many records are in nested lists."""
     column = _inside(f"level_{at}", levels[0])
     if len(levels) == 1:
         return f"len({column})"
     return f"list_sum(list_transform({column}, lambda level_{at + 1}: {_count(levels[1:], at + 1)}))"
+
+
+def _joined(lists: list[str]) -> str:
+    """Lists one after the other; one that is alone is not copied."""
+    first, *others = lists
+    for other in others:
+        first = (
+            f"case when coalesce(len({other}), 0) = 0 then {first} when coalesce(len({first}), 0) = 0 then {other} "
+            f"else list_concat({first}, {other}) end"
+        )
+    return first
+
+
+def _staggered(lists: list[str]) -> list[str]:
+    """Lists of a line that can leave it side by side, each item in a row of its own: one begins where those before it end."""
+    staggered = lists[:1]
+    for at, other in enumerate(lists[1:], 1):
+        before = " + ".join(f"coalesce(len({each}), 0)" for each in lists[:at])
+        staggered.append(
+            f"case when records = 0 then null when {before} = 0 or {other} is null then {other} "
+            f"else list_concat(list_resize({other}[:0], {before}), {other}) end"
+        )
+    return staggered
 
 
 def _levels(path: str, entry: Entry) -> list[list[str]]:

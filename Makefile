@@ -34,7 +34,9 @@ init: $(VENV)  ## begin your team folder (budgets, channels, owners ...); FROM=<
 	@python -m orchestration.commands.init
 
 demo: $(VENV)  ## simulate 60 days of usage, run the daily job over them, show what it found; DIALECT=litellm or otlp: as a gateway's log or a tracer's spans
-	@export TOKENTRAIL_TEAM="$${TOKENTRAIL_TEAM:-demo/team}" && $(HOME_READY) && python -m demo --data "$${DAGSTER_HOME%/state/dagster}" --dialect "$${DIALECT:-native}"
+	@export TOKENTRAIL_TEAM="$${TOKENTRAIL_TEAM:-demo/team}" && $(HOME_READY) && { \
+		python -m orchestration.dbt & \
+		python -m demo --data "$${DAGSTER_HOME%/state/dagster}" --dialect "$${DIALECT:-native}"; status=$$?; wait; exit $$status; }
 	@# the morning after its last day: seen from today, its senders would be silent
 	@TOKENTRAIL_AS_OF="$${TOKENTRAIL_AS_OF:-2026-11-23T07:00:00Z}" $(MAKE) --no-print-directory run
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from orchestration.dbt import BUILD, dbt_project, run_dbt
+from orchestration.dbt import build_command, dbt_project, run_dbt
 from orchestration.landing.load import load_new_files
 from orchestration.prices.book import update_price_book
 from orchestration.publishing.publication import publish
@@ -18,7 +18,7 @@ STEPS: dict[str, Callable[[Settings], object]] = {
     "load": load_new_files,
     "prices": update_price_book,
     "dbt parse": dbt_project,  # only after a change of the project
-    "dbt build": lambda settings: run_dbt(settings, *BUILD, "--quiet"),
+    "dbt build": lambda settings: run_dbt(settings, *build_command(settings), "--quiet"),
     "publish": publish,
 }
 REBUILT_SQL = "select model, count(*) from tokentrail.built where built_at >= to_timestamp(?)::timestamp group by model"

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.settings import PROJECT, Settings
+from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.storage import write_whole
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ DBT_PROJECT = PROJECT / "dbt_project"
 INSTALLED = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
 DBT = INSTALLED  # in a run, one that has started already (orchestration/warm_dbt)
 _PARSING = threading.Lock()
-BUILD = ("build", "--exclude-resource-type", "unit_test")  # unit tests prove the code, not the data: CI runs them
+# Memory that two large models take at once, by bytes of the raw files that they read: 169 MB of them need more than 1 GB, and have
+# enough of 3. From there on a model keeps all cores busy by itself.
+MEMORY_OF_TWO = 20
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
@@ -39,6 +41,13 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_LOG_FORMAT_FILE": "debug",  # lines for people; Dagster reads JSON from dbt, which would be the log's form too
     }
+
+
+def build_command(settings: Settings) -> list[str]:
+    """Arguments of a build: without unit tests, which prove the code and not the data; two models at once, if these surely fit."""
+    raw = sum(path.stat().st_size for path in settings.raw.rglob("*.parquet"))
+    at_once = 2 if raw * MEMORY_OF_TWO <= settings.memory_bytes else 1
+    return ["build", "--exclude-resource-type", "unit_test", "--threads", str(at_once)]
 
 
 def dbt_project(settings: Settings) -> "DbtProject":
@@ -79,3 +88,7 @@ def run_dbt(settings: Settings, *arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"dbt {' '.join(arguments)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
     return done.stdout
+
+
+if __name__ == "__main__":  # `make demo` has the project parsed while it writes its landing files
+    parse(from_environment())

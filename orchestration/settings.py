@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 PROJECT = Path(__file__).resolve().parents[1]
 # Globs, templates, escapes and fragments of addresses (dbt takes the name of a database from an address), quotes of SQL and shells
 UNUSABLE = frozenset("*?[]{}%#$`'\"\\|<>")
-MEMORY = re.compile(r"\d+(\.\d+)?\s*[kmgt]i?b", re.IGNORECASE)
+MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(i?)b", re.IGNORECASE)
 CODE = (
     "orchestration",
     "dbt_project",
@@ -174,6 +174,14 @@ class Settings:
     threads: int = setting("TOKENTRAIL_THREADS", "0", "DuckDB threads; 0: one per core.")
 
     @property
+    def memory_bytes(self) -> int:
+        """`memory_limit` as a number. Raises ValueError for a text that is no size."""
+        if not (size := MEMORY.fullmatch(self.memory_limit)):
+            raise ValueError(f"TOKENTRAIL_MEMORY_LIMIT is {self.memory_limit!r}: give a size such as 3GB or 800MB.")
+        number, prefix, is_binary = size.groups()
+        return int(float(number) * (1024 if is_binary else 1000) ** ("kmgt".index(prefix.lower()) + 1))
+
+    @property
     def landing(self) -> str:
         """Where landing files arrive: a folder, or an object-store address."""
         return self.landing_address or str(self.data / "landing")
@@ -307,8 +315,7 @@ def _checked(settings: Settings) -> Settings:
         hour, _, minute = text.partition(":")
         if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
             raise ValueError(f"{name} is {text!r}: give a local time as HH:MM.")
-    if not MEMORY.fullmatch(settings.memory_limit):
-        raise ValueError(f"TOKENTRAIL_MEMORY_LIMIT is {settings.memory_limit!r}: give a size such as 3GB or 800MB.")
+    settings.memory_bytes  # noqa: B018 - refuses what is no size
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
     if settings.max_expansion < 1 or settings.give_up_rejects < 0:

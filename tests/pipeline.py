@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from demo import TEAM as DEMO_TEAM
-from orchestration.dbt import BUILD, run_dbt
+from orchestration.dbt import build_command, run_dbt
 from orchestration.landing.load import load_new_files
 from orchestration.landing.sources import sources_of
 from orchestration.ledger import make_logs
@@ -53,7 +53,9 @@ class Pipeline:
             load_new_files(self.settings, source)
         update_price_book(self.settings)
         make_logs(self.settings.ledger)
-        run_dbt(self.settings, *BUILD, "--quiet", "--no-write-json", *arguments)  # nobody reads its manifest
+        run_dbt(
+            self.settings, *build_command(self.settings), "--quiet", "--no-write-json", *arguments
+        )  # nobody reads its manifest
         keep(self.settings)
 
     def price(self) -> None:

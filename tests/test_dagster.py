@@ -208,6 +208,18 @@ def test_every_asset_says_what_it_is_and_who_answers_for_it(specs):
         assert (key.to_user_string(), lacking) == (key.to_user_string(), [])
 
 
+def test_the_definitions_load_without_dbt_which_runs_in_a_process_of_its_own():
+    code = (
+        "import sys; from orchestration.definitions import _dbt_out_of_sight as hidden\n"
+        "with hidden(): import dagster_dbt\n"
+        "loaded = {name.split('.')[0] for name in sys.modules} & {'dbt', 'dbt_common'}\n"
+        "import dbt.version\n"
+        "sys.exit(', '.join(loaded - {'dbt'}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_groups_are_the_subjects_in_their_order_without_circles(location):
     graph = location.resolve_asset_graph()
     groups = {key: graph.get(key).group_name for key in graph.get_all_asset_keys()}
@@ -446,6 +458,24 @@ def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, 
         assert (model, rebuilt) == (model, set(DAYS[1:3]))
     assert root.ask("select count(*), count(cost_usd) from fct_attempts") == [(5, 4)]
     assert metadata_of("published_marts")["changed_days"].value == "-"
+
+
+def test_every_mart_says_how_many_rows_it_holds_and_which_dates_were_rebuilt(root, specs, backfill):
+    marts = {key.to_user_string() for key, spec in specs.items() if spec.tags.get("layer") == "marts"}
+    assert len(marts) > 40
+    said = {mart: metadata_of(mart) for mart in marts}
+    with warehouse(root.settings) as connection:
+        tables = {
+            name
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts'"
+            ).fetchall()
+        }
+    assert {mart: said[mart]["dagster/row_count"].value for mart in tables} == {
+        mart: root.ask(f"select count(*) from {mart}")[0][0] for mart in tables
+    }
+    assert said["cost_daily"]["rebuilt"].value == ", ".join(DAYS[1:3])
+    assert said["cost_daily"]["dates_rebuilt"].value == 2
 
 
 def test_the_hourly_job_judges_announces_and_publishes(root, location, backfill):

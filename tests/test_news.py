@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.dbt import BUILD, dbt_project, run_dbt
+from orchestration.dbt import build_command, dbt_project, run_dbt
 from orchestration.landing.load import load_new_files
 from orchestration.ledger import one_writer
 from orchestration.news import (
@@ -482,7 +482,7 @@ def stepped(tmp_path_factory, manifest) -> tuple[Pipeline, list[set[str]]]:
         begin(settings, run)
         selected = models_to_build(settings, run, EVERYTHING, manifest, models(manifest))
         made = selected - views_that_stay(manifest, selected)
-        run_dbt(settings, *BUILD, "--quiet", *WITHOUT_TESTS, "--select", " ".join(made))
+        run_dbt(settings, *build_command(settings), "--quiet", *WITHOUT_TESTS, "--select", " ".join(made))
         note(settings, run, READ_BY_READERS)
         publish(settings)
         assert remember(settings, run, EVERYTHING, models(manifest))

@@ -3,12 +3,13 @@
 import os
 import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from orchestration.dbt import build_command
 from orchestration.settings import PROJECT, Settings, from_environment
 from orchestration.team.notifications import read_channels
 
@@ -36,7 +37,8 @@ def test_every_setting_is_read_somewhere(name):
 
 def test_every_variable_that_is_read_is_a_documented_setting():
     documented = {item.metadata["env"] for item in fields(Settings)}
-    of_a_run = {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_REBUILD_TO"}  # what the backfill job tells dbt
+    # what a run of Dagster tells dbt
+    of_a_run = {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_REBUILD_TO", "TOKENTRAIL_TABLES_TOLD_IN"}
     read = set(re.findall(r"TOKENTRAIL_[A-Z0-9_]+", code()))
     addresses = {name for name in read if name.startswith("TOKENTRAIL_CHANNEL_")}  # named by a seed, tested below
     assert read - addresses <= documented | of_a_run
@@ -142,3 +144,22 @@ def test_make_says_so_before_anything_is_written(tmp_path):
     assert said.returncode != 0
     assert said.stderr.startswith(f"TOKENTRAIL_DATA is {root!r}: % cannot be part of the path")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [("3GB", 3 * 1000**3), ("800 mb", 800 * 1000**2), ("1.5GiB", 3 * 1024**3 // 2), ("2TB", 2 * 1000**4)],
+)
+def test_memory_is_a_size(tmp_path, limit, size):
+    assert replace(from_environment(), data=tmp_path, memory_limit=limit).memory_bytes == size
+
+
+@pytest.mark.parametrize(("more", "at_once"), [(0, "2"), (1, "1")])
+def test_two_models_are_built_at_once_while_twenty_times_what_they_read_fits_into_memory(tmp_path, more, at_once):
+    settings = replace(from_environment(), data=tmp_path, memory_limit="1GB")
+    folder = settings.raw / "events" / "event_date=2026-11-20"
+    folder.mkdir(parents=True)
+    for name, size in (("one", 30_000_000), ("two", 20_000_000 + more)):  # 20 times 50 MB are 1 GB
+        with (folder / f"load={name}.parquet").open("wb") as file:
+            file.truncate(size)
+    assert build_command(settings)[-2:] == ["--threads", at_once]

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orchestration import dbt
-from orchestration.dbt import BUILD, DBT_PROJECT, INSTALLED, dbt_environment, run_dbt
+from orchestration.dbt import DBT_PROJECT, INSTALLED, build_command, dbt_environment, run_dbt
 from orchestration.settings import PROJECT
 from orchestration.warm_dbt.start import WarmDbt
 from tests.pipeline import Pipeline, event
@@ -38,7 +38,7 @@ def test_the_same_dbt_in_less_time(pipeline, monkeypatch):
     for path in pipeline.settings.data.glob("warehouse.duckdb*"):
         path.unlink()
     monkeypatch.setattr(dbt, "DBT", INSTALLED)
-    run_dbt(pipeline.settings, *BUILD, "--quiet", "--no-write-json", *SOME)
+    run_dbt(pipeline.settings, *build_command(pipeline.settings), "--quiet", "--no-write-json", *SOME)
     assert len(warm) > 30
     assert what_is_in(pipeline) == warm
     assert (

@@ -12,7 +12,7 @@ import duckdb
 
 from benchmarks.faults.inject import armed, limit_file_size
 from orchestration.budgets.announcements import announce, read_announcements
-from orchestration.dbt import BUILD, run_dbt
+from orchestration.dbt import build_command, run_dbt
 from orchestration.landing.load import load_new_files
 from orchestration.landing.sources import sources_of
 from orchestration.notifications import deliver, read_outbox
@@ -36,7 +36,7 @@ def load(settings: Settings) -> None:
 def build(settings: Settings) -> None:
     """The team's tables, and dbt without its tests: they write nothing."""
     write_team_tables(settings)
-    run_dbt(settings, *BUILD, "--quiet", "--exclude-resource-type", "test")
+    run_dbt(settings, *build_command(settings), "--quiet", "--exclude-resource-type", "test")
 
 
 def ledger(settings: Settings) -> None:

@@ -1,13 +1,16 @@
 """The dbt project: from raw events and prices to marts. Every dbt test is an asset check; a broken promise stops the publication."""
 
 import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -18,7 +21,7 @@ from dagster_dbt import (
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 from dagster_dbt.dbt_manifest import validate_manifest
 
-from orchestration.dbt import BUILD, dbt_environment, dbt_project
+from orchestration.dbt import build_command, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
 from orchestration.failures import why_the_build_failed
 from orchestration.ledger import make_logs
@@ -26,7 +29,7 @@ from orchestration.news import EVERYTHING, HOURLY, models_to_build, views_that_s
 from orchestration.quality.promises import promise
 from orchestration.quality.suites import get_ready
 from orchestration.settings import Settings, from_environment
-from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
+from orchestration.warehouse import WarehouseBusyError, check_not_busy
 from orchestration.wording import innermost
 
 
@@ -112,29 +115,64 @@ def warehouse_models(
     except WarehouseBusyError as busy:
         raise dg.Failure(str(busy)) from None
     started_at = datetime.now(UTC).replace(tzinfo=None)
+    told = settings.state / "dbt" / "told"
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
+    os.environ.update(TOKENTRAIL_TABLES_TOLD_IN=str(told))
     make_logs(settings.ledger)
     models = _models_to_build(context, config, settings)
     if COVERS.get(context.job_name) == EVERYTHING:
         get_ready(settings)
-    events = list[Any]()
+    build, results, is_well = None, list[Any](), True
     if models is None or models:
-        with (settings.state / "dbt" / "build.log").open("w") as log, redirect_stdout(log):
-            invocation = _dbt_build(context, config, dbt, settings, models)
-            # events wait until dbt has given the warehouse back, so that each can carry what its table now holds
-            events = list(invocation.stream())
-        if not invocation.is_successful():
-            yield from events
-            why = why_the_build_failed(settings, started_at) or innermost(str(invocation.get_error() or ""))
-            raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
-    outputs = {event.output_name: event for event in events if isinstance(event, dg.Output)}
-    metadata = _what_tables_hold(settings, started_at)
-    for name in _built_and_marts(context, outputs.keys()):
+        shutil.rmtree(told, ignore_errors=True)
+        told.mkdir()
+        build = Build(_dbt_build(context, config, dbt, settings, models), settings.state / "dbt" / "build.log")
+        results, is_well = build.results()
+    outputs = {result.output_name: result for result in results if isinstance(result, dg.Output)}
+    metadata = _what_tables_hold(told, outputs.keys())
+    for name in _built_and_marts(context, outputs.keys()) if is_well else outputs:
         context.add_output_metadata(metadata.get(name, {}) | {"built": name in outputs}, output_name=name)
         yield outputs.get(name) or dg.Output(None, output_name=name)
-    checks = [event for event in events if not isinstance(event, dg.Output)]
-    yield from [*checks, *_checks_that_hold(context, checks)]
+    checks = [result for result in results if not isinstance(result, dg.Output)]
+    yield from checks
+    if build and not build.ended_well():
+        why = why_the_build_failed(settings, started_at) or innermost(str(build.invocation.get_error() or ""))
+        raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
+    yield from _checks_that_hold(context, checks)
+
+
+class Build:
+    """dbt at work. Its results are whole a while before it ends: it then writes the warehouse out, and Dagster can record them."""
+
+    def __init__(self, invocation: DbtCliInvocation, log: Path) -> None:
+        self.invocation, self.log = invocation, log
+        self.said = invocation.stream_raw_events()  # prints what it reads
+        log.write_text("")
+
+    def results(self) -> tuple[list[Any], bool]:
+        """All results as Dagster's events, and whether they are all good."""
+        results: list[Any] = []
+        with self.log.open("a") as log, redirect_stdout(log):
+            for message in self.said:
+                results += message.to_default_asset_events(
+                    self.invocation.manifest,
+                    self.invocation.dagster_dbt_translator,
+                    self.invocation.context,
+                    self.invocation.target_path,
+                    self.invocation.project,
+                )
+                said = message.raw_event
+                if said["info"]["name"] == "EndOfRunSummary" and not said["data"].get("num_errors"):
+                    return results, True
+        return results, False
+
+    def ended_well(self) -> bool:
+        """Whether it succeeded, once it has given the warehouse back."""
+        with self.log.open("a") as log, redirect_stdout(log):
+            for _ in self.said:
+                pass
+        return self.invocation.is_successful()
 
 
 def _models_to_build(context: dg.AssetExecutionContext, config: Rebuild, settings: Settings) -> set[str] | None:
@@ -157,7 +195,7 @@ def _dbt_build(
     models: Collection[str] | None,
 ) -> DbtCliInvocation:
     """dbt at work on the models, with the tests that read at least one of them and belong to the run."""
-    arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
+    arguments = [*build_command(settings), *(["--full-refresh"] if config.full_refresh else [])]
     target = settings.state / "dbt"
     if models is None:
         return dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
@@ -232,29 +270,24 @@ def _manifest() -> Mapping[str, Any]:
     return validate_manifest(PROJECT.manifest_path)
 
 
-def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:
-    """By table: rows and, for tables built by date, the dates that this run rebuilt and how far the data reach; for the fact, its cost."""
-    with warehouse(settings) as connection:
-        tables = connection.execute(
-            "select table_name, estimated_size from duckdb_tables() where schema_name in ('marts', 'intermediate')"
-        ).fetchall()
-        rebuilt = dict(
-            connection.execute(
-                "select model, list(cast(event_date as varchar) order by event_date) from tokentrail.built "
-                "where built_at >= ? group by model",
-                [since],
-            ).fetchall()
-        )
-        dated = {model for (model,) in connection.execute("select distinct model from tokentrail.built").fetchall()}
-        totals = connection.execute(TOTALS_SQL).fetchdf()
-        [(last_event_at,)] = connection.execute(LAST_EVENT_SQL).fetchall()
-    metadata = {name: {ROW_COUNT: rows} for name, rows in tables}
-    for name in dated & metadata.keys():
-        dates = rebuilt.get(name, [])
-        metadata[name] |= {"dates_rebuilt": len(dates), "rebuilt": ", ".join(dates[-10:]) or "-"}
-        if last_event_at:
-            reach = dg.MetadataValue.timestamp(last_event_at.replace(tzinfo=UTC))
-            metadata[name] |= {"dagster/last_updated_timestamp": reach}
+def _what_tables_hold(told: Path, built: Collection[str]) -> dict[str, dict]:
+    """By table: rows and, for tables that are kept by date, the dates that were rebuilt and how far the data reach; for the fact, its
+    cost. As dbt told when it last ended (macro `tell_what_tables_hold`); nothing, where the marts are not built yet.
+    """
+    if not (told / "totals.parquet").exists():
+        return {}
+    with duckdb.connect() as connection:
+        tables = connection.read_parquet(str(told / "tables.parquet")).fetchall()
+        totals = connection.read_parquet(str(told / "totals.parquet")).df()
+    metadata: dict[str, dict] = {}
+    for name, rows, reach, is_kept_by_date, dates in tables:
+        metadata[name] = {ROW_COUNT: rows}
+        if is_kept_by_date:
+            rebuilt = dates if dates and name in built else []
+            metadata[name] |= {"dates_rebuilt": len(rebuilt), "rebuilt": ", ".join(rebuilt[-10:]) or "-"}
+            if reach:
+                moment = dg.MetadataValue.timestamp(reach.replace(tzinfo=UTC))
+                metadata[name] |= {"dagster/last_updated_timestamp": moment}
     metadata["fct_attempts"] |= {
         "totals": preview(totals.astype(object).where(totals.notna(), None).to_dict("records"))
     }
@@ -262,13 +295,3 @@ def _what_tables_hold(settings: Settings, since: datetime) -> dict[str, dict]:
 
 
 ROW_COUNT = "dagster/row_count"  # under this name Dagster shows it in its catalogue
-LAST_EVENT_SQL = "select max(last_event_at) from marts.source_freshness where data_mode = 'real'"
-TOTALS_SQL = """
-    select data_mode, environment, sum(attempts) as attempts, cast(sum(cost_usd) as varchar) as cost_usd,
-        sum(unpriced_attempts) as unpriced_attempts,
-        round(sum(unpriced_attempts) / nullif(sum(priced_attempts + unpriced_attempts), 0), 6) as unpriced_share
-    from marts.data_quality_daily
-    where attempts > 0
-    group by data_mode, environment
-    order by data_mode, environment
-"""

@@ -2,7 +2,7 @@
 
 The words are those of the YAML files of `dbt_project/models/marts`. dbt's `persist_docs` would write them into the warehouse, one
 statement per column of every mart that a run replaces: a second of each run, for a file that nobody reads. Here they are one
-transaction of 0.2 seconds, when something is published.
+transaction, when something is published, of the comments that are not there yet.
 """
 
 import hashlib
@@ -65,12 +65,12 @@ def write_catalog(connection: duckdb.DuckDBPyConnection, settings: Settings, sig
         "create or replace table marts.catalog (mart varchar, subject varchar, grain varchar, answers varchar, filters varchar, "
         "rows bigint, since date, until date)"
     )
-    present = _columns(connection)
+    present = _present(connection)
     rows = [_row(connection, mart) for mart in documented_marts() if mart.name in present]
     [own] = [row for row in rows if row[0] == "catalog"]
     own[5] = len(rows)
     connection.executemany("insert into marts.catalog values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    connection.execute(f"{'; '.join(_comments(present))}; commit")
+    connection.execute("; ".join([*_missing_comments(present), "commit"]))
 
 
 def documented_marts() -> list[Mart]:
@@ -106,13 +106,18 @@ def _mart(entry: dict, subject: str) -> Mart:
     )
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """By table of the file: its columns."""
-    return dict(
-        connection.execute(
-            "select table_name, list(column_name) from duckdb_columns() where schema_name = 'marts' group by table_name"
-        ).fetchall()
-    )
+def _present(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, str | None]]:
+    """By table of the file: the comment of each column and, under None, of the table."""
+    present: dict[str, dict[str | None, str | None]] = {}
+    for table, column, comment in connection.execute(
+        """
+        select table_name, null, comment from duckdb_tables() where schema_name = 'marts'
+        union all
+        select table_name, column_name, comment from duckdb_columns() where schema_name = 'marts'
+        """
+    ).fetchall():
+        present.setdefault(table, {})[column] = comment
+    return present
 
 
 def _row(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list:
@@ -123,16 +128,15 @@ def _row(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list:
     return [mart.name, mart.subject, mart.grain, mart.answers, mart.filters, *measured]
 
 
-def _comments(present: dict[str, list[str]]) -> list[str]:
+def _missing_comments(present: dict[str, dict[str | None, str | None]]) -> list[str]:
+    """Statements: a file that was brought up to date has most comments already, and each is another version of its table."""
     comments = []
     for mart in documented_marts():
-        if mart.name in present:
-            comments.append(f"comment on table marts.{mart.name} is {_text(mart.description)}")
-            comments += [
-                f"comment on column marts.{mart.name}.{column} is {_text(mart.columns[column])}"
-                for column in present[mart.name]
-                if column in mart.columns
-            ]
+        had = present.get(mart.name, {})
+        for column, words in [(None, mart.description), *mart.columns.items()]:
+            if column in had and had[column] != words:
+                subject = f"column marts.{mart.name}.{column}" if column else f"table marts.{mart.name}"
+                comments.append(f"comment on {subject} is {_text(words)}")
     return comments
 
 

@@ -5,6 +5,9 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
@@ -43,6 +46,7 @@ TABLES = {
     "weekly_summary": ("spend_usd", "unpriced_attempts"),
 }
 FORMATS = ("parquet", "csv")
+AT_ONCE = 2  # exports that are written: DuckDB writes a file, and text most of all, on little more than one core
 CODE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]  # an upgrade of this file writes every export again
 
 # A spreadsheet takes such a cell of a CSV for a formula and runs it (OWASP, CSV injection; the full-width and mathematical signs are
@@ -125,20 +129,27 @@ def write_exports(
 ) -> list[str]:
     """Write the exports whose rows changed into a new publication's folder; returns their names.
 
-    `connection` reads the marts that are about to be published, `signature` names them. Each export's manifest entry has its filter,
-    row count, totals and price book versions, so that a file in somebody's mail can be traced to the marts it came from.
+    `connection` reads the marts that are about to be published (`open_marts`), `signature` names them. Each export's manifest entry has
+    its filter, row count, totals and price book versions, so that a file in somebody's mail can be traced to the marts it came from.
     """
-    connection.execute(CSV_MACROS)
-    connection.execute(IN_CENTS)
     before = read_exports(folder)
-    entries, written = {}, []
-    for export in _exports(connection, settings):
-        entry = _describe(connection, settings, export, built)
-        entries[export.name] = entry
-        paths = [folder / f"{export.name}.{suffix}" for suffix in FORMATS]
-        if before.get(export.name, {}).get("content") != entry["content"] or not all(path.exists() for path in paths):
-            _write(connection, export, folder, entry["rows"])
-            written.append(export.name)
+    entries, due = {}, list[Export]()
+    with _reader(connection) as reader:
+        for export in _exports(reader, settings):
+            entry = _describe(reader, settings, export, built)
+            entries[export.name] = entry
+            paths = [folder / f"{export.name}.{suffix}" for suffix in FORMATS]
+            is_same = before.get(export.name, {}).get("content") == entry["content"]
+            if not is_same or not all(path.exists() for path in paths):
+                due.append(export)
+    due.sort(key=lambda export: entries[export.name]["rows"], reverse=True)  # or the largest is alone at the end
+
+    def write(export: Export) -> None:
+        with _reader(connection) as reader:
+            _write(reader, export, folder, entries[export.name]["rows"])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(write, due))
     _remove_all_but(folder, {f"{name}.{suffix}" for name in entries for suffix in FORMATS})
     manifest = {
         "marts_signature": signature,
@@ -147,7 +158,17 @@ def write_exports(
         "exports": entries,
     }
     replace_file(folder / "manifest.json", json.dumps(manifest, indent=2, sort_keys=True))
-    return written
+    return sorted(export.name for export in due)
+
+
+@contextmanager
+def _reader(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same marts for a thread of its own, with the macros and views of exports."""
+    with connection.cursor() as reader:
+        reader.execute("set TimeZone = 'UTC'; use published.marts")
+        reader.execute(CSV_MACROS)
+        reader.execute(IN_CENTS)
+        yield reader
 
 
 def read_exports(folder: Path) -> dict[str, dict[str, Any]]:

@@ -42,6 +42,13 @@
     {{ return(columns) }}
 {% endmacro %}
 
+{#- A statement that writes the rows of a query into a Parquet file. -#}
+{% macro saved(query, file) %} {{ return(adapter.dispatch("saved")(query, file)) }} {% endmacro %}
+{% macro default__saved(query, file) %} {{ missing_leaf("saved") }} {% endmacro %}
+{% macro duckdb__saved(query, file) %}
+    {{ return("copy (" ~ query ~ ") to " ~ text(file) ~ " (format parquet)") }}
+{% endmacro %}
+
 {#- Name of the folder that a file is in. -#}
 {% macro folder_of(path) %} {{ return(adapter.dispatch("folder_of")(path)) }} {% endmacro %}
 {% macro default__folder_of(path) %} {{ missing_leaf("folder_of") }} {% endmacro %}

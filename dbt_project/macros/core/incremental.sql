@@ -178,9 +178,9 @@
     included. dbt does not say here which macro calls which, so calls are found by reading the code
     (tests/test_dbt_house.py holds the answer against dbt's own manifest). -#}
 {% macro macros_by_subject() %}
-    {%- set subjects = of_this_run("macros by subject") -%}
-    {%- if not subjects -%}
-        {%- set calls, prefix = {}, "macro." ~ project_name ~ "." -%}
+    {%- set known = of_this_run("macros by subject") -%}
+    {%- if not known -%}
+        {%- set subjects, calls, prefix = {}, {}, "macro." ~ project_name ~ "." -%}
         {%- for subject, code in macro_code().items() -%}
             {%- set defined = modules.re.findall("macro (\\w+)", code) | map("replace", "", prefix, 1) | list -%}
             {%- set called = modules.re.findall("(\\w+)\\(", code) | unique | map("replace", "", prefix, 1) | list -%}
@@ -209,6 +209,7 @@
                 {%- do of_this_run("folders by macro").update({name: folder}) -%}
             {%- endfor -%}
         {%- endfor -%}
+        {%- do known.update(subjects) -%}
     {%- endif -%}
-    {{ return(subjects) }}
+    {{ return(known) }}
 {% endmacro %}

@@ -39,8 +39,9 @@
             from information_schema.tables
             where table_catalog = current_database()
         {% endset %}
-        {%- do kinds.update({"": none}) -%}
-        {%- for name, kind in run_query(present) -%} {%- do kinds.update({name: kind}) -%} {%- endfor -%}
+        {%- set found = {"": none} -%}
+        {%- for name, kind in run_query(present) -%} {%- do found.update({name: kind}) -%} {%- endfor -%}
+        {%- do kinds.update(found) -%}
     {%- endif -%}
     {{ return(kinds.get(relation.schema ~ "." ~ relation.identifier)) }}
 {% endmacro %}

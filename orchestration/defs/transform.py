@@ -20,14 +20,13 @@ from dagster_dbt.dbt_manifest import validate_manifest
 
 from orchestration.dbt import BUILD, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
-from orchestration.failures import why_the_build_failed
+from orchestration.failures import why_dbt_stopped, why_the_build_failed
 from orchestration.ledger import make_logs
 from orchestration.news import EVERYTHING, HOURLY, models_to_build, views_that_stay
 from orchestration.quality.promises import promise
 from orchestration.quality.suites import get_ready
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import WarehouseBusyError, check_not_busy, warehouse
-from orchestration.wording import innermost
 
 
 class Rebuild(dg.Config):
@@ -126,7 +125,7 @@ def warehouse_models(
             events = list(invocation.stream())
         if not invocation.is_successful():
             yield from events
-            why = why_the_build_failed(settings, started_at) or innermost(str(invocation.get_error() or ""))
+            why = why_the_build_failed(settings, started_at) or why_dbt_stopped(settings, invocation.get_error())
             raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
     outputs = {event.output_name: event for event in events if isinstance(event, dg.Output)}
     metadata = _what_tables_hold(settings, started_at)

@@ -14,7 +14,7 @@ import duckdb
 from orchestration.sentences import advice_about_the_machine
 from orchestration.settings import Settings
 from orchestration.warehouse import WarehouseBusyError, warehouse
-from orchestration.wording import first_line
+from orchestration.wording import first_line, innermost
 
 Line = tuple[str, int, str]  # landing file, line number, request
 
@@ -49,6 +49,13 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
     except (duckdb.Error, WarehouseBusyError) as error:
         named = ", ".join(_name(result) for result in results)
         return f"{named} failed; the lines that caused it cannot be determined: {first_line(error)}" if named else ""
+
+
+def why_dbt_stopped(settings: Settings, error: BaseException | None) -> str:
+    """The error that ended dbt before it had results, and what to do where the machine or a lock is the cause."""
+    said = innermost(str(error or ""))
+    advice = advice_about_the_machine(said, settings.data)
+    return f"{said}. {advice}" if advice else said
 
 
 def _results(settings: Settings, since: datetime) -> list[dict]:

@@ -16,11 +16,11 @@ from orchestration.commands.report import print_report
 from orchestration.commands.screen import print_screen
 from orchestration.landing.text import tidy
 from orchestration.plain import ArgumentError, for_chat, for_title, plain_console, visible
-from orchestration.settings import PROJECT
+from orchestration.settings import PROJECT, from_environment
 from orchestration.tables import print_table
 from orchestration.warehouse import open_marts
 from orchestration.weekly import WeekError
-from tests.pipeline import AS_OF, WITHOUT_TESTS, Pipeline, event, pipeline_at
+from tests.pipeline import WITHOUT_TESTS, Pipeline, event, pipeline_at
 
 NAMES = (  # to a terminal, a chat or rich
     "[/x]",
@@ -167,11 +167,11 @@ def test_a_backfill_has_dates_or_everything():
     assert backfill_config("", "", "TRUE") == {"from": "", "to": "", "full_refresh": True}
 
 
-def test_a_week_that_is_not_over_is_refused_before_it_starts(published):
-    assert AS_OF.isoformat() == "2026-11-23T12:00:00+00:00"  # the Monday of W48
-    assert weekly_config(published.settings, "2026-W47") == {"week": "2026-W47"}
-    with pytest.raises(WeekError, match="which ends at 2026-11-30 00:00 UTC"):
-        weekly_config(published.settings, "2026-W48")
+def test_a_week_that_is_not_complete_is_refused_before_it_starts():
+    complete = {"TOKENTRAIL_AS_OF": "2026-11-23T06:00:00Z"}  # a Monday, six hours of lateness after the Sunday of W47
+    assert weekly_config(from_environment(complete), "2026-W47") == {"week": "2026-W47"}
+    with pytest.raises(WeekError, match="which is not complete before 2026-11-23 06:00 UTC"):
+        weekly_config(from_environment({"TOKENTRAIL_AS_OF": "2026-11-23T05:59:59Z"}), "2026-W47")
 
 
 def test_hidden_characters_are_written_out_and_writing_stays():

@@ -227,6 +227,8 @@ def test_one_message_for_a_silence_and_one_for_its_end(story):
         "The last file with calls is landing/events/dt=2026-11-22/staging.jsonl, of 2026-11-22. docs/operate.md says what to check.",
     ]
     assert second["title"] == "events in prod is back"
+    assert second["follows"]  # so no cooldown holds it back
+    assert [first["ends"], second["ends"]] == [False, True]
 
 
 def test_the_message_is_in_the_marts_that_show_the_silence(story):

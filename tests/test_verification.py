@@ -17,7 +17,7 @@ import pytest
 from orchestration import dbt
 from orchestration.commands.set_aside import main
 from orchestration.dbt import run_dbt
-from orchestration.failures import _advice_without_lines, why_the_build_failed
+from orchestration.failures import _advice_without_lines, why_dbt_stopped, why_the_build_failed
 from orchestration.landing import set_aside
 from orchestration.settings import PROJECT
 from tests.pipeline import COSTS, WITHOUT_TESTS, Pipeline, event, pipeline_at
@@ -277,6 +277,20 @@ def test_the_trouble_of_a_machine_is_not_blamed_on_lines(error, advice):
         _advice_without_lines(f"Runtime Error in model int_exposure\n  {error}", SimpleNamespace(data="/data"))
         == advice
     )
+
+
+def test_a_warehouse_that_another_run_took_first_says_what_to_do(tmp_path):
+    """As DuckDB says it to dbt, where that run began between the look before the build and the build."""
+    path = tmp_path / "warehouse.duckdb"
+    hold = "import duckdb, sys; it = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(duckdb.IOException) as held:
+            duckdb.connect(str(path))
+    why = why_dbt_stopped(SimpleNamespace(data=tmp_path), held.value)
+    assert f"(PID {other.pid})" in why
+    assert why.endswith(". Wait for the other process, or end it, and run it again.")
+    assert why_dbt_stopped(SimpleNamespace(data=tmp_path), None) == ""
 
 
 @pytest.mark.parametrize(

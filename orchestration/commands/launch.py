@@ -6,7 +6,7 @@ Their arguments are in the environment (WEEK; FROM, TO, FULL_REFRESH), where no 
 import gc
 import os
 import sys
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from orchestration.commands.home import dead_runs, make_ready
@@ -16,19 +16,16 @@ from orchestration.news import news
 from orchestration.plain import ArgumentError, plain_console, visible
 from orchestration.settings import Settings, from_environment
 from orchestration.warm_dbt.start import start_ahead
-from orchestration.weekly import WeekError, week_start
-from orchestration.wording import minute
+from orchestration.weekly import WeekError, complete_at, not_complete
 
 FIRST_DATE, END_DATE = date(2015, 1, 1), date(2101, 1, 1)  # events outside are rejected while they are loaded
 YES, NO = ("true", "yes", "1"), ("false", "no", "0", "")
 
 
 def weekly_config(settings: Settings, week: str) -> dict[str, str | bool]:
-    """The configuration of `weekly_recurrence`. Raises WeekError for what is not a week, or one that is not over."""
-    if week:
-        ends = datetime.combine(week_start(week) + timedelta(days=7), datetime.min.time(), settings.as_of.tzinfo)
-        if settings.as_of < ends:
-            raise WeekError(f"WEEK is {week!r}, which ends at {minute(ends)} UTC: a run after that reports it.")
+    """The configuration of `weekly_recurrence`. Raises WeekError for what is not a week, or one that is not complete."""
+    if week and settings.as_of < complete_at(settings, week):
+        raise not_complete(settings, week)
     return {"week": week}
 
 

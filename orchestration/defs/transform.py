@@ -23,14 +23,13 @@ from dagster_dbt.dbt_manifest import validate_manifest
 
 from orchestration.dbt import build_command, dbt_environment, dbt_project
 from orchestration.defs.metadata import preview
-from orchestration.failures import why_the_build_failed
+from orchestration.failures import why_dbt_stopped, why_the_build_failed
 from orchestration.ledger import make_logs
 from orchestration.news import EVERYTHING, HOURLY, models_to_build, views_that_stay
 from orchestration.quality.promises import promise
 from orchestration.quality.suites import get_ready
 from orchestration.settings import Settings, from_environment
 from orchestration.warehouse import WarehouseBusyError, check_not_busy
-from orchestration.wording import innermost
 
 
 class Rebuild(dg.Config):
@@ -137,7 +136,7 @@ def warehouse_models(
     checks = [result for result in results if not isinstance(result, dg.Output)]
     yield from checks
     if build and not build.ended_well():
-        why = why_the_build_failed(settings, started_at) or innermost(str(build.invocation.get_error() or ""))
+        why = why_the_build_failed(settings, started_at) or why_dbt_stopped(settings, build.invocation.get_error())
         raise dg.Failure(f"dbt build failed, so nothing is published. {why}")
     yield from _checks_that_hold(context, checks)
 

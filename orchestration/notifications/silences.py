@@ -126,7 +126,8 @@ def _line(kind: Literal["silent", "returned", "ended"], sender: Sender, since: s
 
 
 def _event(connection: duckdb.DuckDBPyConnection, line: Line, row: Freshness | None) -> Event:
-    """The message of a line. Marts are published all the same, so it is a warning; so is its end, for those who were warned."""
+    """The message of a line: a warning, because marts are published all the same. Who was warned hears its end, however soon."""
+    is_over = line["kind"] != "silent"
     since = datetime.fromisoformat(line["silent_since"])
     name = for_title(_named(line))
     if line["kind"] == "silent":
@@ -150,6 +151,8 @@ def _event(connection: duckdb.DuckDBPyConnection, line: Line, row: Freshness | N
         drill_url="",
         occurred_at=since.replace(tzinfo=UTC),
         channels=CHANNELS,
+        follows=is_over,
+        ends=is_over,
     )
 
 

@@ -5,6 +5,15 @@ render.py makes HTML and Markdown of the ledger's last edition alone. So a file 
 """
 
 from orchestration.weekly.editions import Outcome, files_to_publish, report, spend_that_does_not_tie
-from orchestration.weekly.figures import WeekError, week_start
+from orchestration.weekly.figures import WeekError, complete_at, not_complete, week_start
 
-__all__ = ["Outcome", "WeekError", "files_to_publish", "report", "spend_that_does_not_tie", "week_start"]
+__all__ = [
+    "Outcome",
+    "WeekError",
+    "complete_at",
+    "files_to_publish",
+    "not_complete",
+    "report",
+    "spend_that_does_not_tie",
+    "week_start",
+]

@@ -5,7 +5,7 @@ Money stays a decimal in all its digits, as text; ratios are kept to six places,
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NotRequired, TypedDict, get_type_hints
 
@@ -240,6 +240,19 @@ def iso_week(monday: date) -> str:
     return f"{year}-W{week:02}"
 
 
+def complete_at(settings: Settings, week: str) -> datetime:
+    """The instant (UTC) from which on a week is complete. Raises WeekError for what is not one."""
+    return datetime.combine(week_start(week), time.min, UTC) + timedelta(days=7, hours=settings.lateness_hours)
+
+
+def not_complete(settings: Settings, week: str) -> WeekError:
+    """What is said about a week that is not complete."""
+    return WeekError(
+        f"WEEK is {week!r}, which is not complete before {minute(complete_at(settings, week))} UTC (the end of its Sunday and "
+        f"TOKENTRAIL_LATENESS_HOURS, {settings.lateness_hours}): a run after that reports it."
+    )
+
+
 def complete_weeks(marts: duckdb.DuckDBPyConnection) -> list[str]:
     """The complete weeks with real usage, oldest first; none when these marts were published by a release without weekly ones."""
     if not marts.execute("from duckdb_tables() where table_name = 'weekly_summary'").fetchall():
@@ -263,11 +276,7 @@ def check_week(marts: duckdb.DuckDBPyConnection, settings: Settings, week: str) 
             f"WEEK is {week!r}, and the marts have no real usage in it: marts.weekly_summary lists the weeks that have."
         )
     if not is_complete:
-        end = datetime.combine(monday, datetime.min.time()) + timedelta(days=7, hours=settings.lateness_hours)
-        raise WeekError(
-            f"WEEK is {week!r}, which is not complete before {minute(end)} UTC (the end of its Sunday and "
-            f"TOKENTRAIL_LATENESS_HOURS, {settings.lateness_hours}): a run after that reports it."
-        )
+        raise not_complete(settings, week)
 
 
 def read_figures(marts: duckdb.DuckDBPyConnection, week: str) -> Figures:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from orchestration.commands.outbox import main
 from orchestration.ledger import LogReader, json_lines, log_file, one_writer
-from orchestration.notifications import Event, acknowledge, deliver, enqueue, read_outbox, undelivered
+from orchestration.notifications import Event, acknowledge, deliver, enqueue, next_due, read_outbox, undelivered
 from orchestration.notifications.addresses import open_addresses
 from orchestration.notifications.delivery import (
     DEADLINE_SECONDS,
@@ -669,6 +669,21 @@ def test_what_is_acknowledged_is_not_escalated_until_it_is_news_again(outbox, re
         deliver(later(outbox, minutes=minutes), channels=ESCALATING)
     assert receiver.titles("finance") == ["escalated: Budget search exceeded (2)"]
     assert read_outbox(outbox)[0]["acknowledged_by"] == "kim"
+
+
+def test_what_is_over_is_not_escalated_until_it_is_back(outbox, receiver):
+    enqueue(outbox, [event(1)], ESCALATING)
+    deliver(outbox, channels=ESCALATING)
+    assert next_due(outbox, ESCALATING) == NOON + timedelta(minutes=30)
+    enqueue(later(outbox, minutes=20), [event(2, title="Over", severity="info", follows=True, ends=True)], ESCALATING)
+    deliver(later(outbox, minutes=20), channels=ESCALATING)
+    assert next_due(later(outbox, minutes=20), ESCALATING) is None
+    deliver(later(outbox, minutes=30), channels=ESCALATING)
+    assert receiver.titles("finance") == []
+    enqueue(later(outbox, minutes=40), [event(3)], ESCALATING)
+    for minutes in (40, 69, 70):
+        deliver(later(outbox, minutes=minutes), channels=ESCALATING)
+    assert receiver.titles("finance") == ["escalated: Budget search exceeded (3)"]
 
 
 def test_a_channel_that_got_the_escalation_is_not_notified_again_by_its_digest(outbox, receiver):

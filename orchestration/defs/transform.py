@@ -164,7 +164,7 @@ class Build:
                 said = message.raw_event
                 if said["info"]["name"] == "EndOfRunSummary" and not said["data"].get("num_errors"):
                     return results, True
-        return results, False
+        return results, self.ended_well()
 
     def ended_well(self) -> bool:
         """Whether it succeeded, once it has given the warehouse back."""

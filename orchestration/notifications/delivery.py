@@ -156,8 +156,9 @@ def _prepare(settings: Settings, channels: Channels) -> dict[str, list[Parcel]]:
 
 def _escalations(outbox: Outbox, channels: Channels, at: datetime) -> Iterator[Line]:
     """A critical message that nobody acknowledged in time, or that its channel never took, goes to the next channel, once."""
+    ended = _ended(outbox)
     for message in list(outbox.messages.values()):
-        escalation = _escalation(message, channels)
+        escalation = _escalation(message, channels, ended)
         if escalation is None:
             continue
         to, patience = escalation
@@ -408,11 +409,11 @@ def next_due(settings: Settings, channels: Channels | None = None) -> datetime |
     """When `deliver` next has something to do, if nothing else happens; in the past for what could have been done before."""
     channels = read_channels(settings.team) if channels is None else channels
     outbox = load(settings)
-    at = outbox.not_before(settings.as_of)
+    at, ended = outbox.not_before(settings.as_of), _ended(outbox)
     instants = [
         due
         for message in outbox.messages.values()
-        for due in (_step_due(message, channels), _escalation_due(message, channels, at))
+        for due in (_step_due(message, channels), _escalation_due(message, channels, ended, at))
         if due
     ]
     return min(instants, default=None)
@@ -434,9 +435,9 @@ def _step_due(message: Message, channels: Channels) -> datetime | None:
     return min(message.next_try_at or due, given_up_at)
 
 
-def _escalation_due(message: Message, channels: Channels, at: datetime) -> datetime | None:
+def _escalation_due(message: Message, channels: Channels, ended: dict[str, datetime], at: datetime) -> datetime | None:
     """When a message is escalated, unless somebody acknowledges it before."""
-    escalation = _escalation(message, channels)
+    escalation = _escalation(message, channels, ended)
     if escalation is None:
         return None
     if message.status == "given_up":
@@ -446,14 +447,28 @@ def _escalation_due(message: Message, channels: Channels, at: datetime) -> datet
     return message.sent_at + escalation[1]
 
 
-def _escalation(message: Message, channels: Channels) -> tuple[str, timedelta] | None:
-    """To which channel a message goes that nobody acknowledges, and how long after it was sent; None for one that never does."""
+def _escalation(message: Message, channels: Channels, ended: dict[str, datetime]) -> tuple[str, timedelta] | None:
+    """To which channel a message goes that nobody acknowledges, and how long after it was sent; None for one that never does.
+
+    `ended`: when topics were over (`_ended`). What is over since needs nobody any more.
+    """
     channel = channels.get(message.channel)
     if not (channel and channel.escalate_to and channel.escalate_after_minutes and message.severity == "critical"):
         return None
     if message.follows or message.escalates or message.escalated_at or message.acknowledged_at:
         return None
+    if message.topic in ended and message.queued_at <= ended[message.topic]:
+        return None
     return channel.escalate_to, timedelta(minutes=channel.escalate_after_minutes)
+
+
+def _ended(outbox: Outbox) -> dict[str, datetime]:
+    """By topic: when it was last said to be over."""
+    ended: dict[str, datetime] = {}
+    for message in outbox.messages.values():
+        if message.ends:
+            ended[message.topic] = max(message.queued_at, ended.get(message.topic, message.queued_at))
+    return ended
 
 
 def undelivered(settings: Settings) -> list[str]:

@@ -175,7 +175,7 @@ class Settings:
 
     @property
     def memory_bytes(self) -> int:
-        """`memory_limit` as a number. Raises ValueError for a text that is no size."""
+        """`memory_limit` as a number. Raises ValueError for a text that is not a size."""
         if not (size := MEMORY.fullmatch(self.memory_limit)):
             raise ValueError(f"TOKENTRAIL_MEMORY_LIMIT is {self.memory_limit!r}: give a size such as 3GB or 800MB.")
         number, prefix, is_binary = size.groups()
@@ -315,7 +315,7 @@ def _checked(settings: Settings) -> Settings:
         hour, _, minute = text.partition(":")
         if not (hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
             raise ValueError(f"{name} is {text!r}: give a local time as HH:MM.")
-    settings.memory_bytes  # noqa: B018 - refuses what is no size
+    settings.memory_bytes  # noqa: B018 - refuses what is not a size
     if settings.identity_window_days < 1:
         raise ValueError("TOKENTRAIL_IDENTITY_WINDOW_DAYS is below 1: requests that straddle midnight would be split.")
     if settings.max_expansion < 1 or settings.give_up_rejects < 0:

@@ -38,7 +38,7 @@ def test_every_setting_is_read_somewhere(name):
 def test_every_variable_that_is_read_is_a_documented_setting():
     documented = {item.metadata["env"] for item in fields(Settings)}
     # what a run of Dagster tells dbt
-    of_a_run = {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_REBUILD_TO", "TOKENTRAIL_TABLES_TOLD_IN"}
+    of_a_run = {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_REBUILD_TO", "TOKENTRAIL_TABLES_FOLDER"}
     read = set(re.findall(r"TOKENTRAIL_[A-Z0-9_]+", code()))
     addresses = {name for name in read if name.startswith("TOKENTRAIL_CHANNEL_")}  # named by a seed, tested below
     assert read - addresses <= documented | of_a_run

@@ -114,22 +114,22 @@ def warehouse_models(
     except WarehouseBusyError as busy:
         raise dg.Failure(str(busy)) from None
     started_at = datetime.now(UTC).replace(tzinfo=None)
-    told = settings.state / "dbt" / "told"
+    folder = settings.state / "dbt" / "tables"
     os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
     os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
-    os.environ.update(TOKENTRAIL_TABLES_TOLD_IN=str(told))
+    os.environ.update(TOKENTRAIL_TABLES_FOLDER=str(folder))
     make_logs(settings.ledger)
     models = _models_to_build(context, config, settings)
     if COVERS.get(context.job_name) == EVERYTHING:
         get_ready(settings)
     build, results, is_well = None, list[Any](), True
     if models is None or models:
-        shutil.rmtree(told, ignore_errors=True)
-        told.mkdir()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         build = Build(_dbt_build(context, config, dbt, settings, models), settings.state / "dbt" / "build.log")
         results, is_well = build.results()
     outputs = {result.output_name: result for result in results if isinstance(result, dg.Output)}
-    metadata = _what_tables_hold(told, outputs.keys())
+    metadata = _what_tables_hold(folder, outputs.keys())
     for name in _built_and_marts(context, outputs.keys()) if is_well else outputs:
         context.add_output_metadata(metadata.get(name, {}) | {"built": name in outputs}, output_name=name)
         yield outputs.get(name) or dg.Output(None, output_name=name)
@@ -269,15 +269,15 @@ def _manifest() -> Mapping[str, Any]:
     return validate_manifest(PROJECT.manifest_path)
 
 
-def _what_tables_hold(told: Path, built: Collection[str]) -> dict[str, dict]:
+def _what_tables_hold(folder: Path, built: Collection[str]) -> dict[str, dict]:
     """By table: rows and, for tables that are kept by date, the dates that were rebuilt and how far the data reach; for the fact, its
-    cost. As dbt told when it last ended (macro `tell_what_tables_hold`); nothing, where the marts are not built yet.
+    cost. As dbt saved it when it last ended (macro `save_what_tables_hold`); nothing, where the marts are not built yet.
     """
-    if not (told / "totals.parquet").exists():
+    if not (folder / "totals.parquet").exists():
         return {}
     with duckdb.connect() as connection:
-        tables = connection.read_parquet(str(told / "tables.parquet")).fetchall()
-        totals = connection.read_parquet(str(told / "totals.parquet")).df()
+        tables = connection.read_parquet(str(folder / "tables.parquet")).fetchall()
+        totals = connection.read_parquet(str(folder / "totals.parquet")).df()
     metadata: dict[str, dict] = {}
     for name, rows, reach, is_kept_by_date, dates in tables:
         metadata[name] = {ROW_COUNT: rows}

@@ -246,7 +246,7 @@ def complete_at(settings: Settings, week: str) -> datetime:
 
 
 def not_complete(settings: Settings, week: str) -> WeekError:
-    """What is said about a week that is not complete."""
+    """The sentence for a week that is not complete."""
     return WeekError(
         f"WEEK is {week!r}, which is not complete before {minute(complete_at(settings, week))} UTC (the end of its Sunday and "
         f"TOKENTRAIL_LATENESS_HOURS, {settings.lateness_hours}): a run after that reports it."

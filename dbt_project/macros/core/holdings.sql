@@ -1,7 +1,7 @@
 {#- At the end of a run of Dagster: what tables hold now, in files, for the run's events. They are read while dbt writes the
     warehouse out, which takes seconds, and nobody else may open it until then. -#}
-{% macro tell_what_tables_hold() %}
-    {%- set folder = setting("TOKENTRAIL_TABLES_TOLD_IN") -%}
+{% macro save_what_tables_hold() %}
+    {%- set folder = setting("TOKENTRAIL_TABLES_FOLDER") -%}
     {%- if not (execute and folder) -%} {{ return("") }} {%- endif -%}
     {%- set listed -%}
         select table_schema, table_name
@@ -25,7 +25,7 @@
             any_value(counted.held) as held,
             (select max(last_event_at) from marts.source_freshness where data_mode = 'real') as reach,
             count(built.event_date) > 0 as is_kept_by_date,
-            list(cast(built.event_date as varchar) order by built.event_date) filter (
+            list(cast(built.event_date as string) order by built.event_date) filter (
                 where built.built_at >= {{ text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }}
             ) as rebuilt
         from ({{ counts.values() | join(" union all ") }}) as counted
@@ -37,7 +37,7 @@
             data_mode,
             environment,
             sum(attempts) as attempts,
-            cast(sum(cost_usd) as varchar) as cost_usd,
+            cast(sum(cost_usd) as string) as cost_usd,
             sum(unpriced_attempts) as unpriced_attempts,
             round(
                 sum(unpriced_attempts) / nullif(sum(priced_attempts + unpriced_attempts), 0), 6

@@ -68,7 +68,7 @@ def mapped(
     """
     try:
         database.register("source_lines", _in_pieces(lines))
-        database.execute(f"create or replace temp table records as {mapping.parse}")
+        _parse(database, mapping)
         keys = frozenset(database.execute(mapping.keys).fetchall()) if mapping.keys else frozenset()
         database.execute(f"create or replace temp table mapped as {mapping.apart(keys)}")
         inherited = _filled(database, mapping.inherits)
@@ -94,6 +94,16 @@ def mapped(
         keep(inherited)
     database.execute("drop table mapped")
     return joined(left, _with_hints(judged(calls), mapping))
+
+
+def _parse(database: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Makes `records` of the lines; each of them is tried only where one cannot be read."""
+    try:
+        database.execute(f"create or replace temp table records as {mapping.parse}")
+    except duckdb.Error as error:
+        if not is_of_data(error):
+            raise
+        database.execute(f"create or replace temp table records as {mapping.parse_each}")
 
 
 def _in_pieces(lines: pa.Table) -> pa.Table:
@@ -126,11 +136,10 @@ def _filled(database: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> list
 def _calls(database: duckdb.DuckDBPyConnection, statement: str, inherited: list[str]) -> pa.Table | None:
     """The calls of a batch as a table of native fields: of a hundred fields, it has the dozen that any of them has."""
     if inherited:
-        trace, span, _ = (f'"{FIELD}{name}"' for name in TRACE_FIELDS)
         values = ", ".join(f'coalesce("{FIELD}{name}", nearest.{name}) as "{FIELD}{name}"' for name in inherited)
         statement = (
             f"select calls.* replace ({values}) from ({statement}) as calls left join nearest "  # noqa: S608
-            f"on calls.content_hash = nearest.content_hash and {trace} = nearest.trace and {span} = nearest.span"
+            f"on {_key('spanId')} = nearest.start"
         )
     rows = database.execute(statement).to_arrow_table()
     if not rows.num_rows:
@@ -165,6 +174,11 @@ def _with_hints(found: Converted, mapping: Mapping) -> Converted:
     return replace(found, rejects=rejects)
 
 
+def _key(field: str) -> str:
+    """The span that a field names, as a number of 64 bits: to compare file, trace and span as texts takes twice as long."""
+    return f'hash(content_hash, "{FIELD}traceId", "{FIELD}{field}")'
+
+
 def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
     """Finds in `nearest` what calls lack and the nearest span above them has; a call above a call is skipped.
 
@@ -174,28 +188,22 @@ def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
     database.execute(
         f"""
         create or replace temp table spans as
-        select *, row_number() over () as number from (
-            select content_hash, {trace} as trace, {span} as span, any_value({parent}) as parent,
-                any_value(skip is null) as is_call{"".join(f', any_value("{FIELD}{name}") as {name}' for name in names)}
-            from mapped
-            where {span} is not null and not is_broken
-                and {trace} in (select {trace} from mapped where skip is null and {parent} is not null)
-            group by all
-        )
+        select {_key("spanId")} as key,
+            any_value(case when {parent} is not null then {_key("parentSpanId")} end) as parent,
+            any_value(skip is null) as is_call{"".join(f', any_value("{FIELD}{name}") as {name}' for name in names)}
+        from mapped
+        where {span} is not null and not is_broken
+            and {trace} in (select {trace} from mapped where skip is null and {parent} is not null)
+        group by all
         """  # noqa: S608
     )
     database.execute(
         f"""
         create or replace temp table above as
-        with recursive linked as materialized (
-            select below.number, above.number as above, below.is_call
-            from spans as below inner join spans as above on below.content_hash = above.content_hash
-                and below.trace = above.trace and below.parent = above.span
-        ),
-        walk(start, number, depth) as (
-            select number, above, 1 from linked where is_call
+        with recursive walk(start, key, depth) as (
+            select key, parent, 1 from spans where is_call
             union all
-            select walk.start, linked.above, walk.depth + 1 from walk inner join linked using (number)
+            select walk.start, spans.parent, walk.depth + 1 from walk inner join spans using (key)
             where walk.depth < {DEEPEST}
         )
         select * from walk
@@ -209,18 +217,13 @@ def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
         database.execute(
             f"""
             create or replace temp table nearest as
-            with found as (
-                select start, {nearest} from above inner join spans using (number) where {said} group by all
-            )
-            select content_hash, trace, span, found.* exclude (start) from found inner join spans on start = spans.number
+            select start, {nearest} from above inner join spans using (key) where {said} group by all
             """  # noqa: S608
         )
     database.execute(
         f"""
         update mapped set skip = '{RESTATES}'
-        from (select distinct content_hash, trace, span from above inner join spans using (number) where is_call) as call
-        where mapped.content_hash = call.content_hash and mapped.{trace} = call.trace and mapped.{span} = call.span
-            and mapped.skip is null
+        where skip is null and {_key("spanId")} in (select key from above inner join spans using (key) where is_call)
         """  # noqa: S608
     )
     database.execute("drop table above; drop table spans")

@@ -78,7 +78,8 @@ class Mapping:
 
     source: str
     statement: str  # from `source_lines` to (content_hash, line_number, item, is_broken, skip, texts of fields)
-    parse: str  # the same in steps: from `source_lines` to `records`
+    parse: str  # the same in steps: from `source_lines` to `records`, an error where a line is not JSON
+    parse_each: str  # the same with NULL for such a line
     keys: str | None  # from `records` to the attributes that a batch has
     # for a batch with these attributes: from `records` to `mapped`, which are calls and what others say of them
     apart: Callable[[Keys], str] = field(compare=False)
@@ -245,6 +246,7 @@ def _compile(source: str, sections: dict[str, Any], database: duckdb.DuckDBPyCon
         source=source,
         statement=statement,
         parse=plan.parse(),
+        parse_each=plan.parse(each=True),
         keys=keys,
         apart=lru_cache(64)(plan.apart),
         calls=lru_cache(64)(plan.calls),
@@ -372,7 +374,7 @@ class _Plan:
 
     def statement(self, only: str | None = None) -> str:
         """The whole statement, or that of one expression, to find the one that does not bind."""
-        steps = [f"records as ({self.parse()})"]
+        steps = [f"records as ({self.parse(each=True)})"]
         if only:
             return self._statement(steps, None, [only], [f"{self.sql(self.expressions[only].value)} as found"])
         columns = [OF_RECORD, self._skip(None), *self._fields(self.fields, None), *self._kept(None)]
@@ -397,13 +399,12 @@ class _Plan:
             return f"{self._statement([], there, names, columns)} {are_calls}"
         return self._statement([f"calls as (select * from records {are_calls})"], there, names, columns, "calls")
 
-    def parse(self) -> str:
-        """From lines to records in their order, with what is read of each."""
+    def parse(self, each: bool = False) -> str:
+        """From lines to records in their order, with what is read of each; `each` line is tried, which takes longer."""
         shape = json.dumps(self._shape()).replace("'", "''")
-        parsed = (
-            "select content_hash, line_number, item, file, "
-            f"try(from_json({_renamed('line', self.renames)}, '{shape}')) as level_0 from source_lines"
-        )
+        read = f"from_json({_renamed('line', self.renames)}, '{shape}')"
+        read = f"try({read})" if each else read
+        parsed = f"select content_hash, line_number, item, file, {read} as level_0 from source_lines"
         steps = ", ".join([f"parsed as ({parsed})", *self._record_steps()])
         item = "case when records = 0 then item else number - before end as item" if self.depth else "item"
         broken = (

@@ -26,6 +26,7 @@ from dbt_common.events.base_types import DebugLevel, InfoLevel
 from orchestration.warm_dbt import shortcuts
 from orchestration.warm_dbt.client import PID_BYTES
 
+gc.set_threshold(50_000, 20, 20)  # nearly all that dbt makes stays: looking for garbage was a tenth of its start
 # Whether the shortcuts hold for the dbt that is installed.
 KNOWN = all(version(name) == release for name, release in shortcuts.RELEASES.items())
 PARSED = {"build", "compile", "run", "test"}  # commands that need the project and change nothing of it

@@ -18,9 +18,9 @@ DBT_PROJECT = PROJECT / "dbt_project"
 INSTALLED = Path(sys.executable).with_name("dbt")  # ours, whatever is on PATH
 DBT = INSTALLED  # in a run, one that has started already (orchestration/warm_dbt)
 _PARSING = threading.Lock()
-# Memory that two large models take at once, by bytes of the raw files that they read: 169 MB of them need more than 1 GB, and have
-# enough of 3. From there on a model keeps all cores busy by itself.
-MEMORY_OF_TWO = 20
+# Memory that two models take at once: what two queries need to begin with, and by bytes of the raw files that they read. 169 MB of
+# these need more than 1 GB, and have enough of 3. From there on a model keeps all cores busy by itself.
+MEMORY_OF_TWO, BY_RAW_BYTE = 1_000_000_000, 20
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
@@ -46,7 +46,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 def build_command(settings: Settings) -> list[str]:
     """Arguments of a build: without unit tests, which prove the code and not the data; two models at once, if these surely fit."""
     raw = sum(path.stat().st_size for path in settings.raw.rglob("*.parquet"))
-    at_once = 2 if raw * MEMORY_OF_TWO <= settings.memory_bytes else 1
+    at_once = 2 if MEMORY_OF_TWO + raw * BY_RAW_BYTE <= settings.memory_bytes else 1
     return ["build", "--exclude-resource-type", "unit_test", "--threads", str(at_once)]
 
 

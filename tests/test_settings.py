@@ -155,11 +155,15 @@ def test_memory_is_a_size(tmp_path, limit, size):
 
 
 @pytest.mark.parametrize(("more", "at_once"), [(0, "2"), (1, "1")])
-def test_two_models_are_built_at_once_while_twenty_times_what_they_read_fits_into_memory(tmp_path, more, at_once):
-    settings = replace(from_environment(), data=tmp_path, memory_limit="1GB")
+def test_two_models_are_built_at_once_while_they_surely_fit_into_memory(tmp_path, more, at_once):
+    settings = replace(from_environment(), data=tmp_path, memory_limit="2GB")
     folder = settings.raw / "events" / "event_date=2026-11-20"
     folder.mkdir(parents=True)
-    for name, size in (("one", 30_000_000), ("two", 20_000_000 + more)):  # 20 times 50 MB are 1 GB
+    for name, size in (("one", 30_000_000), ("two", 20_000_000 + more)):  # 1 GB, and 20 times 50 MB
         with (folder / f"load={name}.parquet").open("wb") as file:
             file.truncate(size)
     assert build_command(settings)[-2:] == ["--threads", at_once]
+
+
+def test_with_little_memory_one_model_is_built_after_the_other(tmp_path):
+    assert build_command(replace(from_environment(), data=tmp_path, memory_limit="999MB"))[-1] == "1"

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -115,9 +115,11 @@ def warehouse_models(
         raise dg.Failure(str(busy)) from None
     started_at = datetime.now(UTC).replace(tzinfo=None)
     folder = settings.state / "dbt" / "tables"
-    os.environ.update(dbt_environment(settings))  # dbt.cli hands the environment on to dbt
-    os.environ.update(TOKENTRAIL_REBUILD_FROM=config.rebuild_from, TOKENTRAIL_REBUILD_TO=config.rebuild_to)
-    os.environ.update(TOKENTRAIL_TABLES_FOLDER=str(folder))
+    of_this_run = {
+        "TOKENTRAIL_REBUILD_FROM": config.rebuild_from,
+        "TOKENTRAIL_REBUILD_TO": config.rebuild_to,
+        "TOKENTRAIL_TABLES_FOLDER": str(folder),
+    }
     make_logs(settings.ledger)
     models = _models_to_build(context, config, settings)
     if COVERS.get(context.job_name) == EVERYTHING:
@@ -126,7 +128,9 @@ def warehouse_models(
     if models is None or models:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        build = Build(_dbt_build(context, config, dbt, settings, models), settings.state / "dbt" / "build.log")
+        with _environment(dbt_environment(settings) | of_this_run):
+            invocation = _dbt_build(context, config, dbt, settings, models)
+        build = Build(invocation, settings.state / "dbt" / "build.log")
         results, is_well = build.results()
     outputs = {result.output_name: result for result in results if isinstance(result, dg.Output)}
     metadata = _what_tables_hold(folder, outputs.keys())
@@ -184,6 +188,18 @@ def _models_to_build(context: dg.AssetExecutionContext, config: Rebuild, setting
     if models is not None:
         context.log.info(f"{len(models)} of {len(selected)} models read something new, themselves or through others.")
     return models
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """What dbt is to read while it starts: `dbt.cli` hands on the environment of this process, which keeps none of it."""
+    before = os.environ.copy()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _dbt_build(

@@ -449,6 +449,10 @@ def test_the_daily_job_asks_whether_a_sender_is_silent(location, daily):
     assert record.event.dagster_event.asset_check_evaluation_data.passed
 
 
+def test_a_run_leaves_the_environment_of_its_process_as_it_was(backfill):
+    assert not os.environ.keys() & {"TOKENTRAIL_REBUILD_FROM", "TOKENTRAIL_TABLES_FOLDER", "DBT_LOG_FORMAT_FILE"}
+
+
 def test_a_backfill_rebuilds_its_range_and_no_other_date(root, before_backfill, backfill):
     assert backfill.success
     after = root.built_at()

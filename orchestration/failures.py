@@ -5,9 +5,11 @@ rows; those that name an attempt or a line give the line itself, those that name
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from shlex import quote
+from signal import Signals
 
 import duckdb
 
@@ -54,6 +56,11 @@ def why_the_build_failed(settings: Settings, since: datetime) -> str:
 def why_dbt_stopped(settings: Settings, error: BaseException | None) -> str:
     """The error that ended dbt before it had results, and what to do where the machine or a lock is the cause."""
     said = innermost(str(error or ""))
+    if killed := re.search(r"exit code `-(\d+)`", said):
+        return (
+            f"dbt was ended by {Signals(int(killed[1])).name}, as the system does where memory ran out (a smaller "
+            "TOKENTRAIL_MEMORY_LIMIT leaves more of it), or somebody did. What it had built is kept: run again."
+        )
     advice = advice_about_the_machine(said, settings.data)
     return f"{said}. {advice}" if advice else said
 

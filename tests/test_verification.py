@@ -293,6 +293,15 @@ def test_a_warehouse_that_another_run_took_first_says_what_to_do(tmp_path):
     assert why_dbt_stopped(SimpleNamespace(data=tmp_path), None) == ""
 
 
+def test_a_dbt_that_was_killed_is_a_sentence_with_what_to_do(tmp_path):
+    """Of dagster-dbt, as it was read after `kill -9` while dbt wrote the warehouse out."""
+    said = "The dbt CLI process with command\n\n`dbt build`\n\nfailed with exit code `-9`. Check the stdout in the Dagster logs."
+    assert why_dbt_stopped(SimpleNamespace(data=tmp_path), Exception(said)) == (
+        "dbt was ended by SIGKILL, as the system does where memory ran out (a smaller TOKENTRAIL_MEMORY_LIMIT leaves more of it), "
+        "or somebody did. What it had built is kept: run again."
+    )
+
+
 @pytest.mark.parametrize(
     "error", ["Conversion Error: Could not convert string 'No space left' to INT32", "INTERNAL Error: Assertion failed"]
 )

@@ -1,5 +1,7 @@
 """Which tests build a world, in what order files run, and fixtures that several files share. tests/README.md has the rules."""
 
+import gc
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -87,6 +89,8 @@ WORLDS = {
     "priced_calls": ("whole_catalogue", "price_cases", "known_pricing_bugs", "pricing_usage"),
     "published_calls": ("docs", "explain", "inbox", "inbox_browser", "incident_command"),
 }
+gc.set_threshold(50_000, 20, 20)  # as in a run: a tenth of the CPU time was looking for garbage
+os.environ["TOKENTRAIL_THREADS"] = "1"  # for the processes that tests start: as `pipeline_at` has it
 NO_DBT = Path("a file that builds a world has a line in SECONDS of tests/conftest.py")
 WARM_DBT = pytest.StashKey[Path]()
 

@@ -52,7 +52,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def season(tmp_path_factory, receiver) -> tuple[Pipeline, list[dict]]:
     """The demo, and what on-call received when the first run of all was that of the morning after the retries began."""
-    pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data")
+    pipeline = pipeline_at(tmp_path_factory.mktemp("season") / "data", threads=2)  # as large worlds are built
     assert main(["--data", str(pipeline.settings.data)]) == 0
     first = replace(pipeline, settings=replace(pipeline.settings, as_of=MORNING))
     first.build(*WITHOUT_TESTS, "--select", "+path:models/marts/alerts")

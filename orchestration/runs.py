@@ -21,6 +21,10 @@ GRACE_SECONDS = 90
 FORGOTTEN_AFTER_SECONDS = 86_400  # lock files of runs that ended; a file is empty
 UNDER_WAY = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 DIED = "Its process ended without reporting anything: it was killed, or the machine went down. The next run does what it left undone."
+NEVER_BEGAN = (
+    f"It did not begin within {GRACE_SECONDS} seconds of its launch and was given up: its process ended, or the machine is too busy. "
+    "The next run does what it left undone."
+)
 
 _ours: set[str] = set()  # runs of this process, which holds their locks
 
@@ -42,23 +46,21 @@ def live(settings: Settings, run_id: str, instance: DagsterInstance) -> None:
 def mark_dead_runs(settings: Settings, instance: DagsterInstance) -> list[str]:
     """Mark every run whose process is gone as failed, or canceled where that was asked for, and notify on-call; a sentence for each."""
     records = instance.get_run_records(RunsFilter(statuses=UNDER_WAY))
-    dead = [record for record in records if not _is_alive(settings, record)]
-    for record in dead:
-        run = record.dagster_run
+    dead = [(record.dagster_run, _why(settings, record)) for record in records if not _is_alive(settings, record)]
+    for run, why in dead:
         if run.status == DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, DIED)
+            instance.report_run_canceled(run, why)
         else:
-            instance.report_run_failed(run, DIED)
+            instance.report_run_failed(run, why)
     _forget_locks(settings, {record.dagster_run.run_id for record in records})
-    sentences = [
-        f"{record.dagster_run.job_name} (run {record.dagster_run.run_id}) was found to have died. {DIED}"
-        for record in dead
-    ]
-    killed = [record.dagster_run for record in dead if record.dagster_run.status != DagsterRunStatus.CANCELING]
+    sentences = [f"{run.job_name} (run {run.run_id}) was found to have died. {why}" for run, why in dead]
     # Dagster's own failure sensor does not see runs that a person started
-    not_notified = killed and tell_on_call(
-        settings, [FailedRun(run.run_id, run.job_name, None, DIED, run_address(settings, run.run_id)) for run in killed]
-    )
+    failed = [
+        FailedRun(run.run_id, run.job_name, None, why, run_address(settings, run.run_id))
+        for run, why in dead
+        if run.status != DagsterRunStatus.CANCELING
+    ]
+    not_notified = failed and tell_on_call(settings, failed)
     return [*sentences, not_notified] if not_notified else sentences
 
 
@@ -74,6 +76,10 @@ def _is_alive(settings: Settings, record: RunRecord) -> bool:
         return is_held(_lock_file(settings, run_id))
     except FileNotFoundError:
         return time.time() - record.update_timestamp.timestamp() < GRACE_SECONDS
+
+
+def _why(settings: Settings, record: RunRecord) -> str:
+    return DIED if _lock_file(settings, record.dagster_run.run_id).exists() else NEVER_BEGAN
 
 
 def _forget_locks(settings: Settings, under_way: set[str]) -> None:

@@ -31,6 +31,7 @@ BATCH_LINES = 16  # times the longest line: a document, or a line of an exporter
 ZSTD = b"\x28\xb5\x2f\xfd"
 BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
 PIECE_BYTES = 64 << 10
+CACHED_BYTES = 512 << 10  # what is made of so many bytes stays in the processor's cache
 PAGE_STARTS = 500  # characters within which the array of a page begins
 MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on deep JSON; an event is 3 levels deep
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
@@ -42,7 +43,7 @@ BETWEEN_OBJECTS = re.compile(rb"\}\s*\{")  # of one document never, but in its t
 MOST_TITLES = 30  # lines above the header of an export
 DELIMITERS = ",;\t|"
 NEWLINE, QUOTE, BACKSLASH = b'\n"\\'
-OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
+OPENING, CLOSING, CASE = 0x5B, 0x5D, 0x20  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
@@ -291,7 +292,7 @@ def _mended(block: Block) -> Block:
     Its escape has the same length, so that lines stay where they are.
     """
     text = block.lines.buffers()[2] if block.fields is None and len(block.lines) else None
-    if text is None or not SURROGATES.search(text):
+    if text is None or not _has_backslash(np.frombuffer(text, np.uint8)) or not SURROGATES.search(text):
         return block
     whole = SURROGATES.sub(lambda found: found[0] if found[1] else b"\\ufffd", text)
     buffers = [*block.lines.buffers()[:2], pa.py_buffer(whole)]
@@ -443,7 +444,7 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     """
     suspicious = np.zeros(len(lengths), bool)
     if lengths.max() > 2 * most_deep:
-        opening = _bits((text & 0xDF) == OPENING)
+        opening = _bits(text, OPENING, CASE)
         suspicious = _most_in_line(opening, offsets) > most_deep
         if suspicious.any():
             suspicious &= _may_be_deep(text, offsets, opening, most_deep)
@@ -464,9 +465,9 @@ def _may_be_deep(text: np.ndarray, offsets: np.ndarray, opening: np.ndarray, mos
     A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it. Whole
     words of 64 bytes are judged, so that a line may be suspected for brackets of the words that it begins and ends in.
     """
-    if (text == BACKSLASH).any():
+    if _has_backslash(text):
         text = np.frombuffer(text.tobytes().replace(b"\\\\", b"  ").replace(b'\\"', b"  "), np.uint8)
-    quotes = _bits(text == QUOTE)
+    quotes = _bits(text, QUOTE)
     in_text = _between(quotes)
     is_open = np.diff(in_text[offsets >> 6] >> (offsets & 63).astype(np.uint64) & np.uint64(1)) != 0
     if is_open.any():  # a line ends in a text, which does not go on in the next one
@@ -474,7 +475,7 @@ def _may_be_deep(text: np.ndarray, offsets: np.ndarray, opening: np.ndarray, mos
         np.bitwise_xor.at(quotes, ends >> 6, np.uint64(1) << (ends & 63).astype(np.uint64))
         in_text = _between(quotes)
     opened = np.bitwise_count(opening & ~in_text).astype(np.int32)
-    closed = np.bitwise_count(_bits((text & 0xDF) == OPENING + 2) & ~in_text)
+    closed = np.bitwise_count(_bits(text, CLOSING, CASE) & ~in_text)
     depth = np.cumsum(opened - closed)
     deepest = depth + closed  # at most, in each word
     first, last = offsets[:-1] >> 6, offsets[1:] >> 6
@@ -483,12 +484,18 @@ def _may_be_deep(text: np.ndarray, offsets: np.ndarray, opening: np.ndarray, mos
     return is_deep | (_most_in_line(opening & in_text, offsets) > most_deep)
 
 
-def _bits(marked: np.ndarray) -> np.ndarray:
-    """A bit for each byte, in words of 64; the last word has at least one that is of none."""
-    packed = np.packbits(marked, bitorder="little")
-    words = np.zeros(len(marked) // 64 + 1, np.uint64)
-    words.view(np.uint8)[: len(packed)] = packed
+def _bits(text: np.ndarray, mark: int, cleared: int = 0) -> np.ndarray:
+    """A bit for each byte that is `mark` without its `cleared` bits, in words of 64; the last word has one that is of no byte."""
+    words, kept = np.zeros(len(text) // 64 + 1, np.uint64), np.uint8(0xFF ^ cleared)
+    packed = words.view(np.uint8)
+    for at in range(0, len(text), CACHED_BYTES):
+        bits = np.packbits((text[at : at + CACHED_BYTES] & kept) == mark, bitorder="little")
+        packed[at // 8 : at // 8 + len(bits)] = bits
     return words
+
+
+def _has_backslash(text: np.ndarray) -> bool:
+    return any((text[at : at + CACHED_BYTES] == BACKSLASH).any() for at in range(0, len(text), CACHED_BYTES))
 
 
 def _between(quotes: np.ndarray) -> np.ndarray:
@@ -534,7 +541,7 @@ def _has_deep_text(value) -> bool:
 def _depth(line: bytes) -> int:
     """How deep brackets are nested outside of strings."""
     brackets = np.frombuffer(STRING.sub(b"", line), np.uint8)
-    opening, closing = (brackets & 0xDF) == OPENING, (brackets & 0xDF) == OPENING + 2
+    opening, closing = (brackets & 0xDF) == OPENING, (brackets & 0xDF) == CLOSING
     return int(np.cumsum(opening.astype(np.int64) - closing).max(initial=0))
 
 

@@ -183,6 +183,15 @@ def test_a_full_hundred_levels_load_and_one_more_does_not(settings):
     }
 
 
+def test_a_line_that_ends_in_a_text_hides_no_deep_one_below_it(settings):
+    inside = event("inside a text", note="]" * 600, metadata={"messages": 1, "x": "[" * 500 + "]" * 500})
+    land(settings, "a.jsonl", ['{"note": "' + "x" * 300, inside, event("good")])
+    assert load_new_files(settings).rows_loaded == 1
+    not_json, too_deep = (row["message"] for row in rejects(settings))
+    assert "it is not JSON" in not_json
+    assert "it is nested too deeply" in too_deep
+
+
 def test_prompts_in_a_column_are_not_read_at_all(settings):
     prompts = pa.array(["p" * 5_000_000] * 20)
     table = pa.table({**{name: [value] * 20 for name, value in REQUIRED.items()}, "prompt": prompts})

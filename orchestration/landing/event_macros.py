@@ -2,14 +2,15 @@
 
 from orchestration.landing.text import BLANKS, INSTANT, NUMBER
 
+DEL = "\x7f"
+
 MACROS = rf"""
 create macro tidy(x) as case
-    when x < '!' or strlen(x) <> length(x) or ends_with(x, ' ') or ends_with(x, chr(9)) or ends_with(x, chr(10))
-        or ends_with(x, chr(11)) or ends_with(x, chr(12)) or ends_with(x, chr(13)) or ends_with(x, chr(0))
+    when x < '!' or reverse(x) < '!' or strlen(x) <> length(x) or contains(x, '{DEL}')
     then nullif(trim(x, chr(0) || '{BLANKS[1:]}'), '') else x end;
--- JSON without a backslash has no control character, and so no other ASCII blank than a space.
+-- JSON without a backslash has no control character but DEL, and so no other ASCII blank than it and a space.
 create macro tidy_plain(x) as case
-    when x < '!' or ends_with(x, ' ') or strlen(x) <> length(x) then tidy(x) else x end;
+    when x < '!' or ends_with(x, ' ') or contains(x, '{DEL}') or strlen(x) <> length(x) then tidy(x) else x end;
 create macro is_number(x) as regexp_full_match(x, '{NUMBER}');
 -- An empty text has no value, and NaN is what Python and pandas write for a missing one.
 create macro is_absent(x) as coalesce(lower(tidy(x)), 'nan') = 'nan';
@@ -25,8 +26,10 @@ create macro number(x) as coalesce(tidy_number(x), tidy_number(tidy(x)));
 create macro tidy_money(x) as case when is_number(x)
     then coalesce(try_cast(x as decimal(18, 12))::decimal(38, 12), try_cast(x as decimal(38, 12))) end;
 create macro money(x) as coalesce(tidy_money(x), tidy_money(tidy(x)));
-create macro instant(x) as case when regexp_full_match(x, '{INSTANT}')
-    then coalesce(try_cast(x as timestamptz), try_cast(upper(x) as timestamptz))::timestamp end;
+-- A time as DuckDB prints it, as `nanos` does for each span, is read without a calendar of zones.
+create macro instant(x) as case when not regexp_full_match(x, '{INSTANT}') then null
+    when contains(x, ' ') and try_cast(x as timestamp)::varchar = x then try_cast(x as timestamp)
+    else coalesce(try_cast(x as timestamptz), try_cast(upper(x) as timestamptz))::timestamp end;
 create macro found(name, x) as name || ' is ' || left(x, 40);
 create macro out_of_range(name, x, least, most) as found(name, x) || ', not between ' || least || ' and ' || most;
 create macro whole_problem(name, x, v, least, most) as case

@@ -186,7 +186,7 @@ def fetch(landing: str, file: LandingFile, spool: Path) -> tuple[Path, str]:
     if folder:
         path = folder / file.path
         with reading(file), path.open("rb") as stream:
-            content_hash = _hash(stream)
+            content_hash = hashlib.file_digest(stream, "sha256").hexdigest()
         raise_if_changed(path, file)
         return path, content_hash
     store, root = _store(landing)
@@ -249,10 +249,3 @@ def raise_if_changed(path: Path, file: LandingFile) -> None:
             f"landing/{file.path} changed while it was read. Write landing files under a name that begins with '.' "
             "and rename them when they are complete."
         )
-
-
-def _hash(stream) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(READ_BYTES):
-        digest.update(block)
-    return digest.hexdigest()

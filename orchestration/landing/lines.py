@@ -31,6 +31,7 @@ BATCH_LINES = 16  # times the longest line: a document, or a line of an exporter
 ZSTD = b"\x28\xb5\x2f\xfd"
 BLOCK_LINES = 65_536  # a block has no more: lines of a byte or two would need fifty times their size
 PIECE_BYTES = 64 << 10
+CACHED_BYTES = 512 << 10  # what is made of so many bytes stays in the processor's cache
 PAGE_STARTS = 500  # characters within which the array of a page begins
 MOST_DEEP = 100  # JSON functions of DuckDB 1.5 recurse and crash the process on deep JSON; an event is 3 levels deep
 # What Python reads as a number. Longer ones would abort the conversion of all the lines around them.
@@ -41,10 +42,9 @@ SURROGATES = re.compile(rb"\\u[dD](?:[89abAB][\da-fA-F]{2}(\\+u[dD][c-fC-F][\da-
 BETWEEN_OBJECTS = re.compile(rb"\}\s*\{")  # of one document never, but in its texts
 MOST_TITLES = 30  # lines above the header of an export
 DELIMITERS = ",;\t|"
-NEWLINE, QUOTE = 10, 34
-OPENING = 0x5B  # `[` and `{` differ in one bit, which is cleared before they are compared
+NEWLINE, QUOTE, BACKSLASH = b'\n"\\'
+OPENING, CLOSING, CASE = 0x5B, 0x5D, 0x20  # `[` and `{` differ in one bit, which is cleared before they are compared
 BLANK = np.isin(np.arange(256), np.frombuffer(b" \t\r\n\v\f", np.uint8))
-NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 DIGIT = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 
@@ -292,7 +292,7 @@ def _mended(block: Block) -> Block:
     Its escape has the same length, so that lines stay where they are.
     """
     text = block.lines.buffers()[2] if block.fields is None and len(block.lines) else None
-    if text is None or not SURROGATES.search(text):
+    if text is None or not _has_backslash(np.frombuffer(text, np.uint8)) or not SURROGATES.search(text):
         return block
     whole = SURROGATES.sub(lambda found: found[0] if found[1] else b"\\ufffd", text)
     buffers = [*block.lines.buffers()[:2], pa.py_buffer(whole)]
@@ -403,8 +403,9 @@ def sound_block(numbers: np.ndarray, lines: pa.StringArray, max_line_bytes: int)
     if not lines.nbytes or not len(lines):
         return Block(numbers, lines)
     offsets = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, 4 * lines.offset)
-    text, starts = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[: offsets[-1]], offsets[:-1]
-    lengths = np.diff(offsets)
+    text = np.frombuffer(lines.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    offsets = offsets - offsets[0]
+    starts, lengths = offsets[:-1], np.diff(offsets)
     drop = np.zeros(len(lines), bool)
     if (BLANK[text[np.minimum(starts, len(text) - 1)]] | (lengths == 0)).any():
         drop = _per_line(~BLANK[text], offsets) == 0
@@ -437,12 +438,16 @@ def _per_line(marks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, most_deep: int = MOST_DEEP) -> np.ndarray:
-    """Lines that may be nested too deeply or hold an endless number: enough brackets, or two digits as far apart."""
+    """Lines that may be nested too deeply or hold an endless number: enough brackets, or two digits as far apart.
+
+    The first of `offsets` is 0.
+    """
     suspicious = np.zeros(len(lengths), bool)
     if lengths.max() > 2 * most_deep:
-        suspicious = _per_line((text & 0xDF) == OPENING, offsets) > most_deep
+        opening = _bits(text, OPENING, CASE)
+        suspicious = _most_in_line(opening, offsets) > most_deep
         if suspicious.any():
-            suspicious[suspicious] = _may_be_deep(text, offsets, np.flatnonzero(suspicious), most_deep)
+            suspicious &= _may_be_deep(text, offsets, opening, most_deep)
     if lengths.max() > MOST_DIGITS:
         at = np.arange(0, len(text), MOST_DIGITS // 9)  # a longer run of digits has eight of these side by side
         digits = DIGIT[text[at]]
@@ -454,34 +459,58 @@ def is_suspicious(text: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, mo
     return suspicious
 
 
-def _may_be_deep(text: np.ndarray, offsets: np.ndarray, lines: np.ndarray, most_deep: int) -> np.ndarray:
-    """Of some lines those that are nested more deeply, or have so many brackets in their texts that one of these may be.
+def _may_be_deep(text: np.ndarray, offsets: np.ndarray, opening: np.ndarray, most_deep: int) -> np.ndarray:
+    """Lines that may be nested more deeply, or have so many brackets in their texts that one of these may be.
 
-    A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it.
+    A batch of spans has many brackets next to each other, and reading each such line would cost more than loading it. Whole
+    words of 64 bytes are judged, so that a line may be suspected for brackets of the words that it begins and ends in.
     """
-    marks = [_marks(text[offsets[at] : offsets[at + 1]].tobytes()) for at in lines.tolist()]
-    kinds = np.frombuffer(b"".join(marks), np.uint8)
-    ends = np.cumsum([0, *map(len, marks)])
-    is_quote = kinds == QUOTE
-    quotes = np.cumsum(np.concatenate([[0], is_quote]), dtype=np.int32)
-    in_text = ((quotes[:-1] - np.repeat(quotes[ends[:-1]], np.diff(ends))) & 1).astype(bool)
-    is_opening = (kinds & 0xDF) == OPENING
-    steps = np.where(in_text | is_quote, 0, np.where(is_opening, 1, -1))
-    depth = np.concatenate([[0], np.cumsum(steps)])
-    opened = np.concatenate([[0], np.cumsum(is_opening & in_text)])
-    is_deep = opened[ends[1:]] - opened[ends[:-1]] > most_deep
-    filled = np.diff(ends) > 0
-    starts = ends[:-1][filled]
-    if starts.size:
-        is_deep[filled] |= np.maximum.reduceat(depth[1:], starts) - depth[starts] > most_deep
-    return is_deep
+    if _has_backslash(text):
+        text = np.frombuffer(text.tobytes().replace(b"\\\\", b"  ").replace(b'\\"', b"  "), np.uint8)
+    quotes = _bits(text, QUOTE)
+    in_text = _between(quotes)
+    is_open = np.diff(in_text[offsets >> 6] >> (offsets & 63).astype(np.uint64) & np.uint64(1)) != 0
+    if is_open.any():  # a line ends in a text, which does not go on in the next one
+        ends = offsets[1:][is_open] - 1
+        np.bitwise_xor.at(quotes, ends >> 6, np.uint64(1) << (ends & 63).astype(np.uint64))
+        in_text = _between(quotes)
+    opened = np.bitwise_count(opening & ~in_text).astype(np.int32)
+    closed = np.bitwise_count(_bits(text, CLOSING, CASE) & ~in_text)
+    depth = np.cumsum(opened - closed)
+    deepest = depth + closed  # at most, in each word
+    first, last = offsets[:-1] >> 6, offsets[1:] >> 6
+    deepest_in_line = np.maximum(np.maximum.reduceat(deepest, first), deepest[last])
+    is_deep = deepest_in_line - (depth - opened)[first] > most_deep
+    return is_deep | (_most_in_line(opening & in_text, offsets) > most_deep)
 
 
-def _marks(line: bytes) -> bytes:
-    """The quotes and brackets of a line, without those of texts that have no bracket in them."""
-    if b"\\" in line:
-        line = line.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return line.translate(None, NO_MARKS).replace(b'""', b"")
+def _bits(text: np.ndarray, mark: int, cleared: int = 0) -> np.ndarray:
+    """A bit for each byte that is `mark` without its `cleared` bits, in words of 64; the last word has one that is of no byte."""
+    words, kept = np.zeros(len(text) // 64 + 1, np.uint64), np.uint8(0xFF ^ cleared)
+    packed = words.view(np.uint8)
+    for at in range(0, len(text), CACHED_BYTES):
+        bits = np.packbits((text[at : at + CACHED_BYTES] & kept) == mark, bitorder="little")
+        packed[at // 8 : at // 8 + len(bits)] = bits
+    return words
+
+
+def _has_backslash(text: np.ndarray) -> bool:
+    return any((text[at : at + CACHED_BYTES] == BACKSLASH).any() for at in range(0, len(text), CACHED_BYTES))
+
+
+def _between(quotes: np.ndarray) -> np.ndarray:
+    """The bits from after each opening quote to the one that closes it."""
+    inside = quotes.copy()
+    for distance in (1, 2, 4, 8, 16, 32):  # each bit becomes the parity of those up to it in its word
+        inside ^= inside << np.uint64(distance)
+    inside[1:] ^= -np.bitwise_xor.accumulate(inside >> np.uint64(63))[:-1]
+    return inside ^ quotes
+
+
+def _most_in_line(bits: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """How many bytes of each line are marked, at most: those of whole words."""
+    so_far = np.concatenate([[0], np.cumsum(np.bitwise_count(bits), dtype=np.int64)])
+    return so_far[(offsets[1:] + 63) >> 6] - so_far[offsets[:-1] >> 6]
 
 
 def _shape_problem(line: bytes) -> str | None:
@@ -512,7 +541,7 @@ def _has_deep_text(value) -> bool:
 def _depth(line: bytes) -> int:
     """How deep brackets are nested outside of strings."""
     brackets = np.frombuffer(STRING.sub(b"", line), np.uint8)
-    opening, closing = (brackets & 0xDF) == OPENING, (brackets & 0xDF) == OPENING + 2
+    opening, closing = (brackets & 0xDF) == OPENING, (brackets & 0xDF) == CLOSING
     return int(np.cumsum(opening.astype(np.int64) - closing).max(initial=0))
 
 

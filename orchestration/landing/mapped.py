@@ -197,36 +197,31 @@ def _inherit(database: duckdb.DuckDBPyConnection, names: list[str]) -> None:
         group by all
         """  # noqa: S608
     )
+    found = "".join(f", coalesce(walk.{name}, spans.{name}) as {name}" for name in names)
+    is_done = " and ".join(f"walk.{name} is not null" for name in ("call", *names))
     database.execute(
         f"""
-        create or replace temp table above as
-        with recursive walk(start, key, depth) as (
-            select key, parent, 1 from spans where is_call
+        create or replace temp table nearest as
+        with recursive walk as (
+            select key as start, parent as above, 1 as depth, null::ubigint as call
+                {"".join(f", null::varchar as {name}" for name in names)}
+            from spans where is_call
             union all
-            select walk.start, spans.parent, walk.depth + 1 from walk inner join spans using (key)
-            where walk.depth < {DEEPEST}
+            select start, spans.parent, depth + 1, coalesce(call, case when is_call then key end) {found}
+            from walk inner join spans on above = key
+            where depth <= {DEEPEST} and not ({is_done})
         )
-        select * from walk
+        select start, any_value(call) as call {"".join(f", any_value({name}) as {name}" for name in names)}
+        from walk group by start
         """  # noqa: S608
     )
-    if names:
-        said = " or ".join(f"spans.{name} is not null" for name in names)
-        nearest = ", ".join(
-            f"arg_min(spans.{name}, depth) filter (spans.{name} is not null) as {name}" for name in names
-        )
-        database.execute(
-            f"""
-            create or replace temp table nearest as
-            select start, {nearest} from above inner join spans using (key) where {said} group by all
-            """  # noqa: S608
-        )
     database.execute(
         f"""
         update mapped set skip = '{RESTATES}'
-        where skip is null and {_key("spanId")} in (select key from above inner join spans using (key) where is_call)
+        where skip is null and {_key("spanId")} in (select call from nearest)
         """  # noqa: S608
     )
-    database.execute("drop table above; drop table spans")
+    database.execute("drop table spans")
 
 
 def _leave_context(database: duckdb.DuckDBPyConnection, names: list[str], secret: str) -> Around:
@@ -249,8 +244,8 @@ def _leave_context(database: duckdb.DuckDBPyConnection, names: list[str], secret
         f"""
         create or replace temp table context as
         select {columns} from mapped, (select ?::blob as inner_pad, ?::blob as outer_pad)
-        where skip is not null and "{FIELD}spanId" is not null and {trace} in (
-            select {trace} from mapped where {said}
+        where skip is not null and "{FIELD}spanId" is not null and {trace} is not null and {trace} not in (
+            select {trace} from mapped where {trace} is not null group by all having not bool_or({said})
         )
         """,  # noqa: S608
         list(pads),

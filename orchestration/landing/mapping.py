@@ -420,8 +420,9 @@ class _Plan:
         found = []
         for name in self.paths.attributes:
             asked = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.paths.root(name).children))
-            keys = f"select unnest({name}_keys) as key from records"
-            found.append(f"select distinct '{name}' as list, key from ({keys}) where key in ({asked or 'null'})")
+            there = f"(select distinct unnest({name}_keys) as key from records)"
+            known = f"(select unnest([{asked}]::varchar[]) as key)"
+            found.append(f"select '{name}' as list, key from {there} semi join {known} using (key)")
         return " union ".join(found) or None
 
     def _statement(

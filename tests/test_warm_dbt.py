@@ -122,6 +122,22 @@ def test_it_ends_with(one, through):
         assert one.server.wait(10) != 0
 
 
+def test_one_that_stays_is_dbt_again_after_a_command_that_was_killed(pipeline, monkeypatch):
+    """As a run has it where documentation is due."""
+    monkeypatch.setattr(dbt, "DBT", INSTALLED)
+    with WarmDbt(pipeline.settings, forks=True) as stays:
+        stays.start()
+        with asked(stays, *A_LONG_QUERY) as killed:
+            log = pipeline.settings.state / "dbt" / "dbt.log"
+            while not log.exists() or log.read_text().count("Running with dbt") < 2:
+                time.sleep(0.1)
+            killed.kill()
+        with asked(stays, "--help") as client:
+            assert "An ELT tool for managing your SQL" in client.stdout.read()
+        assert (client.returncode, stays.server.poll()) == (0, None)
+    assert stays.server.poll() is not None
+
+
 def test_without_a_place_for_temporary_files_it_is_dbt(pipeline, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with WarmDbt(pipeline.settings) as warm:

@@ -10,16 +10,26 @@ from orchestration.settings import Settings
 
 def publish_dbt_docs(settings: Settings) -> tuple[Path, bool]:
     """Return the page and whether it was written. `--static` puts everything into one file that needs no server."""
-    folder = settings.published / "docs" / "dbt"
-    page, stamp = folder / "index.html", folder / "code.sha256"
-    code = _code_hash()
-    if page.exists() and stamp.exists() and stamp.read_text() == code:
+    page, stamp = _page_and_stamp(settings)
+    if not docs_are_due(settings):
         return page, False
+    code = _code_hash()
     run_dbt(settings, "docs", "generate", "--static", "--no-compile", "--quiet")  # the build has compiled everything
     with new_publication(settings) as publication:
         replace_file(publication / "docs" / "dbt" / page.name, settings.state / "dbt" / "static_index.html")
         replace_file(publication / "docs" / "dbt" / stamp.name, code)
     return page, True
+
+
+def docs_are_due(settings: Settings) -> bool:
+    """Whether the page is missing or of other code than the project's."""
+    page, stamp = _page_and_stamp(settings)
+    return not (page.exists() and stamp.exists() and stamp.read_text() == _code_hash())
+
+
+def _page_and_stamp(settings: Settings) -> tuple[Path, Path]:
+    folder = settings.published / "docs" / "dbt"
+    return folder / "index.html", folder / "code.sha256"
 
 
 def _code_hash() -> str:

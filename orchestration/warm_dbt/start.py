@@ -14,6 +14,7 @@ from typing import Self
 
 from orchestration import dbt
 from orchestration.dbt import DBT_PROJECT, dbt_environment, parse
+from orchestration.publishing.documentation import docs_are_due
 from orchestration.settings import PROJECT, Settings
 
 CLIENT = Path(__file__).with_name("client.py")
@@ -22,8 +23,8 @@ CLIENT = Path(__file__).with_name("client.py")
 class WarmDbt:
     """A context in which `command` is the path of a dbt; from `start()` on it has started already, for one command line.
 
-    With `forks` it stays for any number of them, one after the other, which the tests use. Where temporary files cannot be written or
-    may not be programs, it is dbt as it is.
+    With `forks` it stays for any number of them, one after the other. Where temporary files cannot be written or may not be programs,
+    it is dbt as it is.
     """
 
     def __init__(self, settings: Settings, forks: bool = False) -> None:
@@ -86,11 +87,14 @@ class WarmDbt:
 
 
 def start_ahead(settings: Settings) -> None:
-    """From here to the end of this process, whoever runs dbt runs a warm one, which gets ready meanwhile. Parses a changed project."""
+    """From here to the end of this process, whoever runs dbt runs a warm one, which gets ready meanwhile. Parses a changed project.
+
+    Where documentation is due too, it stays for that after the build.
+    """
     if dbt.DBT != dbt.INSTALLED:  # this was called before, or a test has a dbt of its own
         return
     stack = ExitStack()
-    warm = stack.enter_context(WarmDbt(settings))
+    warm = stack.enter_context(WarmDbt(settings, forks=docs_are_due(settings)))
     atexit.register(stack.close)
     dbt.DBT = warm.command
     threading.Thread(target=_get_ready, args=[warm], name="start dbt", daemon=True).start()

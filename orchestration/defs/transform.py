@@ -193,13 +193,16 @@ def _models_to_build(context: dg.AssetExecutionContext, config: Rebuild, setting
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """What dbt is to read while it starts: `dbt.cli` hands on the environment of this process, which keeps none of it."""
-    before = os.environ.copy()
+    before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    finally:  # one by one: other threads read the environment meanwhile
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _dbt_build(
